@@ -1,0 +1,50 @@
+"""lm-interpolation: data, models, points, texts, scores, tables, figures. See README.md."""
+
+from snakemake.exceptions import WorkflowError
+
+from workflow.lib.runtime import UserError
+from workflow.lib.study import Study, alternatives
+
+# A study replaces the default one; Snakemake would merge the two files.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+try:
+    study = Study(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+# Scripts get the config with its defaults filled in.
+config.clear()
+config.update(study.config)
+
+
+wildcard_constraints:
+    corpus=alternatives(list(config["corpora"])),
+    prompts=alternatives(list(config["prompts"])),
+    tokenizer=alternatives(list(config["tokenizers"])),
+    sweep=alternatives(list(config["sweeps"])),
+    figure=alternatives(list(config["figures"])),
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/points.smk"
+include: "workflow/rules/texts.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        study.path("summary.txt"),
+        study.tables(),
+        study.figures(),
+
+
+onsuccess:
+    shell("cat " + study.path("summary.txt"))

@@ -1,0 +1,339 @@
+"""Scores against values computed by hand, on tiny models."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
+
+from workflow.lib.runtime import UserError
+from workflow.lib.scoring import (
+    class_names,
+    read_scores,
+    score_classifier,
+    score_distinct,
+    score_perplexity,
+    write_scores,
+)
+
+REAL_TOKENIZER = Path(__file__).parents[2] / "shared" / "data" / "gpt2_tokenizer"
+
+LABELS = {0: "negative", 1: "neutral", 2: "positive"}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE with a few merges, among them one with a leading space and one across 'a'+'b'."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merged = ["ab", "Ġx", "<pad>"]
+    vocabulary = {token: index for index, token in enumerate(alphabet + merged)}
+    bpe = Tokenizer(models.BPE(vocab=vocabulary, merges=[("a", "b"), ("Ġ", "x")]))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<pad>", model_max_length=1024)
+
+
+def gpt2_config(vocabulary: int, **changes):
+    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 32, "vocab_size": vocabulary}
+    return AutoConfig.for_model("gpt2", **(sizes | {"bos_token_id": 0, "eos_token_id": 0} | changes))
+
+
+def save_lm(directory: Path, edit=None) -> Path:
+    tokenizer = byte_tokenizer()
+    model = AutoModelForCausalLM.from_config(gpt2_config(len(tokenizer)))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.5)
+        if edit:
+            edit(model)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
+
+
+def save_classifier(directory: Path, **changes) -> Path:
+    tokenizer = byte_tokenizer()
+    config = gpt2_config(
+        len(tokenizer), **({"pad_token_id": tokenizer.pad_token_id, "id2label": LABELS, "num_labels": 3} | changes)
+    )
+    model = AutoModelForSequenceClassification.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.5)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
+
+
+TEXTS = ["a fine film", "bad", "what a long and winding road", "x", "a fine film", "naïve — 🎬"]
+
+
+# --- classifier
+
+
+def test_classifier_equals_the_plain_model_text_by_text_whatever_the_batch_size(tmp_path):
+    directory = save_classifier(tmp_path / "judge")
+    model = AutoModelForSequenceClassification.from_pretrained(directory, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    with torch.inference_mode():
+        expected = [model(**tokenizer(text, return_tensors="pt")).logits.softmax(-1)[0].numpy() for text in TEXTS]
+    assert np.ptp(np.array(expected)[:, 0]) > 0.1  # the texts can be told apart
+    for batch_size in (1, 4, 64):
+        scores = score_classifier(directory, TEXTS, batch_size)
+        assert list(scores) == ["p_negative", "p_neutral", "p_positive"]
+        np.testing.assert_allclose(scores.to_numpy(np.float64), expected, atol=1e-5)
+
+
+def test_progress_counts_texts(tmp_path):
+    seen = []
+    score_classifier(save_classifier(tmp_path / "judge"), [*TEXTS, ""], 4, progress=seen.append)
+    assert seen == [5, 7]  # the empty text is done at once
+
+
+def test_empty_text_has_no_score(tmp_path):
+    scores = score_classifier(save_classifier(tmp_path / "judge"), ["good", "", "bad"], 2)
+    assert scores["p_positive"].isna().tolist() == [False, True, False]
+    assert score_classifier(tmp_path / "judge", [""], 2).isna().all(axis=None)
+    assert len(score_classifier(tmp_path / "judge", [], 2)) == 0
+
+
+def test_classifier_reads_a_pickle_of_weights(tmp_path):
+    directory = save_classifier(tmp_path / "judge")
+    expected = score_classifier(directory, TEXTS, 4)
+    model = AutoModelForSequenceClassification.from_pretrained(directory)
+    torch.save(model.state_dict(), directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
+    pd.testing.assert_frame_equal(score_classifier(directory, TEXTS, 4), expected)
+
+
+def test_roberta_is_padded_and_limited_by_its_own_rules(tmp_path):
+    tokenizer = byte_tokenizer()
+    config = AutoConfig.for_model(
+        "roberta", num_hidden_layers=1, hidden_size=16, num_attention_heads=2, intermediate_size=16, num_labels=2,
+        vocab_size=len(tokenizer), max_position_embeddings=14, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+    )  # fmt: skip
+    model = AutoModelForSequenceClassification.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.5)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    texts = ["a" * 12, "bad"]  # 14 positions, counted from 2
+    one, two = score_classifier(tmp_path, texts, 1), score_classifier(tmp_path, texts, 2)
+    np.testing.assert_allclose(one.to_numpy(float), two.to_numpy(float), atol=1e-5)
+    with pytest.raises(UserError, match="13 tokens, the model reads at most 12"):
+        score_classifier(tmp_path, ["a" * 13], 1)
+
+
+def test_text_longer_than_the_judge_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"text 1 \('aaa.*has 33 tokens, the model reads at most 32"):
+        score_classifier(save_classifier(tmp_path / "judge"), ["bad", "a" * 33], 2)
+
+
+def test_classifier_without_padding_token(tmp_path):
+    with pytest.raises(UserError, match="no pad_token_id"):
+        score_classifier(save_classifier(tmp_path / "judge", pad_token_id=None), ["bad"], 1)
+
+
+def test_language_model_is_no_classifier(tmp_path):
+    with pytest.raises(UserError, match=r"not a whole GPT2ForSequenceClassification.*score\.weight"):
+        score_classifier(save_lm(tmp_path / "lm"), ["bad"], 1)
+
+
+@pytest.mark.parametrize("absent", ["config.json", "model.safetensors"])
+def test_incomplete_directory(tmp_path, absent):
+    directory = save_classifier(tmp_path / "judge")
+    (directory / absent).unlink()
+    with pytest.raises(UserError, match=absent):
+        score_classifier(directory, ["bad"], 1)
+
+
+def test_logit_that_is_not_finite_names_the_text(tmp_path):
+    directory = save_classifier(tmp_path / "judge")
+    model = AutoModelForSequenceClassification.from_pretrained(directory)
+    with torch.no_grad():
+        model.transformer.wte.weight[byte_tokenizer().convert_tokens_to_ids("z")] = math.nan
+    model.save_pretrained(directory)
+    with pytest.raises(UserError, match=r"text 2 \('fuzzy'\) is not finite"):
+        score_classifier(directory, ["a long text", "good", "fuzzy"], 3)
+
+
+def test_class_names():
+    original = {0: "LABEL_0", 1: "LABEL_1"}
+    assert class_names(original, None, "m") == ["LABEL_0", "LABEL_1"]
+    assert class_names(original, {"LABEL_1": "positive", "LABEL_0": "negative"}, "m") == ["negative", "positive"]
+    assert class_names(original, {"LABEL_1": "positive"}, "m") == ["LABEL_0", "positive"]
+    with pytest.raises(UserError, match="LABEL_2"):
+        class_names(original, {"LABEL_2": "positive"}, "m")
+    with pytest.raises(UserError, match="different names"):
+        class_names(original, {"LABEL_1": "LABEL_0"}, "m")
+    with pytest.raises(UserError, match="two or more"):
+        class_names({0: "LABEL_0"}, None, "m")
+
+
+# --- perplexity
+
+
+def uniform(model) -> None:
+    model.transformer.wte.weight.zero_()  # tied to lm_head: every logit is 0
+
+
+def test_uniform_model_has_nll_log_v_per_predicted_token(tmp_path):
+    directory = save_lm(tmp_path / "lm", uniform)
+    scores = score_perplexity(directory, ["abc", "q", "", "abc", "q"], [" xd", "rs", "rs", "", ""], 2)
+    # "abc xd" = ab c Ġx d; "qrs"; "rs" with an empty prompt; no continuation; one token.
+    assert scores["tokens_text"].tolist() == [3, 2, 1, 1, 0]
+    assert scores["tokens_continuation"].tolist() == [2, 2, 1, 0, 0]
+    log_v = math.log(len(byte_tokenizer()))
+    np.testing.assert_allclose(scores["nll_text"], scores["tokens_text"] * log_v, rtol=1e-6)
+    np.testing.assert_allclose(scores["nll_continuation"], scores["tokens_continuation"] * log_v, rtol=1e-6)
+
+
+def test_hand_set_logits(tmp_path):
+    def edit(model):
+        # The last LayerNorm returns its bias e_0 whatever the text, so that logit(v) = wte[v, 0].
+        model.transformer.ln_f.weight.zero_()
+        model.transformer.ln_f.bias.zero_()
+        model.transformer.ln_f.bias[0] = 1
+        model.transformer.wte.weight.zero_()
+        model.transformer.wte.weight[ids["q"], 0] = math.log(5)
+
+    ids = byte_tokenizer().get_vocab()
+    others = len(byte_tokenizer()) - 1
+    scores = score_perplexity(save_lm(tmp_path / "lm", edit), ["rq"], ["qs"], 1)
+    q, s = -math.log(5 / (5 + others)), -math.log(1 / (5 + others))
+    assert scores.loc[0, "nll_text"] == pytest.approx(q + q + s, rel=1e-6)
+    assert scores.loc[0, "nll_continuation"] == pytest.approx(q + s, rel=1e-6)
+
+
+def test_perplexity_equals_the_plain_model_whatever_the_batch_size(tmp_path):
+    directory = save_lm(tmp_path / "lm")
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    prompts = ["The film", "A", "one two three", "naïve", "So "]
+    continuations = [" was bad.", " x", "", " — 🎬 ok", " x"]
+    expected = []
+    for prompt, continuation in zip(prompts, continuations, strict=True):
+        ids = tokenizer(prompt + continuation, return_tensors="pt")["input_ids"]
+        given = len(tokenizer(prompt)["input_ids"])
+        with torch.inference_mode():
+            log_p = model(ids).logits[0, :-1].double().log_softmax(-1)
+        nll = -log_p.gather(1, ids[0, 1:, None])[:, 0].numpy()
+        expected.append([nll[given - 1 :].sum(), ids.shape[1] - given, nll.sum(), ids.shape[1] - 1])
+    for batch_size in (1, 2, 64):
+        seen = []
+        scores = score_perplexity(directory, prompts, continuations, batch_size, progress=seen.append)
+        np.testing.assert_allclose(scores.to_numpy(np.float64), expected, rtol=1e-5, atol=1e-5)
+        assert seen[-1] == 5
+
+
+def test_token_across_the_boundary_belongs_to_the_continuation(tmp_path):
+    scores = score_perplexity(save_lm(tmp_path / "lm", uniform), ["ca", "c "], ["b", "xd"], 2)
+    assert scores["tokens_continuation"].tolist() == [1, 2]  # c|ab and c|Ġx d
+    assert scores["tokens_text"].tolist() == [1, 2]
+
+
+@pytest.mark.skipif(not REAL_TOKENIZER.is_dir(), reason=f"{REAL_TOKENIZER} is absent")
+def test_boundary_with_the_real_gpt2_tokenizer(tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(REAL_TOKENIZER)
+    model = AutoModelForCausalLM.from_config(gpt2_config(len(tokenizer), n_layer=1, n_embd=4))
+    with torch.no_grad():
+        uniform(model)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    cases = [  # prompt, continuation, tokens of the text, of them of the continuation
+        ("The film", " was good", 4, 2),
+        ("The film", " was  good\n\nok", 8, 6),  # was, Ġ, Ġgood, \n, \n, ok
+        ("The ", "film", 2, 1),  # Ġfilm spans the boundary
+        ("The ", " film", 3, 1),  # The, Ġ | Ġfilm
+        ("naïve — 日", "本 🎬", 11, 5),  # characters of several tokens on both sides: 本 has 2, space + 🎬 has 3
+    ]
+    scores = score_perplexity(tmp_path, [c[0] for c in cases], [c[1] for c in cases], 3)
+    assert scores["tokens_text"].tolist() == [c[2] - 1 for c in cases]
+    assert scores["tokens_continuation"].tolist() == [c[3] for c in cases]
+
+
+def test_perplexity_of_a_text_that_is_too_long(tmp_path):
+    with pytest.raises(UserError, match="has 34 tokens, the model reads at most 32"):
+        score_perplexity(save_lm(tmp_path / "lm"), ["c" * 30], ["d" * 4], 1)
+
+
+def test_nll_that_is_not_finite_names_the_text(tmp_path):
+    def edit(model):
+        model.transformer.wte.weight[byte_tokenizer().convert_tokens_to_ids("z")] = math.inf
+
+    with pytest.raises(UserError, match=r"text 0 \('fuzz'\) is not finite"):
+        score_perplexity(save_lm(tmp_path / "lm", edit), ["fu"], ["zz"], 1)
+
+
+def test_prompts_and_continuations_must_match(tmp_path):
+    with pytest.raises(ValueError):
+        score_perplexity(save_lm(tmp_path / "lm"), ["a", "b"], ["c"], 1)
+
+
+# --- distinct-n and files
+
+
+def test_distinct():
+    scores = score_distinct([7, 3, 7, 5], [0, 0, 1, 0], ["a b a b", "", "b c", "d"], [1, 2, 3])
+    # prompt 7: words a b a b, b c -> {a b c}, {ab ba bc}, {aba bab} of 6 words; 5: {d} of 1 word; 3: no word
+    assert list(scores) == ["row", "texts", "distinct_1", "distinct_2", "distinct_3"]
+    assert scores["row"].tolist() == [3, 5, 7]
+    assert scores["texts"].tolist() == [1, 1, 2]
+    assert scores["distinct_1"].isna().tolist() == [True, False, False]
+    np.testing.assert_allclose(scores.iloc[1:, 2:].to_numpy(float), [[1, 0, 0], [3 / 6, 3 / 6, 2 / 6]])
+
+
+def test_distinct_splits_at_single_spaces_like_dexperts():
+    # " a  b" -> "", a, "", b; "" -> "": 5 words, of them 3 unique
+    scores = score_distinct([0, 0], [0, 1], [" a  b", ""], [1])
+    assert scores["distinct_1"].tolist() == [3 / 5]
+
+
+def test_distinct_takes_one_point():
+    with pytest.raises(ValueError, match="twice"):
+        score_distinct([0, 0], [1, 1], ["a", "b"], [1])
+
+
+def test_score_files(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "p_a": pd.array([0.25, None, 1.0], "Float32"),
+            "sample": [0, 0, 1],
+            "row": [4, 5, 4],
+            "point": ["m=1", "m=1", "m=1"],
+        }
+    )
+    write_scores(frame, tmp_path / "x.parquet")
+    back = read_scores(tmp_path / "x.parquet")
+    assert {name: str(dtype) for name, dtype in back.dtypes.items()} == {
+        "point": "category",
+        "row": "int64",
+        "sample": "int32",
+        "p_a": "Float32",
+    }
+    assert back["p_a"].isna().tolist() == [False, True, False]
+    first = (tmp_path / "x.parquet").read_bytes()
+    write_scores(back, tmp_path / "x.parquet")
+    assert (tmp_path / "x.parquet").read_bytes() == first
+
+    with pytest.raises(ValueError, match="nll"):
+        write_scores(pd.DataFrame({"point": ["m=1"], "row": [1], "nll": [np.nan]}), tmp_path / "y.parquet")
+    with pytest.raises(ValueError, match="twice"):
+        write_scores(pd.DataFrame({"point": ["m=1"] * 2, "row": [1, 1], "x": [1.0, 2.0]}), tmp_path / "y.parquet")
+    assert not (tmp_path / "y.parquet").exists()

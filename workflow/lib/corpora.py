@@ -1,0 +1,731 @@
+"""Corpora and prompts: a declared source becomes train/dev/test splits of (labelled) texts, or a set of prompts.
+
+The Snakefile imports this module for `corpus_files` and `prompt_files`, so pandas, pyarrow and datasets are imported
+inside the functions that need them.
+"""
+
+import csv
+import gzip
+import io
+import json
+import random
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workflow.lib.runtime import UserError, announce, atomic_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = ("train", "dev", "test")
+
+_SENTIMENT_CLASSES = {"negative": [0, 1], "neutral": [2], "positive": [3, 4]}
+_ACCEPTABILITY_CLASSES = {"acceptable": ["acceptable"], "unacceptable": ["unacceptable"]}
+
+
+# Per source: the keys it needs and the further ones that it knows.
+_COMMON_KEYS = {"source", "classes", "drop", "replace", "max_words", "fractions", "limit", "seed"}
+_CORPUS_KEYS: dict[str, tuple[set[str], set[str]]] = {
+    "sst": ({"path"}, {"detokenize"}),
+    "csv": ({"files", "text"}, {"label", "separator", "columns", "quoting"}),
+    "jsonl": ({"files", "text"}, {"label"}),
+    "parquet": ({"files", "text"}, {"label"}),
+    "datasets": ({"id", "revision", "splits", "text"}, {"label", "config"}),
+    "synthetic": ({"kind", "counts"}, {"shard"}),
+}
+_PROMPT_KEYS: dict[str, tuple[set[str], set[str]]] = {
+    "jsonl": ({"path"}, {"text"}),
+    "text": ({"path"}, set()),
+    "list": ({"texts"}, set()),
+}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The needed columns of one input file; ``place(i)`` says where its row i stands, for error messages."""
+
+    columns: Mapping[str, Sequence[Any]]
+    place: Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class _Document:
+    row: int
+    text: str
+    label: str | None
+
+
+# --- corpora ---
+
+
+def check_corpus(spec: Mapping[str, Any], name: str) -> None:
+    """Check without reading anything that the keys of a source fit together, beyond what the JSON schema says.
+
+    Raises ``UserError`` for a key that the source lacks or has no use for, and for contradictory labels or splits.
+    """
+    key = f"corpora.{name}"
+    _check_keys(spec, key, _CORPUS_KEYS, _COMMON_KEYS)
+    _class_of_label(spec, key)
+    own = {"csv": "files", "jsonl": "files", "parquet": "files", "datasets": "splits"}.get(spec["source"])
+    _check_fractions(spec, key, spec[own] if own else SPLITS)
+
+
+def _check_keys(
+    spec: Mapping[str, Any], key: str, keys_of: Mapping[str, tuple[set[str], set[str]]], common: set[str]
+) -> None:
+    required, optional = keys_of[spec["source"]]
+    for missing in sorted(required - set(spec)):
+        raise UserError(f"{key}.{missing}: missing; source {spec['source']} needs it")
+    for useless in sorted(set(spec) - required - optional - common):
+        raise UserError(f"{key}.{useless}: source {spec['source']} has no use for it; remove it")
+
+
+def corpus_files(spec: Mapping[str, Any]) -> list[str]:
+    """The input files that `load_corpus` reads for this source (none for ``synthetic`` and for a hub dataset)."""
+    match spec["source"]:
+        case "sst":
+            return [str(Path(spec["path"]) / f"{split}.txt") for split in SPLITS]
+        case "csv" | "jsonl" | "parquet":
+            return [path for paths in spec["files"].values() for path in _as_list(paths)]
+        case "datasets" if Path(spec["id"]).is_dir():
+            return sorted(str(path) for path in Path(spec["id"]).rglob("*") if path.is_file())
+        case _:
+            return []
+
+
+def load_corpus(spec: Mapping[str, Any], name: str) -> dict[str, "pd.DataFrame"]:
+    """Read a declared corpus: a frame for each of train, dev and test, none of them empty.
+
+    The columns are ``row`` (int64, index of the document among the rows of the files of its split, or of the train
+    files if ``fractions`` moved it to dev or test), ``text`` (str, stripped, non-empty) and ``label`` (str, a class
+    name; None in an unlabelled corpus).
+
+    The steps, in this order: ``drop`` rows, ``replace`` in texts and strip them, drop empty texts, map raw labels to
+    ``classes``, move ``fractions`` of the train documents to dev and test, cut texts into pieces of at most
+    ``max_words`` words (each run of whitespace becomes one space), take a random subset of at most ``limit`` of these
+    texts. Subsets depend on ``seed`` only, keep the order of the source, and a smaller one is part of a larger one.
+
+    Raises ``UserError`` for a file or column that is missing, text that is not UTF-8, malformed input, a label in no
+    class, and a class or split without texts.
+    """
+    import pandas as pd
+
+    check_corpus(spec, name)
+    key = f"corpora.{name}"
+    classes = _class_of_label(spec, key)
+    label_column = _label_column(spec)
+    documents = {
+        split: _documents(tables, spec, f"{key}, {split}", label_column, classes)
+        for split, tables in _read_source(spec, key).items()
+    }
+    documents = _split_off(documents, spec)
+
+    frames = {}
+    for split in SPLITS:
+        texts = documents[split]
+        if "max_words" in spec:
+            texts = [
+                replace(document, text=piece)
+                for document in texts
+                for piece in split_text(document.text, spec["max_words"])
+            ]
+        limit = spec.get("limit", {}).get(split, len(texts))
+        texts = [texts[i] for i in _subset(len(texts), limit, f"{spec.get('seed', 0)} limit {split}")]
+        if not texts:
+            raise UserError(
+                f"{key}: no text in the {split} split; give it files, a fraction of train or a larger limit"
+            )
+        counts = dict.fromkeys(sorted(set(classes.values())), 0)
+        for text in texts:
+            if text.label is not None:
+                counts[text.label] += 1
+        for class_name, count in counts.items():
+            if count == 0:
+                raise UserError(
+                    f"{key}.classes.{class_name}: empty class, no text of the {split} split has one of its labels; "
+                    "correct its labels, or take the class out and drop its labels"
+                )
+        announce(
+            f"[corpus {name}] {split}: {len(texts)} texts from {len(documents[split])} documents"
+            + "".join(f", {count} {class_name}" for class_name, count in counts.items())
+        )
+        frames[split] = pd.DataFrame(
+            {
+                "row": pd.Series([text.row for text in texts], dtype="int64"),
+                "text": pd.Series([text.text for text in texts], dtype="str"),
+                # Of type object, because None would become NaN in a pandas string column.
+                "label": pd.Series([text.label for text in texts], dtype="object"),
+            }
+        )
+    return frames
+
+
+def write_corpus(splits: Mapping[str, "pd.DataFrame"], paths: Mapping[str, Path]) -> None:
+    """Write each split to its Parquet file: ``row`` int64, ``text`` string, ``label`` string (null if unlabelled)."""
+    for split, frame in splits.items():
+        _write(frame, Path(paths[split]), labelled=True)
+
+
+def read_corpus_split(path: str | Path, label: str | None = None) -> list[str]:
+    """The texts of a split written by `write_corpus`, of one class if ``label`` is given, in the order of the file.
+
+    Raises ``UserError`` if there are none.
+    """
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read(columns=["text", "label"])
+    texts, labels = table["text"].to_pylist(), table["label"].to_pylist()
+    if label is not None:
+        classes = sorted({str(raw) for raw in labels if raw is not None})
+        texts = [text for text, raw in zip(texts, labels, strict=True) if raw == label]
+        if not texts:
+            has = f"its classes are {', '.join(classes)}" if classes else "it has no labels"
+            raise UserError(f"{path}: no text of class {label!r}; {has}")
+    if not texts:
+        raise UserError(f"{path}: no texts; a corpus split needs at least one")
+    return texts
+
+
+def read_labelled_split(path: str | Path) -> tuple[list[str], list[str]]:
+    """Texts and class names of a split written by `write_corpus` from a labelled corpus, in the order of the file."""
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read(columns=["text", "label"])
+    return table["text"].to_pylist(), table["label"].to_pylist()
+
+
+def class_names(spec: Mapping[str, Any]) -> list[str]:
+    """Names of the classes of a declared corpus, sorted; empty if it is unlabelled."""
+    return sorted(set(_class_of_label(spec, "").values()))
+
+
+def split_text(text: str, max_words: int) -> list[str]:
+    """Cut a text into pieces of at most ``max_words`` whitespace-separated words, joined by single spaces.
+
+    Whole sentences (which end at ``.``, ``!`` or ``?`` before whitespace) are packed greedily; a sentence that is
+    longer than ``max_words`` is cut after every ``max_words`` words.
+    """
+    pieces: list[str] = []
+    piece: list[str] = []
+    for sentence in _SENTENCE_END.split(text):
+        words = sentence.split()
+        for start in range(0, len(words), max_words):
+            part = words[start : start + max_words]
+            if len(piece) + len(part) > max_words:
+                pieces.append(" ".join(piece))
+                piece = []
+            piece.extend(part)
+    if piece:
+        pieces.append(" ".join(piece))
+    return pieces
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def _class_of_label(spec: Mapping[str, Any], key: str) -> dict[str, str]:
+    """Raw label (as string) -> class name; empty for an unlabelled corpus."""
+    if spec["source"] == "sst" or (spec["source"], spec.get("kind")) == ("synthetic", "reviews"):
+        classes = spec.get("classes", _SENTIMENT_CLASSES)
+    elif (spec["source"], spec.get("kind")) == ("synthetic", "acceptability"):
+        classes = spec.get("classes", _ACCEPTABILITY_CLASSES)
+    else:
+        classes = spec.get("classes", {})
+        if classes and _label_column(spec) is None:
+            raise UserError(f"{key}.classes: the source has no labels; name its `label` column or remove this key")
+        if not classes and _label_column(spec) is not None:
+            raise UserError(f"{key}.classes: missing; map the values of {spec['label']!r} to classes or remove `label`")
+    class_of_label: dict[str, str] = {}
+    for class_name, labels in classes.items():
+        for label in map(_as_string, labels):
+            if class_of_label.setdefault(label, class_name) != class_name:
+                other = class_of_label[label]
+                raise UserError(f"{key}.classes.{class_name}: label {label} is also in {other}; keep it in one class")
+    return class_of_label
+
+
+def _label_column(spec: Mapping[str, Any]) -> str | None:
+    if spec["source"] == "sst" or (spec["source"] == "synthetic" and spec["kind"] != "general"):
+        return "label"
+    return spec.get("label")
+
+
+def _documents(
+    tables: Iterable[_Table],
+    spec: Mapping[str, Any],
+    what: str,
+    label_column: str | None,
+    class_of_label: Mapping[str, str],
+) -> list[_Document]:
+    """Drop rows, clean the texts, and name the classes of one split; ``what`` names it in messages."""
+    text_column = spec.get("text", "text")
+    drops = {column: set(map(_as_string, values)) for column, values in spec.get("drop", {}).items()}
+    documents = []
+    first, dropped, empty = 0, 0, 0
+    for table in tables:
+        texts = table.columns[text_column]
+        for i, raw in enumerate(texts):
+            if any(_as_string(table.columns[column][i]) in values for column, values in drops.items()):
+                dropped += 1
+                continue
+            text = _checked_text(raw, table.place(i))
+            for old, new in spec.get("replace", {}).items():
+                text = text.replace(old, new)
+            text = text.strip()
+            if not text:
+                empty += 1
+                continue
+            label = None
+            if label_column is not None:
+                value = _as_string(table.columns[label_column][i])
+                label = class_of_label.get(value)
+                if label is None:
+                    raise UserError(
+                        f"{table.place(i)}: label {value!r} is in no class; add it to one under `classes`, "
+                        f"or drop its rows with `drop: {{{label_column}: [{value!r}]}}`"
+                    )
+            documents.append(_Document(first + i, text, label))
+        first += len(texts)
+    if first and not documents:
+        raise UserError(f"{what}: no text is left of {first} rows, {dropped} dropped by `drop`, {empty} empty")
+    if dropped or empty:
+        announce(f"[{what}] left out {dropped} rows by `drop` and {empty} empty texts of {first} rows")
+    return documents
+
+
+def _check_fractions(spec: Mapping[str, Any], key: str, own: Iterable[str]) -> None:
+    """Check that each split has either data of its ``own`` or a fraction of train."""
+    own = set(own)
+    fractions: Mapping[str, float] = spec.get("fractions", {})
+    for split in fractions:
+        if split in own:
+            raise UserError(f"{key}.fractions.{split}: the split has data of its own; remove one of the two")
+    if sum(fractions.values()) >= 1:
+        raise UserError(f"{key}.fractions: they sum to {sum(fractions.values()):g}; leave some of train to train")
+    for split in SPLITS:
+        if split not in own and (split == "train" or split not in fractions):
+            remedy = "give it data" if split == "train" else f"give it data, or add fractions.{split}"
+            raise UserError(f"{key}: no source for the {split} split; {remedy}")
+
+
+def _split_off(documents: Mapping[str, list[_Document]], spec: Mapping[str, Any]) -> dict[str, list[_Document]]:
+    """Move ``fractions`` of the train documents into the splits that have no files of their own."""
+    fractions: Mapping[str, float] = spec.get("fractions", {})
+    train = documents["train"]
+    order = _shuffled(len(train), f"{spec.get('seed', 0)} fractions")
+    result = dict(documents)
+    taken = 0
+    for split in SPLITS:
+        if split in fractions:
+            count = round(fractions[split] * len(train))
+            result[split] = [train[i] for i in sorted(order[taken : taken + count])]
+            taken += count
+    result["train"] = [train[i] for i in sorted(order[taken:])]
+    return result
+
+
+def _shuffled(count: int, seed: str) -> list[int]:
+    """A random order of 0..count-1. It rests on ``random.random`` alone, whose sequence Python guarantees."""
+    generator = random.Random(seed)
+    keys = [generator.random() for _ in range(count)]
+    return sorted(range(count), key=keys.__getitem__)
+
+
+def _subset(count: int, size: int, seed: str) -> list[int]:
+    """``size`` random indices out of ``count``, ascending (all of them if there are no more)."""
+    return list(range(count)) if size >= count else sorted(_shuffled(count, seed)[:size])
+
+
+# --- readers ---
+
+
+def _read_source(spec: Mapping[str, Any], key: str) -> dict[str, list[_Table]]:
+    """The input tables of each split that has data of its own, in the order train, dev, test."""
+    label = _label_column(spec)
+    columns = list(dict.fromkeys([spec.get("text", "text"), *([label] if label else []), *spec.get("drop", {})]))
+    tables: dict[str, list[_Table]] = {}
+    match spec["source"]:
+        case "sst":
+            for split in SPLITS:
+                path = Path(spec["path"]) / f"{split}.txt"
+                tables[split] = [_read_sst(path, f"{key}.path", columns, spec.get("detokenize", False))]
+        case "csv" | "jsonl" | "parquet" as source:
+            for split in SPLITS:
+                if split in spec["files"]:
+                    paths = map(Path, _as_list(spec["files"][split]))
+                    file_key = f"{key}.files.{split}"
+                    tables[split] = [_READERS[source](path, file_key, columns, spec) for path in paths]
+        case "datasets":
+            for split in SPLITS:
+                if split in spec["splits"]:
+                    tables[split] = [_read_dataset(spec, split, key, columns)]
+        case "synthetic":
+            from workflow.lib.synthetic import generate
+
+            shard = spec.get("shard", {"index": 0, "count": 1})
+            generated = generate(spec["kind"], spec["counts"], spec.get("seed", 0), (shard["index"], shard["count"]))
+            for split in SPLITS:
+                tables[split] = [_synthetic_table(generated[split], f"{key}, {split}", columns)]
+    return tables
+
+
+def _synthetic_table(rows: Sequence[tuple[str, Any]], place: str, columns: Sequence[str]) -> _Table:
+    values = {"text": [text for text, _ in rows], "label": [raw for _, raw in rows]}
+    _require_columns(columns, list(values), place)
+    return _Table(values, lambda i: f"{place}, text {i}")
+
+
+def _read_sst(path: Path, key: str, columns: Sequence[str], detokenized: bool) -> _Table:
+    """Root labels and sentences of a file of Stanford Sentiment Treebank trees (Socher et al. 2013), one per line."""
+    texts, labels = [], []
+    for number, line in enumerate(_read_lines(path, key), start=1):
+        try:
+            label, tokens = _parse_tree(line)
+        except ValueError as error:
+            raise UserError(
+                f"{path}:{number}: malformed tree, {error}; expected lines like (3 (2 Good) (2 .))"
+            ) from None
+        if label not in ("0", "1", "2", "3", "4"):
+            raise UserError(
+                f"{path}:{number}: label {label} outside 0..4; expected 0 (very negative) to 4 (very positive)"
+            )
+        texts.append(detokenize(tokens) if detokenized else " ".join(_unescape(token) for token in tokens))
+        labels.append(label)
+    _require_columns(columns, ["text", "label"], str(path))
+    return _Table({"text": texts, "label": labels}, lambda i: f"{path}:{i + 1}")
+
+
+_TREE_TOKEN = re.compile(r"[()]|[^() ]+")
+
+
+def _parse_tree(line: str) -> tuple[str, list[str]]:
+    """Root label and leaves of ``(label word)`` or ``(label tree tree ...)``.
+
+    Raises ``ValueError`` that says what is wrong.
+    """
+    root = None
+    leaves: list[str] = []
+    # What each open node has so far, outermost first.
+    nothing, label, word, trees = range(4)
+    open_nodes: list[int] = []
+    for token in _TREE_TOKEN.findall(line):
+        if not open_nodes and (root is not None or token != "("):
+            raise ValueError(f"{token!r} outside the tree")
+        if token == "(":
+            if open_nodes:
+                if open_nodes[-1] not in (label, trees):
+                    raise ValueError("'(' where a label or ')' should be")
+                open_nodes[-1] = trees
+            open_nodes.append(nothing)
+        elif token == ")":
+            if open_nodes.pop() not in (word, trees):
+                raise ValueError("')' closes a node without words")
+        elif open_nodes[-1] == nothing:
+            open_nodes[-1] = label
+            root = token if root is None else root
+        elif open_nodes[-1] == label:
+            open_nodes[-1] = word
+            leaves.append(token)
+        else:
+            raise ValueError(f"{token!r} where '(' or ')' should be")
+    if root is None:
+        raise ValueError("the line is empty")
+    if open_nodes:
+        raise ValueError(f"{len(open_nodes)} '(' not closed")
+    return root, leaves
+
+
+_BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
+_QUOTES = {"``": '"', "''": '"', "`": "'"}
+_ATTACHED_TO_PREVIOUS = re.compile(r"[.,:;!?]+|''|'|%|[)\]}]|n't|'(s|re|ve|ll|d|m)", re.IGNORECASE)
+_ATTACHED_TO_NEXT = {"``", "`", "$", "#", "(", "[", "{"}
+
+
+def _unescape(token: str) -> str:
+    return _BRACKETS.get(token) or token.replace("\\/", "/").replace("\\*", "*")
+
+
+def detokenize(tokens: Iterable[str]) -> str:
+    """Natural text of Penn Treebank tokens: clitics and punctuation joined, brackets and quotes as people type them.
+
+    >>> detokenize("It is n't `` bad '' -LRB- really -RRB- .".split())
+    'It isn\\'t "bad" (really).'
+    """
+    text = ""
+    glue = ""
+    for token in map(_unescape, tokens):
+        if not _ATTACHED_TO_PREVIOUS.fullmatch(token):
+            text += glue
+        text += _QUOTES.get(token, token)
+        glue = "" if token in _ATTACHED_TO_NEXT else " "
+    return text
+
+
+def _read_csv(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
+    """A table of separated values. With ``quoting: false`` quotes are plain characters and each line is a row."""
+    separator = spec.get("separator", ",")
+    names: list[str] | None = spec.get("columns")
+    values: dict[str, list[str]] = {column: [] for column in columns}
+    lines: list[int] = []
+    picks: list[tuple[list[str], int]] = []
+    for line, fields in _csv_rows(path, key, separator, spec.get("quoting", True)):
+        if not picks:
+            header = names or fields
+            _require_columns(columns, header, str(path))
+            picks = [(values[column], header.index(column)) for column in columns]
+            if names is None:
+                continue
+        if len(fields) != len(header):
+            raise UserError(
+                f"{path}:{line}: {len(fields)} fields where {len(header)} columns are expected "
+                f"({', '.join(header)}); check `separator`, `quoting` and `columns`"
+            )
+        for column_values, index in picks:
+            column_values.append(fields[index])
+        lines.append(line)
+    if not picks:
+        raise UserError(f"{path}: the file is empty; {key} needs a table with the columns {', '.join(columns)}")
+    return _Table(values, lambda i: f"{path}:{lines[i]}")
+
+
+def _csv_rows(path: Path, key: str, separator: str, quoting: bool) -> Iterable[tuple[int, list[str]]]:
+    """(line number of its last line, fields) of each row that is not blank."""
+    if not quoting:
+        for number, line in enumerate(_read_lines(path, key), start=1):
+            if line:
+                yield number, line.split(separator)
+        return
+    # The default of 131,072 characters is less than a long text.
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(io.StringIO(_read_text(path, key), newline=""), delimiter=separator, strict=True)
+    try:
+        for fields in reader:
+            if fields:
+                yield reader.line_num, fields
+    except csv.Error as error:
+        raise UserError(
+            f"{path}:{reader.line_num}: malformed row, {error}; mend it, or set `quoting: false` if quotes are text"
+        ) from None
+
+
+def _read_jsonl(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
+    """One JSON object per line; a dotted column (``prompt.text``) is a field of a nested object."""
+    values: dict[str, list[Any]] = {column: [] for column in columns}
+    for number, line in enumerate(_read_lines(path, key), start=1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{path}:{number}: malformed JSON, {error.msg} at column {error.colno}; mend the line"
+            ) from None
+        if not isinstance(record, dict):
+            raise UserError(f"{path}:{number}: not a JSON object but {type(record).__name__}; expected one per line")
+        for column in columns:
+            values[column].append(_field(record, column, f"{path}:{number}"))
+    return _Table(values, lambda i: f"{path}:{i + 1}")
+
+
+def _field(record: Mapping[str, Any], column: str, place: str) -> Any:
+    if column in record:
+        return record[column]
+    value: Any = record
+    for part in column.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise UserError(f"{place}: no column {column!r}; the line has {', '.join(_dotted_names(record))}")
+        value = value[part]
+    return value
+
+
+def _dotted_names(record: Mapping[str, Any]) -> list[str]:
+    names = []
+    for name, value in record.items():
+        names += [f"{name}.{inner}" for inner in _dotted_names(value)] if isinstance(value, dict) else [name]
+    return names
+
+
+def _read_parquet(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _require_file(path, key)
+    try:
+        file = pq.ParquetFile(path)
+        _require_columns(columns, file.schema_arrow.names, str(path))
+        table = file.read(columns=list(columns))
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: not a readable Parquet file ({_one_line(error)}); check {key}") from None
+    values = {}
+    for column in columns:
+        try:
+            values[column] = table[column].to_pylist()
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: column {column!r} is not UTF-8 text; convert it") from None
+    return _Table(values, lambda i: f"{path}, row {i}")
+
+
+_READERS: dict[str, Callable[[Path, str, Sequence[str], Mapping[str, Any]], _Table]] = {
+    "csv": _read_csv,
+    "jsonl": _read_jsonl,
+    "parquet": _read_parquet,
+}
+
+
+def _read_dataset(spec: Mapping[str, Any], split: str, key: str, columns: Sequence[str]) -> _Table:
+    """One split of a Hugging Face dataset: a hub id, or a local folder in a form that ``load_dataset`` knows."""
+    import datasets
+
+    source, hub_split = spec["id"], spec["splits"][split]
+    try:
+        dataset = datasets.load_dataset(source, spec.get("config"), split=hub_split, revision=spec["revision"])
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise UserError(
+            f"{key}.id: cannot load split {hub_split!r} of dataset {source!r} at revision {spec['revision']!r} "
+            f"({_one_line(error)}); check id, config, revision and splits, and that the hub is reachable or the "
+            "dataset was downloaded before"
+        ) from None
+    _require_columns(columns, dataset.column_names, f"{key}, dataset {source}, split {hub_split}")
+    return _Table(dataset.select_columns(list(columns))[:], lambda i: f"{source}, split {hub_split}, row {i}")
+
+
+def _require_file(path: Path, key: str) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such file'}; correct {key}")
+
+
+def _require_columns(wanted: Iterable[str], present: Sequence[str], place: str) -> None:
+    for column in wanted:
+        if column not in present:
+            raise UserError(f"{place}: no column {column!r}; it has {', '.join(present)}")
+
+
+def _read_text(path: Path, key: str) -> str:
+    """The whole of a UTF-8 file (a ``.gz`` one decompressed), without a byte order mark."""
+    _require_file(path, key)
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            data = gzip.decompress(data)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again") from None
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}:{line}: byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8; "
+            "convert the file (iconv -f <its encoding> -t utf-8)"
+        ) from None
+
+
+def _read_lines(path: Path, key: str) -> list[str]:
+    """The lines of a file without their ends (LF or CRLF).
+
+    Not ``str.splitlines``, which also cuts at characters that occur within texts (U+2028, form feed).
+    """
+    text = _read_text(path, key)
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def _checked_text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"{place}: the text is {_as_string(value)}, not a string; mend or drop the row")
+    if not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            code = ord(value[error.start])
+            raise UserError(
+                f"{place}: half of a surrogate pair (\\u{code:04x}) in the text; mend or drop the row"
+            ) from None
+    return value
+
+
+def _as_string(value: Any) -> str:
+    """A raw label or cell as it is compared: 3, 3.0 and "3" are equal; true, false and null as YAML spells them."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _as_list(paths: str | Sequence[str]) -> list[str]:
+    return [paths] if isinstance(paths, str) else list(paths)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+# --- prompts ---
+
+
+def check_prompts(spec: Mapping[str, Any], name: str) -> None:
+    """Check without reading anything that the keys fit the source; raises ``UserError`` otherwise."""
+    _check_keys(spec, f"prompts.{name}", _PROMPT_KEYS, {"source", "sample", "seed"})
+
+
+def prompt_files(spec: Mapping[str, Any]) -> list[str]:
+    """The input files that `load_prompts` reads for this source."""
+    return [] if spec["source"] == "list" else [spec["path"]]
+
+
+def load_prompts(spec: Mapping[str, Any], name: str) -> "pd.DataFrame":
+    """Read a declared prompt source: a frame of ``row`` (int64, 0-based index in the source) and ``text`` (str).
+
+    Texts are as in the source, not stripped, and may occur more than once. ``sample`` takes exactly so many at random
+    (by ``seed``), in the order of the source. Raises ``UserError`` for a file or column that is missing, malformed
+    input, an empty prompt anywhere in the source, and fewer prompts than ``sample``.
+    """
+    import pandas as pd
+
+    check_prompts(spec, name)
+    key = f"prompts.{name}"
+    match spec["source"]:
+        case "list":
+            table = _Table({"text": spec["texts"]}, lambda i: f"{key}.texts[{i}]")
+            texts = table.columns["text"]
+        case "text":
+            path = Path(spec["path"])
+            table = _Table({"text": _read_lines(path, f"{key}.path")}, lambda i: f"{path}:{i + 1}")
+            texts = table.columns["text"]
+        case _:
+            column = spec.get("text", "prompt.text")
+            table = _read_jsonl(Path(spec["path"]), f"{key}.path", [column], spec)
+            texts = table.columns[column]
+    for i, text in enumerate(texts):
+        if not _checked_text(text, table.place(i)).strip():
+            raise UserError(f"{table.place(i)}: empty prompt; write one or remove it")
+    count = len(texts)
+    if not count:
+        raise UserError(f"{key}: no prompts; give at least one")
+    sample = spec.get("sample", count)
+    if sample > count:
+        raise UserError(f"{key}.sample: {sample} prompts wanted, but the source has {count}; lower it")
+    rows = _subset(count, sample, f"{spec.get('seed', 0)} sample")
+    return pd.DataFrame(
+        {"row": pd.Series(rows, dtype="int64"), "text": pd.Series([texts[i] for i in rows], dtype="str")}
+    )
+
+
+def write_prompts(prompts: "pd.DataFrame", path: str | Path) -> None:
+    """Write prompts to a Parquet file: ``row`` int64, ``text`` string."""
+    _write(prompts, Path(path), labelled=False)
+
+
+def _write(frame: "pd.DataFrame", path: Path, labelled: bool) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # Spelt out, because a label column of nulls alone would otherwise be of type null.
+    fields = [("row", pa.int64()), ("text", pa.string()), *([("label", pa.string())] if labelled else [])]
+    table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
+    with atomic_path(path) as scratch:
+        pq.write_table(table.replace_schema_metadata(None), scratch)

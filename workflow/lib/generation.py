@@ -1,0 +1,287 @@
+"""Batched sampling of continuations whose texts do not depend on the batch.
+
+Every choice of a token is a function of the logits and of one random number that belongs to (seed, prompt row, sample,
+step). So a smaller batch gives the same texts, and points of a sweep share their random numbers. Only rounding in
+the model, which does depend on the shape of a batch, can flip a choice; the sampler is made to be insensitive to it
+(see ``top_p_sample``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from workflow.lib.runtime import Progress, UserError, atomic_path
+
+TEXTS_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("sample", pa.int32()),
+        ("continuation", pa.string()),
+        ("tokens", pa.int32()),
+        ("stop", pa.string()),
+    ]
+)
+"""Columns of a file of texts: new tokens are counted without the end-of-text token; stop is "eos" or "length"."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample: nucleus mass in (0, 1], length limit in new tokens, continuations per prompt, seed >= 0."""
+
+    top_p: float
+    max_new_tokens: int
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Sequence:
+    """One continuation to be made: of the tokens of the prompt ``row``, the ``sample``-th one."""
+
+    row: int
+    sample: int
+    prompt: list[int]
+
+
+def uniforms(seed: int, rows: Sequence[int], samples: int, steps: int) -> npt.NDArray[np.float64]:
+    """Random numbers in [0, 1), shape (len(rows), samples, steps), each a function of (seed, row, sample, step) only.
+
+    One stream of the counter-based generator Philox 4x64 (Salmon et al. 2011) per (row, sample). The raw bits are
+    used, which numpy guarantees to stay the same over its versions, unlike the distributions of ``Generator``.
+    """
+    numbers = np.empty((len(rows), samples, steps))
+    for place, row in enumerate(rows):
+        for sample in range(samples):
+            numbers[place, sample] = _stream(seed, row, sample, steps)
+    return numbers
+
+
+def _stream(seed: int, row: int, sample: int, steps: int) -> npt.NDArray[np.float64]:
+    # The lowest of the four words counts the draws of a stream.
+    bits = np.random.Philox(key=seed, counter=[0, 0, sample, row]).random_raw(steps)
+    return np.asarray((bits >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
+
+
+def top_p_sample(logits: torch.Tensor, u: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Sample a token from the nucleus of each row: shapes (n, V) float and (n,) float64 -> (n,) int64.
+
+    The nucleus (Holtzman et al. 2020) is the smallest set of most likely tokens with total probability >= ``top_p``,
+    together with tokens exactly as likely as its last one. The token is the argmax of logit + Gumbel noise
+    (Gumbel-max trick), which is a sample from the renormalised nucleus; the noise is a hash of (u, token id).
+
+    Why not invert the cumulative distribution at u: there a rounding error of one likely token moves the edges of all
+    tokens behind it, so that the chance of a flip grows with the size of the nucleus. Here only the best two tokens
+    matter: the chance is about the size of the error, whatever the vocabulary. For the same reason
+    neighbouring points of a sweep, which share u, choose the same token more often.
+    """
+    probabilities = torch.softmax(logits.double(), dim=-1)
+    vocabulary = logits.shape[-1]
+    chosen = torch.empty(len(logits), dtype=torch.int64, device=logits.device)
+    rows = torch.arange(len(logits), device=logits.device)
+    size = min(256, vocabulary)
+    # Sorting the whole vocabulary would cost more than a small model: look at the best tokens first, and at
+    # more only in rows where those do not hold the nucleus.
+    while len(rows):
+        top, tokens = probabilities[rows].topk(size)
+        before = top.cumsum(-1) - top
+        inside = before < top_p
+        last = top.masked_fill(~inside, torch.inf).amin(-1, keepdim=True)
+        inside = top >= last
+        complete = ~inside[:, -1] if size < vocabulary else torch.ones_like(inside[:, -1])
+        noisy = logits[rows].double().gather(-1, tokens) + _gumbel(u[rows], tokens)
+        best = noisy.masked_fill(~inside, -torch.inf).argmax(-1, keepdim=True)
+        chosen[rows[complete]] = tokens.gather(-1, best).squeeze(-1)[complete]
+        rows = rows[~complete]
+        size = min(8 * size, vocabulary)
+    return chosen
+
+
+def _gumbel(u: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Standard Gumbel noise for (n,) uniforms and (n, k) token ids, a function of each pair (u, id) only."""
+    # SplitMix64 (Steele et al. 2014): the id-th output of the generator whose state is the bits of u.
+    state = (u * 2.0**53).long()
+    state = _mix(state).unsqueeze(-1) + (tokens + 1) * _signed(0x9E3779B97F4A7C15)
+    uniform = ((_mix(state) >> 11 & (1 << 53) - 1).double() + 0.5) * 2.0**-53
+    return -torch.log(-torch.log(uniform))
+
+
+def _mix(state: torch.Tensor) -> torch.Tensor:
+    """The output function of SplitMix64 on int64, whose products wrap around as unsigned ones do."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        state = (state ^ (state >> shift & (1 << 64 - shift) - 1)) * _signed(factor)
+    return state ^ (state >> 31 & (1 << 33) - 1)
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 64) if word >> 63 else word
+
+
+def generate(
+    model_dir: str | Path,
+    prompts: pd.DataFrame,
+    sampling: Sampling,
+    batch_size: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Sample ``sampling.samples`` continuations of every prompt from a causal language model, in float32.
+
+    Args:
+        model_dir: Hugging Face directory with tokenizer.
+        prompts: columns ``row`` (unique integers: they key the random numbers) and ``text``.
+        batch_size: sequences (prompt, sample) that are computed at once; decides on memory and speed, not on texts.
+        progress: counts texts.
+
+    Returns a frame with the columns of ``TEXTS_SCHEMA``, ordered by (row, sample).
+
+    Raises ``UserError`` naming the prompt row if a prompt has no tokens or does not leave room for the new ones in the
+    model's context, or if the model gives NaN or infinite logits.
+    """
+    model = _load(model_dir, device)
+    tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
+    end_tokens = _end_tokens(model, tokenizer)
+    encoded = {int(row): tokenizer(text).input_ids for row, text in zip(prompts["row"], prompts["text"], strict=True)}
+    _check_lengths(encoded, sampling.max_new_tokens, getattr(model.config, "max_position_embeddings", None))
+    # Prompts of similar length together: less padding.
+    order = sorted(encoded, key=lambda row: (len(encoded[row]), row))
+    sequences = [_Sequence(row, sample, encoded[row]) for row in order for sample in range(sampling.samples)]
+    prefixes = {row: tokenizer.decode(ids, **_DECODING) for row, ids in encoded.items()}
+    records = []
+    for start in range(0, len(sequences), batch_size):
+        batch = sequences[start : start + batch_size]
+        for sequence, (tokens, ended) in zip(batch, _sample_batch(model, batch, sampling, end_tokens), strict=True):
+            # Decoded together with the prompt: on their own some tokenizers drop the leading space.
+            text = tokenizer.decode([*sequence.prompt, *tokens], **_DECODING)[len(prefixes[sequence.row]) :]
+            records.append((sequence.row, sequence.sample, text, len(tokens), "eos" if ended else "length"))
+        if progress:
+            progress.update(len(records))
+    texts = pd.DataFrame(records, columns=TEXTS_SCHEMA.names)
+    return texts.sort_values(["row", "sample"], ignore_index=True).astype({"sample": "int32", "tokens": "int32"})
+
+
+_DECODING = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+
+
+def write_texts(texts: pd.DataFrame, path: str | Path) -> None:
+    """Write the frame of ``generate`` as Parquet with ``TEXTS_SCHEMA``, whole or not at all."""
+    with atomic_path(path) as scratch:
+        pq.write_table(pa.Table.from_pandas(texts, schema=TEXTS_SCHEMA, preserve_index=False), scratch)
+
+
+def _load(model_dir: str | Path, device: str) -> Any:
+    """The model, in evaluation mode; refuses a checkpoint that leaves weights at random values."""
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        model_dir, dtype=torch.float32, local_files_only=True, output_loading_info=True
+    )
+    model, info = loaded
+    missing = sorted([*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])])
+    if missing:
+        raise UserError(
+            f"{model_dir}: no weights for {missing[0]} ({len(missing)} tensors in all), which would stay random; "
+            "give a complete causal language model"
+        )
+    return model.to(device).eval()
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Ids that end a text, from the first of generation config, config and tokenizer that has one in the vocabulary.
+
+    A config's default need not be in a small vocabulary (GPT-2's is 50256).
+    """
+    for source in (model.generation_config, model.config, tokenizer):
+        ids = source.eos_token_id
+        ids = [] if ids is None else [ids] if isinstance(ids, int) else ids
+        known = frozenset(token for token in ids if token < model.config.vocab_size)
+        if known:
+            return known
+    return frozenset()
+
+
+def _check_lengths(encoded: dict[int, list[int]], max_new_tokens: int, context: int | None) -> None:
+    for row, ids in encoded.items():
+        if not ids:
+            raise UserError(f"prompt row {row}: has no tokens; remove the empty prompt")
+        if context is not None and len(ids) + max_new_tokens > context:
+            raise UserError(
+                f"prompt row {row}: {len(ids)} tokens + max_new_tokens {max_new_tokens} exceed the model's context of "
+                f"{context}; shorten the prompt or lower max_new_tokens"
+            )
+
+
+@torch.inference_mode()
+def _sample_batch(
+    model: Any, batch: list[_Sequence], sampling: Sampling, end_tokens: frozenset[int]
+) -> list[tuple[list[int], bool]]:
+    """(new tokens without the end token, whether it came) of each sequence, computed in one batch."""
+    device = model.device
+    steps = sampling.max_new_tokens
+    draws = np.stack([_stream(sampling.seed, sequence.row, sequence.sample, steps) for sequence in batch])
+    # Samples of a prompt share its computation: each prompt goes through the model once, then its cache is copied.
+    distinct = list({sequence.row: sequence.prompt for sequence in batch}.items())
+    place = {row: index for index, (row, _) in enumerate(distinct)}
+    longest = max(len(ids) for _, ids in distinct)
+    # Padded on the left, so that the last position is the newest token of every sequence.
+    input_ids = torch.tensor([[0] * (longest - len(ids)) + ids for _, ids in distinct], device=device)
+    mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for _, ids in distinct], device=device)
+    position_ids = (mask.cumsum(-1) - 1).clamp(min=0)
+    output = model(
+        input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=True, logits_to_keep=1
+    )
+    cache = output.past_key_values
+    copies = torch.tensor([place[sequence.row] for sequence in batch], device=device)
+    cache.batch_select_indices(copies)
+    logits, mask, positions = output.logits[copies, -1], mask[copies], position_ids[copies, -1]
+
+    new_tokens: list[list[int]] = [[] for _ in batch]
+    ended = [False] * len(batch)
+    active = list(range(len(batch)))  # the places in `batch` of the sequences that the cache holds
+    for step in range(steps):
+        going = [slot for slot, index in enumerate(active) if not ended[index]]
+        # Copying the cache costs something as well: drop ended sequences when they are half of the batch.
+        if len(going) <= len(active) // 2:
+            keep = torch.tensor(going, device=device)
+            cache.batch_select_indices(keep)
+            logits, mask, positions = logits[keep], mask[keep], positions[keep]
+            active = [active[slot] for slot in going]
+            going = list(range(len(active)))
+        indices = [active[slot] for slot in going]
+        _check_finite(logits[going], [batch[index] for index in indices], step)
+        tokens = torch.zeros(len(active), dtype=torch.int64, device=device)
+        tokens[going] = top_p_sample(logits[going], torch.from_numpy(draws[indices, step]).to(device), sampling.top_p)
+        for index, token in zip(indices, tokens[going].tolist(), strict=True):
+            if token in end_tokens:
+                ended[index] = True
+            else:
+                new_tokens[index].append(token)
+        if all(ended) or step == steps - 1:
+            break
+        mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=-1)
+        positions = positions + 1
+        output = model(
+            input_ids=tokens[:, None],
+            attention_mask=mask,
+            position_ids=positions[:, None],
+            past_key_values=cache,
+            use_cache=True,
+        )
+        logits = output.logits[:, -1]
+    return list(zip(new_tokens, ended, strict=True))
+
+
+def _check_finite(logits: torch.Tensor, sequences: list[_Sequence], step: int) -> None:
+    finite = torch.isfinite(logits).all(dim=-1)
+    if not finite.all():
+        sequence = sequences[int(finite.logical_not().nonzero()[0])]
+        raise UserError(
+            f"prompt row {sequence.row}, sample {sequence.sample}, new token {step + 1}: the model gives NaN or "
+            "infinite logits; it lies too far from its parents (use smaller coefficients) or is damaged"
+        )

@@ -1,0 +1,313 @@
+"""Scores of generated texts: classifier probabilities, perplexity under a judge LM, distinct-n; and their files.
+
+A *scorer* is one entry of the config's ``scorers`` (kinds ``classifier``, ``perplexity``, ``distinct``). Its scores
+are kept raw, one row per text, so that every average, ratio and interval is taken later (``tables.py``). Scores do
+not depend on the batch size beyond rounding: texts are padded on the right and masked.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow.lib.runtime import UserError, atomic_path
+
+# torch and transformers are imported in the functions that run a model: tables and figures read score files too.
+if TYPE_CHECKING:
+    import torch
+
+PathLike = str | os.PathLike[str]
+OnDone = Callable[[int], object]
+"""Called with the number of texts done so far, e.g. ``Progress(...).update``."""
+
+
+def read_line_texts(texts: Sequence[PathLike], points: Sequence[str], prompts: PathLike) -> pd.DataFrame:
+    """The texts of a line's points, in their order, with their prompts: one row per text.
+
+    ``texts`` are the files of ``points`` (ids), ``prompts`` is the file that they were generated from. Columns:
+    ``point``, ``row``, ``sample``, ``prompt``, ``continuation``. Raises ``UserError`` if a text has no prompt.
+    """
+    frames = [
+        pd.read_parquet(path, columns=["row", "sample", "continuation"]).assign(point=point)
+        for path, point in zip(texts, points, strict=True)
+    ]
+    by_row = pd.read_parquet(prompts).set_index("row")["text"]
+    joined = pd.concat(frames, ignore_index=True)
+    joined["prompt"] = joined["row"].map(by_row)
+    lost = joined[joined["prompt"].isna()]
+    if len(lost):
+        raise UserError(
+            f"{prompts}: no prompt of row {lost['row'].iloc[0]}, which texts were generated from; rerun them"
+        )
+    return joined[["point", "row", "sample", "prompt", "continuation"]]
+
+
+def score_classifier(
+    model_dir: PathLike,
+    texts: Sequence[str],
+    batch_size: int,
+    device: str = "cpu",
+    labels: Mapping[str, str] | None = None,
+    progress: OnDone | None = None,
+) -> pd.DataFrame:
+    """Class probabilities of each text under a sequence classifier, in the order of ``texts``.
+
+    ``model_dir`` is a Hugging Face directory (safetensors, or a pickle read with weights_only). ``labels`` renames
+    classes of the model's ``id2label``. Returns one nullable float32 column ``p_<class>`` per class (softmax in
+    fp32). A text of which the tokenizer makes no token at all has no score: its row is null.
+
+    Raises ``UserError`` if the directory is not a whole classifier with a padding token, if ``labels`` do not match its
+    classes, if a text is longer than the model can read (nothing is truncated), or if a logit is not finite.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    model, tokenizer = _load(AutoModelForSequenceClassification, model_dir, device)
+    classes = class_names(model.config.id2label, labels, model_dir)
+    pad = model.config.pad_token_id
+    if pad is None:
+        # GPT-2 classifies from the last token that is not padding: without the id it would read the padding.
+        raise UserError(f"{model_dir}: config.json has no pad_token_id; set it (and train the classifier with it)")
+    encoded = tokenizer(list(texts), return_attention_mask=False)["input_ids"] if len(texts) else []
+    _check_lengths(encoded, texts, _max_tokens(model, tokenizer), model_dir)
+
+    probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
+    done = sum(not tokens for tokens in encoded)
+    with torch.inference_mode():
+        for batch, ids, mask in _batches(encoded, [i for i, t in enumerate(encoded) if t], batch_size, pad, device):
+            logits = model(input_ids=ids, attention_mask=mask).logits.float()
+            finite = torch.isfinite(logits).all(dim=-1).cpu().numpy()
+            if not finite.all():
+                index = batch[int(np.argmin(finite))]
+                raise UserError(f"{model_dir}: a logit of {_show(index, texts[index])} is not finite; check the model")
+            probabilities[batch] = torch.softmax(logits, dim=-1).cpu().numpy()
+            done += len(batch)
+            if progress:
+                progress(done)
+    empty = np.array([not tokens for tokens in encoded], dtype=bool)
+    columns = zip(classes, probabilities.T, strict=True)
+    return pd.DataFrame({f"p_{name}": pd.Series(values, dtype="Float32").mask(empty) for name, values in columns})
+
+
+def class_names(id2label: Mapping[int, str], labels: Mapping[str, str] | None, model_dir: PathLike) -> list[str]:
+    """Names of the classes in the order of the logits, renamed by ``labels``. Raises ``UserError`` on a mismatch."""
+    original = [str(id2label[index]) for index in range(len(id2label))]
+    unknown = sorted(set(labels or {}) - set(original))
+    if unknown:
+        raise UserError(f"{model_dir}: labels renames {unknown}, but the model's classes are {original}")
+    names = [(labels or {}).get(name, name) for name in original]
+    if len(set(names)) != len(names) or len(names) < 2:
+        raise UserError(f"{model_dir}: classes {names} must be two or more, with different names; see labels")
+    return names
+
+
+def score_perplexity(
+    model_dir: PathLike,
+    prompts: Sequence[str],
+    continuations: Sequence[str],
+    batch_size: int,
+    device: str = "cpu",
+    progress: OnDone | None = None,
+) -> pd.DataFrame:
+    """Negative log-likelihood of each text under a causal LM, for the perplexities in use (see ``tables.summarise``).
+
+    Prompt and continuation are tokenised as one string and read in one forward pass. No BOS or other special token is
+    added. Columns, in the order of the texts:
+
+    - ``nll_text`` (float64, nats, sum) and ``tokens_text`` (int32): all tokens but the first, which nothing predicts;
+    - ``nll_continuation`` and ``tokens_continuation``: those of them that belong to the continuation, given all that
+      precedes. A token belongs to it if its last character does, so that a token across the boundary is part of the
+      continuation.
+
+    ``tokens_*`` count the predicted tokens; where that is 0 (one-token text, empty continuation) the NLL is 0 and the
+    text has no perplexity. Raises ``UserError`` if the directory is not a whole causal LM with a fast tokenizer, if
+    a text is longer than the model can read (nothing is truncated), or if an NLL is not finite.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model, tokenizer = _load(AutoModelForCausalLM, model_dir, device)
+    if not tokenizer.is_fast:
+        raise UserError(f"{model_dir}: its tokenizer gives no character offsets; save a fast one (tokenizer.json)")
+    texts = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
+    encoded, offsets = [], []
+    if texts:
+        tokens = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
+        encoded, offsets = tokens["input_ids"], tokens["offset_mapping"]
+    _check_lengths(encoded, texts, _max_tokens(model, tokenizer), model_dir)
+    # Only ends are used: ByteLevel's trim_offsets moves the start of " film" past its space, never the end.
+    belongs = [
+        np.array([end > len(prompt) for _, end in spans[1:]], dtype=bool)
+        for prompt, spans in zip(prompts, offsets, strict=True)
+    ]
+
+    nll = np.zeros((len(texts), 2))
+    predictable = [index for index, ids in enumerate(encoded) if len(ids) > 1]
+    done = len(texts) - len(predictable)
+    with torch.inference_mode():
+        for batch, ids, mask in _batches(encoded, predictable, batch_size, 0, device):
+            logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+            # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
+            losses = torch.stack(
+                [
+                    torch.nn.functional.cross_entropy(row[:-1].float(), targets[1:], reduction="none")
+                    for row, targets in zip(logits, ids, strict=True)
+                ]
+            )
+            for index, padded in zip(batch, losses.double().cpu().numpy(), strict=True):
+                loss = padded[: len(encoded[index]) - 1]
+                nll[index] = loss[belongs[index]].sum(), loss.sum()
+                if not math.isfinite(nll[index, 1]):
+                    raise UserError(
+                        f"{model_dir}: the NLL of {_show(index, texts[index])} is not finite; check the model"
+                    )
+            done += len(batch)
+            if progress:
+                progress(done)
+    return pd.DataFrame(
+        {
+            "nll_continuation": nll[:, 0],
+            "tokens_continuation": np.array([b.sum() for b in belongs], dtype=np.int32),
+            "nll_text": nll[:, 1],
+            "tokens_text": np.array([len(b) for b in belongs], dtype=np.int32),
+        }
+    )
+
+
+def score_distinct(
+    row_ids: Sequence[int], samples: Sequence[int], continuations: Sequence[str], n: Sequence[int]
+) -> pd.DataFrame:
+    """distinct-n of each prompt over its samples, as in DExperts (Liu et al. 2021, ``evaluate_generations.py``).
+
+    Unique n-grams (within one continuation, pooled over the prompt's samples) divided by the number of words. Words are
+    what lies between single spaces, as there: a continuation that starts with a space starts with an empty word.
+    Where all continuations of a prompt are empty there is no word, and the value is null (DExperts would count each as
+    one empty word).
+
+    Takes the texts of one point. Columns, sorted by row: ``row`` int64, ``texts`` int32 (number of samples), and
+    nullable float64 ``distinct_<n>``.
+    """
+    frame = pd.DataFrame({"row": row_ids, "sample": samples, "text": continuations})
+    if frame.duplicated(["row", "sample"]).any():
+        raise ValueError("a (row, sample) occurs twice: score one point at a time")
+    rows: list[dict[str, Any]] = []
+    for row, group in frame.groupby("row", sort=True):
+        words = [text.split(" ") for text in group["text"]]
+        total = sum(map(len, words)) if group["text"].any() else 0
+        values = {
+            f"distinct_{size}": len({"_".join(w[i : i + size]) for w in words for i in range(len(w) - size + 1)})
+            / total
+            if total
+            else None
+            for size in n
+        }
+        rows.append({"row": row, "texts": len(group), **values})
+    types = {"row": "int64", "texts": "int32"} | {f"distinct_{size}": "Float64" for size in n}
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def write_scores(scores: pd.DataFrame, path: PathLike) -> None:
+    """Write the scores of one line and one scorer as Parquet, atomically.
+
+    Columns: ``point`` (id, stored as a dictionary), ``row`` int64, ``sample`` int32 (absent where a row is a prompt,
+    as for distinct-n), then the values. Raises ``ValueError`` if a key occurs twice or a value is NaN or infinite (a
+    text without a score is null).
+    """
+    keys = [key for key in ("point", "row", "sample") if key in scores]
+    if scores.duplicated(keys).any():
+        raise ValueError(f"{path}: a {tuple(keys)} occurs twice")
+    arrays = {"point": pa.array(scores["point"].astype(str).tolist(), pa.string()).dictionary_encode()}
+    types = {"row": pa.int64(), "sample": pa.int32()}
+    for column in [*keys[1:], *(str(name) for name in scores if name not in keys)]:
+        # from_pandas=False keeps NaN apart from null: what has no score must have been made null on purpose.
+        array = pa.array(scores[column].array, type=types.get(column), from_pandas=False)
+        if pa.types.is_floating(array.type) and not pc.all(pc.is_finite(array), min_count=0).as_py():
+            raise ValueError(f"{path}: column {column} has a value that is not finite")
+        arrays[column] = array
+    table = pa.table(arrays)
+    with atomic_path(path) as scratch:
+        pq.write_table(table, scratch, compression="zstd")
+
+
+def read_scores(path: PathLike) -> pd.DataFrame:
+    """The scores that ``write_scores`` wrote; ``point`` is categorical, nullable values are pandas ``Float``."""
+    nullable = {pa.float32(): pd.Float32Dtype(), pa.float64(): pd.Float64Dtype()}
+    return pq.read_table(path).to_pandas(types_mapper=nullable.get)
+
+
+def _load(auto_class: Any, model_dir: PathLike, device: str) -> tuple[Any, Any]:
+    """Model in fp32 and evaluation mode, and its tokenizer. Raises ``UserError`` if a weight is missing."""
+    import torch
+    from transformers import AutoTokenizer
+
+    directory = Path(model_dir)
+    if not (directory / "config.json").is_file():
+        raise UserError(f"{directory}: no config.json; expected a Hugging Face model directory")
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        model, report = auto_class.from_pretrained(
+            directory, dtype=torch.float32, weights_only=True, output_loading_info=True, **local
+        )
+        tokenizer = AutoTokenizer.from_pretrained(directory, **local)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{directory}: cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+    absent = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    if absent:
+        # transformers would draw them at random and go on.
+        raise UserError(
+            f"{directory}: not a whole {type(model).__name__}, weights are missing: {', '.join(absent[:5])}"
+        )
+    return model.to(device).eval(), tokenizer
+
+
+def _max_tokens(model: Any, tokenizer: Any) -> int:
+    """The longest text, in tokens, that the model can read."""
+    limit = int(tokenizer.model_max_length)
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None:
+        for name, module in model.named_modules():
+            # RoBERTa counts positions from padding_idx + 1.
+            if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+                positions -= module.padding_idx + 1
+        limit = min(limit, positions)
+    return limit
+
+
+def _check_lengths(encoded: Sequence[Sequence[int]], texts: Sequence[str], limit: int, model_dir: PathLike) -> None:
+    for index, tokens in enumerate(encoded):
+        if len(tokens) > limit:
+            raise UserError(
+                f"{model_dir}: {_show(index, texts[index])} has {len(tokens)} tokens, the model reads at most {limit}; "
+                "shorten the prompts or generate fewer tokens"
+            )
+
+
+def _show(index: int, text: str) -> str:
+    return f"text {index} ({text[:60]!r}{'...' if len(text) > 60 else ''})"
+
+
+def _batches(
+    encoded: Sequence[Sequence[int]], indices: Sequence[int], batch_size: int, pad: int, device: str
+) -> "Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]":
+    """(indices, input ids, attention mask) of batches of texts of similar length, the longest first.
+
+    The longest come first so that a batch size that is too large fails at once, not at the end.
+    """
+    import torch
+
+    order = sorted(indices, key=lambda index: -len(encoded[index]))
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        ids = torch.full((len(batch), len(encoded[batch[0]])), pad, dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        for row, index in enumerate(batch):
+            ids[row, : len(encoded[index])] = torch.tensor(encoded[index])
+            mask[row, : len(encoded[index])] = 1
+        yield batch, ids.to(device), mask.to(device)

@@ -1,0 +1,87 @@
+"""Which source files and pinned packages a script depends on, read off its imports.
+
+Snakemake does not see imported modules, and its ``code`` trigger goes by modification times. So each rule lists the
+files found here as inputs (compared by checksum), and the pins found here as parameters: an edit or an upgrade reruns
+exactly the stages that use it.
+"""
+
+import ast
+import functools
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+"""The folder of the Snakefile."""
+
+LOCK = ROOT / "requirements.lock"
+
+_PACKAGE = "workflow.lib"
+# Import names that differ from the name of the distribution.
+_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub"}
+
+
+@functools.cache
+def source_files(script: str) -> tuple[str, ...]:
+    """Paths, relative to ``ROOT``, of ``workflow/scripts/<script>`` and of the modules it imports, directly or not."""
+    return tuple(sorted(_walk(ROOT / "workflow" / "scripts" / script)[0]))
+
+
+@functools.cache
+def pinned_packages(script: str) -> dict[str, str]:
+    """Package to version, from the lock file, of all that the script's sources import and what that depends on."""
+    pins, requires = _read_lock()
+    found: set[str] = set()
+    queue = [_DISTRIBUTIONS.get(name, name) for name in _walk(ROOT / "workflow" / "scripts" / script)[1]]
+    while queue:
+        package = queue.pop()
+        if package in pins and package not in found:
+            found.add(package)
+            queue.extend(requires.get(package, ()))
+    return {package: pins[package] for package in sorted(found)}
+
+
+def _walk(script: Path) -> tuple[set[str], set[str]]:
+    """Our files (relative to ``ROOT``) and the outside top-level packages that ``script`` reaches by imports."""
+    files: set[str] = set()
+    outside: set[str] = set()
+    queue = [script]
+    while queue:
+        path = queue.pop()
+        name = str(path.relative_to(ROOT))
+        if name in files:
+            continue
+        files.add(name)
+        for module in _imports(path):
+            if module.startswith(f"{_PACKAGE}."):
+                queue.append(ROOT / (module.replace(".", "/") + ".py"))
+            else:
+                outside.add(module.split(".")[0])
+    return files, outside
+
+
+def _imports(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == _PACKAGE:
+            modules.update(f"{_PACKAGE}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module)
+    return modules
+
+
+@functools.cache
+def _read_lock() -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Pins, and package to the packages it requires, from the ``# via`` comments that pip-compile writes."""
+    pins: dict[str, str] = {}
+    requires: dict[str, set[str]] = {}
+    package = ""
+    for line in LOCK.read_text().splitlines():
+        if pin := re.match(r"([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", line):
+            package = pin[1].lower()
+            pins[package] = pin[2]
+        elif via := re.match(r"\s+#\s+(?:via\s+)?([A-Za-z0-9_.-]+)(?:\[[^]]*\])?$", line):
+            if via[1] != "via":
+                requires.setdefault(via[1].lower(), set()).add(package)
+    return pins, requires

@@ -1,0 +1,306 @@
+"""Tables: averages of scores with bootstrap intervals over prompts, one tidy table per sweep.
+
+Every statistic is a ratio of two sums over texts (a mean is sum / count), so one bootstrap serves all of them. Prompts
+are resampled, not texts, because the samples of one prompt resemble each other. All points of a table share their
+resamples (common random numbers), which makes differences along a curve less noisy than the intervals suggest.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow.lib.points import Point, Sweep
+from workflow.lib.runtime import UserError, atomic_path
+
+LEVEL = 0.95
+"""Coverage of all intervals."""
+
+STATISTIC_COLUMNS = ["scorer", "statistic", "estimate", "low", "high", "n_prompts", "n_texts", "n_excluded"]
+
+
+def bootstrap_ratio(
+    numerators: np.ndarray, denominators: np.ndarray, resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ratios sum(numerators) / sum(denominators) with percentile bootstrap intervals (Efron 1979), resampling prompts.
+
+    Both arrays are (n_prompts, k) for k ratios; denominators are >= 0. Returns (estimate, low, high), each (k,)
+    float64. The resamples depend on ``seed`` and n_prompts only, and all k ratios share them. Resamples without any
+    denominator are left out. An estimate without a denominator is NaN; so are the limits of one that
+    rests on fewer than two prompts, of whose spread nothing is known.
+    """
+    n_prompts = len(numerators)
+    weights = np.random.default_rng(seed).multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts), size=resamples)
+    totals = denominators.sum(axis=0)
+    estimate = np.divide(numerators.sum(axis=0), totals, out=np.full(totals.shape, np.nan), where=totals > 0)
+    drawn = weights.astype(np.float64)
+    sums = drawn @ denominators
+    ratios = np.divide(drawn @ numerators, sums, out=np.full(sums.shape, np.nan), where=sums > 0)
+    low, high = np.full(totals.shape, np.nan), np.full(totals.shape, np.nan)
+    known = (denominators > 0).sum(axis=0) >= 2
+    if known.any():
+        low[known], high[known] = np.nanquantile(ratios[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return estimate, low, high
+
+
+@dataclass(frozen=True)
+class _Statistic:
+    """Per row of a score file: the summand of the numerator and of the denominator, and the texts it stands for."""
+
+    name: str
+    numerator: np.ndarray
+    denominator: np.ndarray
+    texts: np.ndarray
+    exponentiate: bool = False
+
+
+def _statistics(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any]) -> list[_Statistic]:
+    def column(key: str) -> np.ndarray:
+        return scores[key].to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def mean(statistic: str, values: np.ndarray, texts: np.ndarray) -> _Statistic:
+        known = ~np.isnan(values)
+        return _Statistic(statistic, np.where(known, values, 0.0), known.astype(np.float64), texts)
+
+    ones = np.ones(len(scores))
+    if scorer["kind"] == "classifier":
+        classes = [key.removeprefix("p_") for key in map(str, scores) if key.startswith("p_")]
+        unknown = sorted(set(scorer["weights"]) - set(classes))
+        if unknown:
+            raise UserError(f"scorers.{name}.weights: no class {unknown}; the model's classes are {classes}")
+        expectation = sum(
+            (weight * column(f"p_{key}") for key, weight in scorer["weights"].items()), np.zeros(len(scores))
+        )
+        return [mean("score", expectation, ones)] + [mean(f"p_{key}", column(f"p_{key}"), ones) for key in classes]
+    if scorer["kind"] == "perplexity":
+        statistics = []
+        for part in ("continuation", "text"):
+            nll, tokens = column(f"nll_{part}"), column(f"tokens_{part}")
+            per_token = np.divide(nll, tokens, out=np.full(len(scores), np.nan), where=tokens > 0)
+            with np.errstate(over="ignore"):
+                perplexity = np.exp(per_token)
+            if np.isinf(perplexity).any():
+                worst = scores.iloc[int(np.argmax(perplexity == np.inf))]
+                raise UserError(
+                    f"scorer {name}: the {part} perplexity of prompt {worst['row']}, sample {worst['sample']} at point "
+                    f"{worst['point']} overflows; leave that point out"
+                )
+            statistics.append(mean(f"{part}_mean", perplexity, ones))
+            statistics.append(_Statistic(f"{part}_corpus", nll, tokens, ones, exponentiate=True))
+        return statistics
+    if scorer["kind"] == "distinct":
+        return [mean(f"distinct_{size}", column(f"distinct_{size}"), column("texts")) for size in scorer["n"]]
+    raise UserError(f"scorers.{name}.kind: {scorer['kind']!r} is not one of classifier, perplexity, distinct")
+
+
+def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamples: int, seed: int) -> pd.DataFrame:
+    """Statistics of one scorer at each point, with 95 % bootstrap intervals over prompts.
+
+    ``scores`` holds the rows of one prompt set (columns: see ``scoring.py``), ``scorer`` is its config entry. Returns
+    one row per point (in order of appearance) and statistic, with columns ``point, scorer, statistic, estimate, low,
+    high, n_prompts, n_texts, n_excluded``: prompts and texts that count, and texts that do not because they have no
+    score (no token, no predictable token, no word). Statistics:
+
+    - classifier: ``score`` = mean of sum_k weights[k] P(k) (our reading of Eq. 6 of arXiv 2211.12092: P(positive) +
+      P(neutral) / 2), and ``p_<class>``, the mean of each probability;
+    - perplexity: ``continuation_mean`` = mean over texts of exp(NLL / tokens) of the continuation given the prompt,
+      ``continuation_corpus`` = exp(sum NLL / sum tokens), and ``text_mean``, ``text_corpus`` for prompt + continuation;
+    - distinct: ``distinct_<n>``, the mean over prompts.
+
+    Raises ``UserError`` if the weights name an unknown class, if points do not have the same prompts, or if the
+    perplexity of a text overflows; ``ValueError`` if a text occurs twice.
+    """
+    keys = [key for key in ("point", "row", "sample") if key in scores]
+    if scores.duplicated(keys).any():
+        raise ValueError(f"scorer {name}: a {tuple(keys)} occurs twice")
+    point_codes, points = pd.factorize(scores["point"].astype(str))
+    row_codes, rows = pd.factorize(scores["row"], sort=True)
+    cells = row_codes * len(points) + point_codes
+    shape = (len(rows), len(points))
+
+    def per_cell(values: np.ndarray) -> np.ndarray:
+        return np.bincount(cells, weights=values, minlength=len(rows) * len(points)).reshape(shape)
+
+    absent = np.argwhere(per_cell(np.ones(len(scores))) == 0)
+    if len(absent):
+        row, point = absent[0]
+        raise UserError(
+            f"scorer {name}: point {points[point]} has no score for prompt {rows[row]}, which other points have; "
+            "delete the score files of this sweep and run again"
+        )
+    statistics = _statistics(scores, name, scorer)
+    numerators = np.hstack([per_cell(s.numerator) for s in statistics])
+    denominators = np.hstack([per_cell(s.denominator) for s in statistics])
+    flat = bootstrap_ratio(numerators, denominators, resamples, seed)
+    tables = []
+    for index, statistic in enumerate(statistics):
+        block = slice(index * len(points), (index + 1) * len(points))
+        estimate, low, high = (np.exp(v[block]) if statistic.exponentiate else v[block] for v in flat)
+        used = statistic.denominator > 0
+        texts = per_cell(statistic.texts * used).sum(axis=0)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "point": points,
+                    "scorer": name,
+                    "statistic": statistic.name,
+                    "estimate": estimate,
+                    "low": low,
+                    "high": high,
+                    "n_prompts": (per_cell(statistic.denominator) > 0).sum(axis=0),
+                    "n_texts": texts.astype(np.int64),
+                    "n_excluded": (per_cell(statistic.texts).sum(axis=0) - texts).astype(np.int64),
+                }
+            )
+        )
+    table = pd.concat(tables, keys=range(len(tables)), names=["statistic_order", "point_order"])
+    return table.sort_index(level=["point_order", "statistic_order"]).reset_index(drop=True)
+
+
+def sweep_table(
+    sweep: Sweep,
+    scores: Mapping[str, Mapping[str, pd.DataFrame]],
+    scorers: Mapping[str, Mapping[str, Any]],
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """The tidy table of a sweep: every statistic of every scorer at every point, for each of its prompt sets.
+
+    ``scores[prompts][scorer]`` holds score rows (of the sweep's points, and possibly others); ``scorers`` their config
+    entries. Columns: ``sweep, prompts``, one float64 column per coordinate, ``point``, then those of ``summarise``.
+    Sorted by prompt set, coordinates (the last one first, as in the sweep), scorer and statistic.
+
+    Raises ``UserError`` if a point of the sweep has no score, and whatever ``summarise`` raises.
+    """
+    coordinates = pd.DataFrame(
+        [
+            {name: float(value) for name, value in entry.coordinates} | {"point": entry.point.id}
+            for entry in sweep.points
+        ]
+    )
+    parts = []
+    for prompts in sweep.prompts:
+        summaries = []
+        for name, scorer in scorers.items():
+            frame = scores[prompts][name]
+            missing = sorted(set(coordinates["point"]) - set(frame["point"]))
+            if missing:
+                raise UserError(f"sweep {sweep.name}, prompts {prompts}: no {name} score for point {missing[0]}")
+            summaries.append(
+                summarise(frame[frame["point"].isin(set(coordinates["point"]))], name, scorer, resamples, seed)
+            )
+        part = coordinates.merge(pd.concat(summaries), on="point", how="left", sort=False)
+        part.insert(0, "prompts", prompts)
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(0, "sweep", sweep.name)
+    return table[["sweep", "prompts", *sweep.directions, "point", *STATISTIC_COLUMNS]]
+
+
+def coordinate_columns(table: pd.DataFrame) -> list[str]:
+    """Names of the coordinates of a sweep table: the columns between ``prompts`` and ``point``."""
+    columns = list(table.columns)
+    return columns[columns.index("prompts") + 1 : columns.index("point")]
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a sweep table as CSV, atomically; equal results give equal bytes.
+
+    Estimates and limits have six significant digits, which hides differences of rounding between machines; a missing
+    one is empty. Coordinates are exact.
+    """
+    text = table.copy()
+    for column in ("estimate", "low", "high"):
+        text[column] = ["" if np.isnan(value) else f"{value:.6g}" for value in table[column]]
+    with atomic_path(path) as scratch:
+        text.to_csv(scratch, index=False, lineterminator="\n")
+
+
+def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table that ``write_table`` wrote."""
+    # Only these may be missing: a prompt set may well be called "null".
+    missing = {column: [""] for column in ("estimate", "low", "high")}
+    names = dict.fromkeys(("sweep", "prompts", "point", "scorer", "statistic"), str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=missing)
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """How far a curve rises above the straight line between its ends, and where: of the value and of its logarithm."""
+
+    value: float
+    at: float
+    log_value: float
+    log_at: float
+
+
+def barrier(table: pd.DataFrame, scorer: str, statistic: str) -> Barrier:
+    """Barrier of a positive statistic (a perplexity) between coordinate 0 and 1 of a sweep with one coordinate.
+
+    max over alpha in [0, 1] of value(alpha) - ((1 - alpha) value(0) + alpha value(1)): the barrier of Frankle et al.
+    2020 (linear mode connectivity) against the line between the two ends, as in Entezari et al. 2022, instead of
+    their mean, since the ends of our lines differ. The same for log(value): for a corpus perplexity that is the
+    NLL per token in nats. Both are >= 0, since the ends lie on the line.
+
+    ``table`` holds one prompt set. Raises ``ValueError`` if 0 or 1 is not on the grid or a value is missing.
+    """
+    (coordinate,) = coordinate_columns(table)
+    curve = table[(table["scorer"] == scorer) & (table["statistic"] == statistic)].sort_values(coordinate)
+    curve = curve[curve[coordinate].between(0, 1)]
+    alpha, value = curve[coordinate].to_numpy(), curve["estimate"].to_numpy()
+    if len(alpha) < 2 or len(set(alpha)) != len(alpha) or alpha[0] != 0 or alpha[-1] != 1 or np.isnan(value).any():
+        raise ValueError(f"{scorer} {statistic}: a barrier needs one value at each grid point, 0 and 1 among them")
+
+    def rise(values: np.ndarray) -> tuple[float, float]:
+        excess = values - ((1 - alpha) * values[0] + alpha * values[-1])
+        return float(excess.max()), float(alpha[excess.argmax()])
+
+    return Barrier(*rise(value), *rise(np.log(value)))
+
+
+def sweep_summary(table: pd.DataFrame) -> list[str]:
+    """A few lines for people: scores and perplexities at coordinate 0, 1/2 and 1, where they are on the grid.
+
+    The barrier is told where both 0 and 1 are single models. Texts without a score are told where there are any.
+    """
+    coordinates = coordinate_columns(table)
+    lines = []
+    for prompts, part in table.groupby("prompts", sort=False):
+        head = f"{part['sweep'].iloc[0]}, prompts {prompts}: {part['point'].nunique()} points"
+        lines.append(f"{head}, {part['n_prompts'].max()} prompts, {part['n_texts'].max()} texts per point")
+        if len(coordinates) == 1:
+            lines += [f"  {line}" for line in _curve_lines(part, coordinates[0])]
+        excluded = part[part["n_excluded"] > 0]
+        for (scorer, statistic), group in excluded.groupby(["scorer", "statistic"], sort=False):
+            lines.append(f"  {scorer} {statistic}: up to {group['n_excluded'].max()} texts per point have no score")
+    return lines
+
+
+def _curve_lines(part: pd.DataFrame, coordinate: str) -> list[str]:
+    lines = []
+    for (scorer, statistic), curve in part.groupby(["scorer", "statistic"], sort=False):
+        if statistic not in ("score", "continuation_mean", "continuation_corpus"):
+            continue
+        shown = [
+            f"{row.estimate:.3g} [{row.low:.3g}, {row.high:.3g}] at {coordinate} = {getattr(row, coordinate):g}"
+            for row in curve[curve[coordinate].isin([0, 0.5, 1])].sort_values(coordinate).itertuples()
+        ]
+        if shown:
+            lines.append(f"{scorer} {statistic}: {', '.join(shown)}")
+        if statistic == "continuation_corpus" and all(single_model(curve, coordinate, end) for end in (0.0, 1.0)):
+            top = barrier(part, str(scorer), str(statistic))
+            lines.append(
+                f"{scorer} barrier in [0, 1]: {top.value:.3g} at {coordinate} = {top.at:g} "
+                f"({top.log_value:.3g} nats per token at {top.log_at:g})"
+            )
+    return lines
+
+
+def single_model(table: pd.DataFrame, coordinate: str, value: float) -> str | None:
+    """Name of the model at ``coordinate`` = ``value``; None if that is not on the grid or a mixture of models."""
+    points = table.loc[table[coordinate] == value, "point"]
+    models: Sequence[str] = Point.parse(points.iloc[0]).models if len(points) else ()
+    return models[0] if len(models) == 1 else None

@@ -1,0 +1,53 @@
+# Corpora and prompts. They come first (priority): a mistake in the data is told before anything is trained.
+
+
+rule corpus:
+    input:
+        files=lambda wildcards: study.corpus_files(wildcards.corpus),
+        source=study.sources("corpus.py"),
+    output:
+        train=study.path("corpora", "{corpus}", "train.parquet"),
+        dev=study.path("corpora", "{corpus}", "dev.parquet"),
+        test=study.path("corpora", "{corpus}", "test.parquet"),
+    params:
+        settings=lambda wildcards: study.settings("corpus.py", corpus=config["corpora"][wildcards.corpus]),
+    log:
+        study.log("corpora", "{corpus}"),
+    benchmark:
+        study.benchmark("corpora", "{corpus}")
+    priority: 100
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../../envs/workflow.yaml"
+    message:
+        "Read corpus {wildcards.corpus}"
+    script:
+        "../scripts/corpus.py"
+
+
+rule prompts:
+    input:
+        files=lambda wildcards: study.prompt_files(wildcards.prompts),
+        source=study.sources("prompts.py"),
+    output:
+        study.path("prompts", "{prompts}.parquet"),
+    params:
+        settings=lambda wildcards: study.settings("prompts.py", prompts=config["prompts"][wildcards.prompts]),
+    log:
+        study.log("prompts", "{prompts}"),
+    benchmark:
+        study.benchmark("prompts", "{prompts}")
+    priority: 100
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../../envs/workflow.yaml"
+    message:
+        "Read prompts {wildcards.prompts}"
+    script:
+        "../scripts/prompts.py"

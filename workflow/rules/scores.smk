@@ -1,0 +1,100 @@
+# Scores: one file per line, prompt set and scorer. The judge is loaded once per line, not once per point.
+
+
+rule score_classifier:
+    input:
+        texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
+        prompts=study.path("prompts", "{prompts}.parquet"),
+        model=lambda wildcards: study.path("models", config["scorers"][wildcards.scorer]["model"]),
+        source=study.sources("score_classifier.py"),
+    output:
+        study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
+    params:
+        # Without the weights of the classes: they only matter to the tables.
+        settings=lambda wildcards: study.settings(
+            "score_classifier.py",
+            points=study.line_points(wildcards.prompts, wildcards.line),
+            labels=config["scorers"][wildcards.scorer].get("labels"),
+            text=config["scorers"][wildcards.scorer]["text"],
+        ),
+    wildcard_constraints:
+        scorer=alternatives(study.scorers("classifier")),
+    log:
+        study.log("scores", "{prompts}", "{line}", "{scorer}"),
+    benchmark:
+        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
+    priority: 30
+    threads: study.threads("score")
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=study.gpu,
+    conda:
+        "../../envs/workflow.yaml"
+    message:
+        "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
+    script:
+        "../scripts/score_classifier.py"
+
+
+rule score_perplexity:
+    input:
+        texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
+        prompts=study.path("prompts", "{prompts}.parquet"),
+        model=lambda wildcards: study.path("models", config["scorers"][wildcards.scorer]["model"]),
+        source=study.sources("score_perplexity.py"),
+    output:
+        study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
+    params:
+        settings=lambda wildcards: study.settings(
+            "score_perplexity.py", points=study.line_points(wildcards.prompts, wildcards.line)
+        ),
+    wildcard_constraints:
+        scorer=alternatives(study.scorers("perplexity")),
+    log:
+        study.log("scores", "{prompts}", "{line}", "{scorer}"),
+    benchmark:
+        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
+    priority: 30
+    threads: study.threads("score")
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=study.gpu,
+    conda:
+        "../../envs/workflow.yaml"
+    message:
+        "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
+    script:
+        "../scripts/score_perplexity.py"
+
+
+rule score_distinct:
+    input:
+        texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
+        source=study.sources("score_distinct.py"),
+    output:
+        study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
+    params:
+        settings=lambda wildcards: study.settings(
+            "score_distinct.py",
+            points=study.line_points(wildcards.prompts, wildcards.line),
+            n=config["scorers"][wildcards.scorer]["n"],
+        ),
+    wildcard_constraints:
+        scorer=alternatives(study.scorers("distinct")),
+    log:
+        study.log("scores", "{prompts}", "{line}", "{scorer}"),
+    benchmark:
+        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
+    priority: 30
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../../envs/workflow.yaml"
+    message:
+        "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
+    script:
+        "../scripts/score_distinct.py"

@@ -1,0 +1,60 @@
+# Tables: one tidy CSV per sweep, and the summary that a run ends with.
+
+
+rule table:
+    input:
+        scores=lambda wildcards: study.sweep_scores(wildcards.sweep),
+        source=study.sources("table.py"),
+    output:
+        study.path("tables", "{sweep}.csv"),
+    params:
+        settings=lambda wildcards: study.settings(
+            "table.py",
+            sweep=config["sweeps"][wildcards.sweep],
+            scorers=config["scorers"],
+            bootstrap=config["tables"],
+        ),
+    log:
+        study.log("tables", "{sweep}"),
+    benchmark:
+        study.benchmark("tables", "{sweep}")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../../envs/workflow.yaml"
+    message:
+        "Tabulate {wildcards.sweep}"
+    script:
+        "../scripts/table.py"
+
+
+rule summary:
+    input:
+        tables=study.tables(),
+        metrics=expand(
+            study.path("training", "{model}", "metrics.json"),
+            model=study.trained("language-model") + study.trained("classifier"),
+        ),
+        source=study.sources("summary.py"),
+    output:
+        study.path("summary.txt"),
+    params:
+        settings=study.settings(
+            "summary.py", study=study.name, sweeps=config["sweeps"], scorers=config["scorers"], figures=study.figures()
+        ),
+    log:
+        study.log("summary"),
+    benchmark:
+        study.benchmark("summary")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../../envs/workflow.yaml"
+    message:
+        "Summarise the study"
+    script:
+        "../scripts/summary.py"

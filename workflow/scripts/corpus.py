@@ -1,0 +1,16 @@
+"""Turn one declared source into train, dev and test splits of labelled texts."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.lib.corpora import load_corpus, write_corpus
+from workflow.lib.runtime import run_job
+
+
+def main(snakemake: Any) -> None:
+    splits = load_corpus(snakemake.params.settings["corpus"], snakemake.wildcards.corpus)
+    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,20 @@
+"""Bring a model from the hub or a local folder into the study, in fp32 and with its tokenizer."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.lib.runtime import prepare_torch, run_job
+from workflow.lib.training import import_model
+
+
+def main(snakemake: Any) -> None:
+    prepare_torch(snakemake.threads)
+    settings = snakemake.params.settings
+    start = settings["start"]
+    import_model(
+        start.get("hub") or start["directory"], start.get("revision"), settings["task"], Path(snakemake.output[0])
+    )
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

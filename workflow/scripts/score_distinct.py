@@ -1,0 +1,24 @@
+"""distinct-n of every prompt at all points of a line."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.lib.runtime import run_job
+from workflow.lib.scoring import score_distinct, write_scores
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    frames = []
+    for point, path in zip(settings["points"], snakemake.input.texts, strict=True):
+        texts = pd.read_parquet(path)
+        values = score_distinct(texts["row"], texts["sample"], texts["continuation"].tolist(), settings["n"])
+        values.insert(0, "point", point)
+        frames.append(values)
+    write_scores(pd.concat(frames, ignore_index=True), Path(snakemake.output[0]))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

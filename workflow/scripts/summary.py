@@ -1,0 +1,30 @@
+"""The few lines that a run ends with: where the results are, and what they show."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workflow.lib.runtime import atomic_path, run_job
+from workflow.lib.tables import read_table, sweep_summary
+
+
+def main(snakemake: Any) -> None:
+    lines = [f"Study {snakemake.params.settings['study']}", "", "Models"]
+    for path in map(Path, snakemake.input.metrics):
+        metrics = json.loads(path.read_text())
+        if "dev_perplexity" in metrics:
+            shown = f"perplexity {metrics['dev_perplexity']:.4g} on dev"
+        else:
+            test = metrics["test"]
+            shown = f"accuracy {test['accuracy']:.3f} on test (most frequent class {test['majority_share']:.3f})"
+        lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
+    for path in map(Path, snakemake.input.tables):
+        lines += ["", *sweep_summary(read_table(path))]
+    lines += ["", "Tables", *(f"  {path}" for path in snakemake.input.tables)]
+    lines += ["Figures", *(f"  {path}" for path in snakemake.params.settings["figures"])]
+    with atomic_path(snakemake.output[0]) as scratch:
+        scratch.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,31 @@
+"""The tidy table of one sweep: every statistic with its bootstrap interval at every point."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.lib.points import build_sweep
+from workflow.lib.runtime import run_job
+from workflow.lib.scoring import read_scores
+from workflow.lib.tables import sweep_table, write_table
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    frames: dict[str, dict[str, list[pd.DataFrame]]] = {}
+    # scores/<prompts>/<line>/<scorer>.parquet
+    for path in map(Path, snakemake.input.scores):
+        frames.setdefault(path.parts[-3], {}).setdefault(path.stem, []).append(read_scores(path))
+    scores = {
+        prompts: {scorer: pd.concat(parts, ignore_index=True) for scorer, parts in by_scorer.items()}
+        for prompts, by_scorer in frames.items()
+    }
+    table = sweep_table(
+        build_sweep(snakemake.wildcards.sweep, settings["sweep"]), scores, settings["scorers"], **settings["bootstrap"]
+    )
+    write_table(table, Path(snakemake.output[0]))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
