@@ -1,7 +1,11 @@
 """lm-interpolation: data, models, points, texts, scores, tables, figures. See README.md."""
 
-from snakemake.exceptions import WorkflowError
+import os
 
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+from workflow.lib.config import typed_overrides
 from workflow.lib.runtime import UserError
 from workflow.lib.study import Study, alternatives
 
@@ -11,10 +15,13 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
+update_config(config, typed_overrides(workflow.config_settings.config))
+
 try:
     study = Study(config)
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    files = ", ".join(map(os.path.relpath, workflow.configfiles)) or "config"
+    raise WorkflowError(f"{files}: {str(error).removeprefix('config: ')}") from None
 
 # Scripts get the config with its defaults filled in.
 config.clear()
@@ -27,6 +34,7 @@ wildcard_constraints:
     tokenizer=alternatives(list(config["tokenizers"])),
     sweep=alternatives(list(config["sweeps"])),
     figure=alternatives(list(config["figures"])),
+    line=alternatives(study.line_names()),
 
 
 include: "workflow/rules/data.smk"
@@ -47,4 +55,6 @@ rule all:
 
 
 onsuccess:
-    shell("cat " + study.path("summary.txt"))
+    # Absent where only a part of the study was asked for.
+    if os.path.exists(study.path("summary.txt")):
+        shell(f"cat {study.path('summary.txt')}")

@@ -174,7 +174,7 @@ def _read_tensors(directory: Path) -> dict[str, Tensor]:
     if any(directory.glob("pytorch_model*.bin")):
         raise UserError(
             f"{directory}: has weights as pytorch_model.bin only; convert them: "
-            "AutoModelForCausalLM.from_pretrained(directory, weights_only=True).save_pretrained(directory)"
+            "transformers' from_pretrained(directory) with the class of the model, then save_pretrained(directory)"
         )
     raise UserError(f"{directory}: no weights (model.safetensors); save the model with save_pretrained")
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.runtime import file_digest, prepare_torch
+from workflow.lib.compute import prepare_torch
+from workflow.lib.runtime import file_digest
 
 
 def training_arguments(snakemake: Any) -> dict[str, Any]:
@@ -18,9 +19,9 @@ def training_arguments(snakemake: Any) -> dict[str, Any]:
     settings = snakemake.params.settings
     name = snakemake.wildcards.model
     inputs = [path for path in snakemake.input if not str(path).endswith(".py")]
-    fingerprint = hashlib.sha256(
-        (json.dumps(settings, sort_keys=True) + file_digest(*inputs, *snakemake.input.source)).encode()
-    ).hexdigest()[:16]
+    device = snakemake.config["device"]
+    dependencies = json.dumps([settings, device], sort_keys=True) + file_digest(*inputs, *snakemake.input.source)
+    fingerprint = hashlib.sha256(dependencies.encode()).hexdigest()[:16]
     output = Path(snakemake.output.model)
     inputs_by_name = dict(snakemake.input.items())
     return {
@@ -29,8 +30,9 @@ def training_arguments(snakemake: Any) -> dict[str, Any]:
         "loss_curve": Path(snakemake.output.loss_curve),
         "metrics": Path(snakemake.output.metrics),
         "scratch": output.parents[1] / "scratch" / f"{name}-{fingerprint}",
-        "settings": settings["model"]["training"],
-        "device": snakemake.config["device"],
+        # With `save_steps`, which is no parameter: when to save changes nothing.
+        "settings": snakemake.config["models"][name]["training"],
+        "device": device,
         "start": _path(inputs_by_name.get("start")),
         "architecture": settings["model"]["start"].get("architecture"),
         "tokenizer": _path(inputs_by_name.get("tokenizer")),

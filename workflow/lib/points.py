@@ -33,8 +33,9 @@ def decimal(value: int | float | str | Decimal) -> Decimal:
     Floats are taken by their shortest decimal form (0.1 is 1/10, not 0.1000000000000000055).
     """
     exact = value if isinstance(value, Decimal) else Decimal(str(value))
-    if not exact.is_finite():
-        raise UserError(f"{value} is not a finite number")
+    # Far beyond any use, and what Decimal can round to so many places.
+    if not exact.is_finite() or abs(exact) > 10**15:
+        raise UserError(f"{value} is no usable coefficient; give a number between -1e15 and 1e15")
     rounded = exact.quantize(_QUANTUM, rounding=ROUND_HALF_EVEN).normalize()
     return Decimal(0) if rounded == 0 else rounded
 
@@ -164,10 +165,12 @@ def build_sweep(name: str, spec: Mapping) -> Sweep:
         if total != 0:
             raise UserError(
                 f"{path}.directions.{coordinate}: coefficients {_show(directions[coordinate])} sum to "
-                f"{format_decimal(total)}, not to 0; then origin + {coordinate} x direction does not sum to 1"
+                f"{format_decimal(total)}, not to 0, so that points would not sum to 1; correct them"
             )
     if set(spec["grid"]) != set(directions):
-        raise UserError(f"{path}.grid: has {sorted(spec['grid'])}, but the directions are {sorted(directions)}")
+        raise UserError(
+            f"{path}.grid: has {sorted(spec['grid'])}, but the directions are {sorted(directions)}; name the same"
+        )
     values = []
     for coordinate in directions:
         with error_prefix(f"{path}.grid.{coordinate}"):
@@ -199,7 +202,8 @@ def assign_lines(sweeps: Iterable[Sweep]) -> list[Line]:
     """Distribute the points of all sweeps over lines, such that each (space, prompts, point) is in exactly one.
 
     The first sweep that contains a point has it in its line; later sweeps read the score from there. So a point
-    that two figures ask for is scored once, and a point added to a sweep touches that sweep's line only.
+    that two figures ask for is scored once, and a new point touches the line of its sweep only. (A point that a later
+    sweep already has moves to the line of the earlier one; then both are scored again.)
     """
     taken: set[tuple[str, str, Point]] = set()
     lines = []

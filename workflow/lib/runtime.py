@@ -1,13 +1,11 @@
-"""What every job needs: clear errors, atomic outputs, a log, progress, and a thread limit.
+"""What every job needs: clear errors, atomic outputs, a log, and progress.
 
 Imports no heavy package: the Snakefile and every script load this module.
 """
 
 import contextlib
-import ctypes
 import hashlib
 import os
-import platform
 import shutil
 import sys
 import time
@@ -52,9 +50,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         for file in scratch.rglob("*") if scratch.is_dir() else [scratch]:
             if file.is_file():
                 _fsync(file)
+        old = target.parent / f".old-{target.name}"
+        _remove(old)
         if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
+            # A directory cannot be replaced in one step: the old one is set aside whole before it is deleted.
+            target.rename(old)
         scratch.replace(target)
+        _remove(old)
     except BaseException:
         _remove(scratch)
         raise
@@ -84,25 +86,6 @@ def file_digest(*paths: str | os.PathLike[str]) -> str:
             with open(file, "rb") as handle:
                 digest.update(hashlib.file_digest(handle, "sha256").digest())
     return digest.hexdigest()
-
-
-def prepare_torch(threads: int) -> None:
-    """Let torch use ``threads`` CPU threads, so that jobs which run side by side do not fight over cores.
-
-    On Linux, memory that torch frees is also kept in the process. By default glibc returns large blocks to the system
-    and faults them in anew at every step, which took up to half of a training step's time on a virtual machine.
-    """
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.set_num_interop_threads(1)
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        # Numbers from glibc's malloc.h; mallopt returns 1 if it took the value.
-        m_trim_threshold, m_mmap_max = -1, -4
-        for option, value in ((m_mmap_max, 0), (m_trim_threshold, -1)):
-            if libc.mallopt(option, value) != 1:
-                raise RuntimeError(f"mallopt({option}, {value}) failed")
 
 
 class Progress:

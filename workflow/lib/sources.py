@@ -28,8 +28,12 @@ def source_files(script: str) -> tuple[str, ...]:
 
 @functools.cache
 def pinned_packages(script: str) -> dict[str, str]:
-    """Package to version, from the lock file, of all that the script's sources import and what that depends on."""
-    pins, requires = _read_lock()
+    """Package to version, from the lock file, of what the script's sources import and what those packages rest on.
+
+    Only packages of ``requirements.in`` count: the many that come along with them (for progress bars, downloads, ...)
+    do not decide on results, and an upgrade of one must not retrain models.
+    """
+    pins, requires, direct = _read_lock()
     found: set[str] = set()
     queue = [_DISTRIBUTIONS.get(name, name) for name in _walk(ROOT / "workflow" / "scripts" / script)[1]]
     while queue:
@@ -37,7 +41,7 @@ def pinned_packages(script: str) -> dict[str, str]:
         if package in pins and package not in found:
             found.add(package)
             queue.extend(requires.get(package, ()))
-    return {package: pins[package] for package in sorted(found)}
+    return {package: pins[package] for package in sorted(found & direct)}
 
 
 def _walk(script: Path) -> tuple[set[str], set[str]]:
@@ -60,7 +64,7 @@ def _walk(script: Path) -> tuple[set[str], set[str]]:
 
 
 def _imports(path: Path) -> set[str]:
-    modules = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
@@ -72,16 +76,20 @@ def _imports(path: Path) -> set[str]:
 
 
 @functools.cache
-def _read_lock() -> tuple[dict[str, str], dict[str, set[str]]]:
-    """Pins, and package to the packages it requires, from the ``# via`` comments that pip-compile writes."""
+def _read_lock() -> tuple[dict[str, str], dict[str, set[str]], set[str]]:
+    """Pins, package to the packages it requires, and the direct ones, from the ``# via`` comments of pip-compile."""
     pins: dict[str, str] = {}
     requires: dict[str, set[str]] = {}
+    direct: set[str] = set()
     package = ""
     for line in LOCK.read_text().splitlines():
         if pin := re.match(r"([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", line):
             package = pin[1].lower()
             pins[package] = pin[2]
-        elif via := re.match(r"\s+#\s+(?:via\s+)?([A-Za-z0-9_.-]+)(?:\[[^]]*\])?$", line):
-            if via[1] != "via":
-                requires.setdefault(via[1].lower(), set()).add(package)
-    return pins, requires
+        elif line.endswith("-r requirements.in"):
+            direct.add(package)
+        elif via := re.match(r"\s+#\s+(?:via\s+)?(?!via$)([A-Za-z0-9_.-]+)$", line):
+            requires.setdefault(via[1].lower(), set()).add(package)
+    # The Trainer runs on accelerate, which transformers declares as an extra.
+    requires["transformers"].add("accelerate")
+    return pins, requires, direct

@@ -65,6 +65,12 @@ class Study:
         """CPU threads of a ``train``, ``generate`` or ``score`` job."""
         return self.config["compute"]["threads"][stage]
 
+    def model_settings(self, model: str) -> dict[str, Any]:
+        """What a trained model is set by: its config entry, without ``save_steps``, on which no result depends."""
+        spec = self.config["models"][model]
+        training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
+        return {**spec, "training": training}
+
     # Names, for wildcard constraints.
 
     def trained(self, task: str) -> list[str]:
@@ -79,10 +85,14 @@ class Study:
         """Names of the scorers of this kind."""
         return [name for name, scorer in self.config["scorers"].items() if scorer["kind"] == kind]
 
+    def line_names(self) -> list[str]:
+        """Ids of all lines, each once: a sweep's lines have the same ids under each of its prompt sets."""
+        return list(dict.fromkeys(line.id for line in self.lines.values()))
+
     # Inputs of jobs.
 
     def corpus_files(self, corpus: str) -> list[str]:
-        """Files that a corpus is read from; a folder given as a ``datasets`` id is not tracked."""
+        """Files that a corpus is read from; a dataset on the hub has none."""
         return corpus_files(self.config["corpora"][corpus])
 
     def prompt_files(self, prompts: str) -> list[str]:
@@ -130,10 +140,6 @@ class Study:
             for scorer in self.config["scorers"]
         }
         return sorted(files)
-
-    def merged_points(self) -> list[str]:
-        """Ids of all points that are merged in weight space, each once."""
-        return sorted({point.id for line in self.lines.values() if line.space == "weights" for point in line.points})
 
     # Targets.
 

@@ -1,22 +1,25 @@
 """Tokenizers, language models and sequence classifiers: training, resuming, importing.
 
-All models become Hugging Face directories in fp32 safetensors together with their tokenizer. fp32 matters: a fine-tuning
-step moves a weight by far less than bf16 can represent, so differences of fine-tuned models are lost in lower precision.
+All models become Hugging Face directories in fp32 safetensors together with their tokenizer. fp32 matters: fine-tuning
+moves a weight by less than bf16 can represent, so that differences of fine-tuned models are lost in lower precision.
 """
 
 import csv
 import json
 import math
 import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.utils.data import Dataset
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
@@ -70,24 +73,38 @@ def import_model(source: str, revision: str | None, task: str, output: Path) -> 
     """Copy a hub model (id and revision) or a local directory to ``output``, in fp32 and with its tokenizer.
 
     ``task`` is ``language-model`` or ``classifier``. Pickled weights are read with ``weights_only``; code from the hub
-    is never run. Raises ``UserError`` if the model cannot be loaded, or lacks weights that the task needs (a language
-    model has no classification head).
+    is never run. Raises ``UserError`` if the model cannot be loaded, lacks weights that the task needs (a language
+    model has no classification head), or has no tokenizer that fits it.
     """
     factory = AutoModelForCausalLM if task == "language-model" else AutoModelForSequenceClassification
     where = f"{source} (revision {revision})" if revision else source
+    # Without the explicit False, transformers asks on stdin whether to run the code of the repository.
+    options = {"revision": revision or "main", "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision or "main")
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        # Weights of another shape are accepted here in order to name them below.
         model, info = factory.from_pretrained(
-            source, revision=revision or "main", dtype=torch.float32, output_loading_info=True
+            source, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of every package that reads a part of it: json, pickle, safetensors, tokenizers, ...
         raise UserError(
-            f"cannot load model {where}: {' '.join(str(error).split())}; check the id and the revision, and on a "
-            "machine without network fill the hub cache first"
+            f"cannot load model {where}: {_brief(error)}; check its files, or the id and the revision (a machine "
+            "without network needs them in the hub cache)"
         ) from error
     if info["missing_keys"] or info["mismatched_keys"]:
-        missing = sorted(info["missing_keys"])[:3] or info["mismatched_keys"][:3]
+        missing = sorted(info["missing_keys"])[:3] or sorted(entry[0] for entry in info["mismatched_keys"])[:3]
         raise UserError(f"model {where} lacks weights of a {task}: {missing}; is it a model of another kind?")
+    if info["unexpected_keys"]:
+        unused = sorted(info["unexpected_keys"])
+        announce(f"[import {where}] {len(unused)} weights have no place in a {task}: {', '.join(unused[:3])}")
+    # Where files are missing, transformers makes a tokenizer of special tokens only, which drops all text.
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
+        raise UserError(f"model {where} has no tokenizer files; add those that it was trained with")
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise UserError(
+            f"model {where}: its tokenizer has {len(tokenizer)} tokens, but it embeds {rows}; is it another model's?"
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if model.config.pad_token_id is None:
@@ -103,7 +120,7 @@ def pack(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, block_length:
     end = tokenizer.eos_token_id
     if end is None:
         raise UserError("the tokenizer has no end-of-text (eos) token, which separates the texts of a corpus")
-    pieces = []
+    pieces: list[np.ndarray] = []
     for start in range(0, len(texts), 10_000):
         batch = tokenizer(list(texts[start : start + 10_000]), add_special_tokens=False, verbose=False)["input_ids"]
         pieces.extend(np.asarray([*ids, end], dtype=np.int32) for ids in batch)
@@ -146,7 +163,7 @@ class _Labelled(Dataset):
 
 
 class _Reporter(TrainerCallback):
-    """Progress lines, and a mark on each checkpoint that was written to its end."""
+    """Progress lines, an end to a diverging run, and checkpoints that a rerun continues as if it had never stopped."""
 
     def __init__(self, name: str, steps: int) -> None:
         self.name, self.steps = name, steps
@@ -155,7 +172,18 @@ class _Reporter(TrainerCallback):
         self.first = state.global_step
         self.progress = Progress(f"train {self.name}", self.steps - self.first, "steps")
 
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        # Resumed from a checkpoint of the last step, the Trainer would take one more.
+        if state.global_step >= state.max_steps:
+            control.should_save = False
+
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        for key in ("loss", "eval_loss"):
+            if logs and key in logs and not math.isfinite(logs[key]):
+                raise UserError(
+                    f"models.{self.name}.training: {key} is {logs[key]} at step {state.global_step}; "
+                    "lower learning_rate, or clip with max_grad_norm"
+                )
         note = ", ".join(f"{key} {logs[key]:.3f}" for key in ("loss", "eval_loss") if logs and key in logs)
         self.progress.update(state.global_step - self.first, note)
 
@@ -192,26 +220,23 @@ def train_language_model(
     if start is not None:
         model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
     else:
-        model = AutoModelForCausalLM.from_config(_config(name, architecture or {}, texts))
-    # transformers does not recognise GPT2LMHeadModel by its name and would warn before it takes this very loss.
+        model = _new_model(name, AutoModelForCausalLM, architecture or {}, texts)
+    # transformers does not recognise GPT2LMHeadModel by its name. It takes this very loss all the same, but divides it
+    # by the number of all tokens, of which the first one of a block is not predicted.
     model.loss_type = "ForCausalLM"
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if limit is not None and settings["block_length"] > limit:
-        raise UserError(
-            f"models.{name}.training.block_length: {settings['block_length']} exceeds the model's context of {limit} "
-            "tokens; lower it"
-        )
+    _check_context(name, model, settings["block_length"])
     data = {
         "train": _Blocks(pack(train, texts, settings["block_length"])),
         "dev": _Blocks(pack(dev, texts, settings["block_length"])),
     }
     trainer = _train(name, model, data["train"], data["dev"], None, scratch, settings, device)
-    loss = trainer.evaluate()["eval_loss"]
+    # The Trainer evaluates after the last step in any case.
+    loss = next(entry["eval_loss"] for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
     result = {
         "parameters": model.num_parameters(),
         "train_texts": len(train),
         "train_tokens": int(data["train"].blocks.numel()),
-        "seen_tokens": settings["steps"] * settings["batch_size"] * settings["block_length"],
+        "seen_tokens": _seen(len(data["train"]), settings) * settings["block_length"],
         "dev_tokens": int(data["dev"].blocks.numel()),
         "dev_loss": loss,
         "dev_perplexity": math.exp(loss),
@@ -249,23 +274,25 @@ def train_classifier(
     if start is not None:
         model = AutoModelForSequenceClassification.from_pretrained(start, dtype=torch.float32, **labels)
     else:
-        model = AutoModelForSequenceClassification.from_config(_config(name, {**(architecture or {}), **labels}, encoder))
+        model = _new_model(name, AutoModelForSequenceClassification, architecture or {}, encoder, **labels)
     model.config.pad_token_id = encoder.pad_token_id
+    limit = settings["block_length"]
+    _check_context(name, model, limit)
     data = {}
     for split, (texts, names) in splits.items():
-        ids = encoder(list(texts), verbose=False)["input_ids"]
-        cut = sum(len(sequence) > settings["block_length"] for sequence in ids)
+        # Cut by the tokenizer, which keeps its special tokens. The call that does not cut comes last: a fast tokenizer
+        # is saved with the truncation that it was last used with.
+        ids = encoder(list(texts), truncation=True, max_length=limit)["input_ids"]
+        cut = sum(len(whole) > limit for whole in encoder(list(texts), verbose=False)["input_ids"])
         if cut:
-            announce(f"[train {name}] {cut} of {len(ids)} {split} texts cut to {settings['block_length']} tokens")
-        data[split] = _Labelled(
-            [sequence[: settings["block_length"]] for sequence in ids], [classes.index(label) for label in names]
-        )
+            announce(f"[train {name}] {cut} of {len(ids)} {split} texts cut to {limit} tokens")
+        data[split] = _Labelled(ids, [classes.index(label) for label in names])
     trainer = _train(
         name, model, data["train"], data["dev"], DataCollatorWithPadding(encoder), scratch, settings, device
     )
     result: dict[str, Any] = {"parameters": model.num_parameters(), "classes": classes}
     for split in ("dev", "test"):
-        prediction = trainer.predict(data[split])  # type: ignore[arg-type]
+        prediction = trainer.predict(data[split])
         truth = np.asarray(data[split].labels)
         guess = prediction.predictions.argmax(axis=1)
         result[split] = {
@@ -277,19 +304,52 @@ def train_classifier(
     _finish(trainer, encoder, output, loss_curve, metrics, result, scratch)
 
 
-def _config(name: str, architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> Any:
-    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    options = {key: value for key, value in architecture.items() if key != "model_type"}
+def _new_model(
+    name: str, factory: Any, architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, **labels: Any
+) -> Any:
+    """A model with random weights. Raises ``UserError`` for an architecture that transformers cannot build."""
+    key, kind = f"models.{name}.start.architecture", architecture["model_type"]
+    options = {option: value for option, value in architecture.items() if option != "model_type"}
+    if kind not in CONFIG_MAPPING:
+        raise UserError(f"{key}.model_type: transformers has no {kind!r}; choose one that it has, as gpt2")
     try:
-        return AutoConfig.for_model(
-            architecture["model_type"],
+        default = CONFIG_MAPPING[kind]()
+        for option in options:
+            # A configuration takes any name and keeps it, without effect.
+            if not hasattr(default, option):
+                raise UserError(f"{key}.{option}: {kind} has no such option; correct its name or remove it")
+        config = AutoConfig.for_model(
+            kind,
             vocab_size=len(tokenizer),
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
-            **ids,
             **options,
+            **labels,
         )
-    except (ValueError, TypeError) as error:
-        raise UserError(f"models.{name}.start.architecture: {' '.join(str(error).split())}") from error
+        return factory.from_config(config)
+    except (ValueError, TypeError, KeyError, StrictDataclassError) as error:
+        raise UserError(f"{key}: {_brief(error)}") from error
+
+
+def _check_context(name: str, model: PreTrainedModel, block_length: int) -> None:
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit is not None and block_length > limit:
+        raise UserError(
+            f"models.{name}.training.block_length: {block_length} exceeds the model's context of {limit} tokens; "
+            "lower it"
+        )
+
+
+def _seen(items: int, settings: Mapping[str, Any]) -> int:
+    """Number of items (with repetitions) in all steps: the last batch of an epoch holds what is left."""
+    epochs, steps = divmod(settings["steps"], math.ceil(items / settings["batch_size"]))
+    return epochs * items + steps * settings["batch_size"]
+
+
+def _brief(error: Exception) -> str:
+    """The beginning of an error message, on one line."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
 
 
 def _train(
@@ -303,6 +363,8 @@ def _train(
     device: str,
 ) -> Trainer:
     """Run the Trainer from the last whole checkpoint in ``scratch``, or from the start."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device: cuda, but torch finds no GPU; choose cpu, or install a build of torch for this GPU")
     scratch.mkdir(parents=True, exist_ok=True)
     arguments = TrainingArguments(
         output_dir=str(scratch),
@@ -323,8 +385,11 @@ def _train(
         eval_strategy="steps",
         eval_steps=settings["eval_steps"],
         logging_steps=settings["log_steps"],
+        # By default a NaN loss is logged as the mean of those before, and left out of the loss on dev.
+        logging_nan_inf_filter=False,
         save_strategy="steps",
-        save_steps=settings["save_steps"],
+        # Together with a log: the losses summed up since the last one are not part of a checkpoint.
+        save_steps=math.ceil(settings["save_steps"] / settings["log_steps"]) * settings["log_steps"],
         # Two, so that one whole checkpoint is left when a kill hits while the next is written.
         save_total_limit=2,
         use_cpu=device == "cpu",
@@ -332,6 +397,10 @@ def _train(
         disable_tqdm=True,
         report_to="none",
     )
+    if device == "cuda":
+        # A job has one GPU. Given more, the Trainer would feed each of them a batch, and so enlarge the batch.
+        arguments._n_gpu = 1
+    use_cache = getattr(model.config, "use_cache", None)
     trainer = Trainer(
         model=model,
         args=arguments,
@@ -344,6 +413,9 @@ def _train(
     if last is not None:
         announce(f"[train {name}] continuing from {last}")
     trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if use_cache is not None:
+        # The Trainer turned it off, which does not belong into the saved configuration.
+        model.config.use_cache = use_cache
     return trainer
 
 
@@ -367,10 +439,10 @@ def _finish(
     result: Mapping[str, Any],
     scratch: Path,
 ) -> None:
+    _save(trainer.model, tokenizer, output)
     _write_curve(trainer.state.log_history, loss_curve)
     with atomic_path(metrics) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
-    _save(trainer.model, tokenizer, output)
     shutil.rmtree(scratch)
 
 

@@ -9,19 +9,19 @@ rule corpus:
         train=study.path("corpora", "{corpus}", "train.parquet"),
         dev=study.path("corpora", "{corpus}", "dev.parquet"),
         test=study.path("corpora", "{corpus}", "test.parquet"),
-    params:
-        settings=lambda wildcards: study.settings("corpus.py", corpus=config["corpora"][wildcards.corpus]),
     log:
         study.log("corpora", "{corpus}"),
     benchmark:
         study.benchmark("corpora", "{corpus}")
     priority: 100
+    conda:
+        "../../envs/workflow.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=lambda wildcards: study.settings("corpus.py", corpus=config["corpora"][wildcards.corpus]),
     message:
         "Read corpus {wildcards.corpus}"
     script:
@@ -34,19 +34,19 @@ rule prompts:
         source=study.sources("prompts.py"),
     output:
         study.path("prompts", "{prompts}.parquet"),
-    params:
-        settings=lambda wildcards: study.settings("prompts.py", prompts=config["prompts"][wildcards.prompts]),
     log:
         study.log("prompts", "{prompts}"),
     benchmark:
         study.benchmark("prompts", "{prompts}")
     priority: 100
+    conda:
+        "../../envs/workflow.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=lambda wildcards: study.settings("prompts.py", prompts=config["prompts"][wildcards.prompts]),
     message:
         "Read prompts {wildcards.prompts}"
     script:

@@ -10,18 +10,18 @@ rule curves:
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
-    params:
-        settings=lambda wildcards: study.settings("curves.py", figure=config["figures"][wildcards.figure]),
     log:
         study.log("figures", "{figure}"),
     benchmark:
         study.benchmark("figures", "{figure}")
+    conda:
+        "../../envs/workflow.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=lambda wildcards: study.settings("curves.py", figure=config["figures"][wildcards.figure]),
     message:
         "Draw {wildcards.figure}"
     script:

@@ -9,21 +9,21 @@ rule tokenizer:
         source=study.sources("tokenizer.py"),
     output:
         directory(study.path("tokenizers", "{tokenizer}")),
-    params:
-        settings=lambda wildcards: study.settings(
-            "tokenizer.py", vocab_size=config["tokenizers"][wildcards.tokenizer]["vocab_size"]
-        ),
     log:
         study.log("tokenizers", "{tokenizer}"),
     benchmark:
         study.benchmark("tokenizers", "{tokenizer}")
     priority: 90
+    conda:
+        "../../envs/workflow.yaml"
     threads: study.threads("train")
     resources:
         mem_mb=4000,
         runtime=60,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=lambda wildcards: study.settings(
+            "tokenizer.py", vocab_size=config["tokenizers"][wildcards.tokenizer]["vocab_size"]
+        ),
     message:
         "Train tokenizer {wildcards.tokenizer}"
     script:
@@ -36,25 +36,25 @@ rule import_model:
         source=study.sources("import_model.py"),
     output:
         directory(study.path("models", "{model}")),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.imported()),
+    priority: 90
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime=120,
     params:
         settings=lambda wildcards: study.settings(
             "import_model.py",
             start=config["models"][wildcards.model]["start"],
             task=config["models"][wildcards.model]["task"],
         ),
-    wildcard_constraints:
-        model=alternatives(study.imported()),
-    log:
-        study.log("models", "{model}"),
-    benchmark:
-        study.benchmark("models", "{model}")
-    priority: 90
-    threads: 1
-    resources:
-        mem_mb=16000,
-        runtime=120,
-    conda:
-        "../../envs/workflow.yaml"
     message:
         "Import model {wildcards.model}"
     script:
@@ -69,24 +69,24 @@ rule train_language_model:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
         metrics=study.path("training", "{model}", "metrics.json"),
-    params:
-        settings=lambda wildcards: study.settings(
-            "train_language_model.py", model=config["models"][wildcards.model]
-        ),
-    wildcard_constraints:
-        model=alternatives(study.trained("language-model")),
     log:
         study.log("models", "{model}"),
     benchmark:
         study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.trained("language-model")),
     priority: 50
+    conda:
+        "../../envs/workflow.yaml"
     threads: study.threads("train")
     resources:
         mem_mb=8000,
         runtime=1440,
         gpu=study.gpu,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=lambda wildcards: study.settings(
+            "train_language_model.py", model=study.model_settings(wildcards.model)
+        ),
     message:
         "Train language model {wildcards.model}"
     script:
@@ -101,23 +101,23 @@ rule train_classifier:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
         metrics=study.path("training", "{model}", "metrics.json"),
-    params:
-        settings=lambda wildcards: study.settings("train_classifier.py", model=config["models"][wildcards.model]),
-    wildcard_constraints:
-        model=alternatives(study.trained("classifier")),
     log:
         study.log("models", "{model}"),
     benchmark:
         study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.trained("classifier")),
     # Language models first: all that is generated waits for them, while judges are needed at the end.
     priority: 40
+    conda:
+        "../../envs/workflow.yaml"
     threads: study.threads("train")
     resources:
         mem_mb=8000,
         runtime=720,
         gpu=study.gpu,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=lambda wildcards: study.settings("train_classifier.py", model=study.model_settings(wildcards.model)),
     message:
         "Train classifier {wildcards.model}"
     script:

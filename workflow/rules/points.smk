@@ -9,21 +9,21 @@ rule merge:
         source=study.sources("merge.py"),
     output:
         temp(directory(study.path("checkpoints", "{point}"))),
-    params:
-        settings=study.settings("merge.py"),
-    wildcard_constraints:
-        point=POINT_ID,
     log:
         study.log("checkpoints", "{point}"),
     benchmark:
         study.benchmark("checkpoints", "{point}")
+    wildcard_constraints:
+        point=POINT_ID,
     priority: 10
+    conda:
+        "../../envs/workflow.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=study.settings("merge.py"),
     message:
         "Merge {wildcards.point}"
     script:

@@ -9,6 +9,20 @@ rule score_classifier:
         source=study.sources("score_classifier.py"),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
+    log:
+        study.log("scores", "{prompts}", "{line}", "{scorer}"),
+    benchmark:
+        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
+    wildcard_constraints:
+        scorer=alternatives(study.scorers("classifier")),
+    priority: 30
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("score")
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=study.gpu,
     params:
         # Without the weights of the classes: they only matter to the tables.
         settings=lambda wildcards: study.settings(
@@ -17,20 +31,6 @@ rule score_classifier:
             labels=config["scorers"][wildcards.scorer].get("labels"),
             text=config["scorers"][wildcards.scorer]["text"],
         ),
-    wildcard_constraints:
-        scorer=alternatives(study.scorers("classifier")),
-    log:
-        study.log("scores", "{prompts}", "{line}", "{scorer}"),
-    benchmark:
-        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
-    priority: 30
-    threads: study.threads("score")
-    resources:
-        mem_mb=6000,
-        runtime=240,
-        gpu=study.gpu,
-    conda:
-        "../../envs/workflow.yaml"
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
@@ -45,24 +45,24 @@ rule score_perplexity:
         source=study.sources("score_perplexity.py"),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
-    params:
-        settings=lambda wildcards: study.settings(
-            "score_perplexity.py", points=study.line_points(wildcards.prompts, wildcards.line)
-        ),
-    wildcard_constraints:
-        scorer=alternatives(study.scorers("perplexity")),
     log:
         study.log("scores", "{prompts}", "{line}", "{scorer}"),
     benchmark:
         study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
+    wildcard_constraints:
+        scorer=alternatives(study.scorers("perplexity")),
     priority: 30
+    conda:
+        "../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
         mem_mb=6000,
         runtime=240,
         gpu=study.gpu,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=lambda wildcards: study.settings(
+            "score_perplexity.py", points=study.line_points(wildcards.prompts, wildcards.line)
+        ),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
@@ -75,25 +75,25 @@ rule score_distinct:
         source=study.sources("score_distinct.py"),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
+    log:
+        study.log("scores", "{prompts}", "{line}", "{scorer}"),
+    benchmark:
+        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
+    wildcard_constraints:
+        scorer=alternatives(study.scorers("distinct")),
+    priority: 30
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         settings=lambda wildcards: study.settings(
             "score_distinct.py",
             points=study.line_points(wildcards.prompts, wildcards.line),
             n=config["scorers"][wildcards.scorer]["n"],
         ),
-    wildcard_constraints:
-        scorer=alternatives(study.scorers("distinct")),
-    log:
-        study.log("scores", "{prompts}", "{line}", "{scorer}"),
-    benchmark:
-        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
-    priority: 30
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        "../../envs/workflow.yaml"
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:

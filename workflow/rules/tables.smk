@@ -7,6 +7,16 @@ rule table:
         source=study.sources("table.py"),
     output:
         study.path("tables", "{sweep}.csv"),
+    log:
+        study.log("tables", "{sweep}"),
+    benchmark:
+        study.benchmark("tables", "{sweep}")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         settings=lambda wildcards: study.settings(
             "table.py",
@@ -14,16 +24,6 @@ rule table:
             scorers=config["scorers"],
             bootstrap=config["tables"],
         ),
-    log:
-        study.log("tables", "{sweep}"),
-    benchmark:
-        study.benchmark("tables", "{sweep}")
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    conda:
-        "../../envs/workflow.yaml"
     message:
         "Tabulate {wildcards.sweep}"
     script:
@@ -40,20 +40,20 @@ rule summary:
         source=study.sources("summary.py"),
     output:
         study.path("summary.txt"),
-    params:
-        settings=study.settings(
-            "summary.py", study=study.name, sweeps=config["sweeps"], scorers=config["scorers"], figures=study.figures()
-        ),
     log:
         study.log("summary"),
     benchmark:
         study.benchmark("summary")
+    conda:
+        "../../envs/workflow.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        settings=study.settings(
+            "summary.py", study=study.name, sweeps=config["sweeps"], scorers=config["scorers"], figures=study.figures()
+        ),
     message:
         "Summarise the study"
     script:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.runtime import prepare_torch, run_job
+from workflow.lib.compute import prepare_torch
+from workflow.lib.runtime import run_job
 from workflow.lib.training import import_model
 
 

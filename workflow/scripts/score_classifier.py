@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.runtime import Progress, prepare_torch, run_job
+from workflow.lib.compute import prepare_torch
+from workflow.lib.runtime import Progress, run_job
 from workflow.lib.scoring import read_line_texts, score_classifier, write_scores
 
 

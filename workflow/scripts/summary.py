@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from workflow.lib.runtime import atomic_path, run_job
 from workflow.lib.tables import read_table, sweep_summary
 
@@ -20,6 +22,11 @@ def main(snakemake: Any) -> None:
         lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
     for path in map(Path, snakemake.input.tables):
         lines += ["", *sweep_summary(read_table(path))]
+    lines += ["", "Seconds by stage (wall clock, summed over jobs)"]
+    # Not an input: times are told where a run left them, and nothing depends on them.
+    for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
+        seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]
+        lines.append(f"  {stage.name}: {sum(seconds):.0f} s in {len(seconds)} jobs")
     lines += ["", "Tables", *(f"  {path}" for path in snakemake.input.tables)]
     lines += ["Figures", *(f"  {path}" for path in snakemake.params.settings["figures"])]
     with atomic_path(snakemake.output[0]) as scratch:

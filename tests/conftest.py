@@ -1,0 +1,57 @@
+"""Shared fixtures: one thread, no network, and a tiny tokenizer and language model to copy or to train further."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Set before any test imports torch or transformers, which read them on import. Child processes inherit them.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a byte-level BPE tokenizer with 300 tokens; id 0 ends a text and pads a batch."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    text = "the film was good but the plot was bad and the end of the film was not fine, as everybody had expected"
+    tokenizer.train_from_iterator([text], trainer)
+    assert tokenizer.get_vocab_size() == 300
+    directory = tmp_path_factory.mktemp("tiny") / "tokenizer"
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT, pad_token=END_OF_TEXT
+    ).save_pretrained(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) -> Path:
+    """Directory of a random GPT-2 (1 layer, 16 dimensions, context 32, no dropout) with the tiny tokenizer."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    sizes = {"n_layer": 1, "n_embd": 16, "n_head": 2, "n_positions": 32, "vocab_size": 300}
+    dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    ids = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **sizes, **dropout, **ids))
+    directory = tmp_path_factory.mktemp("tiny") / "gpt2"
+    model.save_pretrained(directory)
+    AutoTokenizer.from_pretrained(tiny_tokenizer).save_pretrained(directory)
+    return directory

@@ -1,0 +1,161 @@
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from workflow.lib import sources
+from workflow.lib.sources import LOCK, ROOT, pinned_packages, source_files
+
+SCRIPTS = sorted(path.name for path in (ROOT / "workflow" / "scripts").glob("*.py"))
+RULES = {
+    (path.name, match[1]): match[2]
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+    for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
+}
+
+
+def libraries(script: str) -> set[str]:
+    return {Path(file).stem for file in source_files(script) if file.startswith("workflow/lib/")}
+
+
+# --- the workflow's own files ---
+
+
+def test_sources_are_found_through_other_modules() -> None:
+    assert source_files("generate.py") == (
+        "workflow/lib/compute.py",
+        "workflow/lib/generation.py",
+        "workflow/lib/runtime.py",
+        "workflow/scripts/generate.py",
+    )
+    # By way of merging.py.
+    assert libraries("merge.py") == {"merging", "checkpoints", "points", "runtime"}
+    # By an import within a function of corpora.py.
+    assert "synthetic" in libraries("corpus.py")
+
+
+def test_every_form_of_import_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "workflow/scripts/job.py": "import json, numpy.linalg\nfrom workflow.lib import one\n",
+        "workflow/lib/one.py": "import workflow.lib.two\n",
+        "workflow/lib/two.py": "def f():\n    from workflow.lib.three import g\n    from yaml import load\n",
+        "workflow/lib/three.py": "from workflow.lib.one import f\n",
+        "workflow/lib/four.py": "import torch\n",
+    }
+    for file, content in files.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(content)
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    found, outside = sources._walk(tmp_path / "workflow/scripts/job.py")
+    assert found == files.keys() - {"workflow/lib/four.py"}
+    assert outside == {"json", "numpy", "yaml"}
+
+
+def test_an_edit_reruns_only_what_uses_it() -> None:
+    users = {
+        module: {script for script in SCRIPTS if module in libraries(script)}
+        for module in ("merging", "generation", "training", "scoring", "tables", "plots")
+    }
+    training = {"import_model.py", "tokenizer.py", "train_classifier.py", "train_language_model.py"}
+    scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
+    assert users == {
+        "merging": {"merge.py"},
+        "generation": {"generate.py"},
+        "training": training,
+        "scoring": scores | {"table.py"},
+        "tables": {"table.py", "curves.py", "summary.py"},
+        "plots": {"curves.py"},
+    }
+
+
+def test_planning_is_no_source_of_a_job() -> None:
+    # The config reaches jobs as parameters: its reader may change without a rerun.
+    for script in SCRIPTS:
+        assert not libraries(script) & {"config", "study", "sources"}, script
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_sources_exist_and_scripts_are_complete(script: str) -> None:
+    assert f"workflow/scripts/{script}" in source_files(script)
+    for file in source_files(script):
+        assert (ROOT / file).is_file()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_outside_import_is_pinned_or_of_python(script: str) -> None:
+    _, _, direct = sources._read_lock()
+    outside = {sources._DISTRIBUTIONS.get(name, name) for name in sources._walk(ROOT / "workflow/scripts" / script)[1]}
+    assert outside - set(sys.stdlib_module_names) <= direct
+
+
+# --- pins ---
+
+
+def test_pins_are_those_of_the_lock_file() -> None:
+    lock = dict(re.findall(r"^([\w.-]+)==(\S+)$", LOCK.read_text(), re.MULTILINE))
+    for script in SCRIPTS:
+        pins = pinned_packages(script)
+        assert list(pins) == sorted(pins)
+        assert pins == {package: lock[package] for package in pins}
+
+
+def test_training_is_pinned_to_what_it_runs_on() -> None:
+    pins = pinned_packages("train_language_model.py")
+    # Some are only imported by transformers: safetensors, and accelerate, which it declares as an extra.
+    assert {"torch", "transformers", "tokenizers", "safetensors", "accelerate", "numpy"} <= pins.keys()
+    assert not {"seaborn", "matplotlib", "snakemake", "pytest", "ruff"} & pins.keys()
+
+
+def test_packages_that_only_come_along_do_not_count() -> None:
+    named = {re.split("[=<>]", line)[0].strip() for line in (ROOT / "requirements.in").read_text().splitlines()}
+    for script in SCRIPTS:
+        assert pinned_packages(script).keys() <= named, script
+
+
+@pytest.mark.parametrize("script", ["merge.py", "corpus.py", "prompts.py", "curves.py", "summary.py"])
+def test_an_upgrade_of_torch_reruns_only_what_uses_it(script: str) -> None:
+    assert "numpy" in pinned_packages(script)
+    assert not {"torch", "transformers"} & pinned_packages(script).keys()
+
+
+def test_drawing_is_pinned_to_seaborn() -> None:
+    assert {"seaborn", "matplotlib", "pandas", "numpy"} <= pinned_packages("curves.py").keys()
+    for script in set(SCRIPTS) - {"curves.py"}:
+        assert "seaborn" not in pinned_packages(script)
+
+
+def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(
+        "# written by pip-compile\n"
+        "numpy==2.0.post1\n    # via\n    #   -r requirements.in\n    #   Torch\n    #   transformers\n"
+        "torch[extra]==1.0\n    # via -r requirements.in\n"
+        "tqdm==3\n    # via transformers\n"
+        "transformers==5\n    # via -r requirements.in\n"
+    )
+    monkeypatch.setattr(sources, "LOCK", lock)
+    pins, requires, direct = sources._read_lock.__wrapped__()
+    assert pins == {"numpy": "2.0.post1", "torch": "1.0", "tqdm": "3", "transformers": "5"}
+    assert requires == {"torch": {"numpy"}, "transformers": {"numpy", "tqdm", "accelerate"}}
+    assert direct == {"numpy", "torch", "transformers"}
+
+
+# --- rules ---
+
+
+def test_every_script_belongs_to_one_rule() -> None:
+    used = [re.findall(r'"\.\./scripts/(\w+\.py)"', body) for body in RULES.values()]
+    assert sorted(script for scripts in used for script in scripts) == SCRIPTS
+    assert all(len(scripts) == 1 for scripts in used)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
+def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
+    body = RULES[rule]
+    (script,) = re.findall(r'"\.\./scripts/(\w+\.py)"', body)
+    assert re.findall(r"source=study\.sources\(\s*\"(\w+\.py)\"", body) == [script]
+    assert re.findall(r"study\.settings\(\s*\"(\w+\.py)\"", body) == [script]
+    for keyword in ("log", "benchmark", "threads", "resources", "conda", "message"):
+        assert re.search(rf"^    {keyword}:", body, re.MULTILINE), keyword
+    assert {"mem_mb", "runtime"} <= set(re.findall(r"^        (\w+)=", body, re.MULTILINE))
