@@ -26,7 +26,8 @@ def main(snakemake: Any) -> None:
     # Not an input: times are told where a run left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
         seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]
-        lines.append(f"  {stage.name}: {sum(seconds):.0f} s in {len(seconds)} jobs")
+        if seconds:
+            lines.append(f"  {stage.name}: {sum(seconds):.0f} s in {len(seconds)} jobs")
     lines += ["", "Tables", *(f"  {path}" for path in snakemake.input.tables)]
     lines += ["Figures", *(f"  {path}" for path in snakemake.params.settings["figures"])]
     with atomic_path(snakemake.output[0]) as scratch:
