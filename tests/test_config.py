@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from safetensors.numpy import save_file
 
-from workflow.lib.config import build_sweeps, check_files, check_sweep_models, load_schema, resolve
+from workflow.lib.config import build_sweeps, check_files, check_sweep_models, load_schema, resolve, typed_overrides
 from workflow.lib.corpora import load_corpus, load_prompts
 from workflow.lib.runtime import UserError
 from workflow.lib.study import Study
@@ -535,3 +535,13 @@ def test_the_embedded_study_reads_no_file() -> None:
     resolved = resolve(yaml.safe_load(SHIPPED[0].read_text()))
     check_files(resolved)
     assert Study(resolved).imported() == []
+
+
+def test_overrides_on_the_command_line_are_typed() -> None:
+    text = {
+        "a": ["1", "-2.5", "1e-4", "true", "False"],
+        "b": {"c": "The film: was", "d": "yes", "e": "1.2.3", "f": "'tis"},
+    }
+    typed = {"a": [1, -2.5, 1e-4, True, False], "b": text["b"]}
+    assert typed_overrides(text) == typed
+    assert [type(value) for value in typed_overrides(text)["a"]] == [int, float, float, bool, bool]

@@ -7,6 +7,7 @@ import copy
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,13 @@ def typed_overrides(value: Any) -> Any:
         return {key: typed_overrides(item) for key, item in value.items()}
     if isinstance(value, list):
         return [typed_overrides(item) for item in value]
-    if isinstance(value, str):
-        scalar = yaml.safe_load(value)
-        return scalar if isinstance(scalar, int | float) else value
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    for number, pattern in ((int, r"[-+]?\d+"), (float, r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")):
+        if re.fullmatch(pattern, value):
+            return number(value)
     return value
 
 
