@@ -55,6 +55,6 @@ rule all:
 
 
 onsuccess:
-    # Absent where only a part of the study was asked for.
+    # Where only a part of the study was asked for, it is absent, or that of an earlier run.
     if os.path.exists(study.path("summary.txt")):
         shell(f"cat {study.path('summary.txt')}")

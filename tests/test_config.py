@@ -182,6 +182,13 @@ def test_the_small_study_holds() -> None:
             {"hub": "gpt2", "revision": "e7da7f2", "directory": "gpt2"},
             ["hub and directory", "one of"],
         ),
+        ("models/base/training/adam_beta2", 95, ["models.base.training.adam_beta2 is 95; give less than 1"]),
+        (
+            "sweeps/theta1/directions",
+            {"point": {"positive": 1, "negative": -1}},
+            ["column of the tables; choose another"],
+        ),
+        ("sweeps/theta1/prompts", ["neutral", "neutral"], ["sweeps.theta1.prompts", "list each once"]),
     ],
 )
 def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[str]) -> None:
@@ -243,6 +250,7 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
         # Origins of models.
         ("models/base/start", {"model": "positive"}, ["models.base.start.model: base <- positive <- base is a circle"]),
         ("models/base/start", {"model": "base"}, ["models.base.start.model: base <- base is a circle"]),
+        ("models/other/start", {"model": "judge"}, ["models.other.start.model: 'judge' is a classifier; start from a"]),
         ("models/base/start", {"directory": "gpt2"}, ["models.base", "as a model of its own"]),
         (
             "models/base/start/architecture/vocab_size",
@@ -538,10 +546,8 @@ def test_the_embedded_study_reads_no_file() -> None:
 
 
 def test_overrides_on_the_command_line_are_typed() -> None:
-    text = {
-        "a": ["1", "-2.5", "1e-4", "true", "False"],
-        "b": {"c": "The film: was", "d": "yes", "e": "1.2.3", "f": "'tis"},
-    }
+    words = {"c": "The film: was", "d": "yes", "e": "1.2.3", "f": "'tis"}
+    text = {"a": ["1", "-2.5", "1e-4", "true", "False"], "b": words}
     typed = {"a": [1, -2.5, 1e-4, True, False], "b": text["b"]}
     assert typed_overrides(text) == typed
     assert [type(value) for value in typed_overrides(text)["a"]] == [int, float, float, bool, bool]

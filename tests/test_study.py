@@ -234,3 +234,16 @@ def test_the_embedded_study_is_planned(tmp_path: Path) -> None:
     merged = [job.removeprefix("Merge ") for job in jobs if job.startswith("Merge ")]
     assert sorted(merged) == sorted(point.id for point in points)
     assert jobs.count("Summarise the study") == 1 and jobs.count("Draw fig3") == 1
+
+
+def test_what_has_an_order_keeps_it_in_settings() -> None:
+    config = copy.deepcopy(CONFIG)
+    corpus = next(iter(config["corpora"]))
+    for replace in ({"<br />": " ", "  ": " "}, {"  ": " ", "<br />": " "}):
+        config["corpora"][corpus]["replace"] = replace
+        study = Study(config)
+        settings = study.settings("corpus.py", corpus=study.corpus_settings(corpus))
+        assert settings["corpus"]["replace"] == [list(pair) for pair in replace.items()]
+    sweep = next(iter(config["sweeps"]))
+    assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])
+    assert study.table_settings(sweep)["coordinates"] == list(CONFIG["sweeps"][sweep]["directions"])

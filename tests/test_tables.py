@@ -271,5 +271,8 @@ def test_summary():
         "  ppl barrier in [0, 1]: 30 at alpha = 0.5 (0.241 nats per token at 0.5)",
         "  ppl continuation_corpus: up to 2 texts per point have no score",
     ]
+    # A coordinate may have any name, a word of Python's among them.
+    renamed = line([0.0, 1.0], [1, 2]).rename(columns={"alpha": "lambda"})
+    assert any("at lambda = 1" in text for text in sweep_summary(renamed))
     # No barrier where an end is missing or a mixture of models.
     assert not [text for text in sweep_summary(line([0.5, 1.0], [1, 2])) if "barrier" in text]

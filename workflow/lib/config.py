@@ -161,6 +161,10 @@ def _explain(error: ValidationError) -> str:
             return f"config: {path} is {shown}; give {words} {wanted}"
         case "pattern":
             return f"config: {path}: {shown} is not a name of the form {wanted}; rename it"
+        case "not":
+            return f"config: {path}: {shown} is a column of the tables; choose another name"
+        case "uniqueItems":
+            return f"config: {path} is {shown}; list each once"
         case _:
             return f"config: {path}: {error.message}; see config/README.md"
 
@@ -294,6 +298,10 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
         while "model" in config["models"][seen[-1]]["start"]:
             parent = config["models"][seen[-1]]["start"]["model"]
             _known(parent, config["models"], f"models.{seen[-1]}.start.model", "model")
+            if config["models"][parent]["task"] == "classifier":
+                raise UserError(
+                    f"config: models.{seen[-1]}.start.model: {parent!r} is a classifier; start from a language model"
+                )
             if parent in seen:
                 raise UserError(f"config: {path}.start.model: {' <- '.join([*seen, parent])} is a circle; break it")
             seen.append(parent)

@@ -65,6 +65,20 @@ class Study:
         """CPU threads of a ``train``, ``generate`` or ``score`` job."""
         return self.config["compute"]["threads"][stage]
 
+    def corpus_settings(self, corpus: str) -> dict[str, Any]:
+        """A corpus's config entry; ``replace``, whose order counts, as pairs, since ``settings`` sorts mappings."""
+        spec = self.config["corpora"][corpus]
+        return {**spec, "replace": list(spec.get("replace", {}).items())}
+
+    def table_settings(self, sweep: str) -> dict[str, Any]:
+        """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
+        return {
+            "sweep": self.config["sweeps"][sweep],
+            "coordinates": list(self.sweeps[sweep].directions),
+            "scorers": list(self.config["scorers"].items()),
+            "bootstrap": self.config["tables"],
+        }
+
     def model_settings(self, model: str) -> dict[str, Any]:
         """What a trained model is set by: its config entry, without ``save_steps``, on which no result depends."""
         spec = self.config["models"][model]

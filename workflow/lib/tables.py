@@ -285,8 +285,8 @@ def _curve_lines(part: pd.DataFrame, coordinate: str) -> list[str]:
         if statistic not in ("score", "continuation_mean", "continuation_corpus"):
             continue
         shown = [
-            f"{row.estimate:.3g} [{row.low:.3g}, {row.high:.3g}] at {coordinate} = {getattr(row, coordinate):g}"
-            for row in curve[curve[coordinate].isin([0, 0.5, 1])].sort_values(coordinate).itertuples()
+            f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}] at {coordinate} = {row[coordinate]:g}"
+            for row in curve[curve[coordinate].isin([0, 0.5, 1])].sort_values(coordinate).to_dict("records")
         ]
         if shown:
             lines.append(f"{scorer} {statistic}: {', '.join(shown)}")

@@ -21,7 +21,7 @@ rule corpus:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=lambda wildcards: study.settings("corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("corpus.py", corpus=study.corpus_settings(wildcards.corpus)),
     message:
         "Read corpus {wildcards.corpus}"
     script:

@@ -1,4 +1,5 @@
-# Points: one merged checkpoint each. Generation has a higher priority, so that few of them lie on disk at once.
+# Points: one merged checkpoint each. Generation has a higher priority, so that on the CPU few of them lie on disk at
+# once. Where generation waits for a GPU, idle cores merge ahead: the disk must then hold more of them.
 
 from workflow.lib.points import POINT_ID
 

@@ -18,12 +18,7 @@ rule table:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=lambda wildcards: study.settings(
-            "table.py",
-            sweep=config["sweeps"][wildcards.sweep],
-            scorers=config["scorers"],
-            bootstrap=config["tables"],
-        ),
+        settings=lambda wildcards: study.settings("table.py", **study.table_settings(wildcards.sweep)),
     message:
         "Tabulate {wildcards.sweep}"
     script:
@@ -51,9 +46,7 @@ rule summary:
         mem_mb=2000,
         runtime=10,
     params:
-        settings=study.settings(
-            "summary.py", study=study.name, sweeps=config["sweeps"], scorers=config["scorers"], figures=study.figures()
-        ),
+        settings=study.settings("summary.py", study=study.name, figures=study.figures()),
     message:
         "Summarise the study"
     script:

@@ -8,7 +8,8 @@ from workflow.lib.runtime import run_job
 
 
 def main(snakemake: Any) -> None:
-    splits = load_corpus(snakemake.params.settings["corpus"], snakemake.wildcards.corpus)
+    spec = snakemake.params.settings["corpus"]
+    splits = load_corpus({**spec, "replace": dict(spec["replace"])}, snakemake.wildcards.corpus)
     write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
 
 

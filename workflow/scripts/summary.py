@@ -22,7 +22,7 @@ def main(snakemake: Any) -> None:
         lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
     for path in map(Path, snakemake.input.tables):
         lines += ["", *sweep_summary(read_table(path))]
-    lines += ["", "Seconds by stage (wall clock, summed over jobs)"]
+    lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
     # Not an input: times are told where a run left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
         seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]

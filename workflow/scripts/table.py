@@ -21,9 +21,10 @@ def main(snakemake: Any) -> None:
         prompts: {scorer: pd.concat(parts, ignore_index=True) for scorer, parts in by_scorer.items()}
         for prompts, by_scorer in frames.items()
     }
-    table = sweep_table(
-        build_sweep(snakemake.wildcards.sweep, settings["sweep"]), scores, settings["scorers"], **settings["bootstrap"]
-    )
+    spec = settings["sweep"]
+    directions = {coordinate: spec["directions"][coordinate] for coordinate in settings["coordinates"]}
+    sweep = build_sweep(snakemake.wildcards.sweep, {**spec, "directions": directions})
+    table = sweep_table(sweep, scores, dict(settings["scorers"]), **settings["bootstrap"])
     write_table(table, Path(snakemake.output[0]))
 
 
