@@ -91,7 +91,7 @@ def edit(finished: Path) -> Iterator[Callable[[Callable[[dict], None]], None]]:
         # Through JSON, because YAML anchors make one object of settings that several models share.
         config = json.loads(json.dumps(yaml.safe_load(original)))
         what(config)
-        (finished / "tiny.yaml").write_text(yaml.safe_dump(config))
+        (finished / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
     yield change
     (finished / "tiny.yaml").write_text(original)
@@ -221,7 +221,7 @@ def test_sampling_seed_with_kept_checkpoints(finished: Path, edit: Callable, tmp
     finish(kept, "--notemp", "--forcerun", "merge")
     config = yaml.safe_load((kept / "tiny.yaml").read_text())
     config["generation"]["seed"] = 1
-    (kept / "tiny.yaml").write_text(yaml.safe_dump(config))
+    (kept / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     assert planned(kept, "--notemp") == AFTER_GENERATION
 
 
