@@ -172,18 +172,23 @@ def test_plot_setting(finished: Path, edit: Callable) -> None:
     assert planned(finished) == {"curves": 1}
 
 
+THETA1_SCORED = {
+    "score_classifier": 2,
+    "score_perplexity": 1,
+    "score_distinct": 1,
+    # The point at alpha = 1 is scored with theta1 and read by the table of the other sweep, too.
+    "table": 2,
+    "curves": 1,
+    "summary": 1,
+}
+
+
 def test_one_more_alpha(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["sweeps"]["theta1"]["grid"]["alpha"].append(0.25))
     assert planned(finished) == {
         "merge": 1,
         "generate": 1,
-        "score_classifier": 2,
-        "score_perplexity": 1,
-        "score_distinct": 1,
-        # The other sweep's table reads the point that the two share from the line's score files.
-        "table": 2,
-        "curves": 1,
-        "summary": 1,
+        **THETA1_SCORED,
     }
 
 
@@ -246,13 +251,7 @@ def test_one_more_training_step(finished: Path, edit: Callable) -> None:
         "train_language_model": 1,
         "merge": 2,
         "generate": 2,
-        "score_classifier": 2,
-        "score_perplexity": 1,
-        "score_distinct": 1,
-        # The point at alpha = 1 is scored with theta1 and read by the table of the other sweep, too.
-        "table": 2,
-        "curves": 1,
-        "summary": 1,
+        **THETA1_SCORED,
     }
 
 

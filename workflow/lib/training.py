@@ -24,6 +24,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
@@ -264,8 +265,6 @@ def train_classifier(
     Other arguments and outputs as in ``train_language_model``; ``metrics`` holds accuracy, the share of the most
     frequent class, and recall per class, on dev and test.
     """
-    from transformers import DataCollatorWithPadding
-
     encoder = AutoTokenizer.from_pretrained(start or tokenizer)
     classes = sorted(set(splits["train"][1]))
     labels = {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
