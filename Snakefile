@@ -1,6 +1,7 @@
-"""lm-interpolation: data, models, points, texts, scores, tables, figures. See README.md."""
+"""lm-interpolation: data, models, points, texts, scores, tables, figures, claims. See README.md."""
 
 import os
+import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
@@ -28,11 +29,18 @@ config.clear()
 config.update(study.config)
 
 
+# Said once, not by each of the jobs, which read this file again.
+if workflow.is_main_process:
+    for path, reason in study.left_out.items():
+        print(f"{path} is left out: {reason}", file=sys.stderr)
+
+
 wildcard_constraints:
-    corpus=alternatives(list(config["corpora"])),
     prompts=alternatives(list(config["prompts"])),
     tokenizer=alternatives(list(config["tokenizers"])),
-    sweep=alternatives(list(config["sweeps"])),
+    sweep=alternatives(study.scored_sweeps()),
+    search=alternatives(list(config["searches"])),
+    trial=alternatives(study.trial_names()),
     figure=alternatives(list(config["figures"])),
     line=alternatives(study.line_names()),
 
@@ -43,7 +51,10 @@ include: "workflow/rules/points.smk"
 include: "workflow/rules/texts.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/analyses.smk"
+include: "workflow/rules/searches.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/claims.smk"
 
 
 rule all:
@@ -52,6 +63,38 @@ rule all:
         study.path("summary.txt"),
         study.tables(),
         study.figures(),
+        study.claims(),
+
+
+rule figures:
+    input:
+        study.figures(),
+
+
+rule claims:
+    input:
+        study.claims(),
+
+
+# Each figure by its own name: snakemake fig7
+for name in config["figures"]:
+
+    rule:
+        name:
+            name
+        input:
+            study.figure(name),
+
+
+# Whoever asks for a figure that is left out is told why.
+for path in study.left_out:
+    if path.startswith("figures."):
+
+        rule:
+            name:
+                path.removeprefix("figures.")
+            input:
+                lambda wildcards, path=path: study.refuse(path),
 
 
 onsuccess:

@@ -1,4 +1,5 @@
 import copy
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,13 +11,23 @@ import yaml
 from jsonschema import Draft202012Validator
 from safetensors.numpy import save_file
 
+from workflow.lib import config as config_module
 from workflow.lib.config import build_sweeps, check_files, check_sweep_models, load_schema, resolve, typed_overrides
 from workflow.lib.corpora import load_corpus, load_prompts
 from workflow.lib.runtime import UserError
 from workflow.lib.study import Study
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = [ROOT / "config" / name for name in ("config.yaml", "sst.yaml")]
+SHIPPED = [ROOT / "config" / name for name in ("config.yaml", "sst.yaml", "paper.yaml")]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def schema_is_read_once() -> Iterator[None]:
+    """YAML is slow to read, and these tests need the schema hundreds of times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config_module, "load_schema", functools.cache(load_schema))
+        yield
+
 
 TRAINING = {"steps": 2, "batch_size": 2, "block_length": 8, "learning_rate": 0.001}
 SYNTHETIC = {"source": "synthetic", "kind": "reviews", "counts": {"train": 30, "dev": 30, "test": 30}}
@@ -64,6 +75,7 @@ def small_config() -> dict[str, Any]:
         },
         "figures": {
             "curves": {
+                "kind": "curves",
                 "sweeps": ["theta1"],
                 "panels": [{"scorer": "sentiment", "statistic": "score", "label": "Positive score"}],
             }
@@ -71,12 +83,117 @@ def small_config() -> dict[str, Any]:
     }
 
 
+WORDS = {"good": ["fine", "great"], "bad": ["poor"]}
+
+
+def full_config() -> dict[str, Any]:
+    """The small study with every kind of analysis, figure and claim."""
+    config = small_config()
+    config["corpora"]["stream"] = {
+        "source": "hub",
+        "id": "allenai/c4",
+        "revision": "main",
+        "files": {"train": "en/train-*.json.gz", "dev": "en/dev-*.json.gz"},
+        "text": "text",
+        "stream": True,
+        "limit": {"dev": 10},
+    }
+    config["prompts"]["more"] = {"source": "list", "texts": ["The play", "The song"]}
+    config["models"]["positive"]["training"]["schedule"] = "constant_with_warmup"
+    config["sweeps"] |= {
+        "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
+        "quiet": {key: value for key, value in config["sweeps"]["theta1"].items() if key != "prompts"},
+    }
+    config["sweeps"]["theta3"]["scorers"] = ["sentiment", "perplexity"]
+    config["analyses"] = {
+        "words": {"kind": "next_token", "sweep": "theta1", "prompt": "The film", "words": WORDS},
+        "plane-loss": {"kind": "loss", "sweep": "theta3", "corpus": "reviews", "classes": ["positive"]},
+        "line-loss": {"kind": "loss", "sweep": "theta1", "corpus": "reviews"},
+        "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
+        "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
+        "distances": {
+            "kind": "norms",
+            "pairs": {
+                "tuned": {"model": "positive", "reference": "base"},
+                "apart": {"model": "other", "reference": "base"},
+            },
+        },
+        "price": {"kind": "cost", "sweep": "theta1", "at": [0.5], "prompts": "neutral"},
+        "side": {"kind": "texts", "sweeps": ["theta1", "ensemble"], "prompts": "neutral", "at": [1, 0]},
+    }
+    grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
+    config["searches"] = {"search": {"model": "positive", "grid": grid}}
+    score = {"scorer": "sentiment", "statistic": "score", "label": "Score"}
+    config["figures"] |= {
+        "both": {
+            "kind": "curves",
+            "sweeps": ["theta1", "ensemble"],
+            "overlay": True,
+            "cost": "price",
+            "texts": "side",
+            "panels": [score],
+        },
+        "map": {
+            "kind": "plane",
+            "sweep": "theta3",
+            "panels": [
+                score | {"prompts": "neutral"},
+                {"analysis": "plane-loss", "class": "positive", "statistic": "nll_text", "label": "NLL"},
+            ],
+            "markers": [{"label": "base", "at": {"alpha": 0, "beta": 0}}],
+            "lines": [{"label": "sum", "coefficients": {"alpha": 1, "beta": 1}, "value": 1}],
+        },
+        "next": {"kind": "words", "analysis": "words"},
+        "moves": {"kind": "norms", "analysis": "distances"},
+        "learning": {"kind": "training", "models": ["base"]},
+        "tried": {"kind": "search", "searches": ["search"]},
+        "walls": {"kind": "barrier", "analysis": "barriers"},
+        "tangent": {"kind": "linearity", "analysis": "taylor"},
+    }
+    common = {"threshold": 0.5, "reason": "ours"}
+    line = {"sweep": "theta1", "prompts": "neutral", "scorer": "sentiment"}
+    config["compute"] = {"batch_size": {"train": 2}}
+    config["claims"] = {
+        "flat": {"test": "barrier", **line, "scorer": "perplexity", **common},
+        "rises": {"test": "monotone", **line, "statistic": "score", "within": [0, 1], "direction": "rising", **common},
+        "valley": {
+            "test": "valley",
+            "analysis": "plane-loss",
+            "class": "positive",
+            "statistic": "nll_text",
+            **common,
+        },
+        "hill": {"test": "valley", **line, "sweep": "theta3", "statistic": "score", **common},
+        "near": {"test": "norms", "analysis": "distances", "pair": "tuned", "against": "apart", **common},
+        "spoken": {
+            "test": "words",
+            "analysis": "words",
+            "group": "good",
+            "within": [0, 1],
+            "direction": "rising",
+            **common,
+        },
+        "straight": {"test": "linear", "analysis": "taylor", "quantity": "logits", "column": "r2", **common},
+        "alike": {
+            "test": "difference",
+            **line,
+            "other": "ensemble",
+            "statistic": "score",
+            "within": [0, 1],
+            "scale": "linear",
+            **common,
+        },
+    }
+    # No part of it shared with another one.
+    return json.loads(json.dumps(config))
+
+
 REMOVED = object()
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The small study with the value at a key path (``models/base/task``) set, or removed."""
-    config = small_config()
+def changed(path: str, value: Any, config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The small study (or ``config``) with the value at a key path (``models/base/task``) set, or removed."""
+    config = config or small_config()
     *parents, last = path.split("/")
     node: Any = config
     for part in parents:
@@ -98,8 +215,29 @@ def error_of(config: Mapping[str, Any], check: Callable[[Mapping[str, Any]], Any
     return message
 
 
+def settled(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The resolved config, of which nothing was left out."""
+    resolved, left_out = resolve(config)
+    assert left_out == {}
+    return resolved
+
+
 def test_the_small_study_holds() -> None:
     assert [line.id for line in Study(small_config()).lines.values()] == ["theta1", "theta3,beta=0", "theta3,beta=1"]
+
+
+def test_the_full_study_holds() -> None:
+    resolved = settled(full_config())
+    kinds = {kind: {spec["kind"] for spec in resolved[kind].values()} for kind in ("analyses", "figures")}
+    branches = {
+        kind: {
+            branch["properties"]["kind"]["const"]
+            for branch in load_schema()["properties"][kind]["additionalProperties"]["oneOf"]
+        }
+        for kind in kinds
+    }
+    assert kinds == branches
+    assert Study(full_config()).left_out == {}
 
 
 # --- what the schema says ---
@@ -115,7 +253,7 @@ def test_the_small_study_holds() -> None:
         (
             "generation/temperature",
             1,
-            ["'temperature' at generation", "known keys: max_new_tokens, samples, seed, top_p"],
+            ["'temperature' at generation", "known keys: max_new_tokens, nucleus, samples, seed, top_p"],
         ),
         (
             "sweeps/theta3/grid/alpha",
@@ -174,7 +312,7 @@ def test_the_small_study_holds() -> None:
         (
             "models/base/start",
             {},
-            ["models.base.start has none; give exactly one of hub, directory, model, architecture"],
+            ["models.base.start has none; give exactly one of hub, directory, model, architecture, arch"],
         ),
         ("models/base/start/model", "other", ["models.base.start has model and architecture; give exactly one of"]),
         (
@@ -205,12 +343,15 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
     [
         # Names that point to nothing.
         ("sweeps/theta1/origin", {"negativ": 1}, ["sweeps.theta1", "model 'negativ' is not declared", "'negative'?"]),
-        ("sweeps/theta1/directions/alpha/zz", 0, ["sweeps.theta1", "'zz' is not declared", "declared: base, judge"]),
         ("sweeps/theta1/prompts", ["neutrl"], ["sweeps.theta1.prompts", "'neutrl' is not declared", "'neutral'?"]),
         ("figures/curves/sweeps", ["theta"], ["figures.curves.sweeps", "sweep 'theta' is not declared"]),
         ("figures/curves/panels/0/scorer", "sentimnt", ["figures.curves.panels.0.scorer", "did you mean 'sentiment'?"]),
-        ("figures/curves/sweep_labels", {"theta3": "x"}, ["figures.curves.sweep_labels", "'theta3' is not declared"]),
-        ("figures/curves/coordinate_labels", {"gamma": "γ"}, ["figures.curves.coordinate_labels", "'gamma'", "alpha"]),
+        (
+            "sweeps/theta1/coordinate_labels",
+            {"gamma": "γ"},
+            ["sweeps.theta1.coordinate_labels", "coordinate 'gamma' is not declared", "declared: alpha"],
+        ),
+        ("sweeps/theta1/scorers", ["sentimnt"], ["sweeps.theta1.scorers", "did you mean 'sentiment'?"]),
         ("scorers/perplexity/model", "jugde", ["scorers.perplexity.model", "model 'jugde'", "did you mean 'judge'?"]),
         ("scorers/sentiment/weights", {"postive": 1}, ["scorers.sentiment.weights", "did you mean 'positive'?"]),
         (
@@ -229,12 +370,15 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
         ("sweeps/theta1/grid/alpha", [0, 1, 0.0], ["sweeps.theta1.grid.alpha", "0 is listed twice; remove one"]),
         ("sweeps/theta1/grid", {"beta": [0]}, ["sweeps.theta1.grid", "['beta']", "['alpha']"]),
         # Kinds that do not fit.
-        ("sweeps/theta1/origin", {"judge": 1}, ["sweeps.theta1", "'judge' is a classifier", "combine language models"]),
-        ("sweeps/theta1/space", "logits", ["sweeps.theta1.space", "logits is reserved", "use weights"]),
+        ("sweeps/theta1/origin", {"judge": 1}, ["sweeps.theta1", "'judge' is a classifier; choose a language model"]),
         ("scorers/sentiment/model", "base", ["scorers.sentiment.model", "'base' is a language-model", "a classifier"]),
         ("scorers/perplexity/model", "judge", ["scorers.perplexity.model", "'judge' is a classifier"]),
         ("models/judge/data/class", "positive", ["models.judge.data.class", "a classifier needs all classes"]),
-        ("figures/curves/sweeps", ["theta3"], ["figures.curves.sweeps", "'theta3' is a plane"]),
+        (
+            "figures/curves/sweeps",
+            ["theta3"],
+            ["figures.curves.sweeps: 'theta3' has 2 directions; choose a sweep of one direction"],
+        ),
         ("figures/curves/panels/0/statistic", "scor", ["panels.0.statistic", "'scor' is no statistic of sentiment"]),
         (
             "figures/curves/panels/0/statistic",
@@ -274,6 +418,260 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
     message = error_of(changed(path, value))
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        # Kinds.
+        ("analyses/words/kind", "loss", ["unknown key 'prompt' at analyses.words", "known keys: classes, corpus"]),
+        (
+            "analyses/words/kind",
+            "losses",
+            ["analyses.words.kind is", "loss, next_token, linearity, norms, cost, texts, barrier"],
+        ),
+        (
+            "figures/map/kind",
+            REMOVED,
+            ["figures.map: key 'kind' is missing; choose one of curves, plane, words, norms"],
+        ),
+        ("figures/map/panels/0/prompts", REMOVED, ["figures.map.panels.0: scorer needs prompts; add prompts"]),
+        ("figures/map/panels/1/analysis", REMOVED, ["figures.map.panels.1 has none; give exactly one of"]),
+        ("figures/map/panels/0/analysis", "plane-loss", ["figures.map.panels.0 has scorer and analysis; give exactly"]),
+        # Numbers of things.
+        ("analyses/words/ends", [0], ["analyses.words.ends has 1 entries; give at least 2"]),
+        ("analyses/words/ends", [0, 0.5, 1], ["analyses.words.ends has 3 entries; give at most 2"]),
+        ("analyses/taylor/words/third", ["so"], ["analyses.taylor.words has 3 entries; give at most 2"]),
+        ("analyses/words/words/good", [], ["analyses.words.words.good is empty; give at least one"]),
+        ("analyses/words/words/good", ["fine", "fine"], ["analyses.words.words.good", "list each once"]),
+        ("searches/search/grid/steps", [], ["searches.search.grid.steps is empty; give at least one"]),
+        ("searches/search/grid/batch_size", [2, 2], ["searches.search.grid.batch_size", "list each once"]),
+        ("searches/search/grid/learning_rate", [0], ["searches.search.grid.learning_rate.0 is 0; give more than 0"]),
+        # Names that point to nothing.
+        ("analyses/words/sweep", "theta", ["analyses.words.sweep: sweep 'theta' is not declared"]),
+        ("analyses/plane-loss/sweep", "theta", ["analyses.plane-loss.sweep: sweep 'theta' is not declared"]),
+        ("analyses/plane-loss/corpus", "revews", ["analyses.plane-loss.corpus", "did you mean 'reviews'?"]),
+        ("analyses/plane-loss/classes", ["positiv"], ["analyses.plane-loss.classes", "did you mean 'positive'?"]),
+        ("analyses/taylor/prompts", "neutrl", ["analyses.taylor.prompts: prompt set 'neutrl' is not declared"]),
+        ("analyses/side/sweeps", ["theta"], ["analyses.side.sweeps: sweep 'theta' is not declared"]),
+        ("analyses/side/prompts", "more", ["analyses.side.prompts: sweep 'theta1' has no prompts 'more'"]),
+        (
+            "analyses/side/sweeps",
+            ["theta3"],
+            ["analyses.side.sweeps: 'theta3' has 2 directions; choose a sweep of one"],
+        ),
+        ("analyses/side/sweeps", ["quiet"], ["analyses.side.sweeps: sweep 'quiet' has no prompts, so there are no"]),
+        ("analyses/side/at", [0, 2], ["analyses.side.at: 2 is not on the grid of sweep 'theta1'; add it there"]),
+        ("figures/both/texts", "price", ["figures.both.texts: 'price' is of kind cost; choose one of kind texts"]),
+        ("analyses/price/prompts", "neutrl", ["analyses.price.prompts: prompt set 'neutrl' is not declared"]),
+        ("analyses/barriers/sweeps", ["theta"], ["analyses.barriers.sweeps: sweep 'theta' is not declared"]),
+        ("analyses/barriers/scorer", "perplexty", ["analyses.barriers.scorer", "did you mean 'perplexity'?"]),
+        ("analyses/barriers/losses", ["loss"], ["analyses.barriers.losses: analysis 'loss' is not declared"]),
+        ("searches/search/model", "positve", ["searches.search.model", "did you mean 'positive'?"]),
+        ("generation/nucleus", "bas", ["generation.nucleus", "did you mean 'base'?"]),
+        ("figures/both/cost", "prise", ["figures.both.cost: analysis 'prise' is not declared; did you mean 'price'?"]),
+        ("figures/map/sweep", "theta", ["figures.map.sweep: sweep 'theta' is not declared"]),
+        ("figures/map/panels/0/scorer", "sentimnt", ["figures.map.panels.0.scorer", "did you mean 'sentiment'?"]),
+        ("figures/map/panels/0/prompts", "neutrl", ["figures.map.panels.0.prompts", "did you mean 'neutral'?"]),
+        ("figures/map/panels/1/analysis", "plane", ["figures.map.panels.1.analysis: analysis 'plane' is not"]),
+        ("figures/map/panels/1/class", "positiv", ["figures.map.panels.1.class", "did you mean 'positive'?"]),
+        ("figures/map/markers/0/at", {"alpha": 0}, ["figures.map.markers.0.at: has ['alpha']", "name the same"]),
+        ("figures/map/lines/0/coefficients", {"gamma": 1}, ["figures.map.lines.0.coefficients: has ['gamma']"]),
+        ("figures/next/analysis", "word", ["figures.next.analysis: analysis 'word' is not declared"]),
+        ("figures/learning/models", ["bas"], ["figures.learning.models: model 'bas' is not declared"]),
+        ("figures/tried/searches", ["serch"], ["figures.tried.searches: search 'serch' is not declared"]),
+        ("claims/rises/sweep", "theta", ["claims.rises.sweep: sweep 'theta' is not declared"]),
+        ("claims/rises/scorer", "sentimnt", ["claims.rises.scorer", "did you mean 'sentiment'?"]),
+        ("claims/rises/prompts", "neutrl", ["claims.rises.prompts", "did you mean 'neutral'?"]),
+        ("claims/rises/statistic", "scor", ["claims.rises.statistic: 'scor' is no statistic of sentiment"]),
+        ("claims/spoken/group", "god", ["claims.spoken.group: group 'god' is not declared; did you mean 'good'?"]),
+        ("claims/near/against", "apartt", ["claims.near.against: against 'apartt' is not declared"]),
+        (
+            "claims/valley/class",
+            "negative",
+            ["claims.valley.class: class 'negative' is not declared; declared: positive"],
+        ),
+        ("claims/valley/analysis", "loss", ["claims.valley.analysis: analysis 'loss' is not declared"]),
+        # Kinds that do not fit.
+        ("analyses/words/sweep", "theta3", ["analyses.words.sweep: 'theta3' has 2 directions; choose a sweep of one"]),
+        ("analyses/taylor/sweep", "theta1", ["analyses.taylor.sweep: 'theta1' has 1 directions", "of 2 directions"]),
+        ("analyses/price/sweep", "theta3", ["analyses.price.sweep: 'theta3' has 2 directions"]),
+        ("analyses/barriers/sweeps", ["theta3"], ["analyses.barriers.sweeps: 'theta3' has 2 directions"]),
+        ("analyses/barriers/losses", ["plane-loss"], ["analyses.barriers.losses: 'theta3' has 2 directions"]),
+        ("analyses/barriers/sweeps", ["quiet"], ["analyses.barriers.sweeps: sweep 'quiet' has no prompts"]),
+        (
+            "analyses/barriers/losses",
+            ["words"],
+            ["barriers.losses: 'words' is of kind next_token; choose one of kind loss"],
+        ),
+        ("analyses/barriers/scorer", "sentiment", ["analyses.barriers.scorer: 'sentiment' is no scorer of perplexity"]),
+        *(
+            (f"analyses/{name}/sweep", "ensemble", [f"analyses.{name}.sweep: 'ensemble' is in the space of logits"])
+            for name in ("words", "plane-loss", "price")
+        ),
+        ("sweeps/theta3/space", "logits", ["analyses.plane-loss.sweep: 'theta3' is in the space of logits"]),
+        (
+            "sweeps/theta3/origin",
+            {"base": 2, "other": -1},
+            ["analyses.taylor.sweep: the origin of 'theta3' is no single"],
+        ),
+        ("analyses/words/ends", [0, 0.75], ["analyses.words.ends: 0.75 is not on the grid of sweep 'theta1'; add it"]),
+        ("analyses/words/ends", [1, 1.0], ["analyses.words.ends: both are 1; choose two values"]),
+        ("analyses/price/at", [2], ["analyses.price.at: 2 is not on the grid of sweep 'theta1'; add it there"]),
+        ("sweeps/quiet", None, ["sweeps.quiet is null; give a mapping"]),
+        ("analyses/distances/pairs/tuned/reference", "judge", ["pairs.tuned.reference: 'judge' is a classifier"]),
+        ("analyses/distances/pairs/tuned/reference", "positive", ["pairs.tuned: compares 'positive' with itself"]),
+        ("analyses/line-loss/corpus", "stream", ["analyses.line-loss.split: the stream 'stream' has no test split"]),
+        ("tokenizers/bpe/corpus", "stream", ["tokenizers.bpe.corpus: 'stream' is a stream; choose a corpus"]),
+        (
+            "models/base/training/processes",
+            3,
+            ["models.base.training.batch_size: 2 cannot be divided over 3 processes"],
+        ),
+        ("models/judge/training/processes", 2, ["models.judge.training.processes: a classifier trains in one process"]),
+        (
+            "searches/search/grid/batch_size",
+            [2, 3],
+            ["searches.search.grid.batch_size: 3 cannot be divided over 1 proc"],
+        ),
+        ("searches/search/model", "judge", ["searches.search.model: 'judge' is a classifier; choose a language model"]),
+        ("generation/nucleus", "judge", ["generation.nucleus: 'judge' is a classifier; choose a language model"]),
+        (
+            "figures/both/sweeps",
+            ["theta1", "quiet"],
+            ["figures.both.sweeps: sweep 'quiet' has no prompts", "give it some"],
+        ),
+        ("figures/both/cost", "words", ["figures.both.cost: 'words' is of kind next_token; choose one of kind cost"]),
+        ("figures/both/overlay", False, ["figures.both.cost: is drawn beside one row of panels; set overlay: true"]),
+        (
+            "figures/curves",
+            full_config()["figures"]["curves"] | {"sweeps": ["theta1", "ensemble"], "columns": 2},
+            ["figures.curves.columns: each sweep has a row of its own; remove it, or overlay them"],
+        ),
+        (
+            "figures/map/sweep",
+            "theta1",
+            ["figures.map.sweep: 'theta1' has 1 directions; choose a sweep of 2 directions"],
+        ),
+        (
+            "figures/map/panels/0/scorer",
+            "distinct",
+            ["'distinct' does not score sweep 'theta3'", "sweeps.theta3.scorers"],
+        ),
+        ("figures/map/panels/0/prompts", "more", ["sweep 'theta3' has no prompts 'more'", "sweeps.theta3.prompts"]),
+        ("figures/map/panels/1/analysis", "line-loss", ["'line-loss' is along sweep 'theta1', not 'theta3'"]),
+        ("figures/map/panels/1/analysis", "taylor", ["'taylor' is of kind linearity; choose one of kind loss"]),
+        (
+            "figures/map/panels/1/class",
+            REMOVED,
+            ["key 'class' is missing at figures.map.panels.1; choose one of positive"],
+        ),
+        ("analyses/plane-loss/classes", REMOVED, ["figures.map.panels.1.class: 'plane-loss' takes all texts together"]),
+        ("figures/map/panels/1/statistic", "nll", ["panels.1.statistic: 'nll' is no statistic of a loss", "nll_token"]),
+        (
+            "figures/next/analysis",
+            "taylor",
+            ["figures.next.analysis: 'taylor' is of kind linearity", "kind next_token"],
+        ),
+        ("figures/moves/analysis", "taylor", ["figures.moves.analysis: 'taylor' is of kind linearity", "kind norms"]),
+        ("figures/learning/models", ["judge"], ["figures.learning.models: 'judge' is a classifier"]),
+        ("claims/flat/scorer", "sentiment", ["claims.flat.scorer: 'sentiment' is no scorer of perplexity; choose one"]),
+        ("claims/rises/sweep", "theta3", ["claims.rises.sweep: 'theta3' has 2 directions; choose a sweep of one"]),
+        ("claims/rises/sweep", "quiet", ["claims.rises.sweep: sweep 'quiet' has no prompts"]),
+        ("claims/rises/prompts", "more", ["claims.rises.prompts: sweep 'theta1' has no prompts 'more'"]),
+        ("claims/hill/scorer", "distinct", ["claims.hill.scorer: scorer 'distinct' does not score sweep 'theta3'"]),
+        (
+            "claims/hill/sweep",
+            "theta1",
+            ["claims.hill.sweep: 'theta1' has 1 directions; choose a sweep of 2 directions"],
+        ),
+        ("claims/valley/analysis", "line-loss", ["claims.valley.analysis: 'theta1' has 1 directions"]),
+        (
+            "claims/straight/analysis",
+            "words",
+            ["claims.straight.analysis: 'words' is of kind next_token", "kind linearity"],
+        ),
+        # A claim by itself (tests/test_claims.py has the rest).
+        ("claims/rises/test", "monoton", ["claims.rises.test: there is no test 'monoton'; did you mean 'monotone'?"]),
+        ("claims/rises/within", [1, 0], ["claims.rises.within: is [1, 0]; give two numbers, the lower one first"]),
+        ("claims/rises/group", "good", ["claims.rises.group: is no key of test monotone"]),
+        ("claims/rises/direction", "up", ['claims.rises.direction is "up"; choose one of rising, falling']),
+        ("claims/rises/reason", REMOVED, ["key 'reason' is missing at claims.rises"]),
+        # Tables of the same name.
+        (
+            "searches/words",
+            full_config()["searches"]["search"],
+            ["searches.words: its table words.csv is that of analyses.words too; rename one"],
+        ),
+        (
+            "searches/taylor_summary",
+            full_config()["searches"]["search"],
+            ["searches.taylor_summary: its table taylor_summary.csv is that of analyses.taylor too; rename one"],
+        ),
+        (
+            "analyses/theta1",
+            full_config()["analyses"]["line-loss"],
+            ["analyses.theta1: its table theta1.csv is that of sweeps.theta1 too; rename one"],
+        ),
+    ],
+)
+def test_contradictions_of_experiments_name_key_and_remedy(path: str, value: Any, words: list[str]) -> None:
+    message = error_of(changed(path, value, full_config()))
+    for word in words:
+        assert word in message
+
+
+def test_models_that_are_imported_are_not_trained_here(tmp_path: Path) -> None:
+    imported = {"task": "language-model", "start": {"hub": "gpt2", "revision": "main"}}
+    message = error_of(changed("models/positive", imported, full_config()))
+    assert "searches.search.model: 'positive' is not trained here; choose one that is" in message
+    config = changed("models/other", imported, full_config())
+    config["figures"]["learning"]["models"] = ["other"]
+    assert "figures.learning.models: 'other' is not trained here; choose one that is" in error_of(config)
+
+
+def test_sweeps_are_overlaid_on_the_one_prompt_set_in_common() -> None:
+    config = changed("sweeps/theta1/prompts", ["more", "neutral"], full_config())
+    Study(config)
+    config["sweeps"]["ensemble"]["prompts"] = ["neutral", "more"]
+    message = error_of(config)
+    assert "figures.both.overlay: the sweeps need exactly one prompt set in common; set false" in message
+    config["sweeps"]["ensemble"]["prompts"] = ["more"]
+    config["sweeps"]["theta1"]["prompts"] = ["neutral"]
+    del config["analyses"]["side"], config["figures"]["both"]["texts"], config["claims"]["alike"]
+    assert error_of(config) == message
+
+
+def test_two_losses_along_one_sweep_have_no_barriers_of_their_own() -> None:
+    config = full_config()
+    config["analyses"]["second"] = dict(config["analyses"]["line-loss"])
+    config["analyses"]["barriers"]["losses"].append("second")
+    assert "analyses.barriers.losses: two are along one sweep; give one of each sweep" in error_of(config)
+
+
+def test_a_barrier_lies_between_0_and_1() -> None:
+    config = changed("sweeps/theta1/grid/alpha", [0, 0.5], full_config())
+    del config["analyses"]["words"], config["figures"]["next"], config["claims"]["spoken"]
+    assert "analyses.barriers.sweeps: 1 is not on the grid of sweep 'theta1'; add it there" in error_of(config)
+    config["analyses"]["barriers"]["sweeps"] = ["steps"]
+    config["sweeps"]["steps"] = config["sweeps"]["theta1"] | {"grid": {"alpha": [0, 1]}}
+    assert "analyses.barriers.losses: 1 is not on the grid of sweep 'theta1'; add it there" in error_of(config)
+
+
+def test_a_sweep_without_texts_has_no_table() -> None:
+    config = full_config()
+    config["analyses"]["quiet"] = config["analyses"]["line-loss"] | {"sweep": "quiet"}
+    assert Study(config).tables().count("results/small/tables/quiet.csv") == 1
+
+
+def test_a_scorer_that_a_sweep_does_without_is_told_where_it_is_used() -> None:
+    config = changed("sweeps/theta1/scorers", ["sentiment"], full_config())
+    assert "analyses.barriers.scorer: scorer 'perplexity' does not score sweep 'theta1'" in error_of(config)
+    del config["analyses"]["barriers"], config["figures"]["walls"]
+    config["figures"]["curves"]["panels"][0]["x"] = {"scorer": "distinct", "statistic": "distinct_1", "label": "d"}
+    assert "figures.curves.panels.0.x.scorer: scorer 'distinct' does not score sweep 'theta1'" in error_of(config)
+    config["figures"]["curves"]["panels"][0]["x"] = {"scorer": "sentiment", "statistic": "scor", "label": "s"}
+    assert "figures.curves.panels.0.x.statistic: 'scor' is no statistic of sentiment" in error_of(config)
 
 
 def test_a_circle_is_found_from_outside_of_it() -> None:
@@ -354,7 +752,7 @@ def test_labels_of_trees_are_0_to_4(tmp_path: Path) -> None:
 
 
 def test_an_empty_prompt_is_named() -> None:
-    config = resolve(changed("prompts/neutral/texts/1", " "))
+    config = settled(changed("prompts/neutral/texts/1", " "))
     message = error_of(config["prompts"]["neutral"], lambda spec: load_prompts(spec, "neutral"))
     assert "prompts.neutral.texts[1]: empty prompt; write one or remove it" in message
 
@@ -432,7 +830,7 @@ def test_classes_of_an_imported_classifier_are_not_known_yet(tmp_path: Path) -> 
 def test_defaults_are_filled_in_at_every_depth() -> None:
     config = small_config()
     original = copy.deepcopy(config)
-    resolved = resolve(config)
+    resolved = settled(config)
     assert config == original
 
     assert resolved["device"] == "cpu"
@@ -449,31 +847,49 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     assert resolved["scorers"]["perplexity"] == {"kind": "perplexity", "model": "base"}
     assert resolved["sweeps"]["theta1"]["space"] == "weights"
     assert resolved["figures"]["curves"]["panels"][0]["scale"] == "linear"
-    assert resolved["figures"]["curves"]["sweep_labels"] == {}
+    assert resolved["sweeps"]["theta1"]["coordinate_labels"] == {} and resolved["sweeps"]["theta1"]["anchors"] == []
+    assert resolved["analyses"] == resolved["searches"] == resolved["claims"] == {}
+    # Those of definitions that several kinds share, too.
+    figure = resolved["figures"]["curves"]
+    assert (figure["title"], figure["caption"], figure["paper"]) == ("", "", "")
+    assert (figure["panel_width"], figure["panel_height"], figure["dpi"], figure["overlay"]) == (3.6, 2.8, 200, False)
+    assert "columns" not in figure
+
+
+def test_defaults_are_those_of_the_kind() -> None:
+    resolved = settled(full_config())
+    analyses, figures = resolved["analyses"], resolved["figures"]
+    assert (analyses["words"]["top"], analyses["words"]["ends"]) == (8, [0, 1])
+    assert analyses["plane-loss"] == full_config()["analyses"]["plane-loss"] | {"split": "test"}
+    assert (analyses["taylor"]["prefixes"], analyses["taylor"]["tolerance"]) == (2, 0.1)
+    assert (analyses["price"]["prefixes"], analyses["price"]["repeats"]) == (20, 3)
+    assert figures["next"]["scale"] == "linear" and "scale" not in figures["walls"]
+    assert [panel["scale"] for panel in figures["map"]["panels"]] == ["linear", "linear"]
+    assert "limit" not in figures["map"]["panels"][0]
 
 
 def test_given_values_are_kept_and_resolving_twice_changes_nothing() -> None:
     config = changed("models/base/training/schedule", "cosine")
     config["compute"] = {"threads": {"train": 3}}
-    resolved = resolve(config)
+    resolved = settled(config)
     assert resolved["models"]["base"]["training"]["schedule"] == "cosine"
     assert resolved["compute"]["threads"] == {"train": 3, "generate": 1, "score": 1}
-    assert resolve(resolved) == resolved
+    assert settled(resolved) == resolved
 
 
 def test_defaults_are_not_shared() -> None:
     config = small_config()
-    config["figures"]["more"] = copy.deepcopy(config["figures"]["curves"])
-    figures = resolve(config)["figures"]
-    figures["more"]["sweep_labels"]["theta1"] = "changed"
-    assert figures["curves"]["sweep_labels"] == {}
+    sweeps = settled(config)["sweeps"]
+    sweeps["theta1"]["coordinate_labels"]["alpha"] = "changed"
+    assert sweeps["theta3"]["coordinate_labels"] == {}
 
 
 def test_optional_parts_may_be_left_out() -> None:
     config = small_config()
-    del config["figures"]
-    resolved = resolve(config)
+    del config["figures"], config["sweeps"]["theta1"]["prompts"]
+    resolved = settled(config)
     assert resolved["figures"] == {} and Study(config).figures() == []
+    assert resolved["sweeps"]["theta1"]["prompts"] == [] and Study(config).scored_sweeps() == ["theta3"]
 
 
 # --- the schema itself ---
@@ -505,7 +921,9 @@ def test_the_schema_is_valid_and_explains_every_key() -> None:
         for name, part in part.get("properties", {}).items()
     ]
     assert len(properties) > 100
-    assert [path for path, part in properties if not str(part.get("description", "")).strip().endswith(".")] == []
+    shared = {f"#/$defs/{name}": part.get("description", "") for name, part in schema["$defs"].items()}
+    told = {path: part.get("description") or shared.get(part.get("$ref"), "") for path, part in properties}
+    assert [path for path, text in told.items() if not text.strip().endswith(".")] == []
 
 
 def test_the_schema_refuses_unknown_keys_everywhere() -> None:
@@ -530,17 +948,195 @@ def test_defaults_of_the_schema_are_valid() -> None:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_configs_hold(path: Path) -> None:
+def test_shipped_configs_hold(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     config = yaml.safe_load(path.read_text())
-    resolved = resolve(config)
+    resolved = settled(config)
     sweeps = build_sweeps(resolved)
     check_sweep_models(resolved, sweeps)
     assert resolved["study"] == {"config": "demo"}.get(path.stem, path.stem)
-    assert {"theta1", "theta2"} <= sweeps.keys()
+    assert {"theta1", "theta2", "theta3", "ensemble", "plane", "unrelated"} <= sweeps.keys()
+    targets = {"fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "table2", "barrier"}
+    assert resolved["figures"].keys() == targets | {"linearity"}
+    assert len(resolved["claims"]) >= 12
 
 
-def test_the_embedded_study_reads_no_file() -> None:
-    resolved = resolve(yaml.safe_load(SHIPPED[0].read_text()))
+# --- a config on top of another ---
+
+
+def extending(tmp_path: Path, base: Any, **own: Any) -> dict[str, Any]:
+    path = tmp_path / "base.yaml"
+    path.write_text(base if isinstance(base, str) else yaml.safe_dump(base, sort_keys=False))
+    return {"extends": str(path), **own}
+
+
+def test_a_config_overrides_what_it_extends_key_by_key(tmp_path: Path) -> None:
+    base = small_config()
+    sweeps = {"theta1": {"grid": {"alpha": [0, 1]}}, "theta3": None, "theta2": base["sweeps"]["theta1"]}
+    config = extending(tmp_path, base, study="own", sweeps=sweeps, figures=None)
+    resolved = settled(config)
+    assert "extends" not in resolved and resolved["study"] == "own"
+    # In the order of the base; lists as a whole, null removes.
+    assert list(resolved["sweeps"]) == ["theta1", "theta2"] and list(resolved)[:2] == ["study", "corpora"]
+    expected = settled(changed("sweeps/theta1/grid/alpha", [0, 1]))["sweeps"]["theta1"]
+    assert resolved["sweeps"]["theta1"] == expected
+    assert resolved["figures"] == {}
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ("a: [", ["base.yaml: not a YAML file", "mend it"]),
+        ("- a", ["base.yaml: is no mapping", "give a plain configuration"]),
+        ("extends: other.yaml", ["base.yaml", "extends another file itself"]),
+        ({"study": "small", "sweps": {}}, ["unknown key 'sweps' at the top level", "did you mean 'sweeps'?"]),
+    ],
+)
+def test_what_is_extended_is_a_plain_configuration(base: Any, words: list[str], tmp_path: Path) -> None:
+    message = error_of(extending(tmp_path, base, study="own"))
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("path", ["absent.yaml", 3, "."])
+def test_what_is_extended_must_be_there(path: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    message = error_of(small_config() | {"extends": path})
+    assert f"extends: no file {path}; correct the path (relative ones start at {tmp_path})" in message
+
+
+# --- what is left out ---
+
+
+def without(*models: str) -> dict[str, Any]:
+    """The full study without some of its models."""
+    config = full_config()
+    for model in models:
+        del config["models"][model]
+    return config
+
+
+def test_what_needs_an_undeclared_model_is_left_out() -> None:
+    config = without("other")
+    config["sweeps"]["unrelated"] = {
+        "origin": {"base": 1},
+        "directions": {"alpha": {"other": 1, "base": -1}},
+        "grid": {"alpha": [0, 1]},
+        "prompts": ["neutral"],
+    }
+    config["analyses"] |= {
+        "far-loss": {"kind": "loss", "sweep": "unrelated", "corpus": "reviews"},
+        "far-walls": {"kind": "barrier", "sweeps": ["unrelated"], "scorer": "perplexity"},
+        "far-side": {"kind": "texts", "sweeps": ["theta1", "unrelated"], "prompts": "neutral", "at": [0]},
+    }
+    config["analyses"]["barriers"]["sweeps"].append("unrelated")
+    config["analyses"]["barriers"]["losses"].append("far-loss")
+    config["searches"]["far"] = {**config["searches"]["search"], "model": "other"}
+    config["figures"] |= {
+        "far": {**config["figures"]["curves"], "sweeps": ["theta1", "unrelated"]},
+        "far-walls": {"kind": "barrier", "analysis": "far-walls"},
+        "far-tried": {"kind": "search", "searches": ["search", "far"]},
+        "far-learning": {"kind": "training", "models": ["base", "other"]},
+    }
+    config["claims"]["far"] = config["claims"]["rises"] | {"sweep": "unrelated"}
+    resolved, left_out = resolve(config)
+    unknown, sweep = "the study declares no model 'other'", "sweeps.unrelated is left out"
+    assert left_out == {
+        "sweeps.unrelated": unknown,
+        "analyses.distances.pairs.apart": unknown,
+        "analyses.far-loss": sweep,
+        "analyses.far-side": sweep,
+        "analyses.far-walls.sweeps.unrelated": sweep,
+        "analyses.far-walls": "nothing is left of its sweeps",
+        "analyses.barriers.sweeps.unrelated": sweep,
+        "analyses.barriers.losses.far-loss": "analyses.far-loss is left out",
+        "searches.far": unknown,
+        "figures.far": sweep,
+        "figures.far-walls": "analyses.far-walls is left out",
+        "figures.far-tried": "searches.far is left out",
+        "figures.far-learning": unknown,
+        "claims.near": "analyses.distances.pairs.apart is left out",
+        "claims.far": sweep,
+    }
+    whole = settled(full_config())
+    for section in ("sweeps", "searches", "figures"):
+        assert resolved[section] == whole[section], section
+    # Of analyses of several things, the rest; claims stay, to be reported as not tested.
+    assert list(resolved["analyses"]["distances"]["pairs"]) == ["tuned"]
+    assert resolved["analyses"]["barriers"] == whole["analyses"]["barriers"]
+    assert resolved["analyses"].keys() == whole["analyses"].keys()
+    assert resolved["claims"].keys() == config["claims"].keys()
+    study = Study(config)
+    assert [name for name, _ in study.claim_settings()["claims"]] == [
+        name for name in whole["claims"] if name != "near"
+    ]
+    assert [(name, reason) for name, _, reason in study.claim_settings()["untested"]] == [
+        ("near", "analyses.distances.pairs.apart is left out"),
+        ("far", sweep),
+    ]
+
+
+def test_an_analysis_without_any_of_its_parts_is_left_out() -> None:
+    config = without("other")
+    del config["analyses"]["distances"]["pairs"]["tuned"]
+    left_out = resolve(config)[1]
+    assert left_out["analyses.distances"] == "nothing is left of its pairs"
+    assert left_out["figures.moves"] == "analyses.distances is left out"
+
+
+def test_a_name_that_resembles_a_declared_model_is_misspelt() -> None:
+    # "positve" resembles "positive", "zz" nothing.
+    message = error_of(changed("analyses/distances/pairs/tuned/model", "positve", full_config()))
+    assert "analyses.distances.pairs.tuned.model: model 'positve' is not declared; did you mean 'positive'?" in message
+    left_out = resolve(changed("sweeps/theta1/directions/alpha/zz", 0, full_config()))[1]
+    assert left_out["sweeps.theta1"] == "the study declares no model 'zz'"
+    assert left_out["analyses.words"] == left_out["figures.both"] == "sweeps.theta1 is left out"
+
+
+def test_models_of_other_sections_are_not_left_out() -> None:
+    assert "scorers.perplexity.model: model 'zz' is not declared" in error_of(changed("scorers/perplexity/model", "zz"))
+    message = error_of(changed("generation/nucleus", "zz"))
+    assert "generation.nucleus: model 'zz' is not declared; declared: base, judge" in message
+
+
+def test_a_claim_that_is_left_out_is_checked_by_itself() -> None:
+    config = without("other")
+    config["claims"]["near"]["threshhold"] = 1
+    assert "unknown key 'threshhold' at claims.near; did you mean 'threshold'?" in error_of(config)
+
+
+# --- anchors, spaces ---
+
+
+def test_anchors_are_points_beside_the_grid() -> None:
+    sweep = build_sweeps(settled(changed("sweeps/theta3/anchors", [{"alpha": 3, "beta": 0.25}])))["theta3"]
+    assert "base=-2.25,negative=0.25,positive=3" in [entry.point.id for entry in sweep.points]
+    message = error_of(changed("sweeps/theta3/anchors", [{"alpha": 3}]))
+    assert "sweeps.theta3.anchors.0: has ['alpha'], but the directions are ['alpha', 'beta']; name the same" in message
+
+
+def test_an_ensemble_needs_one_tokenizer_but_not_one_architecture() -> None:
+    config = changed("models/negative/start", {"architecture": ARCHITECTURE | {"n_embd": 16}, "tokenizer": "bpe"})
+    config["sweeps"]["theta1"]["space"] = "logits"
+    del config["sweeps"]["theta3"]
+    Study(config)
+    config["tokenizers"]["own"] = {"corpus": "reviews", "vocab_size": 300}
+    config["models"]["negative"]["start"]["tokenizer"] = "own"
+    assert "sweeps.theta1: models 'negative' and 'positive' differ in tokenizer" in error_of(config)
+
+
+def test_an_architecture_may_be_that_of_another_model() -> None:
+    config = changed("models/other/start", {"architecture_of": "positive"})
+    config["sweeps"]["theta1"]["origin"] = {"other": 1}
+    study = Study(config)
+    assert study.training_inputs("other")["like"] == "results/small/models/positive"
+    config["models"]["other"]["training"]["block_length"] = 9
+    assert "models.other.training.block_length: 9 exceeds the context of 8 tokens" in error_of(config)
+
+
+def test_the_embedded_study_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    resolved = settled(yaml.safe_load(SHIPPED[0].read_text()))
     check_files(resolved)
     assert Study(resolved).imported() == []
 

@@ -11,9 +11,16 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from workflow.lib.config import load_schema, resolve
+from workflow.lib.barriers import BARRIER_COLUMNS
+from workflow.lib.claim_kinds import AT_LEAST, AT_MOST, KINDS, check_claim
+from workflow.lib.claims import untested
+from workflow.lib.config import extended, load_schema, resolve
 from workflow.lib.corpora import check_corpus, check_prompts
+from workflow.lib.cost import COST_COLUMNS
+from workflow.lib.geometry import NORM_COLUMNS
+from workflow.lib.losses import LOSSES_SCHEMA
 from workflow.lib.points import build_sweep
+from workflow.lib.searches import SEARCH_COLUMNS
 from workflow.lib.tables import STATISTIC_COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +32,7 @@ EXAMPLES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```$",
 
 @dataclass
 class Key:
-    """What the schema says of one path; a key of several kinds of scorer comes from several places."""
+    """What the schema says of one path; a key of several kinds (of scorer, figure, ...) comes from several places."""
 
     types: set[str] = field(default_factory=set)
     required: bool = False
@@ -45,7 +52,9 @@ def keys_of_schema() -> dict[str, Key]:
             key.types.add(type_of(part))
             key.required |= name in schema.get("required", [])
             key.values |= {*expanded.get("enum", []), *([expanded["const"]] if "const" in expanded else [])}
-            key.defaults += [expanded["default"]] if "default" in expanded else []
+            # Kinds may share a default.
+            if "default" in expanded and expanded["default"] not in key.defaults:
+                key.defaults.append(expanded["default"])
             walk(part, child)
         if isinstance(schema.get("additionalProperties"), dict):
             walk(schema["additionalProperties"], f"{path}.<>")
@@ -120,21 +129,52 @@ def test_examples_are_of_whole_sections() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[", ".join(example) for example in EXAMPLES])
-def test_example_is_valid(example: dict[str, Any]) -> None:
-    for section, value in example.items():
+def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    # One that extends another file is valid on top of it.
+    for section, value in extended(example).items():
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(value)] == [], section
     for name, corpus in example.get("corpora", {}).items():
         check_corpus(corpus, name)
     for name, prompts in example.get("prompts", {}).items():
         check_prompts(prompts, name)
-    for name, sweep in example.get("sweeps", {}).items():
-        assert build_sweep(name, {"space": "weights", **sweep}).points
+    for name, sweep in extended(example).get("sweeps", {}).items():
+        assert build_sweep(name, {"space": "weights", "prompts": [], **sweep}).points
+    for name, claim in example.get("claims", {}).items():
+        check_claim(name, claim)
 
 
 def test_whole_study_is_valid() -> None:
     (study,) = [example for example in EXAMPLES if "study" in example]
-    assert resolve(study)["tables"]["resamples"] == 2000
+    resolved, left_out = resolve(study)
+    assert resolved["tables"]["resamples"] == 2000 and left_out == {}
+
+
+def test_examples_of_sections_make_a_study_together() -> None:
+    """What the examples of single sections name, others of them declare: they hold as one configuration."""
+    config: dict[str, Any] = {"study": "all"}
+    for example in EXAMPLES:
+        if "study" not in example and "extends" not in example:
+            for section, value in example.items():
+                config[section] = value
+    scratch = config["models"]["scratch"]["training"]
+    # The examples of processes and of parts of a batch stand apart.
+    assert scratch["batch_size"] % (scratch["processes"] * config["compute"]["batch_size"]["train"]) == 0
+    config["models"]["judge"] = config["models"]["base"]
+    resolved, left_out = resolve(config)
+    assert left_out == {} and len(resolved["figures"]) == 9 and len(resolved["claims"]) == 3
+
+
+def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (example,) = [example for example in EXAMPLES if "extends" in example]
+    base = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    own = {key: base[key] for key in base if key not in ("sweeps", "analyses", "searches", "figures", "claims")}
+    own["corpora"] = own["corpora"] | {"sst": base["corpora"]["reviews"]}
+    resolved, left_out = resolve(own | example)
+    assert left_out == {}
+    assert "table2" not in resolved["figures"] and resolved["searches"] == {} and resolved["claims"]
 
 
 def test_equations_are_affine() -> None:
@@ -146,10 +186,44 @@ def test_equations_are_affine() -> None:
         assert build_sweep("equation", spec).points[0].point.models == tuple(origin)
 
 
+@pytest.mark.parametrize("section", ["analyses", "figures"])
+def test_kinds_have_a_row_each(section: str) -> None:
+    branches = SCHEMA["properties"][section]["additionalProperties"]["oneOf"]
+    kinds = [branch["properties"]["kind"]["const"] for branch in branches]
+    part = README.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+    table = re.findall(r"^\| kind \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", part, re.MULTILINE)
+    assert re.findall(r"^\| `(\w+)` \|", table[0], re.MULTILINE) == kinds
+
+
+def test_tests_of_claims_have_a_row_each() -> None:
+    (table,) = re.findall(r"^\| test \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    rows = {}
+    for row in table.splitlines():
+        test, _, keys, unit, side = (cell.strip() for cell in row.strip("|").split(" | "))
+        rows[test.strip("`")] = (set(re.findall(r"`(\w+)`", keys)) - {"loss"}, unit, side)
+    assert rows.keys() == KINDS.keys()
+    for test, kind in KINDS.items():
+        known = {*kind.keys, *kind.optional, *(key for keys in kind.alternatives for key in keys)}
+        unit = "that of the column" if test == "linear" else kind.unit
+        side = kind.direction or f"`sign: lower`: {AT_MOST}, `higher`: {AT_LEAST}"
+        assert rows[test] == (known, unit, side), test
+
+
+def columns_of(title: str) -> list[str]:
+    """The names in code style of the row of a file, those in brackets left out."""
+    (row,) = re.findall(rf"^\| {re.escape(title)} \|(.*)$", README, re.MULTILINE)
+    return re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row))
+
+
 def test_columns_of_tables() -> None:
-    (row,) = re.findall(r"^\| `tables/<sweep>.csv` \|.*$", README, re.MULTILINE)
-    named = re.findall(r"`(\w+)`", row)
-    assert named == ["sweep", "prompts", "point", *STATISTIC_COLUMNS]
+    assert columns_of("`tables/<sweep>.csv`") == ["sweep", "prompts", "point", *STATISTIC_COLUMNS]
+    assert columns_of("`tables/<analysis>.csv`, norms") == NORM_COLUMNS
+    assert columns_of("`tables/<analysis>.csv`, cost") == COST_COLUMNS
+    assert columns_of("`tables/<analysis>.csv`, barrier") == BARRIER_COLUMNS
+    assert columns_of("`tables/<search>.csv`") == SEARCH_COLUMNS
+    assert columns_of("`losses/<analysis>.parquet`") == LOSSES_SCHEMA.names
+    claim = {"test": "linear", "analysis": "a", "quantity": "logits", "column": "r2", "threshold": 0, "reason": ""}
+    assert columns_of("`claims.json`, a list") == list(untested("mine", claim, ""))
 
 
 def test_messages_exist() -> None:

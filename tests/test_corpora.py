@@ -6,13 +6,16 @@ import types
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hub_cache import add_repository, commit_of, point_main_at
 
 from workflow.lib import corpora
-from workflow.lib.corpora import load_corpus, load_prompts, read_corpus_split, split_text
+from workflow.lib.corpora import check_corpus, load_corpus, load_prompts, load_stream, read_corpus_split, split_text
+from workflow.lib.hub import ShardList
 from workflow.lib.runtime import UserError
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -605,3 +608,122 @@ def test_real_imdb_ratings() -> None:
     assert documents["row"].min() >= 15
     assert not set(documents["row"]) & set(range(12500, 12515))
     assert (documents["row"].lt(12500) == documents["label"].eq("positive")).all()
+
+
+# --- the hub: files of a repository, and streams
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder for the files of the data set someone/texts, the only one in the hub's cache, without network."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    return add_repository(tmp_path / "hub", "dataset", "someone/texts")
+
+
+HUB = {"source": "hub", "id": "someone/texts", "revision": "main", "text": "text"}
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def write_stream(repository: Path) -> dict[str, Any]:
+    """Three files for training, and three for dev with four texts each; the last of these is broken."""
+    for shard in range(3):
+        write_rows(repository / "en" / f"train.{shard}.json.gz", [{"text": f"train {shard}"}])
+        texts = [f"dev {shard} {k}" for k in range(4)]
+        write_rows(repository / "en" / f"dev.{shard}.json.gz", [{"text": f" {text} "} for text in ["", *texts]])
+    (repository / "en" / "dev.2.json.gz").write_bytes(b"broken")
+    files = {"train": "en/train.*.json.gz", "dev": "en/dev.*.json.gz"}
+    return {**HUB, "files": files, "stream": True, "limit": {"dev": 6}}
+
+
+def test_hub_files_are_read_by_their_endings(repository: Path) -> None:
+    write_rows(repository / "train-1.jsonl", [{"text": "b", "label": 0}])
+    write_rows(repository / "train-0.jsonl", [{"text": "a", "label": 4}])
+    (repository / "dev.csv").write_text("text,label\nc,4\nd,0\n")
+    pq.write_table(pa.table({"text": ["e", "f"], "label": [0, 4]}), repository / "test.parquet")
+    files = {"train": "train-*.jsonl", "dev": "dev.csv", "test": ["test.parquet"]}
+    spec = {**HUB, "files": files, "label": "label", "classes": {"positive": [4], "negative": [0]}}
+    frames = load_corpus(spec, "mine")
+    assert texts_of(frames["train"]) == [(0, "a", "positive"), (1, "b", "negative")]
+    assert texts_of(frames["dev"]) == [(0, "c", "positive"), (1, "d", "negative")]
+    assert texts_of(frames["test"]) == [(0, "e", "negative"), (1, "f", "positive")]
+
+
+def test_hub_corpus_locks_its_revision(repository: Path, tmp_path: Path) -> None:
+    write_rows(repository / "all.jsonl", [{"text": str(k)} for k in range(9)])
+    spec = {**HUB, "files": {"train": "all.jsonl"}, "fractions": {"dev": 0.2, "test": 0.2}}
+    lock = tmp_path / "lock.yaml"
+    load_corpus(spec, "mine", str(lock))
+    assert commit_of("dataset", "someone/texts") in lock.read_text()
+    point_main_at(tmp_path / "hub", "dataset", "someone/texts", "0" * 40)
+    with pytest.raises(UserError, match="revision main of dataset someone/texts was"):
+        load_corpus(spec, "mine", str(lock))
+
+
+def test_hub_errors_name_the_key(repository: Path) -> None:
+    write_rows(repository / "all.jsonl", [{"text": "a"}])
+    fractions = {"dev": 0.2, "test": 0.2}
+    message = error_of({**HUB, "files": {"train": "some*.jsonl"}, "fractions": fractions})
+    assert message.startswith("corpora.mine.files.train: no file of dataset someone/texts matches 'some*.jsonl'")
+    message = error_of({**HUB, "files": {"train": "all.txt.zip"}, "fractions": fractions})
+    assert message.startswith("corpora.mine.files.train: all.txt.zip ends in none of .csv, ")
+    message = error_of({**HUB, "files": {"train": "all.jsonl"}, "fractions": fractions, "text": "body"})
+    assert "all.jsonl:1: no column 'body'; the line has text" in message
+
+
+def test_stream_is_a_list_of_files_and_a_dev_split(repository: Path, tmp_path: Path) -> None:
+    spec = write_stream(repository)
+    lock = tmp_path / "lock.yaml"
+    shards, dev = load_stream(spec, "mine", str(lock))
+    commit = commit_of("dataset", "someone/texts")
+    assert shards == ShardList("someone/texts", commit, tuple(f"en/train.{k}.json.gz" for k in range(3)), "text")
+    assert commit in lock.read_text()
+    # Of the 8 texts of the first two files, 6 in their order; the third file is not touched. Rows count empty texts.
+    texts = {row: f"dev {row // 5} {row % 5 - 1}" for row in range(10) if row % 5}
+    assert len(dev) == 6
+    assert dev["row"].is_monotonic_increasing
+    assert texts_of(dev) == [(row, texts[row], None) for row in dev["row"]]
+    # A smaller subset is part of a larger one, and another seed gives another one.
+    _, one = load_stream({**spec, "limit": {"dev": 5}}, "mine")
+    assert set(one["row"]) < set(dev["row"])
+    assert any(set(load_stream({**spec, "seed": seed}, "mine")[1]["row"]) != set(dev["row"]) for seed in (1, 2, 3))
+
+
+def test_stream_needs_enough_dev_texts(repository: Path) -> None:
+    spec = write_stream(repository)
+    (repository / "en" / "dev.2.json.gz").unlink()
+    with pytest.raises(UserError, match=r"corpora\.mine\.limit\.dev: the files of dev have only 8 texts; lower it"):
+        load_stream({**spec, "limit": {"dev": 9}}, "mine")
+    assert len(load_stream({**spec, "limit": {"dev": 8}}, "mine")[1]) == 8
+
+
+def test_stream_names_a_broken_dev_file(repository: Path) -> None:
+    with pytest.raises(UserError, match=r"dev\.2\.json\.gz: not a whole gzip file"):
+        load_stream({**write_stream(repository), "limit": {"dev": 9}}, "mine")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"label": "label", "classes": {"a": [1]}}, "corpora.mine.classes: a stream is read as it is"),
+        ({"replace": {"a": "b"}}, "corpora.mine.replace: a stream is read as it is"),
+        ({"fractions": {"dev": 0.1}}, "corpora.mine.fractions: a stream is read as it is"),
+        ({"limit": {"train": 5}}, "corpora.mine: a stream needs files.dev and limit.dev"),
+        ({"limit": {"train": 5, "dev": 5}}, "corpora.mine.limit.train: a stream has no use for it"),
+        ({"separator": ";"}, "corpora.mine.separator: a stream is read as it is"),
+        ({"files": {"train": "a.json"}}, "corpora.mine: a stream needs files.dev and limit.dev"),
+        ({"files": {"train": "a.json", "dev": "b.json", "test": "c.json"}}, "corpora.mine.files.test: a stream has no"),
+        ({"files": {"train": "a.json", "dev": "b.parquet"}}, "corpora.mine.files: b.parquet is not JSON lines"),
+        ({"source": "jsonl"}, "corpora.mine.id: source jsonl has no use for it"),
+    ],
+)
+def test_stream_takes_no_further_steps(change: dict[str, Any], expected: str) -> None:
+    files = {"train": "a.json", "dev": "b.json.gz"}
+    with pytest.raises(UserError) as caught:
+        check_corpus({**HUB, "files": files, "stream": True, "limit": {"dev": 5}} | change, "mine")
+    assert str(caught.value).startswith(expected)

@@ -149,6 +149,28 @@ def test_nucleus_by_hand(probabilities, top_p, nucleus):
     assert (np.abs(frequencies - expected) <= 4 * deviation).all()
 
 
+def test_nucleus_of_other_logits_by_hand():
+    # DExperts: the first two tokens hold 0.7 of the filter's mass, and share theirs as 0.1 : 0.3; the third, by far
+    # the most likely, is out.
+    count = 20_000
+    logits = torch.tensor([[0.1, 0.3, 0.5, 0.1]]).log().expand(count, -1)
+    nucleus = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log().expand(count, -1)
+    numbers = torch.from_numpy(uniforms(1, [0], 1, count)[0, 0])
+    tokens = top_p_sample(logits, numbers, 0.6, nucleus)
+    frequencies = np.bincount(tokens.numpy(), minlength=4) / count
+    assert frequencies[2:].tolist() == [0, 0]
+    assert abs(frequencies[0] - 0.25) < 4 * math.sqrt(0.25 * 0.75 / count)
+    assert torch.equal(top_p_sample(logits, numbers, 0.6, logits), top_p_sample(logits, numbers, 0.6))
+
+
+def test_nucleus_of_other_logits_wider_than_the_first_look():
+    # All 2000 tokens are equally likely to the filter; the logits leave no doubt.
+    logits = torch.zeros(2, 2000)
+    logits[0, 1999], logits[1, 3] = 1000, 1000
+    tokens = top_p_sample(logits, torch.tensor([0.3, 0.7], dtype=torch.float64), 0.5, torch.zeros(2, 2000))
+    assert tokens.tolist() == [1999, 3]
+
+
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0])
 def test_large_vocabulary_is_sampled_from_the_exact_nucleus(spread):
     # Nuclei of 3000, of about a thousand and of a few tokens: more and less than the first look takes in.

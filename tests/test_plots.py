@@ -6,8 +6,9 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from workflow.lib.plots import plot_curves, save_figure
+from workflow.lib.plots import DASHES, MARKERS, LabelRoom, Spot, figure_style, log_ticks, plot_curves, save_figure
 from workflow.lib.points import build_sweep
 from workflow.lib.runtime import UserError
 
@@ -145,3 +146,209 @@ def test_files_are_reproducible_and_embed_truetype(tmp_path):
     pdf = (tmp_path / "one.pdf").read_bytes()
     assert b"/CIDFontType2" in pdf or b"/TrueType" in pdf
     assert b"/Type3" not in pdf and b"CreationDate" not in pdf
+
+
+# --- one row of panels ---
+
+
+def logits(**changes) -> pd.DataFrame:
+    return table("logits", {"base": 1}, "gamma", **changes)
+
+
+def test_overlay_draws_all_sweeps_in_one_row():
+    figure = plot_curves(
+        [theta1(), theta2(grid=(0, 4))], PANELS, {"alpha": "α", "gamma": "γ"}, {"theta2": "second"}, overlay=True
+    )
+    assert len(figure.axes) == 2
+    assert [axes.get_xlabel() for axes in figure.axes] == ["α, γ"] * 2
+    assert not any(axes.get_title(loc="left") for axes in figure.axes)
+    first, second = curves(figure.axes[0])
+    np.testing.assert_allclose(first.get_xydata(), [[-2, 0.1], [0, 0.3], [1, 0.4], [3, 0.6]])
+    np.testing.assert_allclose(second.get_xydata(), [[0, 0.3], [4, 0.7]])
+    assert first.get_color() != second.get_color()
+    assert (first.get_marker(), second.get_marker()) == MARKERS[:2]
+    assert len(figure.axes[0].collections) == 2  # bands
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["theta1", "second"]
+    assert [handle.get_color() for handle in legend.get_lines()] == [first.get_color(), second.get_color()]
+    assert legend.get_title().get_text() == ""
+
+
+def test_overlay_names_models_on_which_all_sweeps_agree():
+    assert [text.get_text() for text in plot_curves([theta2(), logits()], PANELS, overlay=True).axes[0].texts] == [
+        "base"
+    ]
+    figure = plot_curves([theta1(), theta2()], PANELS, overlay=True)  # negative or base, positive or a mixture
+    assert not figure.axes[0].texts
+    dashed = [drawn.get_xdata()[0] for drawn in figure.axes[0].lines if drawn not in curves(figure.axes[0])]
+    assert dashed == [0, 1]
+
+
+def test_overlay_takes_the_prompts_in_common():
+    figure = plot_curves([theta1(prompts=("neutral", "positive")), theta2(prompts=("positive",))], PANELS, overlay=True)
+    first, second = curves(figure.axes[0])
+    assert first.get_ydata()[1] == pytest.approx(0.35)  # "positive" comes second in theta1
+    assert second.get_ydata()[1] == pytest.approx(0.3)
+    with pytest.raises(UserError, match=r"exactly one prompt set in common, they have \['neutral', 'negative'\]"):
+        plot_curves([sweep(prompts=("neutral", "negative")) for sweep in (theta1, theta2)], PANELS, overlay=True)
+    with pytest.raises(UserError, match="they have none"):
+        plot_curves([theta1(), theta2(prompts=("negative",))], PANELS, overlay=True)
+
+
+@pytest.mark.parametrize(("columns", "shape"), [(None, (1, 5)), (2, (3, 2)), (3, (2, 3)), (9, (1, 5))])
+def test_columns_break_a_single_row(columns, shape):
+    figure = plot_curves([theta1()], PANELS * 2 + PANELS[:1], columns=columns, panel_width=3, panel_height=2)
+    assert len(figure.axes) == 5
+    assert tuple(figure.get_size_inches()) == (3 * shape[1], 2 * shape[0])
+    assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == shape
+    assert [axes.get_ylabel() for axes in figure.axes] == ["positive score", "perplexity"] * 2 + ["positive score"]
+    assert [axes.get_yscale() for axes in figure.axes] == ["linear", "log"] * 2 + ["linear"]
+    # Panels below each other share no axis.
+    figure.axes[0].set_ylim(0, 7)
+    assert all(axes.get_ylim() != (0, 7) for axes in figure.axes[1:])
+
+
+def test_long_legends_stay_inside_the_figure():
+    labels = {name: f"{name}: a label that is rather long, like a formula" for name in ("theta1", "theta2", "logits")}
+    figure = plot_curves([theta1(), theta2(), logits()], PANELS, sweep_labels=labels, overlay=True)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert len(legend.get_texts()) == 3
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0
+    assert all(box.y1 <= axes.get_tightbbox().y0 for axes in figure.axes)
+
+
+# --- trade-offs ---
+
+TRADE_OFF = {**PANELS[0], "x": {"scorer": "ppl", "statistic": "continuation_mean", "label": "perplexity, across"}}
+
+
+def test_trade_off_joins_points_in_order_of_the_coordinate():
+    shuffled = theta1().sample(frac=1, random_state=0)
+    axes = plot_curves([shuffled], [TRADE_OFF], {"alpha": "α"}).axes[0]
+    (drawn,) = axes.lines  # and no reference lines
+    perplexity = [60 * (1e5 / 60) ** share for share in (2 / 3, 0, 1 / 3, 1)]
+    np.testing.assert_allclose(drawn.get_xydata(), np.column_stack([perplexity, [0.1, 0.3, 0.4, 0.6]]))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("perplexity, across", "positive score")
+    across, along = (collection.get_segments() for collection in axes.collections)
+    np.testing.assert_allclose(across[1], [[30, 0.3], [120, 0.3]])
+    np.testing.assert_allclose(along[1], [[60, 0.2], [60, 0.4]])
+
+
+def test_trade_off_labels_some_points_where_there_is_room():
+    figure = plot_curves([theta1(grid=(-2, -1, 0, 1, 2, 3))], [TRADE_OFF], {"alpha": "α"})
+    texts = figure.axes[0].texts
+    assert {text.get_text() for text in texts} == {"α = −2", "α = 0", "α = 1", "α = 3"}
+    assert next(text.xy for text in texts if text.get_text() == "α = 0") == pytest.approx((60, 0.3))
+    # Two equal curves share their points: the labels of the second find other places, or are left out.
+    figure = plot_curves([theta2(grid=np.arange(-4, 5)), logits(grid=np.arange(-4, 5))], [TRADE_OFF], overlay=True)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) >= 4
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    frame = figure.axes[0].bbox
+    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1 for box in boxes)
+
+
+def test_trade_off_and_curves_in_one_figure():
+    figure = plot_curves([theta1(), theta2()], [PANELS[0], TRADE_OFF], overlay=True)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["alpha, gamma", "perplexity, across"]
+    assert [drawn.get_linestyle() for drawn in curves(figure.axes[1])] == ["-", "--"]
+    assert DASHES[0] == "-"
+    with pytest.raises(UserError, match=r"theta1 has no ppl\.text_mean"):
+        plot_curves([theta1()], [{**PANELS[0], "x": {"scorer": "ppl", "statistic": "text_mean", "label": ""}}])
+
+
+# --- cost ---
+
+
+def cost() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "space": ["weights", "logits", "weights", "logits"],
+            "point": ["base=1"] * 4,
+            "seconds_per_1000_tokens": [2.0, 7.0, 4.0, 8.0],
+            "peak_memory_mb": [1000.0, 3000.0, 1000.0, 3200.0],
+        }
+    )
+
+
+def test_cost_is_two_panels_of_bars():
+    figure = plot_curves([theta2(), logits()], PANELS, overlay=True, cost=cost(), columns=3, panel_width=3)
+    assert figure.get_figwidth() == 9
+    assert [axes.get_ylabel() for axes in figure.axes[2:]] == [
+        "Seconds per 1,000 tokens",
+        "Peak memory of the process (MiB)",
+    ]
+    for axes, heights, dots in (
+        (figure.axes[2], [3, 7.5], [[2, 4], [7, 8]]),
+        (figure.axes[3], [1000, 3100], [[1000, 1000], [3000, 3200]]),
+    ):
+        assert [bar.get_height() for bar in axes.patches] == heights
+        assert [drawn.get_ydata().tolist() for drawn in axes.lines] == dots
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["weights", "logits"]
+        assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > dots[1][1]
+    assert [text.get_text() for text in figure.axes[3].texts] == ["1,000", "3,100"]
+
+
+def test_errors_of_single_rows():
+    with pytest.raises(UserError, match="columns breaks a single row"):
+        plot_curves([theta1(), theta2()], PANELS, columns=2)
+    with pytest.raises(UserError, match="set overlay: true or remove cost"):
+        plot_curves([theta1()], PANELS, cost=cost())
+    missing = cost()
+    missing.loc[3, "peak_memory_mb"] = np.nan
+    with pytest.raises(UserError, match="peak_memory_mb of point base=1 in logits is missing"):
+        plot_curves([theta2(), logits()], PANELS, overlay=True, cost=missing)
+
+
+# --- shared parts ---
+
+
+@pytest.mark.parametrize(
+    ("limits", "labels"), [((10, 1e6), {"$\\mathdefault{10^{6}}$"}), ((10, 1e5), {"1,000", "100,000"})]
+)
+def test_log_ticks(limits, labels):
+    axes = Figure().subplots()
+    axes.set(yscale="log", ylim=limits)
+    log_ticks(axes)
+    assert labels <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+def room() -> LabelRoom:
+    figure = Figure(figsize=(2, 2), dpi=72)  # a pixel is a point
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 144), ylim=(0, 144))
+    return LabelRoom(axes)
+
+
+def test_labels_take_the_first_place_with_most_room():
+    labels = room()
+    spots = labels.around("label", (72, 72), 4, 9)
+    width, height = labels.size("label", 9)
+    text = labels.place("label", spots, 9)
+    assert text.xy == (72, 72) and text.get_position() == pytest.approx((width / 2 + 4, 0))
+    labels = room()
+    labels.take_path([(73, 0), (73, 144)])  # right of the point
+    assert labels.place("label", spots, 9).get_position() == pytest.approx((-width / 2 - 4, 0))
+    labels = room()
+    labels.take_discs([(60, 72), (84, 72), (72, 62)], 2)  # above is free
+    assert labels.place("label", spots, 9).get_position() == pytest.approx((0, height / 2 + 4))
+
+
+def test_labels_stay_inside_and_off_each_other():
+    labels = room()
+    width, height = labels.size("label", 9)
+    assert labels.place("label", [Spot((144, 72), (0, 0))], 9) is None
+    assert labels.place("label", [Spot((72, 72), (0, 0))], 9) is not None
+    assert labels.place("label", [Spot((72, 72), (width + 0.5, 0))], 9) is None
+    # Turned by 90 degrees, it would reach into the first one, where upright it does not.
+    beside = Spot((72, 72), (0, height + 2))
+    assert labels.place("label", [Spot(beside.at, beside.shift, 90)], 9) is None
+    assert labels.place("label", [beside], 9) is not None
+    assert labels.place("label", [Spot((72, 72), (0, 0))], 9, must=True) is not None
+
+
+def test_style_sets_all_sizes():
+    style = figure_style(7.5)
+    assert {style[key] for key in ("font.size", "axes.labelsize", "xtick.labelsize", "legend.fontsize")} == {7.5}

@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,6 +18,8 @@ from workflow.lib.points import (
     decimal,
     format_decimal,
     grid_values,
+    sweep_from_settings,
+    sweep_settings,
 )
 from workflow.lib.runtime import UserError
 
@@ -242,6 +245,84 @@ def test_a_direction_must_sum_to_0() -> None:
 def test_grid_and_directions_must_match(grid: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"^sweeps\.mine\.grid: has .*, but the directions are \['alpha'\]"):
         sweep_of({"base": 1}, {"alpha": ALPHA_1}, **grid)
+
+
+# --- anchors ---
+
+
+def plane_spec(*anchors: dict[str, float], **more: Any) -> dict[str, Any]:
+    spec = {"origin": {"base": 1}, "directions": FROM_BASE, "space": "weights", "prompts": ["neutral"]}
+    return spec | {"grid": {"alpha": [-0.5, 0.5], "beta": [-0.5, 0.5]}, "anchors": list(anchors)} | more
+
+
+def test_anchors_are_points_beside_the_grid() -> None:
+    sweep = build_sweep(
+        "plane", plane_spec({"alpha": 1, "beta": 0}, {"beta": 0, "alpha": 0}, {"alpha": 0, "beta": 0.5})
+    )
+    # In the order of the grid: by the last coordinate, then by the first.
+    assert [(format_decimal(b), format_decimal(a)) for (_, a), (_, b) in (e.coordinates for e in sweep.points)] == [
+        ("-0.5", "-0.5"),
+        ("-0.5", "0.5"),
+        ("0", "0"),
+        ("0", "1"),
+        ("0.5", "-0.5"),
+        ("0.5", "0"),
+        ("0.5", "0.5"),
+    ]
+    assert ids(sweep)[2:4] == ["base=1", "positive=1"]
+    # One on a line of the grid is scored with it; the others make a line.
+    lines = {line.id: [point.id for point in line.points] for line in assign_lines([sweep])}
+    assert list(lines) == ["plane,beta=-0.5", "plane,beta=0", "plane,beta=0.5"]
+    assert lines["plane,beta=0"] == ["base=1", "positive=1"]
+    assert lines["plane,beta=0.5"][1] == "base=0.5,negative=0.5"
+
+
+def test_anchors_on_the_grid_or_said_twice_add_nothing() -> None:
+    anchors = [{"alpha": 0.5, "beta": -0.5}, {"alpha": 0.2, "beta": 0}, {"alpha": 0.1 + 0.1, "beta": -0.0}]
+    grid = build_sweep("plane", plane_spec()).points
+    assert build_sweep("plane", plane_spec(anchors[0])).points == grid
+    assert len(build_sweep("plane", plane_spec(*anchors)).points) == len(grid) + 1
+    assert build_sweep("plane", {key: value for key, value in plane_spec().items() if key != "anchors"}).points == grid
+
+
+def test_anchors_of_the_paper_are_its_models() -> None:
+    anchors = [{"alpha": 0, "beta": 0}, {"alpha": 1, "beta": 0}, {"alpha": 0, "beta": 1}]
+    spec = plane_spec(*anchors, grid={"alpha": PAPER_RANGE, "beta": PAPER_RANGE})
+    sweep = build_sweep("plane", spec)
+    assert len(sweep.points) == 403
+    assert {"base=1", "positive=1", "negative=1"} <= set(ids(sweep))
+    assert len(assign_lines([sweep])) == 22
+
+
+@pytest.mark.parametrize("anchor", [{"alpha": 0}, {"alpha": 0, "beta": 0, "gamma": 0}, {"alpha": 0, "gamma": 0}])
+def test_an_anchor_has_all_coordinates_and_no_other(anchor: dict[str, float]) -> None:
+    words = r"^sweeps\.plane\.anchors\.1: has \[.*\], but the directions are \['alpha', 'beta'\]; name the same$"
+    with pytest.raises(UserError, match=words):
+        build_sweep("plane", plane_spec({"alpha": 0, "beta": 0}, anchor))
+
+
+def test_an_anchor_is_a_number() -> None:
+    with pytest.raises(UserError, match=r"^sweeps\.plane\.anchors\.0: .*no usable coefficient"):
+        build_sweep("plane", plane_spec({"alpha": 1e20, "beta": 0}))
+
+
+# --- sweeps as parameters of jobs ---
+
+
+def test_a_sweep_travels_in_the_settings_of_a_job() -> None:
+    # The declared order of coordinates is not that of the alphabet, by which settings are sorted.
+    directions = {"beta": FROM_BASE["beta"], "alpha": FROM_BASE["alpha"]}
+    spec = plane_spec({"alpha": 1, "beta": 0}, directions=directions, scorers=["sentiment"])
+    sweep = build_sweep("plane", spec)
+    assert sweep.directions == ("beta", "alpha") and sweep.scorers == ("sentiment",)
+    settings = json.loads(json.dumps(sweep_settings(sweep, spec), sort_keys=True))
+    assert list(settings["spec"]["directions"]) == ["alpha", "beta"]
+    assert settings["coordinates"] == ["beta", "alpha"]
+    assert sweep_from_settings(settings) == sweep
+
+
+def test_a_sweep_without_scorers_is_scored_by_all() -> None:
+    assert theta1(0, 1).scorers is None
 
 
 # --- lines ---

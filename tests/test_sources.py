@@ -52,21 +52,34 @@ def test_every_form_of_import_is_followed(tmp_path: Path, monkeypatch: pytest.Mo
     assert outside == {"json", "numpy", "yaml"}
 
 
+def users(module: str) -> set[str]:
+    """The scripts that are run again after an edit in a module of ``workflow/lib``."""
+    return {script for script in SCRIPTS if module in libraries(script)}
+
+
 def test_an_edit_reruns_only_what_uses_it() -> None:
-    users = {
-        module: {script for script in SCRIPTS if module in libraries(script)}
-        for module in ("merging", "generation", "training", "scoring", "tables", "plots")
-    }
-    training = {"import_model.py", "tokenizer.py", "train_classifier.py", "train_language_model.py"}
+    training = {"import_model.py", "tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
+    in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
-    assert users == {
-        "merging": {"merge.py"},
-        "generation": {"generate.py"},
-        "training": training,
-        "scoring": scores | {"table.py"},
-        "tables": {"table.py", "curves.py", "summary.py"},
-        "plots": {"curves.py"},
-    }
+    draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
+    assert users("training") == training
+    assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
+    # An edit for ensembles leaves the texts of weight space as they are.
+    assert users("generation") == {"generate.py"} | users("ensembles")
+    assert users("interpolation") >= in_memory
+    assert users("merging") >= {"merge.py", "norms.py"} | in_memory
+    assert users("scoring") >= scores | {"table.py"}
+    assert users("tables") >= {"table.py", "summary.py"} | draw
+    assert (users("claims"), users("captions"), users("cost")) == ({"claims.py"}, {"caption.py"}, {"cost.py"})
+    assert users("plots") == draw
+    # What comes early does not depend on what comes late.
+    early = training | {"corpus.py", "stream_corpus.py", "prompts.py"}
+    for module in ("merging", "interpolation", "scoring", "tables", "claims", "plots"):
+        assert not users(module) & early, module
+    for module in ("interpolation", "scoring", "tables", "claims", "plots"):
+        assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
+    for module in ("merging", "interpolation", "tables", "claims", "plots"):
+        assert not users(module) & scores, module
 
 
 def test_planning_is_no_source_of_a_job() -> None:
@@ -113,16 +126,23 @@ def test_packages_that_only_come_along_do_not_count() -> None:
         assert pinned_packages(script).keys() <= named, script
 
 
-@pytest.mark.parametrize("script", ["merge.py", "corpus.py", "prompts.py", "curves.py", "summary.py"])
+LIGHT = ["corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py", "summary.py"]
+LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
+LIGHT += ["plot_search.py", "plot_training.py"]
+
+
+@pytest.mark.parametrize("script", LIGHT)
 def test_an_upgrade_of_torch_reruns_only_what_uses_it(script: str) -> None:
     assert "numpy" in pinned_packages(script)
     assert not {"torch", "transformers"} & pinned_packages(script).keys()
 
 
 def test_drawing_is_pinned_to_seaborn() -> None:
-    assert {"seaborn", "matplotlib", "pandas", "numpy"} <= pinned_packages("curves.py").keys()
-    for script in set(SCRIPTS) - {"curves.py"}:
-        assert "seaborn" not in pinned_packages(script)
+    draw = users("plots")
+    for script in SCRIPTS:
+        pins = pinned_packages(script).keys()
+        assert ({"seaborn", "matplotlib", "pandas", "numpy"} <= pins) == (script in draw), script
+        assert (script in draw) or not {"seaborn", "matplotlib"} & pins, script
 
 
 def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,12 @@ from workflow.lib.points import build_sweep
 from workflow.lib.runtime import UserError
 from workflow.lib.tables import (
     barrier,
+    bootstrap_curves,
     bootstrap_ratio,
     coordinate_columns,
     read_table,
     single_model,
+    statistic_matrix,
     summarise,
     sweep_summary,
     sweep_table,
@@ -67,6 +69,25 @@ def test_interval_needs_two_prompts():
     estimate, low, high = bootstrap_ratio(numerators, denominators, 100, seed=1)
     assert estimate[0] == 0.5
     assert np.isnan([low[0], high[0], estimate[1], low[1], high[1]]).all()
+
+
+def test_curves_resample_all_columns_together():
+    # Two prompts: a resample is twice the first, one of each, or twice the second, the same in both columns.
+    numerators, denominators = np.array([[0.0, 3.0], [1.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 3.0]])
+    estimate, draws = bootstrap_curves(numerators, denominators, 200, seed=1)
+    assert estimate.tolist() == [0.5, 9 / 4]
+    assert draws.shape == (200, 2)
+    assert {tuple(row) for row in draws} == {(0.0, 3.0), (0.5, 9 / 4), (1.0, 2.0)}
+    # The interval is made of the draws.
+    _, low, high = bootstrap_ratio(numerators, denominators, 200, seed=1)
+    np.testing.assert_array_equal([low, high], np.quantile(draws, [0.025, 0.975], axis=0))
+
+
+def test_a_draw_without_denominator_is_nan():
+    numerators, denominators = np.array([[2.0, 0], [0, 0]]), np.array([[4.0, 0], [0, 0]])
+    estimate, draws = bootstrap_curves(numerators, denominators, 100, seed=1)
+    assert estimate[0] == 0.5 and np.isnan(estimate[1]) and np.isnan(draws[:, 1]).all()
+    assert 0 < np.isnan(draws[:, 0]).sum() < 100 and set(draws[~np.isnan(draws[:, 0]), 0]) == {0.5}
 
 
 # --- statistics
@@ -150,6 +171,33 @@ def test_points_must_have_the_same_prompts():
         summarise(scores, "ppl", PERPLEXITY, 10, 1)
 
 
+def test_statistic_matrix_is_what_the_summary_is_made_of():
+    one, two = perplexity_scores(), perplexity_scores().assign(point="n=1", nll_continuation=[1.0, 0.0, 2.0])
+    # A point that nobody asked for, with a prompt of its own; rows and points in no order.
+    other = perplexity_scores().assign(point="o=1", row=[1, 1, 3])
+    scores = pd.concat([two, other, one]).iloc[::-1].astype({"point": "category"})
+    numerators, denominators, exponentiate = statistic_matrix(
+        scores, "ppl", PERPLEXITY, "continuation_corpus", ["n=1", "m=1"]
+    )
+    assert exponentiate
+    np.testing.assert_allclose(numerators, [[1, 4 * math.log(2)], [2, math.log(8)]])
+    assert denominators.tolist() == [[4, 4], [1, 1]]
+
+    numerators, denominators, exponentiate = statistic_matrix(scores, "ppl", PERPLEXITY, "continuation_mean", ["m=1"])
+    assert not exponentiate
+    np.testing.assert_allclose(numerators, [[2], [8]])
+    assert denominators.tolist() == [[1], [1]]
+
+    with pytest.raises(UserError, match=r"scorers.ppl: has no statistic 'score', but continuation_mean,"):
+        statistic_matrix(scores, "ppl", PERPLEXITY, "score", ["m=1"])
+    with pytest.raises(UserError, match="scorer ppl: no score for point q=1"):
+        statistic_matrix(scores, "ppl", PERPLEXITY, "continuation_corpus", ["m=1", "q=1"])
+    with pytest.raises(UserError, match="point o=1 has no score for prompt 2"):
+        statistic_matrix(scores, "ppl", PERPLEXITY, "continuation_corpus", ["m=1", "o=1"])
+    with pytest.raises(ValueError, match="twice"):
+        statistic_matrix(pd.concat([one, one]), "ppl", PERPLEXITY, "continuation_corpus", ["m=1"])
+
+
 def test_unknown_kind():
     with pytest.raises(UserError, match=r"scorers.x.kind: 'bleu'"):
         summarise(perplexity_scores(), "x", {"kind": "bleu"}, 10, 1)
@@ -218,6 +266,13 @@ def test_missing_estimate_survives_the_file(tmp_path):
     write_table(table, tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text().splitlines()[1] == "s,p,0.1,m=1,x,y,,,,0,0,3"
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), table, check_dtype=False)
+
+
+def test_other_tables_and_their_files(tmp_path):
+    table = pd.DataFrame({"pair": ["1", "NA"], "chosen": [True, False], "rate": [1e-6, 0.1], "loss": [2 / 3, np.nan]})
+    write_table(table, tmp_path / "t.csv", ["loss"])
+    assert (tmp_path / "t.csv").read_text() == "pair,chosen,rate,loss\n1,true,1e-06,0.666667\nNA,false,0.1,\n"
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv", ["loss"]), table, rtol=1e-6)
 
 
 def line(alphas, values) -> pd.DataFrame:

@@ -65,7 +65,7 @@ TRAIN, DEV = sentences(28), sentences(8, seed=1)
 
 def train(folder: Path, **changes: Any) -> Path:
     """Train a language model in ``folder``; keys of ``changes`` that are settings change those."""
-    settings = SETTINGS | {key: changes.pop(key) for key in list(changes) if key in SETTINGS}
+    settings = SETTINGS | {key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes"}}
     options = {"train": TRAIN, "dev": DEV} | changes
     if "start" not in options:
         options = {"architecture": ARCHITECTURE} | options
@@ -327,6 +327,175 @@ def test_nan_weights_are_not_saved(tmp_path: Path, tiny_gpt2: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+# --- parts of a batch
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def test_parts_of_a_batch_sum_up_to_the_batch(tmp_path: Path, tiny_gpt2: Path) -> None:
+    # 30 blocks: every fourth batch has 6, which are two parts, the other ones four; the start has no dropout.
+    values = {"start": tiny_gpt2, "batch_size": 8, "steps": 9, "log_steps": 1, "eval_steps": 3, "learning_rate": 0.01}
+    values["adam_epsilon"] = 1e-6  # so that Adam does not make much of rounding
+    whole = train(tmp_path / "whole", **values)
+    parts = train(tmp_path / "parts", micro_batch=2, **values)
+    start = load_file(tiny_gpt2 / "model.safetensors")
+    for name, tensor in weights(whole).items():
+        assert (tensor - start[name]).abs().max() > 0.01, name
+        np.testing.assert_allclose(weights(parts)[name], tensor, atol=1e-5, err_msg=name)
+    for one, two in zip(curve(whole), curve(parts), strict=True):
+        assert (one["step"], one["split"], one["learning_rate"]) == (two["step"], two["split"], two["learning_rate"])
+        assert float(one["loss"]) == pytest.approx(float(two["loss"]), rel=1e-5)
+    expected = metrics(whole)
+    assert metrics(parts) == expected | {
+        key: pytest.approx(expected[key], rel=1e-6) for key in ("dev_loss", "dev_perplexity")
+    }
+
+
+def test_a_part_larger_than_the_batch_is_the_batch(uninterrupted: Path, tmp_path: Path, tiny_tokenizer: Path) -> None:
+    assert outputs(train(tmp_path, tokenizer=tiny_tokenizer, micro_batch=64)) == outputs(uninterrupted)
+
+
+def test_an_interrupted_training_in_parts(
+    tmp_path: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"tokenizer": tiny_tokenizer, "micro_batch": 1}
+    whole = train(tmp_path / "whole", **values)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 13)
+        train(tmp_path / "stopped", **values)
+    assert outputs(train(tmp_path / "stopped", **values)) == outputs(whole)
+
+
+def test_parts_must_fill_the_batch(tmp_path: Path, tiny_gpt2: Path) -> None:
+    message = r"models\.tiny\.training\.batch_size: of 4 every process takes 4, .* no multiple of compute\.batch_size"
+    with pytest.raises(UserError, match=message):
+        train(tmp_path, start=tiny_gpt2, micro_batch=3)
+
+
+def test_the_batch_must_be_dealt_out_evenly(tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(UserError, match=r"models\.tiny\.training\.batch_size: 4 cannot be dealt out to 3 processes"):
+        train(tmp_path, start=tiny_gpt2, processes=3)
+
+
+@pytest.mark.parametrize("items", [24, 25, 29, 31])
+@pytest.mark.parametrize("part", [1, 3, 4])
+def test_shares_of_processes_make_up_the_batches(items: int, part: int) -> None:
+    shares = [training._Shares(items, 8, part, rank, 2, seed=5) for rank in (0, 1)]
+    for epoch in (0, 1):
+        for share in shares:
+            share.set_epoch(epoch)
+        first, second = (list(share) for share in shares)
+        # Both take as many parts of as many items: each waits for the other.
+        assert [len(part) for part in first] == [len(part) for part in second]
+        assert len(first) == len(shares[0]) and max(map(len, first)) <= part
+        order = torch.randperm(items, generator=torch.Generator().manual_seed(5 + epoch)).tolist()
+        per_step = math.ceil(4 / part)
+        for step in range(math.ceil(items / 8)):
+            parts = first[step * per_step : (step + 1) * per_step] + second[step * per_step : (step + 1) * per_step]
+            found = [item for part in parts for item in part]
+            batch = order[step * 8 : step * 8 + 8]
+            # Where the last batch is odd, the second process has a blank.
+            assert sorted(found) == sorted(batch + [items] * (len(batch) % 2))
+
+
+def test_a_blank_adds_nothing(tokenizer: Any, tiny_gpt2: Path) -> None:
+    blocks = training._Blocks(pack(TRAIN, tokenizer, 16))
+    blank = blocks[len(blocks)]
+    assert (blank["labels"] == -100).all() and (blank["input_ids"] == blocks[0]["input_ids"]).all()
+    model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
+    loss = model(**{key: value[None] for key, value in blank.items()}, num_items_in_batch=torch.tensor(15)).loss
+    loss.backward()
+    assert loss.item() == 0
+    assert all(p.grad is None or p.grad.abs().max() == 0 for p in model.parameters())
+
+
+# --- random weights in another model's shape
+
+
+def test_a_model_with_the_architecture_of_another(tmp_path: Path, tiny_gpt2: Path) -> None:
+    values = {"like": tiny_gpt2, "architecture": None, "steps": 2, "learning_rate": 1e-30}
+    one, same, other = (train(tmp_path / key, seed=int(key[0]), **values) for key in ("1", "1 again", "2"))
+    config, expected = (json.loads((path / "config.json").read_text()) for path in (one / "model", tiny_gpt2))
+    assert config == expected
+    assert (one / "model" / "tokenizer.json").read_bytes() == (tiny_gpt2 / "tokenizer.json").read_bytes()
+    start = load_file(tiny_gpt2 / "model.safetensors")
+    assert weights(one).keys() == start.keys()
+    name = "transformer.h.0.attn.c_attn.weight"
+    assert weights(one)[name].dtype == torch.float32 and weights(one)[name].shape == start[name].shape
+    assert torch.equal(weights(one)[name], weights(same)[name])
+    assert not torch.equal(weights(one)[name], weights(other)[name])
+    correlation = np.corrcoef(weights(one)[name].ravel(), start[name].ravel())[0, 1]
+    assert abs(correlation) < 0.2
+
+
+# --- trials of a search
+
+
+def trial(folder: Path, checkpoints: Sequence[int], **changes: Any) -> Path:
+    settings = SETTINGS | {key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes"}}
+    training.run_trial(
+        name="tiny",
+        label="table2 lr1",
+        loss_curve=folder / "loss.csv",
+        metrics=folder / "metrics.json",
+        scratch=folder / "scratch",
+        settings=settings,
+        checkpoints=checkpoints,
+        **{"train": TRAIN, "dev": DEV} | changes,
+    )
+    return folder
+
+
+def test_a_trial_is_judged_after_given_steps(tmp_path: Path, tiny_gpt2: Path) -> None:
+    trial(tmp_path / "trial", [5, 7, 10], start=tiny_gpt2)
+    # Without dropout and with a schedule that does not know the end, shorter runs are the same.
+    for steps, entry in zip((5, 7, 10), metrics(tmp_path / "trial")["evaluations"], strict=True):
+        expected = metrics(train(tmp_path / str(steps), start=tiny_gpt2, steps=steps))
+        assert entry == {"steps": steps} | {key: expected[key] for key in ("dev_loss", "dev_perplexity")}
+    assert {path.name for path in (tmp_path / "trial").iterdir()} == {"loss.csv", "metrics.json"}
+    rows = curve(tmp_path / "trial")
+    assert [int(row["step"]) for row in rows if row["split"] == "dev"] == [5, 7, 10]
+    assert [int(row["step"]) for row in rows if row["split"] == "train"] == [3, 6, 9]
+
+
+def test_an_interrupted_trial(tmp_path: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"architecture": ARCHITECTURE, "tokenizer": tiny_tokenizer}
+    whole = trial(tmp_path / "whole", [5, 12, 16], **values)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
+        class Interrupting(training._Trial):
+            def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+                if state.global_step == 14:
+                    raise KeyboardInterrupt
+
+        patch.setattr(training, "_Trial", Interrupting)
+        trial(tmp_path / "stopped", [5, 12, 16], **values)
+    assert {path.name for path in tmp_path.glob("stopped/scratch/*")} == {"checkpoint-6", "checkpoint-12"}
+    stopped = trial(tmp_path / "stopped", [5, 12, 16], **values)
+    for name in ("loss.csv", "metrics.json"):
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_diverging_trial_is_a_result(tmp_path: Path, tiny_gpt2: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # The first step has the learning rate 0, so that the first checkpoint still is that of the start.
+    trial(tmp_path, [1, 6, 9], start=tiny_gpt2, learning_rate=1e30, max_grad_norm=0.0, log_steps=1)
+    first, *rest = metrics(tmp_path)["evaluations"]
+    assert first["dev_loss"] == pytest.approx(math.log(300), abs=0.1)
+    assert rest == [{"steps": steps, "dev_loss": None, "dev_perplexity": None} for steps in (6, 9)]
+    assert "[train table2 lr1] diverged by step" in capfd.readouterr().err
+    rows = curve(tmp_path)
+    assert rows[-1]["loss"] == "" and all(row["loss"] for row in rows[:-1])
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_a_perplexity_beyond_all_numbers() -> None:
+    assert training._perplexity(700.0) == math.exp(700)
+    assert training._perplexity(710.0) is None
+
+
 # --- language models: mistakes
 
 
@@ -529,10 +698,11 @@ def job(folder: Path) -> SimpleNamespace:
     (folder / "base" / "model.safetensors").write_text("weights")
     parameters = {key: value for key, value in SETTINGS.items() if key != "save_steps"}
     model = {"task": "language-model", "start": {"model": "base"}, "training": parameters}
+    config = {"study": "s", "device": "cpu", "compute": {"batch_size": {"train": 2}}}
     return SimpleNamespace(
         threads=1,
         params=SimpleNamespace(settings={"model": model, "packages": {"torch": "1"}}),
-        wildcards=SimpleNamespace(model="positive"),
+        wildcards={"model": "positive"},
         input=Files(
             train=str(folder / "train.parquet"),
             dev=str(folder / "dev.parquet"),
@@ -544,7 +714,7 @@ def job(folder: Path) -> SimpleNamespace:
             loss_curve="results/s/training/positive/loss.csv",
             metrics="results/s/training/positive/metrics.json",
         ),
-        config={"device": "cpu", "models": {"positive": model | {"training": dict(SETTINGS)}}},
+        config=config | {"models": {"positive": model | {"training": dict(SETTINGS)}}},
     )
 
 
@@ -563,7 +733,6 @@ def test_arguments_of_a_training_job(tmp_path: Path, threads: list[int]) -> None
     assert scratch.name.startswith("positive-") and len(scratch.name) == len("positive-") + 16
     assert arguments == {
         "name": "positive",
-        "output": Path("results/s/models/positive"),
         "loss_curve": Path("results/s/training/positive/loss.csv"),
         "metrics": Path("results/s/training/positive/metrics.json"),
         "settings": SETTINGS,
@@ -571,8 +740,21 @@ def test_arguments_of_a_training_job(tmp_path: Path, threads: list[int]) -> None
         "start": tmp_path / "base",
         "architecture": None,
         "tokenizer": None,
+        "like": None,
+        "micro_batch": 2,
     }
     assert threads == [1]
+
+
+def test_arguments_of_a_trial(tmp_path: Path, threads: list[int]) -> None:
+    trial = job(tmp_path)
+    trial.wildcards = {"search": "table2", "trial": "lr1"}
+    trial.config["searches"] = {"table2": {"model": "positive"}}
+    trial.params.settings["model"]["training"]["batch_size"] = 12
+    arguments = jobs.training_arguments(trial)
+    assert arguments["name"] == "positive"
+    assert arguments["scratch"].name.startswith("table2-lr1-")
+    assert arguments["settings"] == SETTINGS | {"batch_size": 12}
 
 
 def set_setting(name: str, value: Any) -> Callable[[SimpleNamespace, Path], None]:
@@ -614,6 +796,7 @@ def test_what_does_not_change_the_result_keeps_the_folder_of_checkpoints(tmp_pat
     elsewhere = job(tmp_path / "elsewhere")
     elsewhere.threads = 4
     elsewhere.config["models"]["positive"]["training"]["save_steps"] = 1
+    elsewhere.config["compute"]["batch_size"]["train"] = 1
     assert (
         jobs.training_arguments(elsewhere)["scratch"].name
         == jobs.training_arguments(job(tmp_path / "here"))["scratch"].name
@@ -633,7 +816,13 @@ def labelled(counts: Mapping[str, int], seed: int) -> tuple[list[str], list[str]
     return texts, labels
 
 
-def classify(folder: Path, start: Path, splits: Mapping[str, tuple[list[str], list[str]]], **changes: Any) -> Path:
+def classify(
+    folder: Path,
+    start: Path,
+    splits: Mapping[str, tuple[list[str], list[str]]],
+    micro_batch: int | None = None,
+    **changes: Any,
+) -> Path:
     values = {"steps": 30, "learning_rate": 0.02, "block_length": 8, "batch_size": 16, "log_steps": 10}
     train_classifier(
         name="judge",
@@ -644,6 +833,7 @@ def classify(folder: Path, start: Path, splits: Mapping[str, tuple[list[str], li
         scratch=folder / "scratch",
         settings=SETTINGS | values | {"save_steps": 15, "eval_steps": 30} | changes,
         start=start,
+        micro_batch=micro_batch,
     )
     return folder
 
@@ -782,6 +972,25 @@ def test_an_interrupted_classifier_ends_like_an_uninterrupted_one(
         classify(tmp_path, judge_start, splits)
     assert [path.name for path in tmp_path.glob("scratch/*")] == ["checkpoint-20"]
     assert outputs(classify(tmp_path, judge_start, splits)) == outputs(judge)
+
+
+def test_parts_of_a_classifiers_batch_sum_up_to_the_batch(
+    tmp_path: Path, judge_start: Path, splits: dict[str, Any]
+) -> None:
+    # 60 texts: the last of eight batches has four, which are two parts, the others four.
+    # Biases of keys have no gradient but rounding, of which Adam must not make much.
+    values = {"batch_size": 8, "steps": 9, "learning_rate": 0.005, "adam_epsilon": 1e-6, "log_steps": 3}
+    whole = classify(tmp_path / "whole", judge_start, splits, **values)
+    parts = classify(tmp_path / "parts", judge_start, splits, micro_batch=2, **values)
+    for name, tensor in weights(whole).items():
+        np.testing.assert_allclose(weights(parts)[name], tensor, atol=1e-5, err_msg=name)
+    for one, two in zip(curve(whole), curve(parts), strict=True):
+        assert float(one["loss"]) == pytest.approx(float(two["loss"]), rel=1e-4)
+
+
+def test_a_classifier_trains_in_one_process(tmp_path: Path, tiny_gpt2: Path, splits: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"models\.judge\.training\.processes: a classifier trains in one process"):
+        classify(tmp_path, tiny_gpt2, splits, processes=2)
 
 
 # --- imports

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -121,7 +120,7 @@ def test_results_are_complete(finished: Path) -> None:
     assert (top / "figures" / "fig3.png").read_bytes().startswith(b"\x89PNG")
     assert (top / "figures" / "fig3.pdf").read_bytes().startswith(b"%PDF")
     assert "Study tiny" in (top / "summary.txt").read_text()
-    assert not list((top / "checkpoints").glob("*=*")), "merged checkpoints are temporary"
+    assert not list((top / "checkpoints").rglob("*=*")), "merged checkpoints are temporary"
     assert not list(top.rglob(".partial-*"))
     texts = pd.read_parquet(top / "texts" / "weights" / "neutral" / "positive=1.parquet")
     assert list(texts.columns) == ["row", "sample", "continuation", "tokens", "stop"]
@@ -138,7 +137,7 @@ def test_a_shared_point_has_equal_rows_in_both_tables(finished: Path) -> None:
     assert len(one) > 0
     pd.testing.assert_frame_equal(one, two)
     # Four different points of five were merged and generated, each once.
-    assert len(list((finished / "results" / "tiny" / "benchmarks" / "checkpoints").glob("*.tsv"))) == 4
+    assert len(list((finished / "results" / "tiny" / "benchmarks" / "checkpoints").rglob("*.tsv"))) == 4
 
 
 def test_nothing_changed(finished: Path) -> None:
@@ -169,8 +168,10 @@ def test_results_moved(finished: Path, tmp_path: Path) -> None:
 
 def test_plot_setting(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["figures"]["fig3"].update(dpi=100))
-    assert planned(finished) == {"curves": 1}
+    assert planned(finished) == {"draw_curves": 1}
 
+
+AFTER_TABLES = {"draw_curves": 1, "describe_figure": 1, "verdicts": 1, "summary": 1}
 
 THETA1_SCORED = {
     "score_classifier": 2,
@@ -178,8 +179,7 @@ THETA1_SCORED = {
     "score_distinct": 1,
     # The point at alpha = 1 is scored with theta1 and read by the table of the other sweep, too.
     "table": 2,
-    "curves": 1,
-    "summary": 1,
+    **AFTER_TABLES,
 }
 
 
@@ -189,17 +189,29 @@ def test_one_more_alpha(finished: Path, edit: Callable) -> None:
         "merge": 1,
         "generate": 1,
         **THETA1_SCORED,
+        "evaluate_losses": 1,
+        "loss_table": 1,
     }
+
+
+def test_one_more_prompt_set(finished: Path, edit: Callable) -> None:
+    def add(config: dict) -> None:
+        config["prompts"]["openings"] = {"source": "list", "texts": ["In short, the"]}
+        config["sweeps"]["theta1"]["prompts"].append("openings")
+
+    edit(add)
+    # Texts and scores of the new prompts alone.
+    assert planned(finished) == {"prompts": 1, "merge": 3, "generate": 3, **THETA1_SCORED, "table": 1}
 
 
 def test_perplexity_judge(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["perplexity"].update(model="positive"))
-    assert planned(finished) == {"score_perplexity": 2, "table": 2, "curves": 1, "summary": 1}
+    assert planned(finished) == {"score_perplexity": 2, "table": 2, **AFTER_TABLES}
 
 
 def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["sentiment"]["weights"].update(neutral=0.4))
-    assert planned(finished) == {"table": 2, "curves": 1, "summary": 1}
+    assert planned(finished) == {"table": 2, "draw_curves": 1, "describe_figure": 1, "summary": 1}
 
 
 AFTER_GENERATION = {
@@ -208,15 +220,18 @@ AFTER_GENERATION = {
     "score_perplexity": 2,
     "score_distinct": 2,
     "table": 2,
-    "curves": 1,
-    "summary": 1,
+    **AFTER_TABLES,
 }
+
+
+# Of its own: one point, scored by one scorer, in a table of its own.
+IN_LOGIT_SPACE = {"generate_ensemble": 1, "score_distinct": 3, "table": 3}
 
 
 def test_sampling_seed(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["generation"].update(seed=1))
-    # No training. The merged checkpoints were temporary, so they are made again ...
-    assert planned(finished) == {"merge": 4, **AFTER_GENERATION}
+    # No training. Texts in logit space, too. The merged checkpoints were temporary, so they are made again ...
+    assert planned(finished) == {"merge": 4, **AFTER_GENERATION, **IN_LOGIT_SPACE}
 
 
 def test_sampling_seed_with_kept_checkpoints(finished: Path, edit: Callable, tmp_path: Path) -> None:
@@ -227,7 +242,7 @@ def test_sampling_seed_with_kept_checkpoints(finished: Path, edit: Callable, tmp
     config = yaml.safe_load((kept / "tiny.yaml").read_text())
     config["generation"]["seed"] = 1
     (kept / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    assert planned(kept, "--notemp") == AFTER_GENERATION
+    assert planned(kept, "--notemp") == {**AFTER_GENERATION, **IN_LOGIT_SPACE}
 
 
 def test_how_the_work_is_done_changes_nothing(finished: Path, edit: Callable) -> None:
@@ -236,7 +251,7 @@ def test_how_the_work_is_done_changes_nothing(finished: Path, edit: Callable) ->
 
 
 def test_override_on_the_command_line(finished: Path) -> None:
-    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"curves": 1}
+    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"draw_curves": 1}
 
 
 def test_when_to_save_a_training(finished: Path, edit: Callable) -> None:
@@ -252,6 +267,8 @@ def test_one_more_training_step(finished: Path, edit: Callable) -> None:
         "merge": 2,
         "generate": 2,
         **THETA1_SCORED,
+        "evaluate_losses": 1,
+        "loss_table": 1,
     }
 
 
@@ -262,17 +279,19 @@ def test_swapped_values_within_a_stage(finished: Path, edit: Callable) -> None:
 
     edit(swap)
     jobs = planned(finished)
-    assert jobs == {"train_classifier": 1, "score_classifier": 2, "table": 2, "curves": 1, "summary": 1}
+    # No claim is about the sentiment.
+    after = {rule: count for rule, count in AFTER_TABLES.items() if rule != "verdicts"}
+    assert jobs == {"train_classifier": 1, "score_classifier": 2, "table": 2, **after}
 
 
 def test_edited_merging(finished: Path, append: Callable) -> None:
     append("workflow/lib/merging.py", "# edited\n")
-    assert planned(finished) == {"merge": 4, **AFTER_GENERATION}
+    assert planned(finished) == {"merge": 4, **AFTER_GENERATION, "evaluate_losses": 1, "loss_table": 1}
 
 
 def test_edited_plots(finished: Path, append: Callable) -> None:
     append("workflow/lib/plots.py", "# edited\n")
-    assert planned(finished) == {"curves": 1}
+    assert planned(finished) == {"draw_curves": 1}
 
 
 def test_edited_readme(finished: Path, append: Callable) -> None:
@@ -287,7 +306,7 @@ def test_upgraded_packages(finished: Path) -> None:
         lock.write_text(re.sub(r"^ruff==.*$", "ruff==99.0", original, flags=re.MULTILINE))
         assert planned(finished) == {}
         lock.write_text(re.sub(r"^matplotlib==.*$", "matplotlib==99.0", original, flags=re.MULTILINE))
-        assert planned(finished) == {"curves": 1}
+        assert planned(finished) == {"draw_curves": 1}
     finally:
         lock.write_text(original)
 
@@ -319,5 +338,4 @@ def test_benchmarks_and_metrics_are_written(finished: Path) -> None:
     top = finished / "results" / "tiny"
     metrics = json.loads((top / "training" / "sentiment-judge" / "metrics.json").read_text())
     assert 0 <= metrics["test"]["accuracy"] <= 1
-    names = Counter(path.parent.name for path in (top / "benchmarks").rglob("*.tsv"))
-    assert names["checkpoints"] == 4
+    assert len(list((top / "benchmarks" / "checkpoints").rglob("*.tsv"))) == 4

@@ -116,6 +116,22 @@ def check_compatible(models: Mapping[str, str | Path]) -> dict[str, Checkpoint]:
     return checkpoints
 
 
+def check_same_tokenizer(models: Mapping[str, str | Path]) -> None:
+    """Check that ``models`` (name -> directory), of whatever architecture, turn text into the same tokens.
+
+    Raises ``UserError`` naming two models, the first difference of their tokenizers and what to do, or a directory
+    without a tokenizer.
+    """
+    tokenizers = {name: _tokenizer_identity(Path(directory)) for name, directory in models.items()}
+    (first, reference), *others = tokenizers.items()
+    for name, tokenizer in others:
+        for difference, remedy in _tokenizer_differences(reference, tokenizer):
+            raise UserError(
+                f"models {first} ({models[first]}) and {name} ({models[name]}) cannot be combined: "
+                f"{difference}; {remedy}"
+            )
+
+
 def _differences(one: Checkpoint, two: Checkpoint) -> Iterator[tuple[str, str]]:
     """(difference, remedy) pairs, the most telling first."""
     same_origin = "use models fine-tuned from the same one"
@@ -136,12 +152,16 @@ def _differences(one: Checkpoint, two: Checkpoint) -> Iterator[tuple[str, str]]:
             yield f"tensor {name} has shape {list(tensor.shape)} and {list(other.shape)}", same_origin
         if tensor.dtype != other.dtype and not (tensor.is_float and other.is_float):
             yield f"tensor {name} has dtype {tensor.dtype} and {other.dtype}", same_origin
+    yield from _tokenizer_differences(one.tokenizer, two.tokenizer)
+
+
+def _tokenizer_differences(one: Mapping[str, str], two: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     same_tokenizer = "save the tokenizer that the weights were trained with in both"
-    shared = [part for part in one.tokenizer if part in two.tokenizer]
+    shared = [part for part in one if part in two]
     if not shared:
-        yield f"tokenizers are of different kinds ({', '.join([*one.tokenizer, *two.tokenizer])})", same_tokenizer
+        yield f"tokenizers are of different kinds ({', '.join([*one, *two])})", same_tokenizer
     for part in shared:
-        if one.tokenizer[part] != two.tokenizer[part]:
+        if one[part] != two[part]:
             yield f"tokenizers differ in their {part}", same_tokenizer
 
 

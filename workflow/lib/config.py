@@ -8,16 +8,17 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from workflow.lib.checkpoints import Checkpoint, check_compatible
+from workflow.lib.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
+from workflow.lib.claim_kinds import KINDS, check_claim, claim_needs
 from workflow.lib.corpora import check_corpus, check_prompts, class_names, corpus_files, prompt_files
-from workflow.lib.points import Sweep, build_sweep
+from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -55,23 +56,152 @@ def typed_overrides(value: Any) -> Any:
     return value
 
 
-def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` checked against the schema, with all defaults filled in. Raises ``UserError``."""
+def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """``config`` checked against the schema, with all defaults filled in; and what is left out of it, with the reason.
+
+    Left out is what needs a model that the study does not declare: a sweep, and each analysis, search, figure and claim
+    that rests on it (key path to reason). So whoever has no second pretrained model deletes it, and keeps the rest. A
+    name that resembles a declared one is taken for a misspelling. Raises ``UserError`` for any mistake.
+    """
     schema = load_schema()
-    resolved = copy.deepcopy(dict(config))
+    resolved = extended(config)
     _check_values(resolved, "")
     error = min(Draft202012Validator(schema).iter_errors(resolved), key=_rank, default=None)
     if error is not None:
         raise UserError(_explain(_meant(error)))
     _fill_defaults(resolved, schema, schema)
+    left_out = _leave_out(resolved)
     _check_references(resolved)
-    return resolved
+    for name, claim in resolved["claims"].items():
+        if f"claims.{name}" not in left_out:
+            _check_claim_names(resolved, f"claims.{name}", claim)
+    return resolved, left_out
+
+
+def extended(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of ``config`` on top of the file that it ``extends``: mappings key by key, null removes a key."""
+    path = config.get("extends")
+    if path is None:
+        return copy.deepcopy(dict(config))
+    if not isinstance(path, str) or not Path(path).is_file():
+        raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
+    try:
+        base = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}; mend it") from None
+    if not isinstance(base, dict) or "extends" in base:
+        raise UserError(f"{path}: is no mapping, or extends another file itself; give a plain configuration")
+    own = {key: value for key, value in config.items() if key != "extends"}
+    return _merged(base, own)
+
+
+def _merged(base: Any, own: Any, path: str = "") -> Any:
+    if not isinstance(base, Mapping) or not isinstance(own, Mapping):
+        return copy.deepcopy(own)
+    merged = {}
+    # In the order of the base, so that an override does not move what it overrides.
+    for key in dict.fromkeys([*base, *own]):
+        place = f"{path}.{key}" if path else str(key)
+        if key not in own:
+            merged[key] = copy.deepcopy(base[key])
+        elif own[key] is not None:
+            merged[key] = _merged(base.get(key), own[key], place)
+        elif key not in base:
+            raise UserError(f"config: {place}: null removes nothing; {_hint(str(key), map(str, base), 'there are')}")
+    return merged
+
+
+def _leave_out(config: dict[str, Any]) -> dict[str, str]:
+    """Remove from ``config`` what needs a model that is not declared; returns key path to reason."""
+    left_out: dict[str, str] = {}
+
+    def missing(needs: Iterable[tuple[str, str]]) -> str | None:
+        """Why the first of ``needs``, (section, name), that cannot be had cannot be had."""
+        for section, name in needs:
+            if section != "models":
+                if f"{section}.{name}" in left_out:
+                    return f"{section}.{name} is left out"
+            elif name not in config["models"] and not difflib.get_close_matches(name, config["models"], n=1):
+                return f"the study declares no model {name!r}"
+        return None
+
+    def sift(path: str, entries: dict[str, Any] | list[str], needs: Callable[[str], Iterable[tuple[str, str]]]) -> None:
+        for name in list(entries):
+            reason = missing(needs(name))
+            if reason:
+                left_out[f"{path}.{name}"] = reason
+                if isinstance(entries, dict):
+                    del entries[name]
+                else:
+                    entries.remove(name)
+
+    sweeps, analyses, searches, figures = (config[key] for key in ("sweeps", "analyses", "searches", "figures"))
+    sift("sweeps", sweeps, lambda name: [("models", model) for model in _models_of_sweep(sweeps[name])])
+    # Of analyses of several things, those that can be had; barriers last, which rest on other analyses.
+    for name, analysis in analyses.items():
+        if analysis["kind"] == "norms":
+            needs_of_pair = {label: _pair_models(pair) for label, pair in analysis["pairs"].items()}
+            sift(f"analyses.{name}.pairs", analysis["pairs"], needs_of_pair.__getitem__)
+    simple = {name: spec for name, spec in analyses.items() if "sweep" in spec}
+    sift("analyses", simple, lambda name: [("sweeps", simple[name]["sweep"])])
+    compared = {name: spec for name, spec in analyses.items() if spec["kind"] == "texts"}
+    sift("analyses", compared, lambda name: [("sweeps", sweep) for sweep in compared[name]["sweeps"]])
+    for name, analysis in analyses.items():
+        if analysis["kind"] == "barrier":
+            sift(f"analyses.{name}.sweeps", analysis["sweeps"], lambda sweep: [("sweeps", sweep)])
+            sift(f"analyses.{name}.losses", analysis["losses"], lambda loss: [("analyses", loss)])
+    for name, analysis in list(analyses.items()):
+        part = {"norms": "pairs", "barrier": "sweeps"}.get(analysis["kind"])
+        if part and not analysis[part]:
+            left_out[f"analyses.{name}"] = f"nothing is left of its {part}"
+        if f"analyses.{name}" in left_out:
+            del analyses[name]
+    sift("searches", searches, lambda name: [("models", searches[name]["model"])])
+    sift("figures", figures, lambda name: _needs_of_figure(figures[name]))
+    claims = config["claims"]
+    for name, claim in claims.items():
+        with error_prefix("config"):
+            check_claim(name, claim)
+    # Claims stay: a verdict says that they were not tested, and why.
+    sift("claims", dict(claims), lambda name: _needs_of_claim(claims[name]))
+    return left_out
+
+
+def _models_of_sweep(sweep: Mapping[str, Any]) -> list[str]:
+    return [model for part in (sweep["origin"], *sweep["directions"].values()) for model in part]
+
+
+def _pair_models(pair: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [("models", pair["model"]), ("models", pair["reference"])]
+
+
+def _needs_of_figure(figure: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, section in (("sweeps", "sweeps"), ("models", "models"), ("searches", "searches")):
+        for name in figure.get(key, []):
+            yield section, name
+    if "sweep" in figure:
+        yield "sweeps", figure["sweep"]
+    for key in ("analysis", "cost", "texts"):
+        if key in figure:
+            yield "analyses", figure[key]
+    for panel in figure.get("panels", []):
+        if "analysis" in panel:
+            yield "analyses", panel["analysis"]
+
+
+def _needs_of_claim(claim: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for section, names in claim_needs(claim).items():
+        if section in ("sweeps", "analyses"):
+            for name in names:
+                yield section, name
+    for key in ("pair", "against"):
+        if key in claim:
+            yield f"analyses.{claim['analysis']}.pairs", claim[key]
 
 
 def _fill_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> None:
     """Set the schema's defaults in ``value``, which is valid, in place."""
-    if "$ref" in schema:
-        schema = {**root["$defs"][schema["$ref"].rsplit("/", 1)[1]], **schema}
+    schema = _expanded(schema, root)
     for branch in schema.get("oneOf", []):
         if Draft202012Validator({**branch, "$defs": root["$defs"]}).is_valid(value):
             _fill_defaults(value, branch, root)
@@ -82,14 +212,20 @@ def _fill_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any
         return
     properties = schema.get("properties", {})
     for key, part in properties.items():
-        if key not in value and "default" in part:
-            value[key] = copy.deepcopy(part["default"])
+        default = _expanded(part, root).get("default")
+        if key not in value and default is not None:
+            value[key] = copy.deepcopy(default)
     additional = schema.get("additionalProperties")
     for key in value:
         if key in properties:
             _fill_defaults(value[key], properties[key], root)
         elif isinstance(additional, dict):
             _fill_defaults(value[key], additional, root)
+
+
+def _expanded(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``schema`` with the definition that it refers to, if it does."""
+    return {**root["$defs"][schema["$ref"].rsplit("/", 1)[1]], **schema} if "$ref" in schema else schema
 
 
 def _check_values(value: Any, path: str) -> None:
@@ -152,8 +288,10 @@ def _explain(error: ValidationError) -> str:
             return f"config: {path} is {shown}; give {_wanted(value, [wanted] if isinstance(wanted, str) else wanted)}"
         case "enum":
             return f"config: {path} is {shown}; choose one of {', '.join(map(str, wanted))}"
-        case "minProperties" | "minItems":
-            return f"config: {path} is empty; give at least one"
+        case "minProperties" | "minItems" | "maxProperties" | "maxItems" as bound:
+            found = f"has {len(value)} entries" if len(value) else "is empty"
+            count = "one" if wanted == 1 else str(wanted)
+            return f"config: {path} {found}; give {'at least' if bound.startswith('min') else 'at most'} {count}"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" as bound:
             words = {"minimum": "at least", "maximum": "at most"}.get(bound) or (
                 "more than" if bound == "exclusiveMinimum" else "less than"
@@ -179,7 +317,7 @@ def _explain_alternatives(value: Any, alternatives: Iterable[Mapping[str, Any]])
     types = list(dict.fromkeys(alternative["type"] for alternative in alternatives))
     if not isinstance(value, Mapping) or "object" not in types:
         return f" is {_show(value)}; give {_wanted(value, types)}"
-    # Only scorers have several alternatives of one type; `kind` tells them apart.
+    # Of several alternatives of one type, `kind` tells which is meant.
     kinds = [alternative["properties"]["kind"]["const"] for alternative in alternatives]
     if "kind" not in value:
         return f": key 'kind' is missing; choose one of {', '.join(kinds)}"
@@ -231,6 +369,10 @@ def _check_references(config: Mapping[str, Any]) -> None:
             check_prompts(prompts, name)
     for name, tokenizer in config["tokenizers"].items():
         _known(tokenizer["corpus"], config["corpora"], f"tokenizers.{name}.corpus", "corpus")
+        if config["corpora"][tokenizer["corpus"]].get("stream"):
+            raise UserError(
+                f"config: tokenizers.{name}.corpus: {tokenizer['corpus']!r} is a stream; choose a corpus that is stored"
+            )
     for name, model in config["models"].items():
         _check_model(config, name, model)
     for name, scorer in config["scorers"].items():
@@ -243,29 +385,262 @@ def _check_references(config: Mapping[str, Any]) -> None:
         if scorer["kind"] == "classifier":
             _check_classes(config, name, scorer)
     for name, sweep in config["sweeps"].items():
-        for part in (sweep["origin"], *sweep["directions"].values()):
-            for model in part:
-                _known(model, config["models"], f"sweeps.{name}", "model")
-                if config["models"][model]["task"] != "language-model":
-                    raise UserError(f"config: sweeps.{name}: {model!r} is a classifier; combine language models")
+        for model in _models_of_sweep(sweep):
+            _known_language_model(config, model, f"sweeps.{name}")
         for prompts in sweep["prompts"]:
             _known(prompts, config["prompts"], f"sweeps.{name}.prompts", "prompt set")
-        if sweep["space"] == "logits":
-            raise UserError(f"config: sweeps.{name}.space: logits is reserved and not available yet; use weights")
+        for scorer in sweep.get("scorers", []):
+            _known(scorer, config["scorers"], f"sweeps.{name}.scorers", "scorer")
+        for coordinate in sweep["coordinate_labels"]:
+            _known(coordinate, sweep["directions"], f"sweeps.{name}.coordinate_labels", "coordinate")
+    _check_table_names(config)
+    if "nucleus" in config["generation"]:
+        _known_language_model(config, config["generation"]["nucleus"], "generation.nucleus")
+    for name, analysis in config["analyses"].items():
+        _check_analysis(config, f"analyses.{name}", analysis)
+    for name, search in config["searches"].items():
+        _known_language_model(config, search["model"], f"searches.{name}.model")
+        if "data" not in config["models"][search["model"]]:
+            raise UserError(
+                f"config: searches.{name}.model: {search['model']!r} is not trained here; choose one that is"
+            )
+        for batch_size in search["grid"]["batch_size"]:
+            processes = config["models"][search["model"]]["training"]["processes"]
+            _check_batch(config, processes, batch_size, f"searches.{name}.grid.batch_size")
     for name, figure in config["figures"].items():
-        for sweep in figure["sweeps"]:
-            _known(sweep, config["sweeps"], f"figures.{name}.sweeps", "sweep")
-            if len(config["sweeps"][sweep]["directions"]) != 1:
-                raise UserError(f"config: figures.{name}.sweeps: {sweep!r} is a plane; curves need one direction")
-        for sweep in figure["sweep_labels"]:
-            _known(sweep, figure["sweeps"], f"figures.{name}.sweep_labels", "sweep")
-        coordinates = [coordinate for sweep in figure["sweeps"] for coordinate in config["sweeps"][sweep]["directions"]]
-        for coordinate in figure["coordinate_labels"]:
-            _known(coordinate, coordinates, f"figures.{name}.coordinate_labels", "coordinate")
-        for index, panel in enumerate(figure["panels"]):
-            path = f"figures.{name}.panels.{index}"
-            _known(panel["scorer"], config["scorers"], f"{path}.scorer", "scorer")
-            _check_statistic(config, panel, f"{path}.statistic")
+        _check_figure(config, f"figures.{name}", figure)
+
+
+def _check_table_names(config: Mapping[str, Any]) -> None:
+    """Sweeps with texts, analyses and searches share the folder of tables."""
+    owners: dict[str, str] = {}
+    for section in ("sweeps", "analyses", "searches"):
+        for name, spec in config[section].items():
+            if section == "sweeps" and not spec["prompts"]:
+                continue
+            summary = [f"{name}_summary"] if spec.get("kind") == "linearity" else []
+            for table in (name, *summary):
+                if table in owners:
+                    raise UserError(
+                        f"config: {section}.{name}: its table {table}.csv is that of {owners[table]} too; rename one"
+                    )
+                owners[table] = f"{section}.{name}"
+
+
+def _known_language_model(config: Mapping[str, Any], name: str, path: str) -> None:
+    _known(name, config["models"], path, "model")
+    if config["models"][name]["task"] != "language-model":
+        raise UserError(f"config: {path}: {name!r} is a classifier; choose a language model")
+
+
+def _known_sweep(config: Mapping[str, Any], name: str, path: str, directions: int, texts: bool = False) -> None:
+    """Raise ``UserError`` unless the sweep is declared, with so many directions and, if asked for, with texts."""
+    _known(name, config["sweeps"], path, "sweep")
+    sweep = config["sweeps"][name]
+    if len(sweep["directions"]) != directions:
+        has, needed = len(sweep["directions"]), "one direction" if directions == 1 else f"{directions} directions"
+        raise UserError(f"config: {path}: {name!r} has {has} directions; choose a sweep of {needed}")
+    if texts and not sweep["prompts"]:
+        raise UserError(f"config: {path}: sweep {name!r} has no prompts, so there are no texts to score; give it some")
+
+
+def _in_weights(config: Mapping[str, Any], sweep: str, path: str) -> None:
+    if config["sweeps"][sweep]["space"] != "weights":
+        raise UserError(f"config: {path}: {sweep!r} is in the space of logits; choose a sweep in that of weights")
+
+
+def _known_analysis(config: Mapping[str, Any], name: str, path: str, kind: str) -> None:
+    _known(name, config["analyses"], path, "analysis")
+    found = config["analyses"][name]["kind"]
+    if found != kind:
+        raise UserError(f"config: {path}: {name!r} is of kind {found}; choose one of kind {kind}")
+
+
+def _scored(config: Mapping[str, Any], sweep: str, scorer: str, path: str) -> None:
+    """Raise ``UserError`` unless the scorer is declared and scores the texts of the sweep."""
+    _known(scorer, config["scorers"], path, "scorer")
+    if scorer not in config["sweeps"][sweep].get("scorers", config["scorers"]):
+        raise UserError(
+            f"config: {path}: scorer {scorer!r} does not score sweep {sweep!r}; add it to sweeps.{sweep}.scorers"
+        )
+
+
+def _prompted(config: Mapping[str, Any], sweep: str, prompts: str, path: str) -> None:
+    _known(prompts, config["prompts"], path, "prompt set")
+    if prompts not in config["sweeps"][sweep]["prompts"]:
+        raise UserError(
+            f"config: {path}: sweep {sweep!r} has no prompts {prompts!r}; add them to sweeps.{sweep}.prompts"
+        )
+
+
+def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str, Any]) -> None:
+    match analysis["kind"]:
+        case "loss":
+            _known(analysis["sweep"], config["sweeps"], f"{path}.sweep", "sweep")
+            _in_weights(config, analysis["sweep"], f"{path}.sweep")
+            _known(analysis["corpus"], config["corpora"], f"{path}.corpus", "corpus")
+            if config["corpora"][analysis["corpus"]].get("stream") and analysis["split"] == "test":
+                raise UserError(f"config: {path}.split: the stream {analysis['corpus']!r} has no test split; use dev")
+            for name in analysis.get("classes", []):
+                _known(name, class_names(config["corpora"][analysis["corpus"]]), f"{path}.classes", "class")
+        case "next_token":
+            _known_sweep(config, analysis["sweep"], f"{path}.sweep", 1)
+            _in_weights(config, analysis["sweep"], f"{path}.sweep")
+            _on_grid(config, analysis["sweep"], analysis["ends"], f"{path}.ends")
+            if len(set(analysis["ends"])) == 1:
+                raise UserError(f"config: {path}.ends: both are {analysis['ends'][0]}; choose two values")
+        case "linearity":
+            _known_sweep(config, analysis["sweep"], f"{path}.sweep", 2)
+            _in_weights(config, analysis["sweep"], f"{path}.sweep")
+            _known(analysis["prompts"], config["prompts"], f"{path}.prompts", "prompt set")
+            if len(Point.of(config["sweeps"][analysis["sweep"]]["origin"]).models) != 1:
+                raise UserError(
+                    f"config: {path}.sweep: the origin of {analysis['sweep']!r} is no single model; change it"
+                )
+        case "norms":
+            for label, pair in analysis["pairs"].items():
+                for key in ("model", "reference"):
+                    _known_language_model(config, pair[key], f"{path}.pairs.{label}.{key}")
+                if pair["model"] == pair["reference"]:
+                    raise UserError(f"config: {path}.pairs.{label}: compares {pair['model']!r} with itself; name two")
+        case "cost":
+            _known_sweep(config, analysis["sweep"], f"{path}.sweep", 1)
+            _in_weights(config, analysis["sweep"], f"{path}.sweep")
+            _known(analysis["prompts"], config["prompts"], f"{path}.prompts", "prompt set")
+            _on_grid(config, analysis["sweep"], analysis["at"], f"{path}.at")
+        case "texts":
+            for sweep in analysis["sweeps"]:
+                _known_sweep(config, sweep, f"{path}.sweeps", 1, texts=True)
+                _prompted(config, sweep, analysis["prompts"], f"{path}.prompts")
+                _on_grid(config, sweep, analysis["at"], f"{path}.at")
+        case "barrier":
+            for sweep in analysis["sweeps"]:
+                _known_sweep(config, sweep, f"{path}.sweeps", 1, texts=True)
+                _scored(config, sweep, analysis["scorer"], f"{path}.scorer")
+                _on_grid(config, sweep, [0, 1], f"{path}.sweeps")
+            if config["scorers"][analysis["scorer"]]["kind"] != "perplexity":
+                raise UserError(f"config: {path}.scorer: {analysis['scorer']!r} is no scorer of perplexity; choose one")
+            for loss in analysis["losses"]:
+                _known_analysis(config, loss, f"{path}.losses", "loss")
+                _known_sweep(config, config["analyses"][loss]["sweep"], f"{path}.losses", 1)
+                _on_grid(config, config["analyses"][loss]["sweep"], [0, 1], f"{path}.losses")
+            along = [config["analyses"][loss]["sweep"] for loss in analysis["losses"]]
+            if len(set(along)) != len(along):
+                raise UserError(f"config: {path}.losses: two are along one sweep; give one of each sweep")
+
+
+def _on_grid(config: Mapping[str, Any], sweep: str, values: Iterable[float], path: str) -> None:
+    """Raise ``UserError`` unless the sweep of one direction has points at all ``values`` of its coordinate."""
+    with error_prefix("config"):
+        points = build_sweep(sweep, config["sweeps"][sweep]).points
+    known = {entry.coordinates[0][1] for entry in points}
+    for value in values:
+        if decimal(value) not in known:
+            raise UserError(f"config: {path}: {value} is not on the grid of sweep {sweep!r}; add it there")
+
+
+def _check_figure(config: Mapping[str, Any], path: str, figure: Mapping[str, Any]) -> None:
+    match figure["kind"]:
+        case "curves":
+            for sweep in figure["sweeps"]:
+                _known_sweep(config, sweep, f"{path}.sweeps", 1, texts=True)
+            for index, panel in enumerate(figure["panels"]):
+                for part, where in ((panel, f"{path}.panels.{index}"), (panel.get("x"), f"{path}.panels.{index}.x")):
+                    if part:
+                        for sweep in figure["sweeps"]:
+                            _scored(config, sweep, part["scorer"], f"{where}.scorer")
+                        _check_statistic(config, part, f"{where}.statistic")
+            prompts = [config["sweeps"][sweep]["prompts"] for sweep in figure["sweeps"]]
+            if figure["overlay"] and len(set(prompts[0]).intersection(*prompts)) != 1:
+                raise UserError(f"config: {path}.overlay: the sweeps need exactly one prompt set in common; set false")
+            if "columns" in figure and not figure["overlay"] and len(figure["sweeps"]) > 1:
+                raise UserError(f"config: {path}.columns: each sweep has a row of its own; remove it, or overlay them")
+            if "texts" in figure:
+                _known_analysis(config, figure["texts"], f"{path}.texts", "texts")
+            if "cost" in figure:
+                _known_analysis(config, figure["cost"], f"{path}.cost", "cost")
+                if not figure["overlay"]:
+                    raise UserError(f"config: {path}.cost: is drawn beside one row of panels; set overlay: true")
+        case "plane":
+            _known_sweep(config, figure["sweep"], f"{path}.sweep", 2)
+            for index, panel in enumerate(figure["panels"]):
+                where = f"{path}.panels.{index}"
+                if "scorer" in panel:
+                    _scored(config, figure["sweep"], panel["scorer"], f"{where}.scorer")
+                    _prompted(config, figure["sweep"], panel["prompts"], f"{where}.prompts")
+                    _check_statistic(config, panel, f"{where}.statistic")
+                else:
+                    _check_loss_panel(config, figure["sweep"], panel, where)
+                if "centre" in panel and ("limit" in panel or panel["scale"] == "log"):
+                    raise UserError(f"config: {where}.centre: goes with scale: linear and without a limit; remove one")
+            for index, line in enumerate(figure["lines"]):
+                if not any(line["coefficients"].values()):
+                    raise UserError(f"config: {path}.lines.{index}.coefficients: are all 0; give one that is not")
+            coordinates = config["sweeps"][figure["sweep"]]["directions"]
+            for key, part in (("markers", "at"), ("lines", "coefficients")):
+                for index, item in enumerate(figure[key]):
+                    if set(item[part]) != set(coordinates):
+                        raise UserError(
+                            f"config: {path}.{key}.{index}.{part}: has {sorted(item[part])}, but the coordinates of "
+                            f"{figure['sweep']!r} are {sorted(coordinates)}; name the same"
+                        )
+        case "training":
+            for model in figure["models"]:
+                _known_language_model(config, model, f"{path}.models")
+                if "data" not in config["models"][model]:
+                    raise UserError(f"config: {path}.models: {model!r} is not trained here; choose one that is")
+        case "search":
+            for search in figure["searches"]:
+                _known(search, config["searches"], f"{path}.searches", "search")
+        case kind:
+            _known_analysis(config, figure["analysis"], f"{path}.analysis", {"words": "next_token"}.get(kind, kind))
+
+
+def _check_loss_panel(config: Mapping[str, Any], sweep: str, panel: Mapping[str, Any], path: str) -> None:
+    _known_analysis(config, panel["analysis"], f"{path}.analysis", "loss")
+    analysis = config["analyses"][panel["analysis"]]
+    if analysis["sweep"] != sweep:
+        raise UserError(
+            f"config: {path}.analysis: {panel['analysis']!r} is along sweep {analysis['sweep']!r}, not {sweep!r}; "
+            "choose one of this sweep"
+        )
+    if "classes" in analysis:
+        if "class" not in panel:
+            raise UserError(f"config: key 'class' is missing at {path}; choose one of {', '.join(analysis['classes'])}")
+        _known(panel["class"], analysis["classes"], f"{path}.class", "class")
+    elif "class" in panel:
+        raise UserError(f"config: {path}.class: {panel['analysis']!r} takes all texts together; remove it")
+    _loss_statistic(panel["statistic"], f"{path}.statistic")
+
+
+def _loss_statistic(statistic: str, path: str) -> None:
+    if statistic not in ("nll_text", "nll_token"):
+        raise UserError(f"config: {path}: {statistic!r} is no statistic of a loss; choose one of nll_text, nll_token")
+
+
+def _check_claim_names(config: Mapping[str, Any], path: str, claim: Mapping[str, Any]) -> None:
+    needs, kind = claim_needs(claim), KINDS[claim["test"]]
+    for analysis in needs["analyses"]:
+        _known_analysis(config, analysis, f"{path}.analysis", str(kind.analysis))
+        spec = config["analyses"][analysis]
+        if "sweep" in spec:
+            _known_sweep(config, spec["sweep"], f"{path}.analysis", kind.coordinates)
+        for key, names in (("group", spec.get("words")), ("pair", spec.get("pairs")), ("against", spec.get("pairs"))):
+            if key in claim and names is not None:
+                _known(claim[key], names, f"{path}.{key}", key)
+        if "class" in claim:
+            _known(claim["class"], spec.get("classes", []), f"{path}.class", "class")
+    for key in ("sweep", "than", "other"):
+        if key in claim:
+            _known_sweep(config, claim[key], f"{path}.{key}", kind.coordinates, texts=True)
+    for sweep, prompts, scorer in needs["scores"]:
+        _scored(config, sweep, scorer, f"{path}.scorer" if scorer == claim["scorer"] else f"{path}.score.scorer")
+        _prompted(config, sweep, prompts, f"{path}.prompts")
+        if claim["test"] == "barrier" and config["scorers"][scorer]["kind"] != "perplexity":
+            raise UserError(f"config: {path}.scorer: {scorer!r} is no scorer of perplexity; choose one")
+    for part, where in ((claim, path), (claim.get("score"), f"{path}.score")):
+        if part and "scorer" in part and "statistic" in part:
+            _check_statistic(config, part, f"{where}.statistic")
 
 
 def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any]) -> None:
@@ -293,18 +668,18 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
             raise UserError(
                 f"config: {path}.data.corpus: {data['corpus']!r} has no classes to tell apart; declare them"
             )
-    if "model" in start:
-        seen = [name]
-        while "model" in config["models"][seen[-1]]["start"]:
-            parent = config["models"][seen[-1]]["start"]["model"]
-            _known(parent, config["models"], f"models.{seen[-1]}.start.model", "model")
-            if config["models"][parent]["task"] == "classifier":
-                raise UserError(
-                    f"config: models.{seen[-1]}.start.model: {parent!r} is a classifier; start from a language model"
-                )
-            if parent in seen:
-                raise UserError(f"config: {path}.start.model: {' <- '.join([*seen, parent])} is a circle; break it")
-            seen.append(parent)
+    seen = [name]
+    while (link := _parent_key(config["models"][seen[-1]]["start"])) is not None:
+        parent, where = config["models"][seen[-1]]["start"][link], f"models.{seen[-1]}.start.{link}"
+        _known(parent, config["models"], where, "model")
+        if config["models"][parent]["task"] == "classifier":
+            raise UserError(f"config: {where}: {parent!r} is a classifier; start from a language model")
+        if parent in seen:
+            raise UserError(f"config: {path}.start.{link}: {' <- '.join([*seen, parent])} is a circle; break it")
+        seen.append(parent)
+    if model["task"] == "classifier" and model["training"]["processes"] > 1:
+        raise UserError(f"config: {path}.training.processes: a classifier trains in one process; remove it")
+    _check_batch(config, model["training"]["processes"], model["training"]["batch_size"], f"{path}.training.batch_size")
     architecture = _root(config, name).get("architecture", {})
     context = architecture.get("n_positions", architecture.get("max_position_embeddings"))
     if context is not None and model["training"]["block_length"] > context:
@@ -312,6 +687,17 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
             f"config: {path}.training.block_length: {model['training']['block_length']} exceeds the context of "
             f"{context} tokens that the architecture declares; lower it"
         )
+
+
+def _check_batch(config: Mapping[str, Any], processes: int, batch_size: int, path: str) -> None:
+    """Raise ``UserError`` unless a batch can be dealt out to the processes, and in parts to each."""
+    at_once = config["compute"]["batch_size"].get("train", 0)
+    share, rest = divmod(batch_size, processes)
+    if rest or (at_once and share > at_once and share % at_once):
+        parts = f"{processes} processes" + (
+            f" with {at_once} sequences at once (compute.batch_size.train)" if at_once else ""
+        )
+        raise UserError(f"config: {path}: {batch_size} cannot be divided over {parts}; choose a multiple")
 
 
 def _check_classes(config: Mapping[str, Any], name: str, scorer: Mapping[str, Any]) -> None:
@@ -391,10 +777,12 @@ def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -
         local = {model: directory for model, directory in local.items() if not _is_pickled(directory)}
         if len(local) > 1:
             with error_prefix(f"config: sweeps.{sweep.name}"):
-                check_compatible(local)
+                (check_compatible if sweep.space == "weights" else check_same_tokenizer)(local)
         first, reference = next(iter(declared.items()), ("", {}))
         for model, root in declared.items():
             for key, one, two in _differences(reference, root):
+                if sweep.space == "logits" and key != "tokenizer":
+                    continue
                 raise UserError(
                     f"config: sweeps.{sweep.name}: models {first!r} and {model!r} differ in {key} "
                     f"({_show(one)} and {_show(two)}) and cannot be combined; declare them alike"
@@ -410,7 +798,13 @@ def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[tup
 
 
 def _root(config: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """The start that decides on the architecture and the tokenizer of ``model``."""
     start = config["models"][model]["start"]
-    while "model" in start:
-        start = config["models"][start["model"]]["start"]
+    while (key := _parent_key(start)) is not None:
+        start = config["models"][start[key]]["start"]
     return start
+
+
+def _parent_key(start: Mapping[str, Any]) -> str | None:
+    """The key of ``start`` that names another model of the study."""
+    return next((key for key in ("model", "architecture_of") if key in start), None)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow.lib.hub import ShardList, fetch, locked_commit, matching_files
 from workflow.lib.runtime import UserError, announce, atomic_path
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _CORPUS_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "csv": ({"files", "text"}, {"label", "separator", "columns", "quoting"}),
     "jsonl": ({"files", "text"}, {"label"}),
     "parquet": ({"files", "text"}, {"label"}),
+    "hub": ({"id", "revision", "files", "text"}, {"label", "separator", "columns", "quoting", "stream"}),
     "datasets": ({"id", "revision", "splits", "text"}, {"label", "config"}),
     "synthetic": ({"kind", "counts"}, {"shard"}),
 }
@@ -71,8 +73,41 @@ def check_corpus(spec: Mapping[str, Any], name: str) -> None:
     key = f"corpora.{name}"
     _check_keys(spec, key, _CORPUS_KEYS, _COMMON_KEYS)
     _class_of_label(spec, key)
-    own = {"csv": "files", "jsonl": "files", "parquet": "files", "datasets": "splits"}.get(spec["source"])
-    _check_fractions(spec, key, spec[own] if own else SPLITS)
+    if spec.get("stream"):
+        _check_stream(spec, key)
+        return
+    own = "splits" if spec["source"] == "datasets" else "files"
+    _check_fractions(spec, key, spec.get(own, SPLITS))
+    if spec["source"] == "hub":
+        for split, paths in spec["files"].items():
+            for path in _as_list(paths):
+                _format(path, f"{key}.files.{split}")
+
+
+def _check_stream(spec: Mapping[str, Any], key: str) -> None:
+    """A stream is not changed on its way, and has a dev split that fits into memory."""
+    steps = {"label", "classes", "drop", "replace", "max_words", "fractions", "separator", "columns", "quoting"}
+    for useless in sorted(steps & set(spec)):
+        raise UserError(f"{key}.{useless}: a stream is read as it is; remove it, or stream")
+    if "dev" not in spec["files"] or "dev" not in spec.get("limit", {}):
+        raise UserError(
+            f"{key}: a stream needs files.dev and limit.dev, the texts that losses are watched on; add them"
+        )
+    for part, known in (("files", {"train", "dev"}), ("limit", {"dev"})):
+        for split in sorted(set(spec[part]) - known):
+            raise UserError(f"{key}.{part}.{split}: a stream has no use for it; remove it")
+    for path in (*_as_list(spec["files"]["train"]), *_as_list(spec["files"]["dev"])):
+        if _format(path, f"{key}.files") != "jsonl":
+            raise UserError(f"{key}.files: {path} is not JSON lines; only those can be streamed")
+
+
+def _format(path: str, key: str) -> str:
+    """Which reader reads a file of the hub, by its name."""
+    suffix = Path(path.removesuffix(".gz")).suffix
+    formats = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "jsonl", ".jsonl": "jsonl", ".parquet": "parquet"}
+    if suffix not in formats:
+        raise UserError(f"{key}: {path} ends in none of {', '.join(formats)} (or these with .gz); name other files")
+    return formats[suffix]
 
 
 def _check_keys(
@@ -98,8 +133,10 @@ def corpus_files(spec: Mapping[str, Any]) -> list[str]:
             return []
 
 
-def load_corpus(spec: Mapping[str, Any], name: str) -> dict[str, "pd.DataFrame"]:
+def load_corpus(spec: Mapping[str, Any], name: str, hub_lock: str | None = None) -> dict[str, "pd.DataFrame"]:
     """Read a declared corpus: a frame for each of train, dev and test, none of them empty.
+
+    ``hub_lock`` is the file in which commits on the hub are kept (see ``hub.locked_commit``).
 
     The columns are ``row`` (int64, index of the document among the rows of the files of its split, or of the train
     files if ``fractions`` moved it to dev or test), ``text`` (str, stripped, non-empty) and ``label`` (str, a class
@@ -121,7 +158,7 @@ def load_corpus(spec: Mapping[str, Any], name: str) -> dict[str, "pd.DataFrame"]
     label_column = _label_column(spec)
     documents = {
         split: _documents(tables, spec, f"{key}, {split}", label_column, classes)
-        for split, tables in _read_source(spec, key).items()
+        for split, tables in _read_source(spec, key, hub_lock).items()
     }
     documents = _split_off(documents, spec)
 
@@ -163,6 +200,43 @@ def load_corpus(spec: Mapping[str, Any], name: str) -> dict[str, "pd.DataFrame"]
             }
         )
     return frames
+
+
+def load_stream(spec: Mapping[str, Any], name: str, hub_lock: str | None = None) -> tuple[ShardList, "pd.DataFrame"]:
+    """The files of a streamed corpus' training texts, and its dev split (columns as of ``load_corpus``).
+
+    The dev split is a random subset of the first dev files that hold ``limit.dev`` texts. Raises ``UserError`` as
+    ``load_corpus`` does, and if the dev files have fewer texts.
+    """
+    import pandas as pd
+
+    check_corpus(spec, name)
+    key = f"corpora.{name}"
+    commit = locked_commit(spec["id"], "dataset", spec["revision"], hub_lock)
+    train, dev = (
+        matching_files(spec["id"], commit, _as_list(spec["files"][split]), f"{key}.files.{split}")
+        for split in ("train", "dev")
+    )
+    limit = spec["limit"]["dev"]
+    tables: list[_Table] = []
+    documents: list[_Document] = []
+    for file in dev:
+        tables.append(_read_jsonl(fetch(spec["id"], commit, file), f"{key}.files.dev", [spec["text"]], spec))
+        documents = _documents(tables, spec, f"{key}, dev", None, {})
+        if len(documents) >= limit:
+            break
+    else:
+        raise UserError(f"{key}.limit.dev: the files of dev have only {len(documents)} texts; lower it to that")
+    chosen = [documents[i] for i in _subset(len(documents), limit, f"{spec.get('seed', 0)} limit dev")]
+    announce(f"[corpus {name}] train: a stream of {len(train)} files; dev: {len(chosen)} texts")
+    frame = pd.DataFrame(
+        {
+            "row": pd.Series([document.row for document in chosen], dtype="int64"),
+            "text": pd.Series([document.text for document in chosen], dtype="str"),
+            "label": pd.Series([None] * len(chosen), dtype="object"),
+        }
+    )
+    return ShardList(spec["id"], commit, tuple(train), spec["text"]), frame
 
 
 def write_corpus(splits: Mapping[str, "pd.DataFrame"], paths: Mapping[str, Path]) -> None:
@@ -273,7 +347,7 @@ def _documents(
             if any(_as_string(table.columns[column][i]) in values for column, values in drops.items()):
                 dropped += 1
                 continue
-            text = _checked_text(raw, table.place(i))
+            text = checked_text(raw, table.place(i))
             for old, new in spec.get("replace", {}).items():
                 text = text.replace(old, new)
             text = text.strip()
@@ -344,7 +418,7 @@ def _subset(count: int, size: int, seed: str) -> list[int]:
 # --- readers ---
 
 
-def _read_source(spec: Mapping[str, Any], key: str) -> dict[str, list[_Table]]:
+def _read_source(spec: Mapping[str, Any], key: str, hub_lock: str | None) -> dict[str, list[_Table]]:
     """The input tables of each split that has data of its own, in the order train, dev, test."""
     label = _label_column(spec)
     columns = list(dict.fromkeys([spec.get("text", "text"), *([label] if label else []), *spec.get("drop", {})]))
@@ -360,6 +434,15 @@ def _read_source(spec: Mapping[str, Any], key: str) -> dict[str, list[_Table]]:
                     paths = map(Path, _as_list(spec["files"][split]))
                     file_key = f"{key}.files.{split}"
                     tables[split] = [_READERS[source](path, file_key, columns, spec) for path in paths]
+        case "hub":
+            commit = locked_commit(spec["id"], "dataset", spec["revision"], hub_lock)
+            for split in SPLITS:
+                if split in spec["files"]:
+                    file_key = f"{key}.files.{split}"
+                    tables[split] = [
+                        _READERS[_format(file, file_key)](fetch(spec["id"], commit, file), file_key, columns, spec)
+                        for file in matching_files(spec["id"], commit, _as_list(spec["files"][split]), file_key)
+                    ]
         case "datasets":
             for split in SPLITS:
                 if split in spec["splits"]:
@@ -526,11 +609,12 @@ def _read_jsonl(path: Path, key: str, columns: Sequence[str], spec: Mapping[str,
         if not isinstance(record, dict):
             raise UserError(f"{path}:{number}: not a JSON object but {type(record).__name__}; expected one per line")
         for column in columns:
-            values[column].append(_field(record, column, f"{path}:{number}"))
+            values[column].append(field_of(record, column, f"{path}:{number}"))
     return _Table(values, lambda i: f"{path}:{i + 1}")
 
 
-def _field(record: Mapping[str, Any], column: str, place: str) -> Any:
+def field_of(record: Mapping[str, Any], column: str, place: str) -> Any:
+    """The value of ``column``, or of the nested field that a dotted name means. ``UserError`` if there is none."""
     if column in record:
         return record[column]
     value: Any = record
@@ -631,7 +715,8 @@ def _read_lines(path: Path, key: str) -> list[str]:
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
-def _checked_text(value: Any, place: str) -> str:
+def checked_text(value: Any, place: str) -> str:
+    """``value`` if it is text that can be written as UTF-8; a ``UserError`` that names ``place`` otherwise."""
     if not isinstance(value, str):
         raise UserError(f"{place}: the text is {_as_string(value)}, not a string; mend or drop the row")
     if not value.isascii():
@@ -701,7 +786,7 @@ def load_prompts(spec: Mapping[str, Any], name: str) -> "pd.DataFrame":
             table = _read_jsonl(Path(spec["path"]), f"{key}.path", [column], spec)
             texts = table.columns[column]
     for i, text in enumerate(texts):
-        if not _checked_text(text, table.place(i)).strip():
+        if not checked_text(text, table.place(i)).strip():
             raise UserError(f"{table.place(i)}: empty prompt; write one or remove it")
     count = len(texts)
     if not count:

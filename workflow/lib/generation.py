@@ -71,19 +71,22 @@ def _stream(seed: int, row: int, sample: int, steps: int) -> npt.NDArray[np.floa
     return np.asarray((bits >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
 
 
-def top_p_sample(logits: torch.Tensor, u: torch.Tensor, top_p: float) -> torch.Tensor:
+def top_p_sample(
+    logits: torch.Tensor, u: torch.Tensor, top_p: float, nucleus_logits: torch.Tensor | None = None
+) -> torch.Tensor:
     """Sample a token from the nucleus of each row: shapes (n, V) float and (n,) float64 -> (n,) int64.
 
     The nucleus (Holtzman et al. 2020) is the smallest set of most likely tokens with total probability >= ``top_p``,
     together with tokens exactly as likely as its last one. The token is the argmax of logit + Gumbel noise
     (Gumbel-max trick), which is a sample from the renormalised nucleus; the noise is a hash of (u, token id).
+    ``nucleus_logits`` (n, V), if given, decide which tokens make up the nucleus, and ``logits`` only on their odds.
 
     Why not invert the cumulative distribution at u: there a rounding error of one likely token moves the edges of all
     tokens behind it, so that the chance of a flip grows with the size of the nucleus. Here only the best two tokens
     matter: the chance is about the size of the error, whatever the vocabulary. For the same reason
     neighbouring points of a sweep, which share u, choose the same token more often.
     """
-    probabilities = torch.softmax(logits.double(), dim=-1)
+    probabilities = torch.softmax((logits if nucleus_logits is None else nucleus_logits).double(), dim=-1)
     vocabulary = logits.shape[-1]
     chosen = torch.empty(len(logits), dtype=torch.int64, device=logits.device)
     rows = torch.arange(len(logits), device=logits.device)
@@ -125,6 +128,34 @@ def _signed(word: int) -> int:
     return word - (1 << 64) if word >> 63 else word
 
 
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded causal language model; ``name`` is how errors call it.
+
+    ``end_tokens`` are the ids that end a text, ``context`` is the largest number of positions (None: no limit is
+    known), ``vocabulary`` the number of logits.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    end_tokens: frozenset[int]
+    context: int | None
+    vocabulary: int
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What texts are sampled from: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
+
+    The members share device, tokenizer, vocabulary and end tokens. ``nucleus`` is the place of the member whose logits
+    decide on the top-p nucleus; None: the sum decides. A member may have the coefficient 0.
+    """
+
+    members: tuple[tuple[float, LanguageModel], ...]
+    nucleus: int | None = None
+
+
 def generate(
     model_dir: str | Path,
     prompts: pd.DataFrame,
@@ -137,6 +168,25 @@ def generate(
 
     Args:
         model_dir: Hugging Face directory with tokenizer.
+        prompts, sampling, batch_size, progress: see ``sample_texts``, also for what is returned.
+
+    Raises ``UserError`` if the model is incomplete, and what ``sample_texts`` raises.
+    """
+    model = load_language_model(model_dir, device)
+    return sample_texts(Mixture(((1.0, model),)), prompts, sampling, batch_size, progress)
+
+
+def sample_texts(
+    mixture: Mixture,
+    prompts: pd.DataFrame,
+    sampling: Sampling,
+    batch_size: int,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Sample ``sampling.samples`` continuations of every prompt.
+
+    Args:
+        mixture: one loaded model, or several whose logits are combined.
         prompts: columns ``row`` (unique integers: they key the random numbers) and ``text``.
         batch_size: sequences (prompt, sample) that are computed at once; decides on memory and speed, not on texts.
         progress: counts texts.
@@ -144,13 +194,13 @@ def generate(
     Returns a frame with the columns of ``TEXTS_SCHEMA``, ordered by (row, sample).
 
     Raises ``UserError`` naming the prompt row if a prompt has no tokens or does not leave room for the new ones in the
-    model's context, or if the model gives NaN or infinite logits.
+    smallest context of the members, or if a member gives NaN or infinite logits.
     """
-    model = _load(model_dir, device)
-    tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
-    end_tokens = _end_tokens(model, tokenizer)
+    models = [model for _, model in mixture.members]
+    tokenizer = models[0].tokenizer
     encoded = {int(row): tokenizer(text).input_ids for row, text in zip(prompts["row"], prompts["text"], strict=True)}
-    _check_lengths(encoded, sampling.max_new_tokens, getattr(model.config, "max_position_embeddings", None))
+    contexts = [model.context for model in models if model.context is not None]
+    _check_lengths(encoded, sampling.max_new_tokens, min(contexts, default=None))
     # Prompts of similar length together: less padding.
     order = sorted(encoded, key=lambda row: (len(encoded[row]), row))
     sequences = [_Sequence(row, sample, encoded[row]) for row in order for sample in range(sampling.samples)]
@@ -158,7 +208,7 @@ def generate(
     records = []
     for start in range(0, len(sequences), batch_size):
         batch = sequences[start : start + batch_size]
-        for sequence, (tokens, ended) in zip(batch, _sample_batch(model, batch, sampling, end_tokens), strict=True):
+        for sequence, (tokens, ended) in zip(batch, _sample_batch(mixture, batch, sampling), strict=True):
             # Decoded together with the prompt: on their own some tokenizers drop the leading space.
             text = tokenizer.decode([*sequence.prompt, *tokens], **_DECODING)[len(prefixes[sequence.row]) :]
             records.append((sequence.row, sequence.sample, text, len(tokens), "eos" if ended else "length"))
@@ -177,8 +227,11 @@ def write_texts(texts: pd.DataFrame, path: str | Path) -> None:
         pq.write_table(pa.Table.from_pandas(texts, schema=TEXTS_SCHEMA, preserve_index=False), scratch)
 
 
-def _load(model_dir: str | Path, device: str) -> Any:
-    """The model, in evaluation mode; refuses a checkpoint that leaves weights at random values."""
+def load_language_model(model_dir: str | Path, device: str, name: str = "the model") -> LanguageModel:
+    """Load a Hugging Face directory in float32, in evaluation mode, with its tokenizer.
+
+    Raises ``UserError`` if the checkpoint leaves weights at random values.
+    """
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         model_dir, dtype=torch.float32, local_files_only=True, output_loading_info=True
     )
@@ -189,7 +242,15 @@ def _load(model_dir: str | Path, device: str) -> Any:
             f"{model_dir}: no weights for {missing[0]} ({len(missing)} tensors in all), which would stay random; "
             "give a complete causal language model"
         )
-    return model.to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
+    return LanguageModel(
+        name=name,
+        model=model.to(device).eval(),
+        tokenizer=tokenizer,
+        end_tokens=_end_tokens(model, tokenizer),
+        context=getattr(model.config, "max_position_embeddings", None),
+        vocabulary=model.config.vocab_size,
+    )
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -218,11 +279,11 @@ def _check_lengths(encoded: dict[int, list[int]], max_new_tokens: int, context: 
 
 
 @torch.inference_mode()
-def _sample_batch(
-    model: Any, batch: list[_Sequence], sampling: Sampling, end_tokens: frozenset[int]
-) -> list[tuple[list[int], bool]]:
+def _sample_batch(mixture: Mixture, batch: list[_Sequence], sampling: Sampling) -> list[tuple[list[int], bool]]:
     """(new tokens without the end token, whether it came) of each sequence, computed in one batch."""
-    device = model.device
+    models = [model for _, model in mixture.members]
+    end_tokens = models[0].end_tokens
+    device = models[0].model.device
     steps = sampling.max_new_tokens
     draws = np.stack([_stream(sampling.seed, sequence.row, sequence.sample, steps) for sequence in batch])
     # Samples of a prompt share its computation: each prompt goes through the model once, then its cache is copied.
@@ -233,30 +294,43 @@ def _sample_batch(
     input_ids = torch.tensor([[0] * (longest - len(ids)) + ids for _, ids in distinct], device=device)
     mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for _, ids in distinct], device=device)
     position_ids = (mask.cumsum(-1) - 1).clamp(min=0)
-    output = model(
-        input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=True, logits_to_keep=1
-    )
-    cache = output.past_key_values
     copies = torch.tensor([place[sequence.row] for sequence in batch], device=device)
-    cache.batch_select_indices(copies)
-    logits, mask, positions = output.logits[copies, -1], mask[copies], position_ids[copies, -1]
+    caches, logits = [], []  # of each model
+    for member in models:
+        output = member.model(
+            input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=True, logits_to_keep=1
+        )
+        cache = output.past_key_values
+        cache.batch_select_indices(copies)
+        caches.append(cache)
+        logits.append(output.logits[copies, -1])
+    mask, positions = mask[copies], position_ids[copies, -1]
 
     new_tokens: list[list[int]] = [[] for _ in batch]
     ended = [False] * len(batch)
-    active = list(range(len(batch)))  # the places in `batch` of the sequences that the cache holds
+    active = list(range(len(batch)))  # the places in `batch` of the sequences that the caches hold
     for step in range(steps):
         going = [slot for slot, index in enumerate(active) if not ended[index]]
         # Copying the cache costs something as well: drop ended sequences when they are half of the batch.
         if len(going) <= len(active) // 2:
             keep = torch.tensor(going, device=device)
-            cache.batch_select_indices(keep)
-            logits, mask, positions = logits[keep], mask[keep], positions[keep]
+            for cache in caches:
+                cache.batch_select_indices(keep)
+            logits = [values[keep] for values in logits]
+            mask, positions = mask[keep], positions[keep]
             active = [active[slot] for slot in going]
             going = list(range(len(active)))
         indices = [active[slot] for slot in going]
-        _check_finite(logits[going], [batch[index] for index in indices], step)
+        current = [values[going] for values in logits]
+        for member, values in zip(models, current, strict=True):
+            _check_finite(values, member.name, [batch[index] for index in indices], step)
         tokens = torch.zeros(len(active), dtype=torch.int64, device=device)
-        tokens[going] = top_p_sample(logits[going], torch.from_numpy(draws[indices, step]).to(device), sampling.top_p)
+        tokens[going] = top_p_sample(
+            _combine(mixture, current),
+            torch.from_numpy(draws[indices, step]).to(device),
+            sampling.top_p,
+            None if mixture.nucleus is None else current[mixture.nucleus],
+        )
         for index, token in zip(indices, tokens[going].tolist(), strict=True):
             if token in end_tokens:
                 ended[index] = True
@@ -266,22 +340,35 @@ def _sample_batch(
             break
         mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=-1)
         positions = positions + 1
-        output = model(
-            input_ids=tokens[:, None],
-            attention_mask=mask,
-            position_ids=positions[:, None],
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits = output.logits[:, -1]
+        for place_of_member, (member, cache) in enumerate(zip(models, caches, strict=True)):
+            output = member.model(
+                input_ids=tokens[:, None],
+                attention_mask=mask,
+                position_ids=positions[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            )
+            logits[place_of_member] = output.logits[:, -1]
     return list(zip(new_tokens, ended, strict=True))
 
 
-def _check_finite(logits: torch.Tensor, sequences: list[_Sequence], step: int) -> None:
+def _combine(mixture: Mixture, logits: list[torch.Tensor]) -> torch.Tensor:
+    """The sum, in float64, of coefficient x logits (n, V) of each member; a single model's logits as they are."""
+    coefficients = [coefficient for coefficient, _ in mixture.members]
+    if coefficients == [1.0]:
+        return logits[0]
+    total = torch.zeros_like(logits[0], dtype=torch.float64)
+    for coefficient, values in zip(coefficients, logits, strict=True):
+        total.add_(values, alpha=coefficient)
+    return total
+
+
+def _check_finite(logits: torch.Tensor, name: str, sequences: list[_Sequence], step: int) -> None:
+    # Where the members' logits are finite, so is their sum: float32 times a coefficient cannot leave float64.
     finite = torch.isfinite(logits).all(dim=-1)
     if not finite.all():
         sequence = sequences[int(finite.logical_not().nonzero()[0])]
         raise UserError(
-            f"prompt row {sequence.row}, sample {sequence.sample}, new token {step + 1}: the model gives NaN or "
-            "infinite logits; it lies too far from its parents (use smaller coefficients) or is damaged"
+            f"prompt row {sequence.row}, sample {sequence.sample}, new token {step + 1}: {name} gives NaN or infinite "
+            "logits; it is damaged or, if it was merged, too far from its parents (use smaller coefficients)"
         )

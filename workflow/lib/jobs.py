@@ -10,32 +10,38 @@ from workflow.lib.runtime import file_digest
 
 
 def training_arguments(snakemake: Any) -> dict[str, Any]:
-    """The arguments that training jobs of both kinds share.
+    """The arguments that training jobs of all kinds share.
 
     Their scratch folder, where resumable checkpoints lie, is named after everything that the result depends on: a
     rerun with other settings, data or code never continues from them.
     """
     prepare_torch(snakemake.threads)
-    settings = snakemake.params.settings
-    name = snakemake.wildcards.model
+    settings, config = snakemake.params.settings, snakemake.config
+    wildcards = dict(snakemake.wildcards.items())
+    # A trial of a search varies the training of the search's model.
+    name = wildcards["model"] if "model" in wildcards else config["searches"][wildcards["search"]]["model"]
     inputs = [path for path in snakemake.input if not str(path).endswith(".py")]
-    device = snakemake.config["device"]
+    device = config["device"]
     dependencies = json.dumps([settings, device], sort_keys=True) + file_digest(*inputs, *snakemake.input.source)
     fingerprint = hashlib.sha256(dependencies.encode()).hexdigest()[:16]
-    output = Path(snakemake.output.model)
     inputs_by_name = dict(snakemake.input.items())
     return {
         "name": name,
-        "output": output,
         "loss_curve": Path(snakemake.output.loss_curve),
         "metrics": Path(snakemake.output.metrics),
-        "scratch": output.parents[1] / "scratch" / f"{name}-{fingerprint}",
+        "scratch": Path("results", config["study"], "scratch", "-".join((*wildcards.values(), fingerprint))),
         # With `save_steps`, which is no parameter: when to save changes nothing.
-        "settings": snakemake.config["models"][name]["training"],
+        "settings": {
+            **settings["model"]["training"],
+            "save_steps": config["models"][name]["training"]["save_steps"],
+        },
         "device": device,
         "start": _path(inputs_by_name.get("start")),
         "architecture": settings["model"]["start"].get("architecture"),
         "tokenizer": _path(inputs_by_name.get("tokenizer")),
+        "like": _path(inputs_by_name.get("like")),
+        # No parameter either: it changes the rounding, and what dropout drops, but not what is computed.
+        "micro_batch": config["compute"]["batch_size"].get("train"),
     }
 
 

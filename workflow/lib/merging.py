@@ -38,7 +38,7 @@ def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, pr
     """
     checkpoints = check_compatible({model: models[model] for model in point.models})
     for checkpoint in checkpoints.values():
-        _check_tied(checkpoint)
+        check_tied(checkpoint)
     first = next(iter(checkpoints.values()))
     # Larger elements first, so that each tensor is aligned (as safetensors itself does).
     names = sorted(first.tensors, key=lambda name: (-ITEM_SIZES[_output_dtype(first.tensors[name])], name))
@@ -80,7 +80,7 @@ def _header(tensors: Mapping[str, Tensor]) -> bytes:
 
 def _merge_floats(point: Point, name: str, parents: Mapping[str, Tensor], handle: BinaryIO) -> None:
     weights = [(model, float(coefficient)) for model, coefficient in point.coefficients]
-    streams = [_float_chunks(parents[model]) for model, _ in weights]
+    streams = [float_chunks(parents[model]) for model, _ in weights]
     for chunks in zip(*streams, strict=True):
         # Starting from the first product, not from zeros, keeps the sign of -0.0.
         total = chunks[0] * weights[0][1]
@@ -112,12 +112,12 @@ def _copy_equal(name: str, parents: Mapping[str, Tensor], handle: BinaryIO) -> N
         handle.write(chunks[0].tobytes())
 
 
-def _check_tied(checkpoint: Checkpoint) -> None:
+def check_tied(checkpoint: Checkpoint) -> None:
     """Where a file stores both tied tensors, dropping one is right only if they are equal."""
     if checkpoint.tied is None:
         return
     head, embedding = checkpoint.tied
-    streams = (_float_chunks(tensor) for tensor in checkpoint.tied)
+    streams = (float_chunks(tensor) for tensor in checkpoint.tied)
     for one, two in zip(*streams, strict=True):
         if not np.array_equal(one, two, equal_nan=True):
             raise UserError(
@@ -139,7 +139,8 @@ _FLOATS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 """dtype in safetensors -> numpy's dtype to read it with, and what makes numbers of it."""
 
 
-def _float_chunks(tensor: Tensor) -> Iterator[npt.NDArray[np.float64]]:
+def float_chunks(tensor: Tensor) -> Iterator[npt.NDArray[np.float64]]:
+    """The values of a float32, float16 or bfloat16 tensor, flat, at most ``CHUNK`` at a time."""
     if tensor.dtype not in _FLOATS:
         raise UserError(f"{tensor.file}: tensor {tensor.name} has dtype {tensor.dtype}; save the model in float32")
     dtype, widen = _FLOATS[tensor.dtype]

@@ -102,10 +102,10 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid of points over an origin, spanned by one direction (a line) or several (a plane).
+    """A grid of points over an origin, spanned by one direction (a line) or several (a plane), and anchors beside it.
 
     ``points`` are ordered by the last coordinate first, so that the points of one line, which differ in the first
-    coordinate only, follow each other.
+    coordinate only, follow each other. ``scorers`` are the names of those that score its texts; None stands for all.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Sweep:
     prompts: tuple[str, ...]
     directions: tuple[str, ...]
     points: tuple[SweepPoint, ...]
+    scorers: tuple[str, ...] | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -175,15 +176,38 @@ def build_sweep(name: str, spec: Mapping) -> Sweep:
     for coordinate in directions:
         with error_prefix(f"{path}.grid.{coordinate}"):
             values.append(grid_values(spec["grid"][coordinate]))
+    # The last coordinate first.
+    rows = set(itertools.product(*reversed(values)))
+    for index, anchor in enumerate(spec.get("anchors", [])):
+        if set(anchor) != set(directions):
+            raise UserError(
+                f"{path}.anchors.{index}: has {sorted(anchor)}, but the directions are {sorted(directions)}; "
+                "name the same"
+            )
+        with error_prefix(f"{path}.anchors.{index}"):
+            rows.add(tuple(decimal(anchor[coordinate]) for coordinate in reversed(directions)))
     entries = []
-    for reverse in itertools.product(*reversed(values)):
+    for reverse in sorted(rows):
         coordinates = tuple(zip(directions, reversed(reverse), strict=True))
         coefficients = dict(origin.coefficients)
         for coordinate, value in coordinates:
             for model, factor in directions[coordinate].items():
                 coefficients[model] = coefficients.get(model, Decimal(0)) + value * factor
         entries.append(SweepPoint(coordinates, _close(coefficients)))
-    return Sweep(name, spec["space"], tuple(spec["prompts"]), tuple(directions), tuple(entries))
+    scorers = tuple(spec["scorers"]) if "scorers" in spec else None
+    return Sweep(name, spec["space"], tuple(spec["prompts"]), tuple(directions), tuple(entries), scorers)
+
+
+def sweep_settings(sweep: Sweep, spec: Mapping) -> dict:
+    """``sweep`` of ``spec`` as a job's parameter, where mappings get sorted: coordinates travel as a list."""
+    return {"name": sweep.name, "spec": spec, "coordinates": list(sweep.directions)}
+
+
+def sweep_from_settings(settings: Mapping) -> Sweep:
+    """The sweep that ``sweep_settings`` packed."""
+    spec = settings["spec"]
+    directions = {coordinate: spec["directions"][coordinate] for coordinate in settings["coordinates"]}
+    return build_sweep(settings["name"], {**spec, "directions": directions})
 
 
 def _close(coefficients: Mapping[str, Decimal]) -> Point:

@@ -69,24 +69,28 @@ def score_classifier(
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    model, tokenizer = _load(AutoModelForSequenceClassification, model_dir, device)
+    model, tokenizer = load_model(AutoModelForSequenceClassification, model_dir, device)
     classes = class_names(model.config.id2label, labels, model_dir)
     pad = model.config.pad_token_id
     if pad is None:
         # GPT-2 classifies from the last token that is not padding: without the id it would read the padding.
         raise UserError(f"{model_dir}: config.json has no pad_token_id; set it (and train the classifier with it)")
     encoded = tokenizer(list(texts), return_attention_mask=False)["input_ids"] if len(texts) else []
-    _check_lengths(encoded, texts, _max_tokens(model, tokenizer), model_dir)
+    _check_lengths(encoded, texts, max_tokens(model, tokenizer), model_dir)
 
     probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
     done = sum(not tokens for tokens in encoded)
     with torch.inference_mode():
-        for batch, ids, mask in _batches(encoded, [i for i, t in enumerate(encoded) if t], batch_size, pad, device):
+        for batch, ids, mask in padded_batches(
+            encoded, [i for i, t in enumerate(encoded) if t], batch_size, pad, device
+        ):
             logits = model(input_ids=ids, attention_mask=mask).logits.float()
             finite = torch.isfinite(logits).all(dim=-1).cpu().numpy()
             if not finite.all():
                 index = batch[int(np.argmin(finite))]
-                raise UserError(f"{model_dir}: a logit of {_show(index, texts[index])} is not finite; check the model")
+                raise UserError(
+                    f"{model_dir}: a logit of {show_text(index, texts[index])} is not finite; check the model"
+                )
             probabilities[batch] = torch.softmax(logits, dim=-1).cpu().numpy()
             done += len(batch)
             if progress:
@@ -133,7 +137,7 @@ def score_perplexity(
     import torch
     from transformers import AutoModelForCausalLM
 
-    model, tokenizer = _load(AutoModelForCausalLM, model_dir, device)
+    model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device)
     if not tokenizer.is_fast:
         raise UserError(f"{model_dir}: its tokenizer gives no character offsets; save a fast one (tokenizer.json)")
     texts = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
@@ -141,7 +145,7 @@ def score_perplexity(
     if texts:
         tokens = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
         encoded, offsets = tokens["input_ids"], tokens["offset_mapping"]
-    _check_lengths(encoded, texts, _max_tokens(model, tokenizer), model_dir)
+    _check_lengths(encoded, texts, max_tokens(model, tokenizer), model_dir)
     # Only ends are used: ByteLevel's trim_offsets moves the start of " film" past its space, never the end.
     belongs = [
         np.array([end > len(prompt) for _, end in spans[1:]], dtype=bool)
@@ -152,7 +156,7 @@ def score_perplexity(
     predictable = [index for index, ids in enumerate(encoded) if len(ids) > 1]
     done = len(texts) - len(predictable)
     with torch.inference_mode():
-        for batch, ids, mask in _batches(encoded, predictable, batch_size, 0, device):
+        for batch, ids, mask in padded_batches(encoded, predictable, batch_size, 0, device):
             logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
             # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
             losses = torch.stack(
@@ -166,7 +170,7 @@ def score_perplexity(
                 nll[index] = loss[belongs[index]].sum(), loss.sum()
                 if not math.isfinite(nll[index, 1]):
                     raise UserError(
-                        f"{model_dir}: the NLL of {_show(index, texts[index])} is not finite; check the model"
+                        f"{model_dir}: the NLL of {show_text(index, texts[index])} is not finite; check the model"
                     )
             done += len(batch)
             if progress:
@@ -242,7 +246,7 @@ def read_scores(path: PathLike) -> pd.DataFrame:
     return pq.read_table(path).to_pandas(types_mapper=nullable.get)
 
 
-def _load(auto_class: Any, model_dir: PathLike, device: str) -> tuple[Any, Any]:
+def load_model(auto_class: Any, model_dir: PathLike, device: str) -> tuple[Any, Any]:
     """Model in fp32 and evaluation mode, and its tokenizer. Raises ``UserError`` if a weight is missing."""
     import torch
     from transformers import AutoTokenizer
@@ -267,7 +271,7 @@ def _load(auto_class: Any, model_dir: PathLike, device: str) -> tuple[Any, Any]:
     return model.to(device).eval(), tokenizer
 
 
-def _max_tokens(model: Any, tokenizer: Any) -> int:
+def max_tokens(model: Any, tokenizer: Any) -> int:
     """The longest text, in tokens, that the model can read."""
     limit = int(tokenizer.model_max_length)
     positions = getattr(model.config, "max_position_embeddings", None)
@@ -284,16 +288,16 @@ def _check_lengths(encoded: Sequence[Sequence[int]], texts: Sequence[str], limit
     for index, tokens in enumerate(encoded):
         if len(tokens) > limit:
             raise UserError(
-                f"{model_dir}: {_show(index, texts[index])} has {len(tokens)} tokens, the model reads at most {limit}; "
-                "shorten the prompts or generate fewer tokens"
+                f"{model_dir}: {show_text(index, texts[index])} has {len(tokens)} tokens, the model reads at most "
+                f"{limit}; shorten the prompts or generate fewer tokens"
             )
 
 
-def _show(index: int, text: str) -> str:
+def show_text(index: int, text: str) -> str:
     return f"text {index} ({text[:60]!r}{'...' if len(text) > 60 else ''})"
 
 
-def _batches(
+def padded_batches(
     encoded: Sequence[Sequence[int]], indices: Sequence[int], batch_size: int, pad: int, device: str
 ) -> "Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]":
     """(indices, input ids, attention mask) of batches of texts of similar length, the longest first.

@@ -65,7 +65,7 @@ def _walk(script: Path) -> tuple[set[str], set[str]]:
 
 def _imports(path: Path) -> set[str]:
     modules: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    for node in ast.walk(_without_type_checking(ast.parse(path.read_text(), str(path)))):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module == _PACKAGE:
@@ -73,6 +73,16 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules.add(node.module)
     return modules
+
+
+def _without_type_checking(tree: ast.Module) -> ast.Module:
+    """``tree`` without what only type checkers read: nothing that runs depends on it."""
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
+    ]
+    return tree
 
 
 @functools.cache

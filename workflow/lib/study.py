@@ -4,16 +4,23 @@ This is the only place that turns the configuration into jobs; the rules only na
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from snakemake.exceptions import WorkflowError
+
+from workflow.lib.captions import describe_entry, describe_sampling, describe_scorer, describe_sweep
+from workflow.lib.claim_kinds import claim_needs
 from workflow.lib.config import build_sweeps, check_files, check_sweep_models, resolve
 from workflow.lib.corpora import corpus_files, prompt_files
-from workflow.lib.points import Line, Point, Sweep, assign_lines
+from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, sweep_settings
+from workflow.lib.runtime import error_prefix
+from workflow.lib.searches import Trial, trials
 from workflow.lib.sources import ROOT, pinned_packages, source_files
 
 SPLITS = ("train", "dev", "test")
+_NAMES_IN_FIGURES = ("label", "coordinate_labels")
 
 
 class Study:
@@ -23,7 +30,7 @@ class Study:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = resolve(config)
+        self.config, self.left_out = resolve(config)
         self.sweeps: dict[str, Sweep] = build_sweeps(self.config)
         check_files(self.config)
         check_sweep_models(self.config, self.sweeps)
@@ -35,6 +42,11 @@ class Study:
         }
         self.name: str = self.config["study"]
         self.gpu = 1 if self.config["device"] == "cuda" else 0
+        self._trials: dict[str, dict[str, Trial]] = {}
+        for name, spec in self.config["searches"].items():
+            with error_prefix(f"config: searches.{name}.grid"):
+                found = trials(spec["grid"], self._training(spec["model"])["schedule"])
+            self._trials[name] = {trial.id: trial for trial in found}
 
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
@@ -70,14 +82,22 @@ class Study:
         spec = self.config["corpora"][corpus]
         return {**spec, "replace": list(spec.get("replace", {}).items())}
 
+    def sweep_settings(self, sweep: str) -> dict[str, Any]:
+        """What a job needs to know of a sweep: not how figures call it."""
+        spec = {key: value for key, value in self.config["sweeps"][sweep].items() if key not in _NAMES_IN_FIGURES}
+        return sweep_settings(self.sweeps[sweep], spec)
+
     def table_settings(self, sweep: str) -> dict[str, Any]:
         """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
         return {
-            "sweep": self.config["sweeps"][sweep],
-            "coordinates": list(self.sweeps[sweep].directions),
-            "scorers": list(self.config["scorers"].items()),
+            "sweep": self.sweep_settings(sweep),
+            "scorers": [(name, self.config["scorers"][name]) for name in self._scorers_of(sweep)],
             "bootstrap": self.config["tables"],
         }
+
+    def sampling(self) -> dict[str, Any]:
+        """How texts are sampled, in both spaces."""
+        return {key: value for key, value in self.config["generation"].items() if key != "nucleus"}
 
     def model_settings(self, model: str) -> dict[str, Any]:
         """What a trained model is set by: its config entry, without ``save_steps``, on which no result depends."""
@@ -85,7 +105,161 @@ class Study:
         training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
         return {**spec, "training": training}
 
+    def analysis_settings(self, analysis: str) -> dict[str, Any]:
+        """What an analysis is set by; models in the order of ``analysis_models``, groups of words in theirs."""
+        spec = self.config["analyses"][analysis]
+        settings: dict[str, Any] = {"models": self.analysis_models(analysis)}
+        if "sweep" in spec:
+            sweep = self.sweep_settings(spec["sweep"])
+            # Its points alone: analyses do not read its texts and their scores.
+            points = {key: value for key, value in sweep["spec"].items() if key != "scorers"} | {"prompts": []}
+            settings["sweep"] = {**sweep, "spec": points}
+        if "words" in spec:
+            settings["words"] = list(spec["words"].items())
+        match spec["kind"]:
+            case "loss":
+                settings |= {"classes": spec.get("classes", []), "limit": spec.get("limit")}
+            case "next_token":
+                settings |= {key: spec[key] for key in ("prompt", "top", "ends")}
+            case "linearity":
+                settings |= {key: spec[key] for key in ("prefixes", "tolerance")}
+            case "norms":
+                settings["pairs"] = [(label, pair["model"], pair["reference"]) for label, pair in spec["pairs"].items()]
+            case "cost":
+                settings |= {
+                    "points": [point.id for point in self._cost_points(analysis)],
+                    "sampling": self.sampling(),
+                    "nucleus": self.config["generation"].get("nucleus"),
+                    "prompts": spec["prefixes"],
+                    "repeats": spec["repeats"],
+                }
+        return settings
+
+    def texts_settings(self, analysis: str) -> dict[str, Any]:
+        """What a table of texts is set by; text files are those of ``texts_inputs``, in this order."""
+        spec = self.config["analyses"][analysis]
+        values = [decimal(value) for value in spec["at"]]
+        return {"prompts": spec["prefixes"], "sweeps": spec["sweeps"], "at": [f"{value:f}" for value in values]}
+
+    def barrier_settings(self, analysis: str) -> dict[str, Any]:
+        """What a table of barriers is set by."""
+        spec = self.config["analyses"][analysis]
+        return {
+            "sweeps": [self.sweep_settings(sweep) for sweep in spec["sweeps"]],
+            "scorer": spec["scorer"],
+            "scorer_spec": self.config["scorers"][spec["scorer"]],
+            "losses": [(loss, self.sweep_settings(self.config["analyses"][loss]["sweep"])) for loss in spec["losses"]],
+            "bootstrap": self.config["tables"],
+        }
+
+    def claim_settings(self) -> dict[str, Any]:
+        """What the verdicts are set by; lists are in the order of ``claim_inputs``."""
+        needs = [claim_needs(spec) for _, spec in self._claims(True)]
+        losses = self._named(needs, "losses")
+        # All that own lines: a point that a claim is about may lie in the line of another sweep.
+        sweeps = [*self.scored_sweeps(), *(self.config["analyses"][name]["sweep"] for name in losses)]
+        scorers = {scorer for need in needs for _, _, scorer in need["scores"]}
+        return {
+            "study": self.name,
+            "judges": [describe_scorer(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
+            "claims": self._claims(True),
+            "untested": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
+            "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
+            "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
+            "tables": self._named(needs, "analyses"),
+            "losses": losses,
+            "bootstrap": self.config["tables"],
+        }
+
+    def trial_settings(self, search: str, trial: str) -> dict[str, Any]:
+        """What a trial is set by: the training of the search's model with the trial's values, and when to judge it."""
+        found = self._trials[search][trial]
+        model = self.model_settings(self.config["searches"][search]["model"])
+        values = {"learning_rate": found.learning_rate, "batch_size": found.batch_size, "steps": found.steps}
+        return {"model": {**model, "training": model["training"] | values}, "checkpoints": list(found.checkpoints)}
+
+    def search_settings(self, search: str) -> dict[str, Any]:
+        """What the table of a search is set by."""
+        spec = self.config["searches"][search]
+        keys = ("learning_rate", "batch_size", "steps")
+        return {
+            "search": search,
+            "trials": [
+                {**{key: getattr(trial, key) for key in keys}, "checkpoints": list(trial.checkpoints)}
+                for trial in self._trials[search].values()
+            ],
+            "configured": {key: self.config["models"][spec["model"]]["training"][key] for key in keys},
+        }
+
+    def figure_settings(self, figure: str) -> dict[str, Any]:
+        """A figure's config entry as its script takes it, with the labels of sweeps and coordinates."""
+        told = ("caption", "paper", "texts")
+        spec = {key: value for key, value in self.config["figures"][figure].items() if key not in told}
+        sweeps = self.figure_sweeps(figure)
+        labels = {
+            name: label for sweep in sweeps for name, label in self.config["sweeps"][sweep]["coordinate_labels"].items()
+        }
+        spec["coordinate_labels"] = labels
+        spec["sweep_labels"] = {sweep: self.config["sweeps"][sweep].get("label", sweep) for sweep in sweeps}
+        if spec["kind"] == "plane":
+            tables = self.figure_tables(figure)
+            spec["coordinates"] = list(self.sweeps[spec["sweep"]].directions)
+            spec["panels"] = [
+                {**panel, "table": tables.index(self.path("tables", f"{panel.get('analysis', spec['sweep'])}.csv"))}
+                for panel in spec["panels"]
+            ]
+            spec["markers"] = [{**marker, "at": list(marker["at"].items())} for marker in spec["markers"]]
+            spec["lines"] = [{**line, "coefficients": list(line["coefficients"].items())} for line in spec["lines"]]
+        return spec
+
+    def caption_settings(self, figure: str) -> dict[str, Any]:
+        """What the text beside a figure is made of; facts are lines on what this study did."""
+        spec, sweeps = self.config["figures"][figure], self.figure_sweeps(figure)
+        panels = [part for panel in spec.get("panels", []) for part in (panel, panel.get("x", {}))]
+        used = {part["scorer"] for part in panels if "scorer" in part}
+        analysis = self.config["analyses"].get(spec.get("analysis"), {})
+        if analysis.get("kind") == "barrier":
+            used.add(analysis["scorer"])
+        # Of texts, where there are any in the figure.
+        facts = [describe_sweep(self.sweeps[name], self.config["sweeps"][name], bool(used)) for name in sweeps]
+        if used:
+            ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
+            nucleus = self.config["generation"].get("nucleus") if ensembles else None
+            facts.append(describe_sampling(self.sampling(), nucleus))
+        facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in used]
+        analyses = {spec.get("analysis"), spec.get("cost"), *(panel.get("analysis") for panel in panels)}
+        facts += [
+            describe_entry(name, self.config["analyses"][name]) for name in self.config["analyses"] if name in analyses
+        ]
+        facts += [describe_entry(name, self.config["searches"][name]) for name in spec.get("searches", [])]
+        facts += [describe_entry(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
+        return {"figure": {key: spec[key] for key in ("title", "caption", "paper")}, "facts": facts}
+
     # Names, for wildcard constraints.
+
+    def scored_sweeps(self) -> list[str]:
+        """Names of the sweeps whose points generate texts."""
+        return [name for name, sweep in self.sweeps.items() if sweep.prompts]
+
+    def analyses(self, *kinds: str) -> list[str]:
+        """Names of the analyses of these kinds."""
+        return [name for name, spec in self.config["analyses"].items() if spec["kind"] in kinds]
+
+    def checkpoint_uses(self) -> list[str]:
+        """What merged checkpoints are for: the texts of a prompt set, or a measurement of cost."""
+        return list(dict.fromkeys([*self.config["prompts"], *self.analyses("cost")]))
+
+    def figures_of(self, kind: str) -> list[str]:
+        """Names of the figures of this kind."""
+        return [name for name, spec in self.config["figures"].items() if spec["kind"] == kind]
+
+    def trial_names(self) -> list[str]:
+        """Ids of the trials of all searches, each once."""
+        return list(dict.fromkeys(trial for found in self._trials.values() for trial in found))
+
+    def streamed(self, streamed: bool) -> list[str]:
+        """Names of the corpora whose training texts are, or are not, read while a model trains."""
+        return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
 
     def trained(self, task: str) -> list[str]:
         """Names of the models of this task that the workflow trains."""
@@ -119,21 +293,102 @@ class Study:
         return sorted(str(path) for path in Path(directory).iterdir() if path.is_file()) if directory else []
 
     def training_inputs(self, model: str) -> dict[str, Any]:
-        """Data, and the parent model or the tokenizer, that training ``model`` reads."""
+        """Data, and the parent model, the model of the same architecture, or the tokenizer, for training ``model``."""
         spec = self.config["models"][model]
+        corpus = spec["data"]["corpus"]
         inputs: dict[str, Any] = {
-            split: self.path("corpora", spec["data"]["corpus"], f"{split}.parquet")
+            split: self.path("corpora", corpus, f"{split}.parquet")
             for split in (SPLITS if spec["task"] == "classifier" else SPLITS[:2])
         }
-        if "model" in spec["start"]:
-            inputs["start"] = self.path("models", spec["start"]["model"])
-        else:
+        if corpus in self.streamed(True):
+            inputs["stream"] = self.path("corpora", corpus, "stream.json")
+            del inputs["train"]
+        for key, name in (("model", "start"), ("architecture_of", "like")):
+            if key in spec["start"]:
+                inputs[name] = self.path("models", spec["start"][key])
+        if "tokenizer" in spec["start"]:
             inputs["tokenizer"] = self.path("tokenizers", spec["start"]["tokenizer"])
         return inputs
+
+    def processes(self, model: str) -> int:
+        """Processes that train ``model`` together; on cuda each has a GPU."""
+        return self._training(model)["processes"]
 
     def merge_inputs(self, point: str) -> list[str]:
         """Model directories that take part in a point, in the order of its id."""
         return [self.path("models", model) for model in Point.parse(point).models]
+
+    def ensemble_models(self, point: str) -> list[str]:
+        """Names of the models that an ensemble runs: those of its point, and the one that decides on the nucleus."""
+        names = list(Point.parse(point).models)
+        nucleus = self.config["generation"].get("nucleus")
+        return names + [nucleus] * (nucleus is not None and nucleus not in names)
+
+    def analysis_models(self, analysis: str) -> list[str]:
+        """Names of the models that an analysis reads."""
+        spec = self.config["analyses"][analysis]
+        match spec["kind"]:
+            case "norms":
+                pairs = spec["pairs"].values()
+                return list(dict.fromkeys(pair[key] for pair in pairs for key in ("model", "reference")))
+            case "cost":
+                points = self._cost_points(analysis)
+                return list(dict.fromkeys(name for point in points for name in self.ensemble_models(point.id)))
+            case "barrier" | "texts":
+                return []
+            case _:
+                return list(self.sweeps[spec["sweep"]].models)
+
+    def analysis_inputs(self, analysis: str) -> dict[str, Any]:
+        """What an analysis reads: models, and the corpus, prompts or checkpoints of its kind."""
+        spec = self.config["analyses"][analysis]
+        inputs: dict[str, Any] = {"models": [self.path("models", name) for name in self.analysis_models(analysis)]}
+        if spec["kind"] == "loss":
+            inputs["corpus"] = self.path("corpora", spec["corpus"], f"{spec['split']}.parquet")
+        if "prompts" in spec:
+            inputs["prompts"] = self.path("prompts", f"{spec['prompts']}.parquet")
+        if spec["kind"] == "cost":
+            points = self._cost_points(analysis)
+            inputs["checkpoints"] = [self.path("checkpoints", analysis, point.id) for point in points]
+        return inputs
+
+    def texts_inputs(self, analysis: str) -> dict[str, Any]:
+        """Prompts, and the texts of each of the sweeps at each of the coordinates."""
+        spec = self.config["analyses"][analysis]
+        files = []
+        for sweep in (self.sweeps[name] for name in spec["sweeps"]):
+            points = {entry.coordinates[0][1]: entry.point for entry in sweep.points}
+            for value in spec["at"]:
+                point = points[decimal(value)]
+                files.append(self.path("texts", sweep.space, spec["prompts"], f"{point.id}.parquet"))
+        return {"texts": files, "prompts": self.path("prompts", f"{spec['prompts']}.parquet")}
+
+    def barrier_inputs(self, analysis: str) -> dict[str, Any]:
+        """Scores and losses that barriers are computed from."""
+        spec = self.config["analyses"][analysis]
+        scores = {path for sweep in spec["sweeps"] for path in self.sweep_scores(sweep, [spec["scorer"]])}
+        return {"scores": sorted(scores), "losses": [self.path("losses", f"{name}.parquet") for name in spec["losses"]]}
+
+    def claim_inputs(self) -> dict[str, list[str]]:
+        """Scores, tables of analyses and losses that the claims are tested on."""
+        needs = [claim_needs(spec) for _, spec in self._claims(True)]
+        scores = {
+            path
+            for need in needs
+            for sweep, prompts, scorer in need["scores"]
+            for path in self.sweep_scores(sweep, [scorer], [prompts])
+        }
+        return {
+            "scores": sorted(scores),
+            "tables": [
+                self.path("tables", f"{self._claim_table(name)}.csv") for name in self._named(needs, "analyses")
+            ],
+            "losses": [self.path("losses", f"{name}.parquet") for name in self._named(needs, "losses")],
+        }
+
+    def trial_metrics(self, search: str) -> list[str]:
+        """Results of the trials of a search."""
+        return [self.path("searches", search, trial, "metrics.json") for trial in self._trials[search]]
 
     def line_texts(self, prompts: str, line: str) -> list[str]:
         """Text files of the points of a line, in the order of ``line_points``."""
@@ -144,26 +399,106 @@ class Study:
         """Ids of the points of a line."""
         return [point.id for point in self.lines[prompts, line].points]
 
-    def sweep_scores(self, sweep: str) -> list[str]:
-        """Score files in which the points of a sweep are found, for all scorers and prompt sets."""
+    def sweep_scores(
+        self, sweep: str, scorers: Sequence[str] | None = None, prompts: Sequence[str] | None = None
+    ) -> list[str]:
+        """Score files in which the points of a sweep are found, of all its scorers and prompt sets or of these."""
         found = self.sweeps[sweep]
         files = {
-            self.path("scores", prompts, self._line_of[found.space, prompts, entry.point], f"{scorer}.parquet")
-            for prompts in found.prompts
+            self.path("scores", name, self._line_of[found.space, name, entry.point], f"{scorer}.parquet")
+            for name in (prompts or found.prompts)
             for entry in found.points
-            for scorer in self.config["scorers"]
+            for scorer in (scorers or self._scorers_of(sweep))
         }
         return sorted(files)
 
+    def figure_sweeps(self, figure: str) -> list[str]:
+        """Names of the sweeps that a figure shows, directly or through an analysis."""
+        spec = self.config["figures"][figure]
+        if "sweeps" in spec:
+            return list(spec["sweeps"])
+        if "sweep" in spec:
+            return [spec["sweep"]]
+        analysis = self.config["analyses"].get(spec.get("analysis"), {})
+        losses = [self.config["analyses"][loss]["sweep"] for loss in analysis.get("losses", [])]
+        one = [analysis["sweep"]] if "sweep" in analysis else []
+        return list(dict.fromkeys([*analysis.get("sweeps", []), *losses, *one]))
+
+    def figure_tables(self, figure: str) -> list[str]:
+        """The tables, or loss curves, behind a figure."""
+        spec = self.config["figures"][figure]
+        match spec["kind"]:
+            case "curves":
+                names = spec["sweeps"] + [spec[key] for key in ("cost", "texts") if key in spec]
+            case "plane":
+                names = [panel.get("analysis", spec["sweep"]) for panel in spec["panels"]]
+            case "search":
+                names = spec["searches"]
+            case "training":
+                return [self.path("training", model, "loss.csv") for model in spec["models"]]
+            case "linearity":
+                names = [spec["analysis"], f"{spec['analysis']}_summary"]
+            case _:
+                names = [spec["analysis"]]
+        return [self.path("tables", f"{name}.csv") for name in dict.fromkeys(names)]
+
+    def curves_inputs(self, figure: str) -> dict[str, Any]:
+        """Tables of the sweeps of a figure of curves, and that of the cost if it shows it."""
+        spec = self.config["figures"][figure]
+        inputs: dict[str, Any] = {"tables": [self.path("tables", f"{sweep}.csv") for sweep in spec["sweeps"]]}
+        if "cost" in spec:
+            inputs["cost"] = self.path("tables", f"{spec['cost']}.csv")
+        return inputs
+
     # Targets.
 
+    def sweep_tables(self) -> list[str]:
+        """One table per sweep that generates texts."""
+        return [self.path("tables", f"{sweep}.csv") for sweep in self.scored_sweeps()]
+
     def tables(self) -> list[str]:
-        """One table per sweep."""
-        return [self.path("tables", f"{sweep}.csv") for sweep in self.sweeps]
+        """All tables: of sweeps, analyses and searches."""
+        names = [*self.config["analyses"], *(f"{name}_summary" for name in self.analyses("linearity")), *self._trials]
+        return self.sweep_tables() + [self.path("tables", f"{name}.csv") for name in names]
+
+    def figure(self, name: str) -> list[str]:
+        """A figure as PNG and PDF, and the text beside it."""
+        return [self.path("figures", f"{name}.{kind}") for kind in ("png", "pdf", "md")]
 
     def figures(self) -> list[str]:
-        """Every figure as PNG and PDF."""
-        return [self.path("figures", f"{name}.{kind}") for name in self.config["figures"] for kind in ("png", "pdf")]
+        """Files of all figures."""
+        return [path for name in self.config["figures"] for path in self.figure(name)]
+
+    def claims(self) -> list[str]:
+        """The verdicts, for people and for programs; nothing if the study makes no claims."""
+        return [self.path("claims.md"), self.path("claims.json")] if self.config["claims"] else []
+
+    def refuse(self, path: str) -> NoReturn:
+        """Tell whoever asks for something that is left out why it cannot be had."""
+        raise WorkflowError(f"{path} cannot be built: {self.left_out[path]}; declare what is missing in the study")
+
+    def _claims(self, tested: bool) -> list[tuple[str, dict[str, Any]]]:
+        """(name, config entry) of the claims whose data the study declares, or does not."""
+        claims = self.config["claims"].items()
+        return [(name, spec) for name, spec in claims if (f"claims.{name}" not in self.left_out) == tested]
+
+    def _named(self, needs: Sequence[Mapping[str, list]], key: str) -> list[str]:
+        return list(dict.fromkeys(name for need in needs for name in need[key]))
+
+    def _claim_table(self, analysis: str) -> str:
+        return f"{analysis}_summary" if self.config["analyses"][analysis]["kind"] == "linearity" else analysis
+
+    def _training(self, model: str) -> dict[str, Any]:
+        return self.config["models"][model]["training"]
+
+    def _scorers_of(self, sweep: str) -> list[str]:
+        chosen = self.sweeps[sweep].scorers
+        return [name for name in self.config["scorers"] if chosen is None or name in chosen]
+
+    def _cost_points(self, analysis: str) -> list[Point]:
+        spec = self.config["analyses"][analysis]
+        at = {decimal(value) for value in spec["at"]}
+        return [entry.point for entry in self.sweeps[spec["sweep"]].points if entry.coordinates[0][1] in at]
 
 
 def alternatives(names: list[str]) -> str:

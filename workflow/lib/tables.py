@@ -22,15 +22,15 @@ LEVEL = 0.95
 STATISTIC_COLUMNS = ["scorer", "statistic", "estimate", "low", "high", "n_prompts", "n_texts", "n_excluded"]
 
 
-def bootstrap_ratio(
+def bootstrap_curves(
     numerators: np.ndarray, denominators: np.ndarray, resamples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ratios sum(numerators) / sum(denominators) with percentile bootstrap intervals (Efron 1979), resampling prompts.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ratios sum(numerators) / sum(denominators), and the same ratios in bootstrap resamples of the prompts.
 
-    Both arrays are (n_prompts, k) for k ratios; denominators are >= 0. Returns (estimate, low, high), each (k,)
-    float64. The resamples depend on ``seed`` and n_prompts only, and all k ratios share them. Resamples without any
-    denominator are left out. An estimate without a denominator is NaN; so are the limits of one that
-    rests on fewer than two prompts, of whose spread nothing is known.
+    Both arrays are (n_prompts, k) for k ratios, the points of a curve for instance; denominators are >= 0. Returns
+    (estimate (k,), draws (resamples, k)), float64, NaN where there is no denominator. The resamples depend on ``seed``
+    and n_prompts only, and all k ratios share them: what is computed from one row of ``draws`` (a maximum along the
+    curve, a difference of two points) is a bootstrap draw of that quantity.
     """
     n_prompts = len(numerators)
     weights = np.random.default_rng(seed).multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts), size=resamples)
@@ -38,11 +38,24 @@ def bootstrap_ratio(
     estimate = np.divide(numerators.sum(axis=0), totals, out=np.full(totals.shape, np.nan), where=totals > 0)
     drawn = weights.astype(np.float64)
     sums = drawn @ denominators
-    ratios = np.divide(drawn @ numerators, sums, out=np.full(sums.shape, np.nan), where=sums > 0)
-    low, high = np.full(totals.shape, np.nan), np.full(totals.shape, np.nan)
+    draws = np.divide(drawn @ numerators, sums, out=np.full(sums.shape, np.nan), where=sums > 0)
+    return estimate, draws
+
+
+def bootstrap_ratio(
+    numerators: np.ndarray, denominators: np.ndarray, resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ratios sum(numerators) / sum(denominators) with percentile bootstrap intervals (Efron 1979), resampling prompts.
+
+    Arguments and resamples: see ``bootstrap_curves``. Returns (estimate, low, high), each (k,) float64. Resamples
+    without any denominator are left out. An estimate without a denominator is NaN; so are the limits of one that
+    rests on fewer than two prompts, of whose spread nothing is known.
+    """
+    estimate, draws = bootstrap_curves(numerators, denominators, resamples, seed)
+    low, high = np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
     known = (denominators > 0).sum(axis=0) >= 2
     if known.any():
-        low[known], high[known] = np.nanquantile(ratios[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        low[known], high[known] = np.nanquantile(draws[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return estimate, low, high
 
 
@@ -96,6 +109,61 @@ def _statistics(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any]) -> l
     raise UserError(f"scorers.{name}.kind: {scorer['kind']!r} is not one of classifier, perplexity, distinct")
 
 
+class _Cells:
+    """The rows of a score file as cells of a matrix, prompts (sorted) x ``points`` (in their order).
+
+    Raises ``UserError`` if a point has no row of a prompt that another point has, ``ValueError`` if a text occurs
+    twice. Rows of other points than ``points`` are not allowed.
+    """
+
+    def __init__(self, scores: pd.DataFrame, name: str, points: Sequence[str]) -> None:
+        keys = [key for key in ("point", "row", "sample") if key in scores]
+        if scores.duplicated(keys).any():
+            raise ValueError(f"scorer {name}: a {tuple(keys)} occurs twice")
+        point_codes = pd.Index(points).get_indexer(pd.Index(scores["point"].astype(str)))
+        row_codes, rows = pd.factorize(scores["row"], sort=True)
+        self._cells = row_codes * len(points) + point_codes
+        self._shape = (len(rows), len(points))
+        absent = np.argwhere(self.sums(np.ones(len(scores))) == 0)
+        if len(absent):
+            row, point = absent[0]
+            raise UserError(
+                f"scorer {name}: point {points[point]} has no score for prompt {rows[row]}, which other points have; "
+                "delete the score files of this sweep and run again"
+            )
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums of ``values`` (one per row of the score file) over the texts of each cell, (n_prompts, n_points)."""
+        size = self._shape[0] * self._shape[1]
+        return np.bincount(self._cells, weights=values, minlength=size).reshape(self._shape)
+
+
+def statistic_matrix(
+    scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], statistic: str, points: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The sums that one statistic of ``summarise`` is made of, per prompt and point: what the bootstrap resamples.
+
+    ``scores`` holds the rows of one prompt set (of ``points``, ids, and possibly others), ``scorer`` is the config
+    entry of the scorer called ``name``. Returns (numerators, denominators, exponentiate): both arrays are (n_prompts,
+    len(points)) float64, prompts sorted by row, points in the order given. The statistic at a point is the ratio of the
+    column sums, or exp of it if ``exponentiate`` (a corpus perplexity: the ratio is its NLL per token in nats).
+
+    Raises ``UserError`` if a point has no score, if points do not have the same prompts, if the scorer has no such
+    statistic, or if the perplexity of a text overflows; ``ValueError`` if a text occurs twice.
+    """
+    scores = scores[scores["point"].isin(list(points))]
+    present = set(scores["point"])
+    for point in points:
+        if point not in present:
+            raise UserError(f"scorer {name}: no score for point {point}; run the scoring of its sweep again")
+    cells = _Cells(scores, name, points)
+    statistics = {entry.name: entry for entry in _statistics(scores, name, scorer)}
+    if statistic not in statistics:
+        raise UserError(f"scorers.{name}: has no statistic {statistic!r}, but {', '.join(statistics)}")
+    chosen = statistics[statistic]
+    return cells.sums(chosen.numerator), cells.sums(chosen.denominator), chosen.exponentiate
+
+
 def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamples: int, seed: int) -> pd.DataFrame:
     """Statistics of one scorer at each point, with 95 % bootstrap intervals over prompts.
 
@@ -113,34 +181,18 @@ def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamp
     Raises ``UserError`` if the weights name an unknown class, if points do not have the same prompts, or if the
     perplexity of a text overflows; ``ValueError`` if a text occurs twice.
     """
-    keys = [key for key in ("point", "row", "sample") if key in scores]
-    if scores.duplicated(keys).any():
-        raise ValueError(f"scorer {name}: a {tuple(keys)} occurs twice")
-    point_codes, points = pd.factorize(scores["point"].astype(str))
-    row_codes, rows = pd.factorize(scores["row"], sort=True)
-    cells = row_codes * len(points) + point_codes
-    shape = (len(rows), len(points))
-
-    def per_cell(values: np.ndarray) -> np.ndarray:
-        return np.bincount(cells, weights=values, minlength=len(rows) * len(points)).reshape(shape)
-
-    absent = np.argwhere(per_cell(np.ones(len(scores))) == 0)
-    if len(absent):
-        row, point = absent[0]
-        raise UserError(
-            f"scorer {name}: point {points[point]} has no score for prompt {rows[row]}, which other points have; "
-            "delete the score files of this sweep and run again"
-        )
+    points = list(pd.unique(scores["point"].astype(str)))
+    cells = _Cells(scores, name, points)
     statistics = _statistics(scores, name, scorer)
-    numerators = np.hstack([per_cell(s.numerator) for s in statistics])
-    denominators = np.hstack([per_cell(s.denominator) for s in statistics])
+    numerators = np.hstack([cells.sums(s.numerator) for s in statistics])
+    denominators = np.hstack([cells.sums(s.denominator) for s in statistics])
     flat = bootstrap_ratio(numerators, denominators, resamples, seed)
     tables = []
     for index, statistic in enumerate(statistics):
         block = slice(index * len(points), (index + 1) * len(points))
         estimate, low, high = (np.exp(v[block]) if statistic.exponentiate else v[block] for v in flat)
         used = statistic.denominator > 0
-        texts = per_cell(statistic.texts * used).sum(axis=0)
+        texts = cells.sums(statistic.texts * used).sum(axis=0)
         tables.append(
             pd.DataFrame(
                 {
@@ -150,9 +202,9 @@ def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamp
                     "estimate": estimate,
                     "low": low,
                     "high": high,
-                    "n_prompts": (per_cell(statistic.denominator) > 0).sum(axis=0),
+                    "n_prompts": (cells.sums(statistic.denominator) > 0).sum(axis=0),
                     "n_texts": texts.astype(np.int64),
-                    "n_excluded": (per_cell(statistic.texts).sum(axis=0) - texts).astype(np.int64),
+                    "n_excluded": (cells.sums(statistic.texts).sum(axis=0) - texts).astype(np.int64),
                 }
             )
         )
@@ -206,24 +258,28 @@ def coordinate_columns(table: pd.DataFrame) -> list[str]:
     return columns[columns.index("prompts") + 1 : columns.index("point")]
 
 
-def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a sweep table as CSV, atomically; equal results give equal bytes.
+def write_table(
+    table: pd.DataFrame, path: str | os.PathLike[str], values: Sequence[str] = ("estimate", "low", "high")
+) -> None:
+    """Write a table as CSV, atomically; equal results give equal bytes.
 
-    Estimates and limits have six significant digits, which hides differences of rounding between machines; a missing
-    one is empty. Coordinates are exact.
+    Columns ``values`` (float64) have six significant digits, which hides differences of rounding between machines.
+    Other numbers, coordinates for instance, are exact. Booleans are ``true`` and ``false``. What is missing is empty.
     """
     text = table.copy()
-    for column in ("estimate", "low", "high"):
+    for column in values:
         text[column] = ["" if np.isnan(value) else f"{value:.6g}" for value in table[column]]
+    for flag in table.select_dtypes(bool):
+        text[flag] = table[flag].map({True: "true", False: "false"})
     with atomic_path(path) as scratch:
         text.to_csv(scratch, index=False, lineterminator="\n")
 
 
-def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The table that ``write_table`` wrote."""
-    # Only these may be missing: a prompt set may well be called "null".
-    missing = {column: [""] for column in ("estimate", "low", "high")}
-    names = dict.fromkeys(("sweep", "prompts", "point", "scorer", "statistic"), str)
+def read_table(path: str | os.PathLike[str], values: Sequence[str] = ("estimate", "low", "high")) -> pd.DataFrame:
+    """The table that ``write_table`` wrote; only numbers in the columns ``values`` may be missing (NaN)."""
+    # A prompt set may well be called "null".
+    names = dict.fromkeys(("sweep", "prompts", "point", "scorer", "statistic", "class", "search", "pair"), str)
+    missing = {column: [""] for column in values}
     return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=missing)
 
 
@@ -235,6 +291,14 @@ class Barrier:
     at: float
     log_value: float
     log_at: float
+
+
+def height_above_chord(alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """value(alpha) - ((1 - alpha) value(0) + alpha value(1)) at each point of curves, exactly 0 at both ends.
+
+    ``alpha`` (k,) ascends from 0 to 1; ``values`` is (..., k), float64, and so is the result.
+    """
+    return values - ((1 - alpha) * values[..., :1] + alpha * values[..., -1:])
 
 
 def barrier(table: pd.DataFrame, scorer: str, statistic: str) -> Barrier:
@@ -255,7 +319,7 @@ def barrier(table: pd.DataFrame, scorer: str, statistic: str) -> Barrier:
         raise ValueError(f"{scorer} {statistic}: a barrier needs one value at each grid point, 0 and 1 among them")
 
     def rise(values: np.ndarray) -> tuple[float, float]:
-        excess = values - ((1 - alpha) * values[0] + alpha * values[-1])
+        excess = height_above_chord(alpha, values)
         return float(excess.max()), float(alpha[excess.argmax()])
 
     return Barrier(*rise(value), *rise(np.log(value)))

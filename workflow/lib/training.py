@@ -7,9 +7,10 @@ moves a weight by less than bf16 can represent, so that differences of fine-tune
 import csv
 import json
 import math
+import os
 import shutil
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
     CONFIG_MAPPING,
     AutoConfig,
@@ -30,11 +31,13 @@ from transformers import (
     PreTrainedTokenizerFast,
     Trainer,
     TrainerCallback,
+    TrainerControl,
     TrainingArguments,
     set_seed,
 )
 
 from workflow.lib.runtime import Progress, UserError, announce, atomic_path
+from workflow.lib.streams import Stream, StreamLoader, TokenStream
 
 END_OF_TEXT = "<|endoftext|>"
 """The one special token of tokenizers trained here; it ends a text and pads a batch, as in GPT-2."""
@@ -136,7 +139,10 @@ def pack(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, block_length:
 
 
 class _Blocks(Dataset):
-    """Blocks of token ids for causal language modelling: the model shifts the labels itself."""
+    """Blocks of token ids for causal language modelling: the model shifts the labels itself.
+
+    The item after the last one is a blank: a block without labels, which adds nothing to a loss or its gradient.
+    """
 
     def __init__(self, blocks: np.ndarray) -> None:
         self.blocks = torch.from_numpy(blocks.astype(np.int64))
@@ -146,8 +152,10 @@ class _Blocks(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         # The mask is given because the tokens that end a text also serve as padding, which they are not here.
-        block = self.blocks[index]
-        return {"input_ids": block, "labels": block, "attention_mask": torch.ones_like(block)}
+        blank = index == len(self)
+        block = self.blocks[0 if blank else index]
+        labels = torch.full_like(block, -100) if blank else block
+        return {"input_ids": block, "labels": labels, "attention_mask": torch.ones_like(block)}
 
 
 class _Labelled(Dataset):
@@ -163,15 +171,94 @@ class _Labelled(Dataset):
         return {"input_ids": self.ids[index], "labels": self.labels[index]}
 
 
+class _Shares(Sampler[list[int]]):
+    """The batches of one of several processes, in parts of at most ``part`` items.
+
+    The shares of all processes make up the batches that a single process has: the order of ``items`` in an epoch is
+    that of accelerate's sampler, and the last batch of an epoch holds what is left. Where that is no multiple of the
+    processes, the others get a blank (index ``items``): they all take as many parts, since each waits for the others.
+    """
+
+    def __init__(self, items: int, batch_size: int, part: int, rank: int, processes: int, seed: int) -> None:
+        self.items, self.batch_size, self.part = items, batch_size, part
+        self.rank, self.processes, self.seed = rank, processes, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.items, self.batch_size)
+        return full * self._parts(self.batch_size) + self._parts(rest)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = torch.randperm(self.items, generator=torch.Generator().manual_seed(self.seed + self.epoch)).tolist()
+        for start in range(0, self.items, self.batch_size):
+            batch = order[start : start + self.batch_size]
+            share = batch[self.rank :: self.processes]
+            share += [self.items] * (math.ceil(len(batch) / self.processes) - len(share))
+            for first in range(0, len(share), self.part):
+                yield share[first : first + self.part]
+
+    def _parts(self, batch: int) -> int:
+        return math.ceil(math.ceil(batch / self.processes) / self.part)
+
+
+class _ShareLoader(DataLoader):
+    """Batches of ``_Shares``, in an order of their own in every epoch."""
+
+    def __init__(self, data: Dataset, shares: _Shares) -> None:
+        # A generator of its own: the default one, which decides on dropout, must go on from a checkpoint untouched.
+        super().__init__(data, batch_sampler=shares, generator=torch.Generator())
+        self.shares = shares
+
+    def set_epoch(self, epoch: int) -> None:
+        self.shares.set_epoch(epoch)
+
+
+class _Trainer(Trainer):
+    """The Trainer, with a loader of our own for training data, and dev data dealt out to the processes.
+
+    By default its processes would round up the last batch of an epoch, and of dev, with items from the beginning.
+    """
+
+    control: TrainerControl
+
+    def __init__(self, *, loader: DataLoader | None, **options: Any) -> None:
+        super().__init__(**options)
+        self.loader = loader
+
+    def get_train_dataloader(self) -> DataLoader:
+        return super().get_train_dataloader() if self.loader is None else self.loader
+
+    def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        if self.args.world_size == 1:
+            return super().evaluate(*arguments, **options)
+        blocks = self.eval_dataset
+        own = range(self.args.process_index, len(blocks), self.args.world_size)
+        total = torch.zeros((), dtype=torch.float64, device=self.args.device)
+        self.model.eval()
+        for first in range(0, len(own), self.args.per_device_eval_batch_size):
+            batch = self.data_collator([blocks[k] for k in own[first : first + self.args.per_device_eval_batch_size]])
+            with torch.no_grad():
+                # A mean over tokens, of which all blocks have as many.
+                total += self.model(**self._prepare_inputs(batch)).loss.double() * len(batch["input_ids"])
+        torch.distributed.all_reduce(total)
+        metrics = {"eval_loss": total.item() / len(blocks)}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
 class _Reporter(TrainerCallback):
     """Progress lines, an end to a diverging run, and checkpoints that a rerun continues as if it had never stopped."""
 
-    def __init__(self, name: str, steps: int) -> None:
-        self.name, self.steps = name, steps
+    def __init__(self, name: str, label: str, steps: int) -> None:
+        self.name, self.label, self.steps = name, label, steps
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.first = state.global_step
-        self.progress = Progress(f"train {self.name}", self.steps - self.first, "steps")
+        self.progress = Progress(f"train {self.label}", self.steps - self.first, "steps")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         # Resumed from a checkpoint of the last step, the Trainer would take one more.
@@ -181,20 +268,52 @@ class _Reporter(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         for key in ("loss", "eval_loss"):
             if logs and key in logs and not math.isfinite(logs[key]):
-                raise UserError(
-                    f"models.{self.name}.training: {key} is {logs[key]} at step {state.global_step}; "
-                    "lower learning_rate, or clip with max_grad_norm"
-                )
-        note = ", ".join(f"{key} {logs[key]:.3f}" for key in ("loss", "eval_loss") if logs and key in logs)
-        self.progress.update(state.global_step - self.first, note)
+                self.diverged(key, logs[key], state, control)
+        if args.process_index == 0:
+            note = ", ".join(f"{key} {logs[key]:.3f}" for key in ("loss", "eval_loss") if logs and key in logs)
+            self.progress.update(state.global_step - self.first, note)
+
+    def diverged(self, key: str, loss: float, state: Any, control: Any) -> None:
+        """What becomes of a run whose loss is not finite."""
+        raise UserError(
+            f"models.{self.name}.training: {key} is {loss} at step {state.global_step}; "
+            "lower learning_rate, or clip with max_grad_norm"
+        )
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        loader = kwargs["train_dataloader"]
+        if isinstance(loader, StreamLoader):
+            # The Trainer takes the batches of a step just before it, so that none was taken ahead.
+            if loader.batches != (state.global_step - self.first) * args.gradient_accumulation_steps:
+                raise RuntimeError(f"{loader.batches} batches in {state.global_step - self.first} steps")
+            loader.save(checkpoint / f"stream-{args.process_index}.json")
+        if args.world_size > 1:
+            torch.distributed.barrier()  # until every process has written its part
+        if args.process_index == 0:
+            (checkpoint / _COMPLETE).touch()
+
+
+class _Trial(_Reporter):
+    """Evaluates exactly after the steps ``checkpoints``, and ends a diverging run without an error."""
+
+    def __init__(self, name: str, label: str, checkpoints: Collection[int]) -> None:
+        super().__init__(name, label, max(checkpoints))
+        self.checkpoints = checkpoints
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        super().on_step_end(args, state, control, **kwargs)
+        control.should_evaluate = state.global_step in self.checkpoints
+
+    def diverged(self, key: str, loss: float, state: Any, control: Any) -> None:
+        control.should_training_stop = True
+        # The state of a diverged run is not worth keeping, and must not be gone on from.
+        control.should_save = False
 
 
 def train_language_model(
     name: str,
-    train: Sequence[str],
+    train: Sequence[str] | Stream,
     dev: Sequence[str],
     output: Path,
     loss_curve: Path,
@@ -205,44 +324,139 @@ def train_language_model(
     start: Path | None = None,
     architecture: Mapping[str, Any] | None = None,
     tokenizer: Path | None = None,
+    like: Path | None = None,
+    micro_batch: int | None = None,
 ) -> None:
     """Train a causal language model with AdamW on packed blocks of text, and evaluate it on ``dev``.
 
-    Starts from the model directory ``start`` (fine-tuning) or from random weights of ``architecture`` (a transformers
-    config with its ``model_type``; the vocabulary size is the tokenizer's). ``settings`` are the config's
-    ``models.<name>.training``. ``scratch`` holds resumable checkpoints: a rerun after an interruption continues from
-    the last whole one, and on CPU ends with the weights of an uninterrupted run.
+    Starts from the model directory ``start`` (fine-tuning), from random weights of ``architecture`` (a transformers
+    config with its ``model_type``; the vocabulary size is the tokenizer's), or from random weights with the
+    configuration and the tokenizer of the model directory ``like``. ``train`` are texts, shuffled anew in each epoch,
+    or a stream, read in its order. ``settings`` are the config's ``models.<name>.training``; their ``batch_size`` is
+    the number of blocks in a step, of all ``processes`` (default 1) together. A process takes its share at once, or
+    ``micro_batch`` blocks at a time, summing up the gradients: without dropout, the same up to rounding.
+
+    With several processes each of them calls this function, under torchrun (``workflow.lib.distributed``); the first
+    one writes. ``scratch`` holds resumable checkpoints: a rerun after an interruption continues from the last whole
+    one, and on CPU ends with the weights of an uninterrupted run.
 
     Writes the model to ``output``, its curve to ``loss_curve`` (CSV: step, split, loss in nats per token,
-    learning_rate) and dev loss and perplexity to ``metrics`` (JSON).
+    learning_rate) and dev loss and perplexity to ``metrics`` (JSON). Raises ``UserError`` for settings that do not fit
+    the model, the data or each other, and for a loss that is not finite.
     """
-    texts = AutoTokenizer.from_pretrained(start or tokenizer)
+    reporter = _Reporter(name, name, settings["steps"])
+    trainer, texts = _fit_language_model(
+        name, train, dev, scratch, settings, device, start, architecture, tokenizer, like, micro_batch, reporter
+    )
+    # The Trainer evaluates after the last step in any case.
+    loss = next(entry["eval_loss"] for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
+    perplexity = _perplexity(loss)
+    if perplexity is None:
+        raise UserError(
+            f"models.{name}.training: the loss on dev is {loss:.6g} nats per token in the end; lower learning_rate, "
+            "or clip with max_grad_norm"
+        )
+    data = trainer.train_dataset
+    result: dict[str, Any] = {"parameters": trainer.model.num_parameters()}
+    if isinstance(data, _Blocks):
+        result |= {"train_texts": len(train), "train_tokens": data.blocks.numel()}  # type: ignore[arg-type]
+        seen = _seen(len(data), settings)
+    else:
+        seen = settings["steps"] * settings["batch_size"]
+    result |= {
+        "seen_tokens": seen * settings["block_length"],
+        "dev_tokens": trainer.eval_dataset.blocks.numel(),
+        "dev_loss": loss,
+        "dev_perplexity": perplexity,
+    }
+    if trainer.args.process_index == 0:
+        _finish(trainer, texts, output, loss_curve, metrics, result, scratch)
+
+
+def run_trial(
+    name: str,
+    label: str,
+    train: Sequence[str] | Stream,
+    dev: Sequence[str],
+    loss_curve: Path,
+    metrics: Path,
+    scratch: Path,
+    settings: Mapping[str, Any],
+    checkpoints: Collection[int],
+    device: str = "cpu",
+    start: Path | None = None,
+    architecture: Mapping[str, Any] | None = None,
+    tokenizer: Path | None = None,
+    like: Path | None = None,
+    micro_batch: int | None = None,
+) -> None:
+    """Train as ``train_language_model`` does, only to learn the loss on ``dev`` after the steps ``checkpoints``.
+
+    ``name`` is the model whose training ``settings`` vary, ``label`` names the trial in progress lines; the run has
+    ``max(checkpoints)`` steps. Writes ``loss_curve``, and ``metrics`` (JSON): ``evaluations``, a list of ``steps``,
+    ``dev_loss`` (nats per token) and ``dev_perplexity`` in the order of the steps. A run that diverges is a result:
+    it ends there, the curve has an empty loss, and both values are null from there on.
+    """
+    reporter = _Trial(name, label, checkpoints)
+    settings = {**settings, "steps": max(checkpoints)}
+    trainer, _ = _fit_language_model(
+        name, train, dev, scratch, settings, device, start, architecture, tokenizer, like, micro_batch, reporter
+    )
+    if trainer.args.process_index != 0:
+        return
+    history = trainer.state.log_history
+    last = next(
+        (entry["step"] for entry in history for key in ("loss", "eval_loss") if not math.isfinite(entry.get(key, 0))),
+        None,
+    )
+    if last is not None:
+        announce(f"[train {label}] diverged by step {last}, which is its result")
+    losses = {entry["step"]: entry["eval_loss"] for entry in history if "eval_loss" in entry}
+    evaluations = []
+    for steps in sorted(checkpoints):
+        loss = losses[steps] if last is None or steps < last else None
+        perplexity = None if loss is None else _perplexity(loss)
+        evaluations.append({"steps": steps, "dev_loss": loss, "dev_perplexity": perplexity})
+    _write_curve(history, loss_curve)
+    _write_json({"evaluations": evaluations}, metrics)
+    shutil.rmtree(scratch)
+
+
+def _fit_language_model(
+    name: str,
+    train: Sequence[str] | Stream,
+    dev: Sequence[str],
+    scratch: Path,
+    settings: Mapping[str, Any],
+    device: str,
+    start: Path | None,
+    architecture: Mapping[str, Any] | None,
+    tokenizer: Path | None,
+    like: Path | None,
+    micro_batch: int | None,
+    reporter: _Reporter,
+) -> tuple[Trainer, PreTrainedTokenizerBase]:
+    """The Trainer after the last step, and the tokenizer."""
+    texts = AutoTokenizer.from_pretrained(start or like or tokenizer)
     set_seed(settings["seed"])
     if start is not None:
         model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
+    elif like is not None:
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(like), dtype=torch.float32)
     else:
         model = _new_model(name, AutoModelForCausalLM, architecture or {}, texts)
     # transformers does not recognise GPT2LMHeadModel by its name. It takes this very loss all the same, but divides it
     # by the number of all tokens, of which the first one of a block is not predicted.
     model.loss_type = "ForCausalLM"
-    _check_context(name, model, settings["block_length"])
-    data = {
-        "train": _Blocks(pack(train, texts, settings["block_length"])),
-        "dev": _Blocks(pack(dev, texts, settings["block_length"])),
-    }
-    trainer = _train(name, model, data["train"], data["dev"], None, scratch, settings, device)
-    # The Trainer evaluates after the last step in any case.
-    loss = next(entry["eval_loss"] for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
-    result = {
-        "parameters": model.num_parameters(),
-        "train_texts": len(train),
-        "train_tokens": int(data["train"].blocks.numel()),
-        "seen_tokens": _seen(len(data["train"]), settings) * settings["block_length"],
-        "dev_tokens": int(data["dev"].blocks.numel()),
-        "dev_loss": loss,
-        "dev_perplexity": math.exp(loss),
-    }
-    _finish(trainer, texts, output, loss_curve, metrics, result, scratch)
+    length = settings["block_length"]
+    _check_context(name, model, length)
+    data: Dataset
+    if isinstance(train, Stream):
+        data = TokenStream(train, texts, length, settings["seed"], _rank(settings), _processes(settings))
+    else:
+        data = _Blocks(pack(train, texts, length))
+    blocks = _Blocks(pack(dev, texts, length))
+    return _train(name, model, data, blocks, None, scratch, settings, device, micro_batch, reporter), texts
 
 
 def train_classifier(
@@ -257,21 +471,28 @@ def train_classifier(
     start: Path | None = None,
     architecture: Mapping[str, Any] | None = None,
     tokenizer: Path | None = None,
+    like: Path | None = None,
+    micro_batch: int | None = None,
 ) -> None:
     """Train a sequence classifier and report its accuracy on held-out text.
 
     ``splits`` maps ``train``, ``dev`` and ``test`` to (texts, class names); the classes are those of ``train``, in
     alphabetical order. Texts longer than ``settings["block_length"]`` tokens are cut, and their number is reported.
-    Other arguments and outputs as in ``train_language_model``; ``metrics`` holds accuracy, the share of the most
-    frequent class, and recall per class, on dev and test.
+    Other arguments and outputs as in ``train_language_model``, but in one process; ``metrics`` holds accuracy, the
+    share of the most frequent class, and recall per class, on dev and test.
     """
-    encoder = AutoTokenizer.from_pretrained(start or tokenizer)
+    if _processes(settings) != 1:
+        raise UserError(f"models.{name}.training.processes: a classifier trains in one process; remove the key")
+    encoder = AutoTokenizer.from_pretrained(start or like or tokenizer)
     classes = sorted(set(splits["train"][1]))
     labels = {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
     labels["label2id"] = {label: index for index, label in enumerate(classes)}
     set_seed(settings["seed"])
     if start is not None:
         model = AutoModelForSequenceClassification.from_pretrained(start, dtype=torch.float32, **labels)
+    elif like is not None:
+        config = AutoConfig.from_pretrained(like, **labels)
+        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     else:
         model = _new_model(name, AutoModelForSequenceClassification, architecture or {}, encoder, **labels)
     model.config.pad_token_id = encoder.pad_token_id
@@ -286,8 +507,10 @@ def train_classifier(
         if cut:
             announce(f"[train {name}] {cut} of {len(ids)} {split} texts cut to {limit} tokens")
         data[split] = _Labelled(ids, [classes.index(label) for label in names])
+    reporter = _Reporter(name, name, settings["steps"])
+    collator = DataCollatorWithPadding(encoder)
     trainer = _train(
-        name, model, data["train"], data["dev"], DataCollatorWithPadding(encoder), scratch, settings, device
+        name, model, data["train"], data["dev"], collator, scratch, settings, device, micro_batch, reporter
     )
     result: dict[str, Any] = {"parameters": model.num_parameters(), "classes": classes}
     for split in ("dev", "test"):
@@ -346,6 +569,44 @@ def _seen(items: int, settings: Mapping[str, Any]) -> int:
     return epochs * items + steps * settings["batch_size"]
 
 
+def _processes(settings: Mapping[str, Any]) -> int:
+    return settings.get("processes", 1)
+
+
+def _rank(settings: Mapping[str, Any]) -> int:
+    """Number of this process among those that train together, as torchrun says."""
+    return int(os.environ["RANK"]) if _processes(settings) > 1 else 0
+
+
+def _parts(name: str, settings: Mapping[str, Any], micro_batch: int | None) -> tuple[int, int]:
+    """Items that a process takes at once, and how often it does so in a step."""
+    key, batch, processes = f"models.{name}.training.batch_size", settings["batch_size"], _processes(settings)
+    share, rest = divmod(batch, processes)
+    if rest:
+        raise UserError(f"{key}: {batch} cannot be dealt out to {processes} processes; make it a multiple of them")
+    part = min(micro_batch or share, share)
+    if share % part:
+        raise UserError(
+            f"{key}: of {batch} every process takes {share}, which are no multiple of compute.batch_size.train, "
+            f"{part}; change one of them"
+        )
+    return part, share // part
+
+
+def _classifier_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy, as a part of the mean over a batch that is taken in parts."""
+    total = torch.nn.functional.cross_entropy(outputs["logits"].float(), labels, reduction="sum")
+    return total / num_items_in_batch
+
+
+def _perplexity(loss: float) -> float | None:
+    """exp(loss), or None beyond the largest number."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return None
+
+
 def _brief(error: Exception) -> str:
     """The beginning of an error message, on one line."""
     return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
@@ -360,16 +621,21 @@ def _train(
     scratch: Path,
     settings: Mapping[str, Any],
     device: str,
+    micro_batch: int | None,
+    reporter: _Reporter,
 ) -> Trainer:
     """Run the Trainer from the last whole checkpoint in ``scratch``, or from the start."""
+    rank, processes = _rank(settings), _processes(settings)
+    part, parts = _parts(name, settings, micro_batch)
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device: cuda, but torch finds no GPU; choose cpu, or install a build of torch for this GPU")
     scratch.mkdir(parents=True, exist_ok=True)
     arguments = TrainingArguments(
         output_dir=str(scratch),
         max_steps=settings["steps"],
-        per_device_train_batch_size=settings["batch_size"],
-        per_device_eval_batch_size=settings["batch_size"],
+        per_device_train_batch_size=part,
+        per_device_eval_batch_size=part,
+        gradient_accumulation_steps=parts,
         optim="adamw_torch",
         learning_rate=settings["learning_rate"],
         adam_beta1=settings["adam_beta1"],
@@ -395,36 +661,65 @@ def _train(
         dataloader_pin_memory=device != "cpu",
         disable_tqdm=True,
         report_to="none",
+        # Not by what was seen of a stream but by our own record of the place.
+        ignore_data_skip=isinstance(train, TokenStream),
+        ddp_backend="gloo" if processes > 1 and device == "cpu" else None,
+        # All weights of a language model take part in every step.
+        ddp_find_unused_parameters=False if processes > 1 else None,
     )
+    if arguments.world_size != processes:
+        raise RuntimeError(f"{processes} processes should train, but {arguments.world_size} do")
     if device == "cuda":
         # A job has one GPU. Given more, the Trainer would feed each of them a batch, and so enlarge the batch.
         arguments._n_gpu = 1
+    loader: DataLoader | None = None
+    if isinstance(train, TokenStream):
+        # Where a GPU computes, the next batch is made ready meanwhile.
+        loader = StreamLoader(train, part, workers=1 if device == "cuda" else 0)
+    elif processes > 1:
+        loader = _ShareLoader(
+            train, _Shares(len(train), settings["batch_size"], part, rank, processes, settings["seed"])
+        )
     use_cache = getattr(model.config, "use_cache", None)
-    trainer = Trainer(
+    trainer = _Trainer(
+        loader=loader,
         model=model,
         args=arguments,
         train_dataset=train,
         eval_dataset=dev,
         data_collator=collator,
-        callbacks=[_Reporter(name, settings["steps"])],
+        callbacks=[reporter],
+        # Classifiers of transformers divide by the number of texts in a part, whatever the Trainer tells them.
+        compute_loss_func=_classifier_loss if isinstance(train, _Labelled) and parts > 1 else None,
     )
-    last = _last_checkpoint(scratch)
+    if processes > 1:
+        # All start from the weights of the first one, but drop out different units.
+        set_seed(settings["seed"] + rank)
+    last = _last_checkpoint(scratch, clean=rank == 0)
     if last is not None:
-        announce(f"[train {name}] continuing from {last}")
+        if rank == 0:
+            announce(f"[train {reporter.label}] continuing from {last}")
+        if isinstance(loader, StreamLoader):
+            loader.load(last / f"stream-{rank}.json")
     trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if processes > 1:
+        torch.distributed.barrier()  # the others still look at the folder that the first one removes in the end
     if use_cache is not None:
         # The Trainer turned it off, which does not belong into the saved configuration.
         model.config.use_cache = use_cache
     return trainer
 
 
-def _last_checkpoint(scratch: Path) -> Path | None:
-    """The latest checkpoint that was written to its end; others are removed, so that nothing mistakes them for one."""
+def _last_checkpoint(scratch: Path, clean: bool = True) -> Path | None:
+    """The latest checkpoint that was written to its end.
+
+    With ``clean``, which is one process's task, others are removed, so that nothing mistakes them for one.
+    """
     whole = []
     for checkpoint in scratch.glob("checkpoint-*"):
         if (checkpoint / _COMPLETE).exists():
             whole.append(checkpoint)
-        else:
+        elif clean:
             shutil.rmtree(checkpoint)
     return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
 
@@ -440,9 +735,13 @@ def _finish(
 ) -> None:
     _save(trainer.model, tokenizer, output)
     _write_curve(trainer.state.log_history, loss_curve)
-    with atomic_path(metrics) as partial:
-        partial.write_text(json.dumps(result, indent=2) + "\n")
+    _write_json(result, metrics)
     shutil.rmtree(scratch)
+
+
+def _write_json(value: Any, path: Path) -> None:
+    with atomic_path(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def _write_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -450,7 +749,8 @@ def _write_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     for entry in history:
         for split, key in (("train", "loss"), ("dev", "eval_loss")):
             if key in entry:
-                rows.append([entry["step"], split, f"{entry[key]:.6g}", entry.get("learning_rate", "")])
+                loss = f"{entry[key]:.6g}" if math.isfinite(entry[key]) else ""
+                rows.append([entry["step"], split, loss, entry.get("learning_rate", "")])
     with atomic_path(path) as partial, open(partial, "w", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["step", "split", "loss", "learning_rate"])

@@ -13,6 +13,8 @@ rule corpus:
         study.log("corpora", "{corpus}"),
     benchmark:
         study.benchmark("corpora", "{corpus}")
+    wildcard_constraints:
+        corpus=alternatives(study.streamed(False)),
     priority: 100
     conda:
         "../../envs/workflow.yaml"
@@ -26,6 +28,33 @@ rule corpus:
         "Read corpus {wildcards.corpus}"
     script:
         "../scripts/corpus.py"
+
+
+rule stream_corpus:
+    input:
+        source=study.sources("stream_corpus.py"),
+    output:
+        stream=study.path("corpora", "{corpus}", "stream.json"),
+        dev=study.path("corpora", "{corpus}", "dev.parquet"),
+    log:
+        study.log("corpora", "{corpus}"),
+    benchmark:
+        study.benchmark("corpora", "{corpus}")
+    wildcard_constraints:
+        corpus=alternatives(study.streamed(True)),
+    priority: 100
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+    message:
+        "Read corpus {wildcards.corpus}"
+    script:
+        "../scripts/stream_corpus.py"
 
 
 rule prompts:

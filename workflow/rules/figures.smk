@@ -1,11 +1,9 @@
-# Figures, drawn from tables.
+# Figures, drawn from tables. One script per kind, so that an edit draws the figures of that kind only.
 
 
-rule curves:
+rule draw_curves:
     input:
-        tables=lambda wildcards: [
-            study.path("tables", f"{sweep}.csv") for sweep in config["figures"][wildcards.figure]["sweeps"]
-        ],
+        unpack(lambda wildcards: study.curves_inputs(wildcards.figure)),
         source=study.sources("curves.py"),
     output:
         png=study.path("figures", "{figure}.png"),
@@ -14,6 +12,8 @@ rule curves:
         study.log("figures", "{figure}"),
     benchmark:
         study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("curves")),
     conda:
         "../../envs/workflow.yaml"
     threads: 1
@@ -21,8 +21,222 @@ rule curves:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=lambda wildcards: study.settings("curves.py", figure=config["figures"][wildcards.figure]),
+        settings=lambda wildcards: study.settings("curves.py", figure=study.figure_settings(wildcards.figure)),
     message:
         "Draw {wildcards.figure}"
     script:
         "../scripts/curves.py"
+
+
+rule draw_plane:
+    input:
+        tables=lambda wildcards: study.figure_tables(wildcards.figure),
+        source=study.sources("plane.py"),
+    output:
+        png=study.path("figures", "{figure}.png"),
+        pdf=study.path("figures", "{figure}.pdf"),
+    log:
+        study.log("figures", "{figure}"),
+    benchmark:
+        study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("plane")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("plane.py", figure=study.figure_settings(wildcards.figure)),
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/plane.py"
+
+
+rule draw_words:
+    input:
+        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
+        source=study.sources("plot_words.py"),
+    output:
+        png=study.path("figures", "{figure}.png"),
+        pdf=study.path("figures", "{figure}.pdf"),
+    log:
+        study.log("figures", "{figure}"),
+    benchmark:
+        study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("words")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("plot_words.py", figure=study.figure_settings(wildcards.figure)),
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/plot_words.py"
+
+
+rule draw_norms:
+    input:
+        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
+        source=study.sources("plot_norms.py"),
+    output:
+        png=study.path("figures", "{figure}.png"),
+        pdf=study.path("figures", "{figure}.pdf"),
+    log:
+        study.log("figures", "{figure}"),
+    benchmark:
+        study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("norms")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("plot_norms.py", figure=study.figure_settings(wildcards.figure)),
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/plot_norms.py"
+
+
+rule draw_training:
+    input:
+        curves=lambda wildcards: study.figure_tables(wildcards.figure),
+        source=study.sources("plot_training.py"),
+    output:
+        png=study.path("figures", "{figure}.png"),
+        pdf=study.path("figures", "{figure}.pdf"),
+    log:
+        study.log("figures", "{figure}"),
+    benchmark:
+        study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("training")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("plot_training.py", figure=study.figure_settings(wildcards.figure)),
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/plot_training.py"
+
+
+rule draw_search:
+    input:
+        tables=lambda wildcards: study.figure_tables(wildcards.figure),
+        source=study.sources("plot_search.py"),
+    output:
+        png=study.path("figures", "{figure}.png"),
+        pdf=study.path("figures", "{figure}.pdf"),
+    log:
+        study.log("figures", "{figure}"),
+    benchmark:
+        study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("search")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("plot_search.py", figure=study.figure_settings(wildcards.figure)),
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/plot_search.py"
+
+
+rule draw_barrier:
+    input:
+        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
+        source=study.sources("plot_barrier.py"),
+    output:
+        png=study.path("figures", "{figure}.png"),
+        pdf=study.path("figures", "{figure}.pdf"),
+    log:
+        study.log("figures", "{figure}"),
+    benchmark:
+        study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("barrier")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("plot_barrier.py", figure=study.figure_settings(wildcards.figure)),
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/plot_barrier.py"
+
+
+rule draw_linearity:
+    input:
+        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
+        summary=lambda wildcards: study.figure_tables(wildcards.figure)[1],
+        source=study.sources("plot_linearity.py"),
+    output:
+        png=study.path("figures", "{figure}.png"),
+        pdf=study.path("figures", "{figure}.pdf"),
+    log:
+        study.log("figures", "{figure}"),
+    benchmark:
+        study.benchmark("figures", "{figure}")
+    wildcard_constraints:
+        figure=alternatives(study.figures_of("linearity")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("plot_linearity.py", figure=study.figure_settings(wildcards.figure)),
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/plot_linearity.py"
+
+
+rule describe_figure:
+    input:
+        tables=lambda wildcards: study.figure_tables(wildcards.figure),
+        source=study.sources("caption.py"),
+    output:
+        study.path("figures", "{figure}.md"),
+    log:
+        study.log("captions", "{figure}"),
+    benchmark:
+        study.benchmark("captions", "{figure}")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: study.settings("caption.py", **study.caption_settings(wildcards.figure)),
+    message:
+        "Describe {wildcards.figure}"
+    script:
+        "../scripts/caption.py"

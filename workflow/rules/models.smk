@@ -78,11 +78,11 @@ rule train_language_model:
     priority: 50
     conda:
         "../../envs/workflow.yaml"
-    threads: study.threads("train")
+    threads: lambda wildcards: study.threads("train") * study.processes(wildcards.model)
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards: 8000 * study.processes(wildcards.model),
         runtime=1440,
-        gpu=study.gpu,
+        gpu=lambda wildcards: study.gpu * study.processes(wildcards.model),
     params:
         settings=lambda wildcards: study.settings(
             "train_language_model.py", model=study.model_settings(wildcards.model)

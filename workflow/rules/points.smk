@@ -1,4 +1,6 @@
-# Points: one merged checkpoint each. Generation has a higher priority, so that on the CPU few of them lie on disk at
+# Points: one merged checkpoint for each prompt set (its use), and for each measurement of cost. One for all of them would be
+# made again for a new prompt set, and the texts of the other sets with it, since it is temporary.
+# Generation has a higher priority, so that on the CPU few of them lie on disk at
 # once. Where generation waits for a GPU, idle cores merge ahead: the disk must then hold more of them.
 
 from workflow.lib.points import POINT_ID
@@ -9,12 +11,13 @@ rule merge:
         models=lambda wildcards: study.merge_inputs(wildcards.point),
         source=study.sources("merge.py"),
     output:
-        temp(directory(study.path("checkpoints", "{point}"))),
+        temp(directory(study.path("checkpoints", "{use}", "{point}"))),
     log:
-        study.log("checkpoints", "{point}"),
+        study.log("checkpoints", "{use}", "{point}"),
     benchmark:
-        study.benchmark("checkpoints", "{point}")
+        study.benchmark("checkpoints", "{use}", "{point}")
     wildcard_constraints:
+        use=alternatives(study.checkpoint_uses()),
         point=POINT_ID,
     priority: 10
     conda:
@@ -26,6 +29,6 @@ rule merge:
     params:
         settings=study.settings("merge.py"),
     message:
-        "Merge {wildcards.point}"
+        "Merge {wildcards.point} ({wildcards.use})"
     script:
         "../scripts/merge.py"

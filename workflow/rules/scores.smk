@@ -21,7 +21,7 @@ rule score_classifier:
     threads: study.threads("score")
     resources:
         mem_mb=6000,
-        runtime=240,
+        runtime=480,
         gpu=study.gpu,
     params:
         # Without the weights of the classes: they only matter to the tables.
@@ -56,8 +56,8 @@ rule score_perplexity:
         "../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=16000,
+        runtime=1440,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(

@@ -27,7 +27,8 @@ rule table:
 
 rule summary:
     input:
-        tables=study.tables(),
+        tables=study.sweep_tables(),
+        claims=study.claims(),
         metrics=expand(
             study.path("training", "{model}", "metrics.json"),
             model=study.trained("language-model") + study.trained("classifier"),
@@ -46,7 +47,9 @@ rule summary:
         mem_mb=2000,
         runtime=10,
     params:
-        settings=study.settings("summary.py", study=study.name, figures=study.figures()),
+        settings=study.settings(
+            "summary.py", study=study.name, tables=study.tables(), figures=study.figures(), claims=study.claims()
+        ),
     message:
         "Summarise the study"
     script:

@@ -3,7 +3,7 @@
 
 rule generate:
     input:
-        model=study.path("checkpoints", "{point}"),
+        model=study.path("checkpoints", "{prompts}", "{point}"),
         prompts=study.path("prompts", "{prompts}.parquet"),
         source=study.sources("generate.py"),
     output:
@@ -23,8 +23,43 @@ rule generate:
         runtime=240,
         gpu=study.gpu,
     params:
-        settings=study.settings("generate.py", sampling=config["generation"]),
+        settings=study.settings("generate.py", sampling=study.sampling()),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point}"
     script:
         "../scripts/generate.py"
+
+
+# An ensemble: the same coefficients on logits. All models of the point run side by side.
+rule generate_ensemble:
+    input:
+        models=lambda wildcards: [study.path("models", name) for name in study.ensemble_models(wildcards.point)],
+        prompts=study.path("prompts", "{prompts}.parquet"),
+        source=study.sources("generate_ensemble.py"),
+    output:
+        study.path("texts", "logits", "{prompts}", "{point}.parquet"),
+    log:
+        study.log("texts", "logits", "{prompts}", "{point}"),
+    benchmark:
+        study.benchmark("texts", "logits", "{prompts}", "{point}")
+    wildcard_constraints:
+        point=POINT_ID,
+    priority: 20
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("generate")
+    resources:
+        mem_mb=12000,
+        runtime=480,
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings(
+            "generate_ensemble.py",
+            sampling=study.sampling(),
+            models=study.ensemble_models(wildcards.point),
+            nucleus=config["generation"].get("nucleus"),
+        ),
+    message:
+        "Generate from {wildcards.prompts} at {wildcards.point} in logit space"
+    script:
+        "../scripts/generate_ensemble.py"

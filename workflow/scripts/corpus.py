@@ -9,7 +9,8 @@ from workflow.lib.runtime import run_job
 
 def main(snakemake: Any) -> None:
     spec = snakemake.params.settings["corpus"]
-    splits = load_corpus({**spec, "replace": dict(spec["replace"])}, snakemake.wildcards.corpus)
+    spec = {**spec, "replace": dict(spec["replace"])}
+    splits = load_corpus(spec, snakemake.wildcards.corpus, snakemake.config.get("hub_lock"))
     write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.lib.compute import prepare_torch
+from workflow.lib.hub import locked_commit
 from workflow.lib.runtime import run_job
 from workflow.lib.training import import_model
 
@@ -12,9 +13,10 @@ def main(snakemake: Any) -> None:
     prepare_torch(snakemake.threads)
     settings = snakemake.params.settings
     start = settings["start"]
-    import_model(
-        start.get("hub") or start["directory"], start.get("revision"), settings["task"], Path(snakemake.output[0])
-    )
+    commit = None
+    if "hub" in start:
+        commit = locked_commit(start["hub"], "model", start["revision"], snakemake.config.get("hub_lock"))
+    import_model(start.get("hub") or start["directory"], commit, settings["task"], Path(snakemake.output[0]))
 
 
 if __name__ == "__main__":

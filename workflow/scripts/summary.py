@@ -1,6 +1,7 @@
 """The few lines that a run ends with: where the results are, and what they show."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,28 @@ def main(snakemake: Any) -> None:
         lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
     for path in map(Path, snakemake.input.tables):
         lines += ["", *sweep_summary(read_table(path))]
+    for path in (path for path in snakemake.input.claims if path.endswith(".json")):
+        entries = json.loads(Path(path).read_text())
+        lines += ["", "Claims of the paper"]
+        for entry in entries:
+            value = (
+                ""
+                if entry["value"] is None
+                else f" ({entry['value']:.3g}, {entry['direction']} {entry['threshold']:g})"
+            )
+            lines.append(f"  {entry['verdict']}: {entry['statement']}{value}")
     lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
     # Not an input: times are told where a run left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
         seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]
         if seconds:
             lines.append(f"  {stage.name}: {sum(seconds):.0f} s in {len(seconds)} jobs")
-    lines += ["", "Tables", *(f"  {path}" for path in snakemake.input.tables)]
-    lines += ["Figures", *(f"  {path}" for path in snakemake.params.settings["figures"])]
+    settings = snakemake.params.settings
+    for what in ("tables", "figures", "claims"):
+        if settings[what]:
+            folder = os.path.commonpath([Path(path).parent for path in settings[what]])
+            names = dict.fromkeys(Path(path).stem for path in settings[what])
+            lines += ["", f"{what.capitalize()} in {folder}: {', '.join(names)}"]
     with atomic_path(snakemake.output[0]) as scratch:
         scratch.write_text("\n".join(lines) + "\n")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workflow.lib.points import build_sweep
+from workflow.lib.points import sweep_from_settings
 from workflow.lib.runtime import run_job
 from workflow.lib.scoring import read_scores
 from workflow.lib.tables import sweep_table, write_table
@@ -21,9 +21,7 @@ def main(snakemake: Any) -> None:
         prompts: {scorer: pd.concat(parts, ignore_index=True) for scorer, parts in by_scorer.items()}
         for prompts, by_scorer in frames.items()
     }
-    spec = settings["sweep"]
-    directions = {coordinate: spec["directions"][coordinate] for coordinate in settings["coordinates"]}
-    sweep = build_sweep(snakemake.wildcards.sweep, {**spec, "directions": directions})
+    sweep = sweep_from_settings(settings["sweep"])
     table = sweep_table(sweep, scores, dict(settings["scorers"]), **settings["bootstrap"])
     write_table(table, Path(snakemake.output[0]))
 

@@ -11,7 +11,7 @@ from workflow.lib.training import train_classifier
 
 def main(snakemake: Any) -> None:
     splits = {split: read_labelled_split(Path(snakemake.input[split])) for split in ("train", "dev", "test")}
-    train_classifier(splits=splits, **training_arguments(snakemake))
+    train_classifier(splits=splits, output=Path(snakemake.output.model), **training_arguments(snakemake))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,136 @@
+"""Barriers along lines between coordinate 0 and 1: how far loss or log-perplexity rises above the chord.
+
+Frankle, Dziugaite, Roy and Carbin 2020 (linear mode connectivity, arXiv 1912.05671) call two models connected if the
+loss between them does not rise above the mean of the ends. As the ends of our lines differ, we take the height above
+the line between them, as in Entezari et al. 2022 (arXiv 2110.06296): with L the mean loss per token in nats,
+
+    excess(alpha) = L(alpha) - ((1 - alpha) L(0) + alpha L(1)),    barrier = max over the grid in [0, 1] of excess >= 0.
+
+Intervals: percentile bootstrap in which prompts (or texts) are drawn for the whole curve at once, and the barrier is
+taken anew of every drawn curve. A maximum over noisy points is biased upwards, in the draws more than in the estimate:
+where there is no barrier, the interval starts at or above the estimate.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow.lib.losses import loss_matrix
+from workflow.lib.points import Sweep
+from workflow.lib.runtime import UserError, error_prefix
+from workflow.lib.tables import LEVEL, bootstrap_curves, height_above_chord, statistic_matrix
+
+BARRIER_COLUMNS = ["sweep", "prompts", "quantity", "class", "row", "coordinate", "estimate", "low", "high"]
+
+STATISTIC = "continuation_corpus"
+"""The perplexity that is meant: its logarithm is the NLL of the continuations per token."""
+
+
+def barrier_table(
+    sweeps: Sequence[Sweep],
+    scores: Mapping[tuple[str, str], pd.DataFrame],
+    scorer: str,
+    spec: Mapping[str, Any],
+    losses: Sequence[tuple[Sweep, pd.DataFrame]],
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Barriers of the perplexity along ``sweeps`` and of the loss along the sweeps of ``losses``, as one tidy table.
+
+    ``scores[space, prompts]`` holds score rows (see ``scoring.py``; other points are allowed) of the perplexity scorer
+    called ``scorer``, whose config entry is ``spec``. ``losses`` holds (sweep, frame of ``losses.read_losses``).
+
+    Columns (``BARRIER_COLUMNS``): ``sweep``; ``prompts`` ("" for a loss); ``quantity``, ``perplexity`` (log of the
+    corpus perplexity of the continuations) or ``loss``; ``class`` of the texts ("" for perplexity); ``row``, ``excess``
+    (one per grid point in [0, 1], ascending) or ``barrier`` (the last one); ``coordinate`` (float64; of a barrier:
+    where the maximum is, the first if there are several); ``estimate``, ``low``, ``high`` (float64, nats per token,
+    95 % interval, NaN where it rests on fewer than two prompts or texts). To be written by ``tables.write_table``.
+
+    Raises ``UserError`` naming the sweep if it has more than one coordinate, if its grid lacks 0 or 1, if a score or
+    loss is missing, if no text at a point has a perplexity, or if two ``losses`` are
+    of one sweep, whose rows could not be told apart.
+    """
+    parts = []
+    for sweep in sweeps:
+        alpha, points = _unit_interval(sweep)
+        for prompts in sweep.prompts:
+            with error_prefix(f"sweep {sweep.name}, prompts {prompts}"):
+                if (sweep.space, prompts) not in scores:
+                    raise UserError(f"no {scorer} scores; have the sweep scored by {scorer}")
+                numerators, denominators, _ = statistic_matrix(
+                    scores[sweep.space, prompts], scorer, spec, STATISTIC, points
+                )
+                part = _curve(alpha, points, numerators, denominators, resamples, seed)
+            parts.append(part.assign(sweep=sweep.name, prompts=prompts, quantity="perplexity", **{"class": ""}))
+    seen: set[str] = set()
+    for sweep, frame in losses:
+        if sweep.name in seen:
+            raise UserError(f"sweep {sweep.name}: has its loss evaluated twice; give its barriers for one corpus only")
+        seen.add(sweep.name)
+        alpha, points = _unit_interval(sweep)
+        for name in frame["class"].unique():
+            with error_prefix(f"sweep {sweep.name}"):
+                nll, tokens = loss_matrix(frame, points, name)
+                part = _curve(alpha, points, nll, tokens, resamples, seed)
+            parts.append(part.assign(sweep=sweep.name, prompts="", quantity="loss", **{"class": name}))
+    if not parts:
+        return pd.DataFrame(columns=BARRIER_COLUMNS)
+    return pd.concat(parts, ignore_index=True)[BARRIER_COLUMNS]
+
+
+def _unit_interval(sweep: Sweep) -> tuple[np.ndarray, list[str]]:
+    """Coordinates in [0, 1], ascending, and ids of the points there."""
+    if len(sweep.directions) != 1:
+        raise UserError(
+            f"sweep {sweep.name}: has the coordinates {', '.join(sweep.directions)}, but a barrier lies on a line; "
+            "leave the sweep out"
+        )
+    (coordinate,) = sweep.directions
+    by_value = {entry.coordinates[0][1]: entry.point for entry in sweep.points}
+    inside = {value: by_value[value] for value in sorted(by_value) if 0 <= value <= 1}
+    for end in (Decimal(0), Decimal(1)):
+        if end not in inside:
+            raise UserError(
+                f"sweep {sweep.name}: a barrier needs {coordinate} = {end} on the grid; add it, or leave the sweep out"
+            )
+    return np.array([float(value) for value in inside]), [point.id for point in inside.values()]
+
+
+def _curve(
+    alpha: np.ndarray,
+    points: Sequence[str],
+    numerators: np.ndarray,
+    denominators: np.ndarray,
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Rows ``row, coordinate, estimate, low, high`` of one curve; both arrays are (n, len(points))."""
+    values, draws = bootstrap_curves(numerators, denominators, resamples, seed)
+    if np.isnan(values).any():
+        raise UserError(
+            f"point {points[int(np.isnan(values).argmax())]}: no text has a perplexity; leave the sweep out"
+        )
+    excess, excesses = height_above_chord(alpha, values), height_above_chord(alpha, draws)
+    # The barrier is one more column: its draws are the maxima of the drawn curves.
+    estimates = np.append(excess, excess.max())
+    drawn = np.column_stack([excesses, excesses.max(axis=1)])
+    known = (denominators > 0).sum(axis=0) >= 2
+    # A height rests on its point and on both ends, the barrier on all.
+    known = np.append(known & known[0] & known[-1], known.all())
+    low, high = np.full(len(estimates), np.nan), np.full(len(estimates), np.nan)
+    if known.any():
+        low[known], high[known] = np.nanquantile(drawn[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    # Differences of numbers of order 1: what is beyond the twelfth digit is rounding, which differs between machines.
+    estimates, low, high = (np.round(column, 12) + 0.0 for column in (estimates, low, high))
+    return pd.DataFrame(
+        {
+            "row": ["excess"] * len(alpha) + ["barrier"],
+            "coordinate": np.append(alpha, alpha[np.round(excess, 12).argmax()]),
+            "estimate": estimates,
+            "low": low,
+            "high": high,
+        }
+    )

@@ -1,0 +1,104 @@
+"""The text beside each figure: what it shows, the paper's own setting, and what this study did."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from workflow.lib.points import Sweep
+
+# The Snakefile imports this module.
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
+    """One line on a sweep, declared by ``spec``: its formula, its grid and, if it is about texts, its prompts."""
+    terms = [_combination(spec["origin"])]
+    terms += [f"{coordinate} ({_combination(spec['directions'][coordinate])})" for coordinate in sweep.directions]
+    grids = []
+    for index, coordinate in enumerate(sweep.directions):
+        values = sorted({entry.coordinates[index][1] for entry in sweep.points})
+        grids.append(f"{coordinate}: {len(values)} values from {values[0]:f} to {values[-1]:f}")
+    combined = {"weights": "weights", "logits": "logits, an ensemble"}[sweep.space]
+    prompts = f"; prompts: {', '.join(sweep.prompts)}" if texts and sweep.prompts else ""
+    return f"{sweep.name} = {' + '.join(terms)} ({combined}); {'; '.join(grids)}{prompts}"
+
+
+def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
+    """One line on how texts are sampled; ``nucleus`` names the model that decides it for ensembles."""
+    ensembles = f"; the nucleus of ensembles is that of {nucleus}" if nucleus else ""
+    return (
+        f"texts: {sampling['samples']} continuations per prompt of at most {sampling['max_new_tokens']} tokens, "
+        f"top-p {sampling['top_p']}{ensembles}"
+    )
+
+
+def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
+    """One line on a scorer: its judge, and the weights of classes."""
+    match scorer["kind"]:
+        case "classifier":
+            weights = _combination({f"P({label})": weight for label, weight in scorer["weights"].items()})
+            return f"{name}: {weights} by {scorer['model']}"
+        case "perplexity":
+            return f"{name}: perplexity under {scorer['model']}"
+        case _:
+            return f"{name}: distinct n-grams of the samples of a prompt"
+
+
+def describe_entry(name: str, entry: Mapping[str, Any]) -> str:
+    """One line on an entry of the config, as it stands there."""
+    return f"{name}: {', '.join(f'{key} {_plain(value)}' for key, value in entry.items())}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_plain(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_plain, value)) + "]"
+    return str(value)
+
+
+def _combination(coefficients: Mapping[str, float]) -> str:
+    """``0.5 base + positive − negative``."""
+    text = ""
+    for model, value in coefficients.items():
+        size = "" if abs(value) == 1 else f"{abs(value):g} "
+        sign = ("−" if value < 0 else "") if not text else (" − " if value < 0 else " + ")
+        text += f"{sign}{size}{model}"
+    return text
+
+
+def write_up(
+    figure: str, spec: Mapping[str, str], facts: Sequence[str], tables: Sequence[str], frames: "Sequence[pd.DataFrame]"
+) -> str:
+    """The text, in Markdown. ``spec`` holds title, caption and paper; ``frames`` are the contents of ``tables``.
+
+    Numbers of prompts and texts are those of the tables, where they have them.
+    """
+    lines = [f"# {figure}" + (f": {spec['title']}" if spec["title"] else ""), "", f"![{figure}]({figure}.png)", ""]
+    if spec["caption"]:
+        lines += [spec["caption"], ""]
+    lines += [f"**In the paper.** {spec['paper'] or 'Not an experiment of the paper.'}", "", "**Here.**", ""]
+    lines += [f"- {fact}" for fact in facts]
+    lines += ["", "**Data.**", ""]
+    for path, frame in zip(tables, frames, strict=True):
+        lines.append(f"- `{path}`{_size(frame)}")
+    for frame in frames:
+        if "prompt" in frame:
+            lines += ["", "**Texts.**", "", *_markdown(frame.drop(columns="row"))]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown(frame: "pd.DataFrame") -> list[str]:
+    """The rows of a table of texts."""
+    cells = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
+    cells += [[str(value) for value in row] for row in frame.itertuples(index=False)]
+    return ["| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |" for row in cells]
+
+
+def _size(frame: "pd.DataFrame") -> str:
+    parts = []
+    for column, word in (("n_prompts", "prompts"), ("n_texts", "texts")):
+        if column in frame and len(frame):
+            parts.append(f"up to {frame[column].max()} {word} per point")
+    points = frame["point"].nunique() if "point" in frame else 0
+    return ": " + ", ".join([f"{points} points", *parts]) if points else ""

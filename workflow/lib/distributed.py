@@ -1,0 +1,141 @@
+"""Training jobs of language models, in one process or in several that torchrun starts (one per GPU).
+
+What a job trains on and how is a JSON value, so that every process can read it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workflow.lib.compute import prepare_torch
+from workflow.lib.corpora import read_corpus_split
+from workflow.lib.hub import ShardList
+from workflow.lib.jobs import training_arguments
+from workflow.lib.runtime import UserError, announce, atomic_path
+from workflow.lib.streams import Stream
+from workflow.lib.training import run_trial, train_language_model
+
+# What a line in the output of a process begins with that tells the job why it failed.
+_MISTAKE, _FAILURE = "training mistake: ", "training failure: "
+_ROOT = Path(__file__).parents[2]
+_PATHS = ("output", "loss_curve", "metrics", "scratch", "start", "tokenizer", "like")
+
+
+def run_training(snakemake: Any, **arguments: Any) -> None:
+    """Train the language model, or run the trial, of a job; ``arguments`` are added to those that its settings give.
+
+    With ``processes`` above 1 in the settings, as many processes train; on ``device: cuda`` each takes one of the GPUs
+    that the job sees. They end with the job, however it ends. Raises ``UserError`` for a mistake that any of them
+    finds, and if there are too few GPUs.
+    """
+    arguments = training_arguments(snakemake) | arguments
+    inputs = dict(snakemake.input.items())
+    processes = arguments["settings"].get("processes", 1)
+    job = {
+        "arguments": arguments,
+        "class": snakemake.params.settings["model"]["data"].get("class"),
+        "threads": max(1, snakemake.threads // processes),
+        **{key: inputs.get(key) for key in ("train", "stream", "dev")},
+    }
+    if processes == 1:
+        _train(job)
+    else:
+        launch(job, processes)
+
+
+def launch(job: Mapping[str, Any], processes: int) -> None:
+    """Let ``processes`` processes train together; relay their output to the log, and their progress to the console."""
+    arguments = job["arguments"]
+    if arguments["device"] == "cuda" and torch.cuda.device_count() < processes:
+        raise UserError(
+            f"models.{arguments['name']}.training.processes: {processes}, each of which needs a GPU, but the job sees "
+            f"{torch.cuda.device_count()} (CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', '')}); give "
+            "the job more, or lower processes"
+        )
+    file = Path(arguments["scratch"]) / "job.json"
+    with atomic_path(file) as partial:
+        partial.write_text(json.dumps(job, default=os.fspath))
+    options = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
+    command = [sys.executable, "-m", "torch.distributed.run", *options, "-m", __name__, str(file)]
+    search_path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    mistake = failure = None
+    # Their input says nothing: its end tells them that the job is no more.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=os.environ | {"PYTHONPATH": search_path},
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        try:
+            for line in child.stdout:
+                if line.startswith("[train "):
+                    announce(line.rstrip("\n"))
+                    continue
+                print(line, end="", file=sys.stderr, flush=True)
+                if line.startswith(_MISTAKE):
+                    mistake = mistake or line.removeprefix(_MISTAKE).strip()
+                elif line.startswith(_FAILURE):
+                    failure = failure or line.removeprefix(_FAILURE).strip()
+        finally:
+            child.stdin.close()
+    if mistake is not None:
+        raise UserError(mistake)
+    if failure is not None or child.returncode != 0:
+        raise RuntimeError(failure or f"torchrun ended with status {child.returncode}")
+
+
+def _train(job: Mapping[str, Any]) -> None:
+    """What one process does."""
+    arguments = dict(job["arguments"])
+    for key in _PATHS:
+        if arguments.get(key) is not None:
+            arguments[key] = Path(arguments[key])
+    if job["stream"] is None:
+        arguments["train"] = read_corpus_split(Path(job["train"]), job["class"])
+    else:
+        shards = ShardList.read(job["stream"])
+        arguments["train"] = Stream(shards, shards.text)
+    arguments["dev"] = read_corpus_split(Path(job["dev"]), job["class"])
+    if "checkpoints" in arguments:
+        run_trial(**arguments)
+    else:
+        train_language_model(**arguments)
+
+
+def _end_with_the_job() -> None:
+    """Wait for the end of the input, then end at once: no process of a job that was killed goes on."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+def _main(file: Path) -> None:
+    threading.Thread(target=_end_with_the_job, daemon=True).start()
+    job = json.loads(file.read_text())
+    prepare_torch(job["threads"])
+    try:
+        _train(job)
+    except UserError as error:
+        print(f"{_MISTAKE}{error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except Exception as error:
+        traceback.print_exc()
+        print(f"{_FAILURE}{type(error).__name__}: {error}".splitlines()[0], file=sys.stderr, flush=True)
+        sys.exit(1)
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

@@ -1,0 +1,81 @@
+"""Logit-space ensembles: points whose coefficients are applied to next-token logits instead of weights.
+
+Source: DExperts (Liu et al. 2021, https://aclanthology.org/2021.acl-long.522, Eq. 1), softmax(z + gamma (z+ - z-)), as
+used by Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), sections 3.2 and 4.4. Every point is allowed, not only
+theirs. It lies apart from ``generation``, so that an edit here leaves the texts of weight space as they are.
+"""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from workflow.lib.checkpoints import check_same_tokenizer
+from workflow.lib.generation import LanguageModel, Mixture, Sampling, load_language_model, sample_texts
+from workflow.lib.points import Point
+from workflow.lib.runtime import Progress, UserError, error_prefix
+
+
+def generate_ensemble(
+    point: Point,
+    models: Mapping[str, str | Path],
+    prompts: pd.DataFrame,
+    sampling: Sampling,
+    nucleus: str | None,
+    batch_size: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Sample continuations of every prompt with next-token logits sum_m c_m z_m over the models of ``point``.
+
+    The models' logits are float32 and their sum float64. The random numbers are those of ``generation.generate``, and
+    ``{m: 1}`` gives exactly its texts of m.
+
+    Args:
+        point, models, nucleus, device: see ``load_ensemble``.
+        prompts, sampling, batch_size, progress: see ``generation.sample_texts``, also for what is returned.
+
+    Raises ``UserError`` naming two models that do not fit together, or the point and the prompt row (see
+    ``generation.sample_texts``).
+    """
+    mixture = load_ensemble(point, models, nucleus, device)
+    with error_prefix(f"point {point.id}"):
+        return sample_texts(mixture, prompts, sampling, batch_size, progress)
+
+
+def load_ensemble(point: Point, models: Mapping[str, str | Path], nucleus: str | None, device: str = "cpu") -> Mixture:
+    """Load the models of ``point``, and the one of ``nucleus``, onto ``device``.
+
+    Args:
+        models: name -> Hugging Face directory; only those that are needed get loaded. They may differ in architecture
+            and size.
+        nucleus: None takes the top-p nucleus from the combined logits. A model's name takes it from that model's own
+            logits, whatever its coefficient, and samples from the softmax of the combined logits over what was
+            kept: DExperts filters the logits of the base model before it adds the difference of the experts.
+
+    Raises ``UserError`` naming two models whose tokenizers, numbers of logits or end-of-text tokens differ.
+    """
+    coefficients = {name: float(value) for name, value in point.coefficients}
+    if nucleus is not None:
+        coefficients.setdefault(nucleus, 0.0)
+    directories = {name: models[name] for name in coefficients}
+    check_same_tokenizer(directories)
+    loaded = [load_language_model(directory, device, f"model {name}") for name, directory in directories.items()]
+    for one, two in itertools.pairwise(loaded):
+        _check_outputs(one, two)
+    place = None if nucleus is None else list(coefficients).index(nucleus)
+    return Mixture(tuple(zip(coefficients.values(), loaded, strict=True)), place)
+
+
+def _check_outputs(one: LanguageModel, two: LanguageModel) -> None:
+    if one.vocabulary != two.vocabulary:
+        raise UserError(
+            f"{one.name} gives {one.vocabulary} logits and {two.name} {two.vocabulary}, which cannot be added; "
+            "use models with the same vocab_size in config.json"
+        )
+    if one.end_tokens != two.end_tokens:
+        raise UserError(
+            f"{one.name} ends a text with token {sorted(one.end_tokens)} and {two.name} with {sorted(two.end_tokens)}; "
+            "give both the same eos_token_id in generation_config.json or config.json"
+        )

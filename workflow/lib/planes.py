@@ -1,0 +1,303 @@
+"""Heat maps over planes of two coordinates (Figs. 7 and 8 of arXiv 2211.12092)."""
+
+import itertools
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from workflow.lib.plots import LabelRoom, Spot, figure_style, figure_title, log_ticks
+from workflow.lib.runtime import UserError
+
+_ABOVE = "0.8"
+"""Colour of what lies above the limit of a scale: no colour of the maps."""
+
+_OUTLINE = [withStroke(linewidth=1.8, foreground="black")]
+
+
+@dataclass(frozen=True)
+class PlanePanel:
+    """One heat map. ``data`` has a row per point: the two coordinates and ``estimate`` (NaN: no value).
+
+    ``scale`` is ``linear`` or ``log``. ``limit`` is the upper end of the colour scale (None: the largest value); what
+    lies above is grey. ``centre`` makes the scale diverge from that value, by the same amount to both sides.
+    """
+
+    data: pd.DataFrame
+    label: str
+    scale: str = "linear"
+    limit: float | None = None
+    centre: float | None = None
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Values on a grid: ``values[j, i]`` (NaN: missing) at ``x[i]``, ``y[j]``, ascending; other points are anchors."""
+
+    x: np.ndarray
+    y: np.ndarray
+    values: np.ndarray
+    anchors: np.ndarray  # (n, 3): x, y, value
+
+
+def select_points(table: pd.DataFrame, coordinates: tuple[str, str], where: Mapping[str, str]) -> pd.DataFrame:
+    """The rows of one quantity of a table, ``where`` its columns have these values.
+
+    A sweep table is told by ``scorer``, ``statistic`` and ``prompts``, a loss table by ``class`` and ``statistic``.
+    Returns the two coordinates and ``estimate``, one row per point.
+
+    Raises ``UserError`` if the table lacks a
+    coordinate or a column of ``where``, has no such row, or has several of one point.
+    """
+    name = f"sweep {table['sweep'].iloc[0]}"
+    for column in (*coordinates, *where):
+        if column not in table:
+            raise UserError(f"{name} has no column {column!r}; it has {list(table.columns)}")
+    rows = table
+    for column, value in where.items():
+        known = list(dict.fromkeys(rows[column].astype(str)))
+        if value not in known:
+            raise UserError(f"{name} has no {column} {value!r} ({dict(where)}); choose one of {known}")
+        rows = rows[rows[column].astype(str) == value]
+    rows = rows[[*coordinates, "estimate"]].reset_index(drop=True)
+    twice = rows[rows.duplicated(list(coordinates))]
+    if len(twice):
+        raise UserError(
+            f"{name} has several values at {twice.iloc[0][list(coordinates)].to_dict()}; name the quantity fully "
+            "(scorer, statistic and prompts, or class and statistic), and its two coordinates"
+        )
+    return rows
+
+
+def plot_plane(
+    panels: Sequence[PlanePanel],
+    coordinates: tuple[str, str],
+    coordinate_labels: Mapping[str, str] | None = None,
+    markers: Sequence[Mapping[str, Any]] = (),
+    lines: Sequence[Mapping[str, Any]] = (),
+    title: str | None = None,
+    panel_width: float = 3.6,
+    panel_height: float = 3.0,
+    font_size: float = 9.0,
+) -> Figure:
+    """Heat maps over a plane, side by side, each with its own colour bar and both coordinates on one scale.
+
+    ``coordinates`` are the columns on the horizontal and the vertical axis. A grid point is a cell that reaches half
+    the way to its neighbours; points off the grid (single models, often) are discs of the same colour scale. Cells
+    without a value are hatched.
+
+    ``markers``, each ``{label, at: {coordinate: value}}``, are rings with a label. ``lines``, each ``{label,
+    coefficients: {coordinate: c}, value}``, are the dashed lines sum of c * coordinate = value. Both are clipped to
+    the plane. ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
+
+    Raises ``UserError`` if the points of a panel make no grid, if no value or no positive one (log scale) can be
+    drawn, if a panel's scale, limit and centre contradict each other, or if a marker or a line names other
+    coordinates.
+    """
+    for entry in (*(marker["at"] for marker in markers), *(line["coefficients"] for line in lines)):
+        unknown = sorted(set(entry) - set(coordinates))
+        if unknown:
+            raise UserError(f"the plane has the coordinates {list(coordinates)}, not {unknown}; correct the figure")
+    for marker in markers:
+        if set(marker["at"]) != set(coordinates):
+            raise UserError(f"marker {marker['label']} lacks a coordinate: {dict(marker['at'])}; give {coordinates}")
+    for line in lines:
+        if not any(line["coefficients"].values()):
+            raise UserError(f"line {line['label']}: all coefficients are 0; give one that is not")
+    with mpl.rc_context(figure_style(font_size)):
+        figure = Figure(figsize=(panel_width * len(panels), panel_height), layout="constrained")
+        # The bar is about 0.75 of the height, a character about 0.55 of the font size.
+        wrap = max(8, int(panel_height * 72 * 0.75 / (0.55 * font_size)))
+        row = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, panel in zip(row, panels, strict=True):
+            _draw_panel(axes, panel, coordinates, wrap)
+            for set_label, coordinate in zip((axes.set_xlabel, axes.set_ylabel), coordinates, strict=True):
+                set_label((coordinate_labels or {}).get(coordinate, coordinate))
+        if title:
+            figure_title(figure, title, font_size + 2)
+        # Labels are placed once the sizes of the panels are known.
+        figure.draw_without_rendering()
+        for axes in row:
+            _annotate(axes, coordinates, markers, lines, font_size)
+    return figure
+
+
+def _grid(data: pd.DataFrame, coordinates: tuple[str, str]) -> _Grid:
+    """Tell the grid from the points beside it.
+
+    A value of a coordinate belongs to the grid if at least half of the grid's lines across it have a point there: the
+    sparsest values are put aside until that holds for all that remain.
+    """
+    points = data[list(coordinates)].to_numpy(dtype=np.float64)
+    estimate = data["estimate"].to_numpy(dtype=np.float64)
+    inside = np.ones(len(points), dtype=bool)
+    while True:
+        counts = [np.unique(points[inside, axis], return_counts=True) for axis in (0, 1)]
+        (x, x_counts), (y, y_counts) = counts
+        if len(x) < 2 or len(y) < 2:
+            raise UserError(
+                f"the points make no grid over {list(coordinates)}: at least two values of each are needed; "
+                "draw a sweep of two coordinates"
+            )
+        filled = np.concatenate([x_counts / len(y), y_counts / len(x)])
+        worst = filled.min()
+        if worst >= 0.5:
+            break
+        sparse_x, sparse_y = x[x_counts / len(y) == worst], y[y_counts / len(x) == worst]
+        inside &= ~(np.isin(points[:, 0], sparse_x) | np.isin(points[:, 1], sparse_y))
+    values = np.full((len(y), len(x)), np.nan)
+    values[np.searchsorted(y, points[inside, 1]), np.searchsorted(x, points[inside, 0])] = estimate[inside]
+    return _Grid(x, y, values, np.column_stack([points, estimate])[~inside])
+
+
+def cell_edges(centres: np.ndarray) -> np.ndarray:
+    """Edges of cells, (n + 1,): half the way between neighbours, and as far outside the first and the last."""
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def _norm(panel: PlanePanel, values: np.ndarray) -> Normalize:
+    """The colour scale for ``values``, all finite."""
+    what = f"panel {panel.label!r}"
+    low, high = float(values.min()), float(values.max()) if panel.limit is None else float(panel.limit)
+    if panel.centre is not None:
+        if panel.scale == "log" or panel.limit is not None:
+            raise UserError(f"{what}: centre goes with scale: linear and without a limit; remove one")
+        half = float(np.abs(values - panel.centre).max())
+        return Normalize(panel.centre - half, panel.centre + half)
+    if panel.scale == "log" and low <= 0:
+        raise UserError(f"{what}: {low:g} is not positive; use scale: linear")
+    if panel.limit is not None and high <= low:
+        raise UserError(f"{what}: limit {high:g} is not above the smallest value, {low:g}; raise it")
+    return LogNorm(low, high) if panel.scale == "log" else Normalize(low, high)
+
+
+def _draw_panel(axes: Axes, panel: PlanePanel, coordinates: tuple[str, str], wrap: int) -> None:
+    """Cells, anchors and the colour bar."""
+    grid = _grid(panel.data, coordinates)
+    known = panel.data["estimate"].dropna().to_numpy(dtype=np.float64)
+    if not len(known):
+        raise UserError(f"panel {panel.label!r}: no point has a value; leave that panel out")
+    if np.isinf(known).any():
+        where = panel.data[np.isinf(panel.data["estimate"])].iloc[0][list(coordinates)].to_dict()
+        raise UserError(f"panel {panel.label!r}: the value at {where} is infinite; leave that point out")
+    norm = _norm(panel, known)
+    colours = mpl.colormaps["viridis" if panel.centre is None else "coolwarm"].with_extremes(over=_ABOVE)
+    x_edges, y_edges = cell_edges(grid.x), cell_edges(grid.y)
+    notes = []
+    missing = np.isnan(grid.values)
+    for j, i in np.argwhere(missing):
+        corner, size = (x_edges[i], y_edges[j]), (x_edges[i + 1] - x_edges[i], y_edges[j + 1] - y_edges[j])
+        axes.add_patch(Rectangle(corner, *size, facecolor="white", edgecolor="0.6", hatch="/////", linewidth=0))
+    mesh = axes.pcolormesh(
+        x_edges,
+        y_edges,
+        np.ma.masked_invalid(grid.values),
+        cmap=colours,
+        norm=norm,
+        # Cells of their own colour at the edges: PDF viewers show gaps between cells without.
+        edgecolors="face",
+        linewidth=0.2,
+    )
+    anchors = grid.anchors[~np.isnan(grid.anchors[:, 2])]
+    axes.scatter(
+        anchors[:, 0], anchors[:, 1], c=anchors[:, 2], cmap=colours, norm=norm, s=26, edgecolors="white",
+        linewidths=0.8, zorder=3,
+    )  # fmt: skip
+    # Anchors beyond the grid are seen whole.
+    for set_limits, edges, at in (
+        (axes.set_xlim, x_edges, anchors[:, 0]),
+        (axes.set_ylim, y_edges, anchors[:, 1]),
+    ):
+        margin = (edges[-1] - edges[0]) / 20
+        set_limits(min([edges[0], *(at - margin)]), max([edges[-1], *(at + margin)]))
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(ticker.MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    above = panel.limit is not None and bool((known > panel.limit).any())
+    if above:
+        notes.append(f"(above {panel.limit:,.6g} in grey)")
+    if missing.any():
+        notes.append("(no value where hatched)")
+    bar = axes.figure.colorbar(mesh, cax=axes.inset_axes((1.04, 0, 0.05, 1)), extend="max" if above else "neither")
+    if panel.scale == "log":
+        log_ticks(bar.ax)
+    bar.outline.set_linewidth(0.6)
+    bar.set_label("\n".join(textwrap.fill(text, wrap) for text in [panel.label, *notes]))
+
+
+def _annotate(
+    axes: Axes,
+    coordinates: tuple[str, str],
+    markers: Sequence[Mapping[str, Any]],
+    lines: Sequence[Mapping[str, Any]],
+    font_size: float,
+) -> None:
+    """Lines and rings, then their labels, which keep off both: white with a black outline, readable on any colour."""
+    limits = np.array([axes.get_xlim(), axes.get_ylim()])
+    room = LabelRoom(axes)
+    at = np.array([[marker["at"][name] for name in coordinates] for marker in markers], dtype=np.float64).reshape(-1, 2)
+    seen = np.all((at >= limits[:, 0]) & (at <= limits[:, 1]), axis=1)
+    room.take_discs(at[seen], 6)
+    segments = {}
+    for index, line in enumerate(lines):
+        coefficients = np.array([line["coefficients"].get(name, 0) for name in coordinates], dtype=np.float64)
+        ends = _clip(coefficients, float(line["value"]), limits)
+        if ends is not None:
+            segments[index] = ends
+            axes.plot(*ends.T, color="white", linestyle=(0, (4, 2.5)), linewidth=1.1, path_effects=_OUTLINE, zorder=2.5)
+            room.take_path(ends)
+    axes.plot(
+        *at[seen].T, linestyle="none", marker="o", markersize=9, markerfacecolor="none", markeredgecolor="white",
+        markeredgewidth=1.2, path_effects=[withStroke(linewidth=3, foreground="black")], zorder=4,
+    )  # fmt: skip
+    text: dict[str, Any] = {"color": "white", "path_effects": _OUTLINE, "zorder": 5, "must": True}
+    for marker, place in zip(itertools.compress(markers, seen.tolist()), at[seen], strict=True):
+        room.place(marker["label"], room.around(marker["label"], tuple(place), 6, font_size), font_size, **text)
+    for index, ends in segments.items():
+        label, others = lines[index]["label"], [other for key, other in segments.items() if key != index]
+        room.place(label, _beside(axes, room, label, ends, others, font_size - 1), font_size - 1, **text)
+
+
+def _clip(coefficients: np.ndarray, value: float, limits: np.ndarray) -> np.ndarray | None:
+    """Ends, (2, 2), of the line coefficients @ (x, y) = value within ``limits`` (per axis: low, high), or None."""
+    ends = []
+    for axis in (0, 1):
+        other = 1 - axis
+        if coefficients[other]:
+            for edge in limits[axis]:
+                point = np.empty(2)
+                point[axis] = edge
+                point[other] = (value - coefficients[axis] * edge) / coefficients[other]
+                if limits[other, 0] <= point[other] <= limits[other, 1]:
+                    ends.append(point)
+    # In order along the line; through a corner there are three or four of them.
+    ends.sort(key=lambda point: (point[0], point[1]))
+    return None if len(ends) < 2 or np.array_equal(ends[0], ends[-1]) else np.array([ends[0], ends[-1]])
+
+
+def _beside(
+    axes: Axes, room: LabelRoom, label: str, ends: np.ndarray, others: Sequence[np.ndarray], font_size: float
+) -> list[Spot]:
+    """Places along a line, on its one side and on the other; first those away from the other lines."""
+    start, end = axes.transData.transform(ends)
+    angle = float(np.degrees(np.arctan2(*(end - start)[::-1])))
+    normal = np.array([-np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
+    beyond = sum(float((axes.transData.transform(other.mean(axis=0)) - start) @ normal) for other in others)
+    side = -1 if beyond > 0 else 1
+    distance = room.size(label, font_size)[1] / 2 + 2
+    return [
+        Spot(tuple(ends[0] + share * (ends[1] - ends[0])), tuple(sign * distance * normal), angle)
+        for sign in (side, -side)
+        for share in (0.85, 0.15, 0.75, 0.25, 0.65, 0.35, 0.5)
+    ]

@@ -1,0 +1,140 @@
+"""Figure of barriers of perplexity and loss along lines between two models."""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from workflow.lib.plots import CLASS_COLOURS, DASHES, MARKERS, figure_style, figure_title
+from workflow.lib.runtime import UserError
+
+# Not those of the classes, which stand beside, nor yellow and pink, which are hard to see on white.
+_COLOURS = [sns.color_palette("colorblind")[index] for index in (0, 1, 4, 5, 7, 9)]
+_QUANTITIES = {"perplexity": "Log perplexity", "loss": "Loss"}
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line between two models: its curve above the chord, its barrier, and how both are drawn."""
+
+    quantity: str
+    label: str
+    curve: pd.DataFrame
+    barrier: pd.Series
+    colour: Any
+    index: int
+
+
+def plot_barrier(
+    table: pd.DataFrame,
+    sweep_labels: Mapping[str, str] | None = None,
+    coordinate_labels: Mapping[str, str] | None = None,
+    title: str | None = None,
+    panel_width: float = 3.6,
+    panel_height: float = 2.8,
+    font_size: float = 9.0,
+) -> Figure:
+    """Heights above the chord between two models, and the barriers, their maxima, in nats per token.
+
+    ``table``: see ``barriers.barrier_table``. One panel each for perplexity and for loss, where the table has them:
+    height over the coordinate, with 95 % bands. Right: the barrier of each of these lines with its interval, in
+    figures too; colours and markers there name the lines of the other panels. Colours tell perplexities by sweep and
+    prompts and losses by class, whose sweeps differ in marker and dashes. A panel is ``panel_width`` wide, the right
+    one with its labels 1.6 times that; the figure is ``panel_height`` high, or more if the labels need it (inches).
+    ``font_size`` is in points.
+
+    Raises ``UserError`` if the table has no rows, or a line has no heights or no barrier.
+    """
+    lines = _lines(table, sweep_labels or {})
+    quantities = [name for name in _QUANTITIES if any(line.quantity == name for line in lines)]
+    # Two or three lines of text for each.
+    height = max(panel_height, (1 + sum(2.4 + line.label.count("\n") for line in lines)) * font_size / 72 + 0.8)
+    with mpl.rc_context(figure_style(font_size)):
+        figure = Figure(figsize=(panel_width * (len(quantities) + 1.6), height), layout="constrained")
+        *panels, forest = figure.subplots(1, len(quantities) + 1)
+        for axes, quantity in zip(panels, quantities, strict=True):
+            axes.axhline(0, color="0.3", linewidth=0.8, zorder=1)
+            for line in lines:
+                if line.quantity == quantity:
+                    _draw_curve(axes, line)
+            axes.set_title(_QUANTITIES[quantity], loc="left", fontweight="bold")
+            axes.set_xlabel(", ".join(dict.fromkeys((coordinate_labels or {}).values())) or "coordinate")
+            axes.set_ylabel("height above the chord\n(nats per token)")
+            sns.despine(ax=axes)
+        _draw_barriers(forest, lines, font_size)
+        if title:
+            figure_title(figure, title, font_size + 2)
+    return figure
+
+
+def _lines(table: pd.DataFrame, sweep_labels: Mapping[str, str]) -> list[_Line]:
+    if table.empty:
+        raise UserError("the table of barriers has no rows; name sweeps or losses whose barriers are wanted")
+    lines: list[_Line] = []
+    sweeps = list(dict.fromkeys(table.loc[table["quantity"] == "loss", "sweep"]))
+    classes = list(dict.fromkeys(table.loc[table["quantity"] == "loss", "class"]))
+    for keys, rows in table.groupby(["quantity", "sweep", "prompts", "class"], sort=False):
+        quantity, sweep, prompts, name = map(str, keys)
+        curve, barrier = (rows[rows["row"] == row] for row in ("excess", "barrier"))
+        if curve.empty or len(barrier) != 1:
+            raise UserError(f"sweep {sweep}, {quantity} {prompts or name}: the table lacks its heights or its barrier")
+        if quantity == "loss":
+            what = f"loss, {name} texts" if name else "loss, all texts"
+            index = sweeps.index(sweep)
+            colour: Any = CLASS_COLOURS.get(name, _COLOURS[classes.index(name) % len(_COLOURS)])
+        else:
+            what = f"perplexity, {prompts} prompts"
+            index = sum(line.quantity == quantity for line in lines)
+            colour = _COLOURS[index % len(_COLOURS)]
+        label = f"{textwrap.fill(sweep_labels.get(sweep, sweep), 30)}\n{textwrap.fill(what, 30)}"
+        lines.append(_Line(quantity, label, curve.sort_values("coordinate"), barrier.iloc[0], colour, index))
+    return lines
+
+
+def _draw_curve(axes: Axes, line: _Line) -> None:
+    curve = line.curve
+    axes.fill_between(curve["coordinate"], curve["low"], curve["high"], color=line.colour, alpha=0.15, linewidth=0)
+    axes.plot(
+        curve["coordinate"],
+        curve["estimate"],
+        color=line.colour,
+        marker=MARKERS[line.index % len(MARKERS)],
+        linestyle=DASHES[line.index % len(DASHES)],
+        markersize=3.5,
+        markeredgewidth=0,
+        linewidth=1.3,
+        label=line.label,
+    )
+
+
+def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None:
+    """One row per line, the first on top: barrier and interval, drawn and in figures."""
+    axes.axvline(0, color="0.3", linewidth=0.8, zorder=1)
+    for row, line in enumerate(lines):
+        estimate, low, high = (float(line.barrier[key]) for key in ("estimate", "low", "high"))
+        # The interval of a maximum need not contain it, so that these are no error bars around it.
+        axes.plot([low, high], [row, row], color=line.colour, linewidth=1.6, solid_capstyle="butt")
+        axes.plot(
+            estimate, row, color=line.colour, marker=MARKERS[line.index % len(MARKERS)], markersize=5.5, linestyle=""
+        )
+        interval = "(no interval)" if math.isnan(low) else f"[{low:.2g}, {high:.2g}]"
+        place = f"\nat {line.barrier['coordinate']:g}" if estimate > 0 else ""
+        axes.text(
+            1.03, row, f"{estimate:.2g} {interval}{place}", transform=axes.get_yaxis_transform(), va="center",
+            fontsize=font_size - 1,
+        )  # fmt: skip
+    axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=font_size - 1, parse_math=False)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
+    axes.set_title("Barrier", loc="left", fontweight="bold")
+    axes.set_xlabel("nats per token")
+    axes.tick_params(axis="y", length=0)
+    sns.despine(ax=axes, left=True)

@@ -1,0 +1,92 @@
+"""Figure of training: loss on train and dev, and the learning rate (Fig. 11 of arXiv 2211.12092)."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from workflow.lib.plots import MARKERS, figure_style, figure_title
+from workflow.lib.runtime import UserError
+
+
+def plot_training(
+    curves: Sequence[pd.DataFrame],
+    models: Sequence[str],
+    title: str | None = None,
+    panel_width: float = 3.6,
+    panel_height: float = 2.8,
+    font_size: float = 9.0,
+) -> Figure:
+    """Loss over the steps of one or several trainings, and below it their learning rates.
+
+    ``curves`` are loss curves as ``training.train_language_model`` writes them (columns ``step, split, loss`` in nats
+    per token, ``learning_rate``), in the order of ``models``, their names. Train loss is a thin line, dev loss one with
+    markers; the axis on the right shows the same as perplexity, exp(loss). The legend tells each model's lowest dev
+    loss. The figure is 1.6 ``panel_width`` by 1.4 ``panel_height`` inches; ``font_size`` is in points.
+
+    Raises ``UserError`` if a curve has no train or no dev loss.
+    """
+    for model, curve in zip(models, curves, strict=True):
+        for split in ("train", "dev"):
+            if not (curve["split"] == split).any():
+                raise UserError(
+                    f"models.{model}: its loss curve has no {split} loss; train for more steps, or log more often"
+                )
+    colours = sns.color_palette("colorblind", len(models))
+    with mpl.rc_context(figure_style(font_size)):
+        figure = Figure(figsize=(1.6 * panel_width, 1.4 * panel_height), layout="constrained")
+        axes, rate = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        handles = []
+        for index, (model, curve) in enumerate(zip(models, curves, strict=True)):
+            train, dev = (curve[curve["split"] == split].sort_values("step") for split in ("train", "dev"))
+            axes.plot(train["step"], train["loss"], color=colours[index], linewidth=0.9, alpha=0.6)
+            style = {"color": colours[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 3.5}
+            # About twenty markers, however many evaluations there are.
+            every = max(1, round(len(dev) / 20))
+            axes.plot(dev["step"], dev["loss"], linewidth=1.3, markeredgewidth=0, markevery=every, **style)
+            rate.plot(train["step"], train["learning_rate"], color=colours[index], linewidth=1.3)
+            step, loss = dev[["step", "loss"]].to_numpy()[int(dev["loss"].to_numpy().argmin())]
+            lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g}) at step {step:,.0f}"
+            handles.append(Line2D([], [], linewidth=1.3, label=f"{model}: {lowest}", **style))
+        axes.set_ylabel("loss (nats per token)")
+        _perplexity_axis(axes)
+        rate.set_ylabel("learning rate")
+        rate.set_ylim(bottom=0)
+        rate.yaxis.set_major_locator(ticker.MaxNLocator(3))
+        rate.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+        rate.set_xlabel("step")
+        rate.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        sns.despine(ax=axes, right=False)
+        sns.despine(ax=rate)
+        figure.align_ylabels([axes, rate])
+        splits = [
+            Line2D([], [], color="0.35", linewidth=0.9, alpha=0.6, label="train"),
+            Line2D([], [], color="0.35", linewidth=1.3, marker="o", markersize=3.5, label="dev"),
+        ]
+        axes.add_artist(axes.legend(handles=splits, loc="best", frameon=False))
+        # As part of the panel: a legend of the figure would lie on its title.
+        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderaxespad=0.2)
+        if title:
+            figure_title(figure, title, font_size + 2)
+    return figure
+
+
+def _perplexity_axis(axes: Axes) -> None:
+    """A second axis on the right, with round perplexities at the height of their logarithms."""
+    low, high = np.exp(axes.get_ylim())
+    if high / low < 3:
+        values = ticker.MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    else:
+        decades = np.log10(high / low)
+        subs = (1, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < 2 else (1, 3) if decades < 4 else (1,)
+        values = ticker.LogLocator(subs=subs).tick_values(low, high)
+    values = [value for value in values if low <= value <= high]
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(np.log(values), [f"{value:,.6g}" for value in values])
+    right.set_ylabel("perplexity")

@@ -1,0 +1,223 @@
+# Analyses: what is computed at points, or from weights, without generating texts. Points are merged in memory.
+
+
+rule evaluate_losses:
+    input:
+        unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
+        source=study.sources("loss.py"),
+    output:
+        study.path("losses", "{analysis}.parquet"),
+    log:
+        study.log("losses", "{analysis}"),
+    benchmark:
+        study.benchmark("losses", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("loss")),
+    priority: 15
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("score")
+    resources:
+        mem_mb=16000,
+        runtime=480,
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("loss.py", **study.analysis_settings(wildcards.analysis)),
+    message:
+        "Loss {wildcards.analysis}"
+    script:
+        "../scripts/loss.py"
+
+
+rule loss_table:
+    input:
+        losses=study.path("losses", "{analysis}.parquet"),
+        source=study.sources("loss_table.py"),
+    output:
+        study.path("tables", "{analysis}.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("loss")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: study.settings(
+            "loss_table.py",
+            sweep=study.analysis_settings(wildcards.analysis)["sweep"],
+            bootstrap=config["tables"],
+        ),
+    message:
+        "Tabulate {wildcards.analysis}"
+    script:
+        "../scripts/loss_table.py"
+
+
+rule next_token_probabilities:
+    input:
+        unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
+        source=study.sources("next_tokens.py"),
+    output:
+        study.path("tables", "{analysis}.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("next_token")),
+    priority: 15
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("score")
+    resources:
+        mem_mb=16000,
+        runtime=120,
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("next_tokens.py", **study.analysis_settings(wildcards.analysis)),
+    message:
+        "Next-token probabilities {wildcards.analysis}"
+    script:
+        "../scripts/next_tokens.py"
+
+
+rule expand_linearly:
+    input:
+        unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
+        source=study.sources("linearity.py"),
+    output:
+        table=study.path("tables", "{analysis}.csv"),
+        summary=study.path("tables", "{analysis}_summary.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("linearity")),
+    priority: 15
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("score")
+    resources:
+        mem_mb=24000,
+        runtime=240,
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("linearity.py", **study.analysis_settings(wildcards.analysis)),
+    message:
+        "Linearity {wildcards.analysis}"
+    script:
+        "../scripts/linearity.py"
+
+
+rule weight_norms:
+    input:
+        unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
+        source=study.sources("norms.py"),
+    output:
+        study.path("tables", "{analysis}.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("norms")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: study.settings("norms.py", **study.analysis_settings(wildcards.analysis)),
+    message:
+        "Norms of weight differences {wildcards.analysis}"
+    script:
+        "../scripts/norms.py"
+
+
+# Timings are honest only if nothing runs beside them: the job takes all cores.
+rule measure_cost:
+    input:
+        unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
+        source=study.sources("cost.py"),
+    output:
+        study.path("tables", "{analysis}.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("cost")),
+    priority: 1
+    conda:
+        "../../envs/workflow.yaml"
+    threads: workflow.resource_settings.cores or study.threads("generate")
+    resources:
+        mem_mb=16000,
+        runtime=240,
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("cost.py", **study.analysis_settings(wildcards.analysis)),
+    message:
+        "Cost of generation {wildcards.analysis}"
+    script:
+        "../scripts/cost.py"
+
+
+rule barrier_table:
+    input:
+        unpack(lambda wildcards: study.barrier_inputs(wildcards.analysis)),
+        source=study.sources("barrier_table.py"),
+    output:
+        study.path("tables", "{analysis}.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("barrier")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: study.settings("barrier_table.py", **study.barrier_settings(wildcards.analysis)),
+    message:
+        "Barriers {wildcards.analysis}"
+    script:
+        "../scripts/barrier_table.py"
+
+
+rule texts_table:
+    input:
+        unpack(lambda wildcards: study.texts_inputs(wildcards.analysis)),
+        source=study.sources("texts_table.py"),
+    output:
+        study.path("tables", "{analysis}.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("texts")),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: study.settings("texts_table.py", **study.texts_settings(wildcards.analysis)),
+    message:
+        "Compare texts {wildcards.analysis}"
+    script:
+        "../scripts/texts_table.py"

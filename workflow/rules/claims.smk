@@ -1,0 +1,26 @@
+# Verdicts on the paper's claims.
+
+
+rule verdicts:
+    input:
+        unpack(lambda wildcards: study.claim_inputs()),
+        source=study.sources("claims.py"),
+    output:
+        markdown=study.path("claims.md"),
+        json=study.path("claims.json"),
+    log:
+        study.log("claims"),
+    benchmark:
+        study.benchmark("claims")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=study.settings("claims.py", **study.claim_settings()),
+    message:
+        "Test the claims"
+    script:
+        "../scripts/claims.py"

@@ -1,0 +1,52 @@
+# Searches of the settings of a training: every trial a job, which keeps its losses but no model.
+
+
+rule trial:
+    input:
+        unpack(lambda wildcards: study.training_inputs(config["searches"][wildcards.search]["model"])),
+        source=study.sources("trial.py"),
+    output:
+        metrics=study.path("searches", "{search}", "{trial}", "metrics.json"),
+        loss_curve=study.path("searches", "{search}", "{trial}", "loss.csv"),
+    log:
+        study.log("searches", "{search}", "{trial}"),
+    benchmark:
+        study.benchmark("searches", "{search}", "{trial}")
+    priority: 5
+    conda:
+        "../../envs/workflow.yaml"
+    threads: lambda wildcards: study.threads("train") * study.processes(config["searches"][wildcards.search]["model"])
+    resources:
+        mem_mb=lambda wildcards: 8000 * study.processes(config["searches"][wildcards.search]["model"]),
+        runtime=720,
+        gpu=lambda wildcards: study.gpu * study.processes(config["searches"][wildcards.search]["model"]),
+    params:
+        settings=lambda wildcards: study.settings("trial.py", **study.trial_settings(wildcards.search, wildcards.trial)),
+    message:
+        "Trial {wildcards.search}: {wildcards.trial}"
+    script:
+        "../scripts/trial.py"
+
+
+rule search_table:
+    input:
+        metrics=lambda wildcards: study.trial_metrics(wildcards.search),
+        source=study.sources("search_table.py"),
+    output:
+        study.path("tables", "{search}.csv"),
+    log:
+        study.log("tables", "{search}"),
+    benchmark:
+        study.benchmark("tables", "{search}")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: study.settings("search_table.py", **study.search_settings(wildcards.search)),
+    message:
+        "Tabulate {wildcards.search}"
+    script:
+        "../scripts/search_table.py"

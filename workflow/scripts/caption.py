@@ -1,0 +1,25 @@
+"""The text beside one figure."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.lib.captions import write_up
+from workflow.lib.runtime import atomic_path, run_job
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    output = Path(snakemake.output[0])
+    tables = [os.path.relpath(path, output.parent) for path in snakemake.input.tables]
+    # Texts may well read "null".
+    frames = [pd.read_csv(path, keep_default_na=False) for path in snakemake.input.tables]
+    text = write_up(snakemake.wildcards.figure, settings["figure"], settings["facts"], tables, frames)
+    with atomic_path(output) as scratch:
+        scratch.write_text(text)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,30 @@
+"""The verdicts on the paper's claims: claims.md for people, claims.json for programs."""
+
+from typing import Any
+
+from workflow.lib.claims import ClaimData, ScoreFiles, judge, read_analysis, untested, write_claims
+from workflow.lib.losses import read_losses
+from workflow.lib.points import sweep_from_settings
+from workflow.lib.runtime import run_job
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    sweeps = {entry["name"]: sweep_from_settings(entry) for entry in settings["sweeps"]}
+    data = ClaimData(
+        sweeps=sweeps,
+        scorers=dict(settings["scorers"]),
+        scores=ScoreFiles(snakemake.input.scores, sweeps),
+        tables={
+            name: read_analysis(path) for name, path in zip(settings["tables"], snakemake.input.tables, strict=True)
+        },
+        losses={name: read_losses(path) for name, path in zip(settings["losses"], snakemake.input.losses, strict=True)},
+        **settings["bootstrap"],
+    )
+    entries = [judge(name, spec, data) for name, spec in settings["claims"]]
+    entries += [untested(name, spec, reason) for name, spec, reason in settings["untested"]]
+    write_claims(settings["study"], entries, settings["judges"], snakemake.output.markdown, snakemake.output.json)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

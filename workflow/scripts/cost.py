@@ -1,0 +1,39 @@
+"""Time and peak memory of generating at some points, in weight space and in logit space."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.lib.cost import measure_cost, write_cost
+from workflow.lib.points import Point
+from workflow.lib.runtime import Progress, UserError, run_job
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    points = [Point.parse(identifier) for identifier in settings["points"]]
+    prompts = pd.read_parquet(snakemake.input.prompts)
+    if len(prompts) < settings["prompts"]:
+        raise UserError(
+            f"{snakemake.input.prompts}: has {len(prompts)} prompts, but the cost is to be measured on "
+            f"{settings['prompts']}; ask for fewer"
+        )
+    table = measure_cost(
+        dict(zip(points, map(Path, snakemake.input.checkpoints), strict=True)),
+        dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True)),
+        prompts.head(settings["prompts"]),
+        settings["sampling"],
+        settings["nucleus"],
+        settings["repeats"],
+        batch_size=snakemake.config["compute"]["batch_size"]["generate"],
+        device=snakemake.config["device"],
+        # The job has all cores to itself, but computes as a generation job does.
+        threads=snakemake.config["compute"]["threads"]["generate"],
+        progress=Progress("measure cost", 2 * len(points) * settings["repeats"], "runs"),
+    )
+    write_cost(table, Path(snakemake.output[0]))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,34 @@
+"""Sample the continuations of every prompt at one point in logit space: from an ensemble of its models."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.lib.compute import prepare_torch
+from workflow.lib.ensembles import generate_ensemble
+from workflow.lib.generation import Sampling, write_texts
+from workflow.lib.points import Point
+from workflow.lib.runtime import Progress, run_job
+
+
+def main(snakemake: Any) -> None:
+    prepare_torch(snakemake.threads)
+    settings = snakemake.params.settings
+    prompts = pd.read_parquet(snakemake.input.prompts)
+    sampling = Sampling(**settings["sampling"])
+    texts = generate_ensemble(
+        Point.parse(snakemake.wildcards.point),
+        dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True)),
+        prompts,
+        sampling,
+        settings["nucleus"],
+        batch_size=snakemake.config["compute"]["batch_size"]["generate"],
+        device=snakemake.config["device"],
+        progress=Progress(f"generate {snakemake.wildcards.point}", len(prompts) * sampling.samples, "texts"),
+    )
+    write_texts(texts, Path(snakemake.output[0]))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,42 @@
+"""A model against its first-order Taylor expansion over a plane (section 5, Eq. 5 of the paper)."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.lib.compute import prepare_torch
+from workflow.lib.interpolation import WeightSpace
+from workflow.lib.linearity import linearity, write_linearity
+from workflow.lib.points import Point, sweep_from_settings
+from workflow.lib.runtime import Progress, UserError, run_job
+
+
+def main(snakemake: Any) -> None:
+    prepare_torch(snakemake.threads)
+    settings = snakemake.params.settings
+    sweep, spec = sweep_from_settings(settings["sweep"]), settings["sweep"]["spec"]
+    models = dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True))
+    prompts = pd.read_parquet(snakemake.input.prompts)["text"].tolist()
+    if len(prompts) < settings["prefixes"]:
+        raise UserError(
+            f"prefixes: {settings['prefixes']} asked for, but {snakemake.input.prompts} holds {len(prompts)} prompts; "
+            "lower it"
+        )
+    table, summary = linearity(
+        # Forward-mode differentiation needs this attention.
+        WeightSpace(models, device=snakemake.config["device"], attention="eager"),
+        sweep,
+        Point.of(spec["origin"]),
+        spec["directions"],
+        prompts[: settings["prefixes"]],
+        dict(settings["words"]),
+        tolerance=settings["tolerance"],
+        batch_size=snakemake.config["compute"]["batch_size"]["score"],
+        progress=Progress(f"linearity {sweep.name}", len(sweep.points), "points"),
+    )
+    write_linearity(table, summary, Path(snakemake.output.table), Path(snakemake.output.summary))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,34 @@
+"""Losses of a corpus at every point of a sweep, under models that are interpolated in memory."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.lib.compute import prepare_torch
+from workflow.lib.corpora import read_corpus_split
+from workflow.lib.interpolation import WeightSpace
+from workflow.lib.losses import evaluate_losses, write_losses
+from workflow.lib.points import sweep_from_settings
+from workflow.lib.runtime import Progress, run_job
+
+
+def main(snakemake: Any) -> None:
+    prepare_torch(snakemake.threads)
+    settings = snakemake.params.settings
+    sweep = sweep_from_settings(settings["sweep"])
+    corpus = Path(snakemake.input.corpus)
+    classes = settings["classes"]
+    # Without classes all texts are one, which has no name.
+    texts = {name: read_corpus_split(corpus, name) for name in classes} if classes else {"": read_corpus_split(corpus)}
+    models = dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True))
+    losses = evaluate_losses(
+        WeightSpace(models, snakemake.config["device"]),
+        sweep,
+        {name: members[: settings["limit"]] for name, members in texts.items()},
+        batch_size=snakemake.config["compute"]["batch_size"]["score"],
+        progress=Progress(f"loss {sweep.name}", len(sweep.points), "points").update,
+    )
+    write_losses(losses, Path(snakemake.output[0]))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

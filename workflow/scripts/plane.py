@@ -1,0 +1,35 @@
+"""One figure of heat maps over a plane, as PNG and PDF (Figs. 7 and 8 of the paper)."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.lib.planes import PlanePanel, plot_plane, select_points
+from workflow.lib.plots import save_figure
+from workflow.lib.runtime import run_job
+from workflow.lib.tables import read_table
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings["figure"]
+    tables = [read_table(path) for path in snakemake.input.tables]
+    x, y = settings["coordinates"]
+    panels = []
+    for panel in settings["panels"]:
+        where = {key: panel[key] for key in ("scorer", "prompts", "class", "statistic") if panel.get(key)}
+        data = select_points(tables[panel["table"]], (x, y), where)
+        panels.append(PlanePanel(data, panel["label"], panel["scale"], panel.get("limit"), panel.get("centre")))
+    figure = plot_plane(
+        panels,
+        (x, y),
+        coordinate_labels=settings["coordinate_labels"],
+        markers=[{"label": marker["label"], "at": dict(marker["at"])} for marker in settings["markers"]],
+        lines=[{**line, "coefficients": dict(line["coefficients"])} for line in settings["lines"]],
+        title=settings["title"],
+        panel_width=settings["panel_width"],
+        panel_height=settings["panel_height"],
+    )
+    save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.pdf), settings["dpi"])
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
