@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from local_shards import LocalShards
 from safetensors.torch import load_file
 
 from tests.test_training import (
@@ -39,7 +40,7 @@ from tests.test_training import (
 )
 from workflow.lib import distributed, jobs
 from workflow.lib.runtime import UserError
-from workflow.lib.streams import LocalShards, Stream
+from workflow.lib.streams import Stream
 
 ROOT = Path(__file__).parents[1]
 

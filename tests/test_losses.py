@@ -17,7 +17,6 @@ from workflow.lib.losses import (
     evaluate_losses,
     loss_matrix,
     loss_table,
-    read_loss_table,
     read_losses,
     text_losses,
     write_losses,
@@ -26,7 +25,7 @@ from workflow.lib.merging import merge
 from workflow.lib.points import Sweep, build_sweep
 from workflow.lib.runtime import UserError
 from workflow.lib.scoring import score_perplexity
-from workflow.lib.tables import bootstrap_ratio, write_table
+from workflow.lib.tables import bootstrap_ratio, read_table, write_table
 
 TEXTS = {
     "positive": ["the film was good", "fine", "the end of the film was good, as expected"],
@@ -229,7 +228,7 @@ def test_table_by_hand(tmp_path):
     lines = (tmp_path / "table.csv").read_text().splitlines()
     assert lines[1] == "theta,0.0,a=1,positive,nll_text,4,2,6,2,4"
     assert lines[3] == "theta,0.0,a=1,negative,nll_text,5,,,1,2"
-    pd.testing.assert_frame_equal(read_loss_table(tmp_path / "table.csv"), table, check_dtype=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), table, check_dtype=False)
 
 
 def test_classes_are_resampled_apart(pair):
@@ -252,7 +251,7 @@ def test_class_without_a_name(tmp_path, pair):
     table = loss_table(read_losses(tmp_path / "losses.parquet"), sweep, resamples=20, seed=1)
     assert table["class"].tolist() == [""] * 4
     write_table(table, tmp_path / "one.csv")
-    read = read_loss_table(tmp_path / "one.csv")
+    read = read_table(tmp_path / "one.csv")
     assert read["class"].tolist() == [""] * 4
     assert [Decimal(str(value)) for value in read["alpha"]] == [Decimal("-0.421053")] * 2 + [Decimal(1)] * 2
     write_table(loss_table(losses, sweep, resamples=20, seed=1), tmp_path / "two.csv")

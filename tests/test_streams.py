@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from local_shards import LocalShards
 from transformers import AutoTokenizer
 
 import tests.test_training as training_tests
 from workflow.lib.runtime import UserError
-from workflow.lib.streams import LocalShards, Position, Stream, StreamLoader, TokenStream
+from workflow.lib.streams import Position, Stream, StreamLoader, TokenStream
 from workflow.lib.training import pack
 
 LENGTH = 8

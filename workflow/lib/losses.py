@@ -225,11 +225,3 @@ def loss_table(losses: pd.DataFrame, sweep: Sweep, resamples: int, seed: int) ->
             for row in by_point[entry.point.id]
         ]
     )
-
-
-def read_loss_table(path: PathLike) -> pd.DataFrame:
-    """The table of ``loss_table`` as ``tables.write_table`` wrote it."""
-    # Only these may be missing: the class of a corpus without classes is "".
-    missing = {column: [""] for column in ("estimate", "low", "high")}
-    names = dict.fromkeys(("sweep", "point", "class", "statistic"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=missing)

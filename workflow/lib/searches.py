@@ -8,7 +8,6 @@ import itertools
 import json
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,9 +19,6 @@ from workflow.lib.runtime import UserError
 # The Snakefile imports this module.
 if TYPE_CHECKING:
     import pandas as pd
-
-TRIAL_ID = r"learning_rate=\d+(\.\d+)?,batch_size=\d+(,steps=\d+)?"
-"""Regular expression of a trial's id, for Snakemake's wildcard constraints."""
 
 SETTINGS = ("learning_rate", "batch_size", "steps")
 """What a search varies."""
@@ -43,18 +39,6 @@ def trial_id(learning_rate: float, batch_size: int, steps: int | None) -> str:
     """
     name = f"learning_rate={Decimal(str(learning_rate)).normalize():f},batch_size={batch_size}"
     return name if steps is None else f"{name},steps={steps}"
-
-
-def parse_trial(identifier: str) -> tuple[float, int, int | None]:
-    """(learning rate, batch size, steps) of which ``identifier`` is the ``trial_id``; ``UserError`` if of none."""
-    if not re.fullmatch(TRIAL_ID, identifier):
-        raise UserError(f"{identifier!r} is not a trial; expected learning_rate=...,batch_size=...[,steps=...]")
-    values = dict(part.split("=") for part in identifier.split(","))
-    steps = int(values["steps"]) if "steps" in values else None
-    parsed = float(values["learning_rate"]), int(values["batch_size"]), steps
-    if trial_id(*parsed) != identifier:
-        raise UserError(f"{identifier!r} is not in canonical form; did you mean {trial_id(*parsed)!r}?")
-    return parsed
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ reading again what lies before.
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
@@ -30,19 +30,6 @@ class Shards(Protocol):
     def __len__(self) -> int: ...
 
     def path(self, index: int) -> Path: ...
-
-
-@dataclass(frozen=True)
-class LocalShards:
-    """Files that lie on this machine."""
-
-    files: Sequence[Path]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def path(self, index: int) -> Path:
-        return self.files[index]
 
 
 @dataclass(frozen=True)
