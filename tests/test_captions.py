@@ -116,3 +116,10 @@ def test_a_figure_of_ones_own_says_so() -> None:
 def test_an_empty_table_has_no_numbers() -> None:
     empty = pd.DataFrame({"point": [], "n_prompts": [], "n_texts": []})
     assert write_up("mine", {"title": "", "caption": "", "paper": ""}, [], ["t.csv"], [empty]).endswith("- `t.csv`\n")
+
+
+def test_the_chosen_trial_stands_in_the_text() -> None:
+    frame = pd.DataFrame({"search": "s", "steps": [1, 2, 3], "chosen": [False, True, False], "configured": False})
+    text = write_up("table2", {"title": "", "caption": "", "paper": ""}, [], ["s.csv"], [frame])
+    assert "| s | 2 | True | False |" in text
+    assert "| s | 1 |" not in text

@@ -85,6 +85,8 @@ def write_up(
     for frame in frames:
         if "prompt" in frame:
             lines += ["", "**Texts.**", "", *_markdown(frame.drop(columns="row"))]
+        if "chosen" in frame:
+            lines += ["", "**Chosen, and configured.**", "", *_markdown(frame[frame["chosen"] | frame["configured"]])]
     return "\n".join(lines) + "\n"
 
 
