@@ -209,7 +209,8 @@ def processes_of(scratch: Path) -> set[int]:
 
 
 def wait_for(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 120
+    # Only to end at all: a busy machine takes minutes to start processes.
+    deadline = time.monotonic() + 1200
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
