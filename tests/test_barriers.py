@@ -9,6 +9,7 @@ import pytest
 from workflow.lib.barriers import BARRIER_COLUMNS, barrier_table
 from workflow.lib.points import Sweep, build_sweep
 from workflow.lib.runtime import UserError
+from workflow.lib.scoring import ScoreFiles
 from workflow.lib.tables import barrier, read_table, sweep_table, write_table
 
 PERPLEXITY = {"kind": "perplexity", "model": "judge"}
@@ -38,7 +39,7 @@ def scores(sweep: Sweep, nll: list[list[float]], tokens: list[list[int]]) -> pd.
 
 
 def perplexity_barrier(sweep: Sweep, frame: pd.DataFrame, resamples: int = 400, seed: int = 1) -> pd.DataFrame:
-    return barrier_table([sweep], {("weights", "neutral"): frame}, "ppl", PERPLEXITY, [], resamples, seed)
+    return barrier_table([sweep], lambda *_: frame, "ppl", PERPLEXITY, [], resamples, seed)
 
 
 def test_excess_and_barrier_by_hand():
@@ -133,8 +134,12 @@ def test_loss_per_class_and_the_file(tmp_path):
     sweep = line([0, 0.333333, 1], prompts=["null", "neutral"])
     losses = loss_rows(sweep, {"positive": [[1, 1], [4, 1], [1, 1]], "negative": [[3, 3], [2, 2], [0, 0]]})
     ppl = scores(sweep, [[1, 2], [3, 4], [1, 2]], [[1, 1]] * 3)
-    by_prompts = {("weights", "neutral"): ppl, ("logits", "null"): ppl, ("weights", "null"): ppl.assign(row=[5, 6] * 3)}
-    table = barrier_table([sweep], by_prompts, "ppl", PERPLEXITY, [(sweep, losses)], 200, 1)
+
+    def given(line: Sweep, prompts: str, scorer: str) -> pd.DataFrame:
+        assert (line, scorer) == (sweep, "ppl")
+        return ppl.assign(row=[5, 6] * 3) if prompts == "null" else ppl
+
+    table = barrier_table([sweep], given, "ppl", PERPLEXITY, [(sweep, losses)], 200, 1)
     groups = table[table["row"] == "barrier"][["prompts", "quantity", "class", "coordinate"]]
     assert groups.to_numpy().tolist() == [
         ["null", "perplexity", "", 0.333333],
@@ -169,9 +174,7 @@ def test_mistakes_are_named():
         grid={"alpha": [0, 1], "beta": [0, 1]},
     )
     with pytest.raises(UserError, match="sweep theta1: has the coordinates alpha, beta"):
-        barrier_table([], {}, "ppl", PERPLEXITY, [(plane, frame)], 10, 1)
-    with pytest.raises(UserError, match="sweep theta1, prompts neutral: no ppl scores"):
-        barrier_table([line([0, 1])], {("logits", "neutral"): frame}, "ppl", PERPLEXITY, [], 10, 1)
+        barrier_table([], ScoreFiles([], {}), "ppl", PERPLEXITY, [(plane, frame)], 10, 1)
     with pytest.raises(UserError, match=r"theta1, prompts neutral: scorer ppl: no score for point negative=0.75"):
         perplexity_barrier(line([0, 0.25, 1]), frame)
     empty = frame.assign(tokens_continuation=[1, 1, 0, 0, 1, 1], nll_continuation=[1, 1, 0, 0, 1, 1])
@@ -179,9 +182,9 @@ def test_mistakes_are_named():
         perplexity_barrier(line([0, 0.5, 1]), empty)
     losses = loss_rows(line([0, 1]), {"": [[1, 2], [2, 1]]})
     with pytest.raises(UserError, match=r"sweep theta1: point negative=0.5,positive=0.5: a loss"):
-        barrier_table([], {}, "ppl", PERPLEXITY, [(line([0, 0.5, 1]), losses)], 10, 1)
+        barrier_table([], ScoreFiles([], {}), "ppl", PERPLEXITY, [(line([0, 0.5, 1]), losses)], 10, 1)
     with pytest.raises(UserError, match="sweep theta1: has its loss evaluated twice"):
-        barrier_table([], {}, "ppl", PERPLEXITY, [(line([0, 1]), losses)] * 2, 10, 1)
+        barrier_table([], ScoreFiles([], {}), "ppl", PERPLEXITY, [(line([0, 1]), losses)] * 2, 10, 1)
 
 
 def test_coverage_of_the_interval_of_a_barrier():

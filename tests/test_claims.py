@@ -14,7 +14,6 @@ from workflow.lib.claim_kinds import KINDS, check_claim, claim_needs, direction,
 from workflow.lib.claims import (
     TESTS,
     ClaimData,
-    ScoreFiles,
     claims_markdown,
     compact,
     judge,
@@ -25,7 +24,7 @@ from workflow.lib.claims import (
 )
 from workflow.lib.points import Sweep, assign_lines, build_sweep, sweep_settings
 from workflow.lib.runtime import UserError
-from workflow.lib.scoring import write_scores
+from workflow.lib.scoring import ScoreFiles, write_scores
 from workflow.lib.tables import barrier, sweep_table
 from workflow.scripts.claims import main
 
@@ -606,7 +605,7 @@ def test_score_files_tell_weights_from_logits(tmp_path):
         fake = Sweep("", "weights", (), (), tuple(SimpleNamespace(point=point) for point in found.points))
         write_scores(score_rows(fake, np.full((2, len(found.points)), float(number))), path)
         paths.append(path)
-    files = ScoreFiles(paths, sweeps)
+    files = ScoreFiles(paths, {name: sweep.space for name, sweep in sweeps.items()})
 
     def by_point(sweep: Sweep) -> dict[str, float]:
         return files(sweep, "neutral", "sentiment").groupby("point", observed=True)["p_good"].first().to_dict()
@@ -617,8 +616,6 @@ def test_score_files_tell_weights_from_logits(tmp_path):
     assert {point: by_point(two)[point] for point in ("b=1", "a=-2,b=3")} == {"b=1": 0, "a=-2,b=3": 1}
     with pytest.raises(UserError, match="sweep line, prompts neutral: no grammar score for point a=-1,b=2"):
         files(one, "neutral", "grammar")
-    with pytest.raises(ValueError, match="sweep line, which owns this line, is not among"):
-        ScoreFiles(paths[:1], {"two": two})
 
 
 def test_script_writes_verdicts(tmp_path):
@@ -644,6 +641,7 @@ def test_script_writes_verdicts(tmp_path):
                 "claims": [["middle", middle], ["rising", rising], ["peak", peak]],
                 "untested": [["planes", CURVE | {"test": "valley", "sweep": "plane"}, "the study has no plane"]],
                 "sweeps": [sweep_settings(sweep, spec)],
+                "spaces": {"line": "weights"},
                 "scorers": list(SCORERS.items()),
                 "tables": ["next"],
                 "losses": [],

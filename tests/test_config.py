@@ -680,6 +680,13 @@ def test_a_sweep_without_texts_has_no_table() -> None:
     assert Study(config).tables().count("results/small/tables/quiet.csv") == 1
 
 
+def test_a_sweep_is_no_other_column_of_the_texts() -> None:
+    config = full_config()
+    config["sweeps"]["prompt"] = dict(config["sweeps"]["theta1"])
+    config["analyses"]["side"]["sweeps"].append("prompt")
+    assert "analyses.side.sweeps: 'prompt' is a column of the table; rename that sweep" in error_of(config)
+
+
 def test_a_scorer_that_a_sweep_does_without_is_told_where_it_is_used() -> None:
     config = changed("sweeps/theta1/scorers", ["sentiment"], full_config())
     assert "analyses.barriers.scorer: scorer 'perplexity' does not score sweep 'theta1'" in error_of(config)

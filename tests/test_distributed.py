@@ -220,20 +220,21 @@ def test_a_job_that_is_killed_takes_its_processes_along_and_goes_on_later(
     folder: Path, here: Path, tiny_tokenizer: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from tests.test_distributed import run
 run(Path({str(folder)!r}), Path({str(tiny_tokenizer)!r}), steps=10_000_000)
 """
-    killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: list(here.glob("results/s/scratch/*/checkpoint-*/complete")))
+    search_path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    killed = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": search_path})
+    wait_for(lambda: killed.poll() is not None or list(here.glob("results/s/scratch/*/checkpoint-*/complete")))
+    assert killed.poll() is None  # what it printed says why
     scratch = next(here.glob("results/s/scratch/*"))
     relative = scratch.relative_to(here)
     assert len(processes_of(relative)) == 3  # torchrun and two trainings
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     wait_for(lambda: not processes_of(relative))
+    capfd.readouterr()
 
     # Cut short, the same training goes on from there, and ends as one that was never stopped.
     steps = max(int(path.parent.name.split("-")[1]) for path in scratch.glob("*/complete")) + 4

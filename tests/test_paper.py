@@ -51,7 +51,7 @@ OVERRIDES: dict[str, Any] = {
     },
     "generation": {"max_new_tokens": 4, "samples": 2},
     "sweeps": {
-        "theta1": {"grid": {"alpha": [0, 0.5, 1]}, "prompts": ["neutral", "positive"]},
+        "theta1": {"grid": {"alpha": [0, 0.5, 1]}, "prompts": ["neutral", "positive", "negative"]},
         "theta2": {"grid": {"gamma": [0, 1]}, "prompts": ["neutral"]},
         "theta3": {"grid": {"alpha": [0, 1]}},
         "ensemble": {"grid": {"gamma": [0, 1]}},

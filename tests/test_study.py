@@ -306,6 +306,7 @@ def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
         "sweeps": [study.sweep_settings("theta1")],
         "scorer": "perplexity",
         "scorer_spec": {"kind": "perplexity", "model": "base"},
+        "spaces": {"theta1": "weights"},
         "losses": [("line-loss", study.sweep_settings("theta1"))],
         "bootstrap": {"resamples": 2000, "seed": 0},
     }

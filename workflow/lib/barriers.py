@@ -11,7 +11,7 @@ taken anew of every drawn curve. A maximum over noisy points is biased upwards, 
 where there is no barrier, the interval starts at or above the estimate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,7 @@ STATISTIC = "continuation_corpus"
 
 def barrier_table(
     sweeps: Sequence[Sweep],
-    scores: Mapping[tuple[str, str], pd.DataFrame],
+    scores: Callable[[Sweep, str, str], pd.DataFrame],
     scorer: str,
     spec: Mapping[str, Any],
     losses: Sequence[tuple[Sweep, pd.DataFrame]],
@@ -40,8 +40,8 @@ def barrier_table(
 ) -> pd.DataFrame:
     """Barriers of the perplexity along ``sweeps`` and of the loss along the sweeps of ``losses``, as one tidy table.
 
-    ``scores[space, prompts]`` holds score rows (see ``scoring.py``; other points are allowed) of the perplexity scorer
-    called ``scorer``, whose config entry is ``spec``. ``losses`` holds (sweep, frame of ``losses.read_losses``).
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``scoring.ScoreFiles``); ``spec`` is the config entry of
+    the perplexity scorer called ``scorer``. ``losses`` holds (sweep, frame of ``losses.read_losses``).
 
     Columns (``BARRIER_COLUMNS``): ``sweep``; ``prompts`` ("" for a loss); ``quantity``, ``perplexity`` (log of the
     corpus perplexity of the continuations) or ``loss``; ``class`` of the texts ("" for perplexity); ``row``, ``excess``
@@ -50,19 +50,16 @@ def barrier_table(
     95 % interval, NaN where it rests on fewer than two prompts or texts). To be written by ``tables.write_table``.
 
     Raises ``UserError`` naming the sweep if it has more than one coordinate, if its grid lacks 0 or 1, if a score or
-    loss is missing, if no text at a point has a perplexity, or if two ``losses`` are
-    of one sweep, whose rows could not be told apart.
+    loss is missing, if no text at a point has a perplexity, or if two ``losses`` are of one sweep, whose rows could not
+    be told apart.
     """
     parts = []
     for sweep in sweeps:
         alpha, points = _unit_interval(sweep)
         for prompts in sweep.prompts:
             with error_prefix(f"sweep {sweep.name}, prompts {prompts}"):
-                if (sweep.space, prompts) not in scores:
-                    raise UserError(f"no {scorer} scores; have the sweep scored by {scorer}")
-                numerators, denominators, _ = statistic_matrix(
-                    scores[sweep.space, prompts], scorer, spec, STATISTIC, points
-                )
+                frame = scores(sweep, prompts, scorer)
+                numerators, denominators, _ = statistic_matrix(frame, scorer, spec, STATISTIC, points)
                 part = _curve(alpha, points, numerators, denominators, resamples, seed)
             parts.append(part.assign(sweep=sweep.name, prompts=prompts, quantity="perplexity", **{"class": ""}))
     seen: set[str] = set()

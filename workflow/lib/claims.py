@@ -8,21 +8,18 @@ everything that is computed from the same prompts shares its resamples, so that 
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from workflow.lib import claim_kinds
 from workflow.lib.losses import loss_matrix
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError, atomic_path, error_prefix
-from workflow.lib.scoring import read_scores
-from workflow.lib.tables import LEVEL, bootstrap_curves, height_above_chord, statistic_matrix
+from workflow.lib.tables import LEVEL, bootstrap_curves, grid_mask, height_above_chord, statistic_matrix
 
 PathLike = str | os.PathLike[str]
 
@@ -40,9 +37,9 @@ class NotTested(Exception):
 class ClaimData:
     """What claims are computed from.
 
-    ``scores(sweep, prompts, scorer)`` gives the score rows (see ``scoring.py``) of the sweep's points, and possibly
-    others; ``tables`` and ``losses`` are the tables of analyses (see ``read_analysis``) and their raw losses (see
-    ``losses.read_losses``) by name. ``resamples`` and ``seed`` set the bootstrap.
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``scoring.ScoreFiles``); ``tables`` and ``losses`` are the
+    tables of analyses (see ``read_analysis``) and their raw losses (see ``losses.read_losses``) by name. ``resamples``
+    and ``seed`` set the bootstrap.
     """
 
     sweeps: Mapping[str, Sweep]
@@ -64,33 +61,6 @@ class Measured:
 
 
 # --- reading
-
-
-class ScoreFiles:
-    """Score files ``scores/<prompts>/<line>/<scorer>.parquet`` as ``ClaimData.scores``, read when asked for.
-
-    A line is called after the sweep that owns it (see ``points.assign_lines``); ``sweeps`` holds all owners, since the
-    same point in weights and in logits is two different things.
-    """
-
-    def __init__(self, paths: Iterable[PathLike], sweeps: Mapping[str, Sweep]) -> None:
-        self._files: dict[tuple[str, str, str], list[tuple[Path, frozenset[str]]]] = {}
-        for path in map(Path, paths):
-            owner = path.parts[-2].split(",")[0]
-            if owner not in sweeps:
-                raise ValueError(f"{path}: sweep {owner}, which owns this line, is not among {sorted(sweeps)}")
-            points = pq.read_table(path, columns=["point"])["point"].unique().to_pylist()
-            key = (sweeps[owner].space, path.parts[-3], path.stem)
-            self._files.setdefault(key, []).append((path, frozenset(points)))
-
-    def __call__(self, sweep: Sweep, prompts: str, scorer: str) -> pd.DataFrame:
-        """Score rows of the lines that hold points of ``sweep``. Raises ``UserError`` if a point has no score."""
-        wanted = {entry.point.id for entry in sweep.points}
-        files = self._files.get((sweep.space, prompts, scorer), [])
-        missing = sorted(wanted.difference(*(points for _, points in files)))
-        if missing:
-            raise UserError(f"sweep {sweep.name}, prompts {prompts}: no {scorer} score for point {missing[0]}")
-        return pd.concat([read_scores(path) for path, points in files if points & wanted], ignore_index=True)
 
 
 def read_analysis(path: PathLike) -> pd.DataFrame:
@@ -366,18 +336,6 @@ def _reach(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     return Measured(float(one[0] - than[0]), one[1:] - than[1:], f"highest: {', of the other '.join(shown)}")
 
 
-def _grid(coordinates: np.ndarray) -> np.ndarray:
-    """Mask (k,) of the points of a plane that lie on its grid: anchors beside it would pull a mean to themselves.
-
-    A value of a coordinate belongs to the grid if at least half as many points have it as have the most frequent one.
-    """
-    mask = np.ones(len(coordinates), dtype=bool)
-    for column in coordinates.T:
-        _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
-        mask &= (counts >= counts.max() / 2)[inverse]
-    return mask
-
-
 def _valley(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Mean of |sum of the coordinates - ``sum``| over the share ``lowest`` of grid points with the lowest values.
 
@@ -389,7 +347,7 @@ def _valley(spec: Mapping[str, Any], data: ClaimData) -> Measured:
         curve = _curve(data, spec["sweep"], spec["prompts"], spec["scorer"], spec["statistic"])
     if curve.coordinates.shape[1] != 2:
         raise UserError(f"has {curve.coordinates.shape[1]} coordinates; name a sweep or an analysis with two")
-    grid = _grid(curve.coordinates)
+    grid = grid_mask(curve.coordinates)  # an anchor would pull the mean to itself
     values, sums = curve.all[:, grid], curve.coordinates[grid].sum(axis=1)
     # Rounding must not add a point: 0.07 * 100 is 7.000000000000001.
     count = max(1, math.ceil(round(spec["lowest"] * len(sums), 9)))

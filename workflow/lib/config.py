@@ -510,6 +510,9 @@ def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str,
             _on_grid(config, analysis["sweep"], analysis["at"], f"{path}.at")
         case "texts":
             for sweep in analysis["sweeps"]:
+                # The table has a column per sweep, beside these.
+                if sweep in ("row", "prompt", "coordinate"):
+                    raise UserError(f"config: {path}.sweeps: {sweep!r} is a column of the table; rename that sweep")
                 _known_sweep(config, sweep, f"{path}.sweeps", 1, texts=True)
                 _prompted(config, sweep, analysis["prompts"], f"{path}.prompts")
                 _on_grid(config, sweep, analysis["at"], f"{path}.at")

@@ -121,6 +121,11 @@ def _end_with_the_job() -> None:
     os._exit(1)
 
 
+def _tell(line: str) -> None:
+    """Write a line that stays one: in a single write, for the other processes write to the same pipe at any time."""
+    os.write(sys.stderr.fileno(), f"\n{line}\n".encode())
+
+
 def _main(file: Path) -> None:
     threading.Thread(target=_end_with_the_job, daemon=True).start()
     job = json.loads(file.read_text())
@@ -128,11 +133,11 @@ def _main(file: Path) -> None:
     try:
         _train(job)
     except UserError as error:
-        print(f"{_MISTAKE}{error}", file=sys.stderr, flush=True)
+        _tell(f"{_MISTAKE}{error}")
         sys.exit(1)
     except Exception as error:
         traceback.print_exc()
-        print(f"{_FAILURE}{type(error).__name__}: {error}".splitlines()[0], file=sys.stderr, flush=True)
+        _tell(f"{_FAILURE}{type(error).__name__}: {error}".splitlines()[0])
         sys.exit(1)
     torch.distributed.destroy_process_group()
 

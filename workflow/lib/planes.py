@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 
 from workflow.lib.plots import LabelRoom, Spot, figure_style, figure_title, log_ticks
 from workflow.lib.runtime import UserError
+from workflow.lib.tables import grid_mask
 
 _ABOVE = "0.8"
 """Colour of what lies above the limit of a scale: no colour of the maps."""
@@ -133,28 +134,15 @@ def plot_plane(
 
 
 def _grid(data: pd.DataFrame, coordinates: tuple[str, str]) -> _Grid:
-    """Tell the grid from the points beside it.
-
-    A value of a coordinate belongs to the grid if at least half of the grid's lines across it have a point there: the
-    sparsest values are put aside until that holds for all that remain.
-    """
     points = data[list(coordinates)].to_numpy(dtype=np.float64)
     estimate = data["estimate"].to_numpy(dtype=np.float64)
-    inside = np.ones(len(points), dtype=bool)
-    while True:
-        counts = [np.unique(points[inside, axis], return_counts=True) for axis in (0, 1)]
-        (x, x_counts), (y, y_counts) = counts
-        if len(x) < 2 or len(y) < 2:
-            raise UserError(
-                f"the points make no grid over {list(coordinates)}: at least two values of each are needed; "
-                "draw a sweep of two coordinates"
-            )
-        filled = np.concatenate([x_counts / len(y), y_counts / len(x)])
-        worst = filled.min()
-        if worst >= 0.5:
-            break
-        sparse_x, sparse_y = x[x_counts / len(y) == worst], y[y_counts / len(x) == worst]
-        inside &= ~(np.isin(points[:, 0], sparse_x) | np.isin(points[:, 1], sparse_y))
+    inside = grid_mask(points)
+    x, y = (np.unique(points[inside, axis]) for axis in (0, 1))
+    if len(x) < 2 or len(y) < 2:
+        raise UserError(
+            f"the points make no grid over {list(coordinates)}: at least two values of each are needed; "
+            "draw a sweep of two coordinates"
+        )
     values = np.full((len(y), len(x)), np.nan)
     values[np.searchsorted(y, points[inside, 1]), np.searchsorted(x, points[inside, 0])] = estimate[inside]
     return _Grid(x, y, values, np.column_stack([points, estimate])[~inside])

@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -429,6 +429,14 @@ def log_ticks(axes: Axes) -> None:
     axis.set_major_formatter(
         ticker.LogFormatterMathtext() if powers else ticker.FuncFormatter(lambda value, _: f"{value:,.6g}")
     )
+
+
+def draw(snakemake: Any, plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
+    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and what every figure's settings hold."""
+    settings = snakemake.params.settings["figure"]
+    common = {key: settings[key] for key in ("title", "panel_width", "panel_height")}
+    figure = plot(*data, **options, **common)
+    save_figure(figure, snakemake.output.png, snakemake.output.pdf, settings["dpi"])
 
 
 def save_figure(figure: Figure, png: str | os.PathLike[str], pdf: str | os.PathLike[str], dpi: int) -> None:

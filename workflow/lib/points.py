@@ -222,6 +222,11 @@ def _close(coefficients: Mapping[str, Decimal]) -> Point:
     return Point.of(rounded)
 
 
+def line_owner(line: str) -> str:
+    """Name of the sweep that owns the line with this id."""
+    return line.partition(",")[0]
+
+
 def assign_lines(sweeps: Iterable[Sweep]) -> list[Line]:
     """Distribute the points of all sweeps over lines, such that each (space, prompts, point) is in exactly one.
 

@@ -7,7 +7,7 @@ not depend on the batch size beyond rounding: texts are padded on the right and 
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from workflow.lib.points import Sweep, line_owner
 from workflow.lib.runtime import UserError, atomic_path
 
 # torch and transformers are imported in the functions that run a model: tables and figures read score files too.
@@ -244,6 +245,30 @@ def read_scores(path: PathLike) -> pd.DataFrame:
     """The scores that ``write_scores`` wrote; ``point`` is categorical, nullable values are pandas ``Float``."""
     nullable = {pa.float32(): pd.Float32Dtype(), pa.float64(): pd.Float64Dtype()}
     return pq.read_table(path).to_pandas(types_mapper=nullable.get)
+
+
+class ScoreFiles:
+    """The files ``scores/<prompts>/<line>/<scorer>.parquet`` of a study, read when asked for.
+
+    ``spaces`` names the space of each sweep that owns a line (see ``points.assign_lines``), since the same point in
+    weights and in logits is two different things.
+    """
+
+    def __init__(self, paths: Iterable[PathLike], spaces: Mapping[str, str]) -> None:
+        self._files: dict[tuple[str, str, str], list[tuple[Path, frozenset[str]]]] = {}
+        for path in map(Path, paths):
+            points = pq.read_table(path, columns=["point"])["point"].unique().to_pylist()
+            key = (spaces[line_owner(path.parent.name)], path.parts[-3], path.stem)
+            self._files.setdefault(key, []).append((path, frozenset(points)))
+
+    def __call__(self, sweep: Sweep, prompts: str, scorer: str) -> pd.DataFrame:
+        """Score rows of the lines that hold points of ``sweep``. Raises ``UserError`` if a point has no score."""
+        wanted = {entry.point.id for entry in sweep.points}
+        files = self._files.get((sweep.space, prompts, scorer), [])
+        missing = sorted(wanted.difference(*(points for _, points in files)))
+        if missing:
+            raise UserError(f"sweep {sweep.name}, prompts {prompts}: no {scorer} score for point {missing[0]}")
+        return pd.concat([read_scores(path) for path, points in files if points & wanted], ignore_index=True)
 
 
 def load_model(auto_class: Any, model_dir: PathLike, device: str) -> tuple[Any, Any]:

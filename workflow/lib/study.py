@@ -4,7 +4,7 @@ This is the only place that turns the configuration into jobs; the rules only na
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +14,7 @@ from workflow.lib.captions import describe_entry, describe_sampling, describe_sc
 from workflow.lib.claim_kinds import claim_needs
 from workflow.lib.config import build_sweeps, check_files, check_sweep_models, resolve
 from workflow.lib.corpora import corpus_files, prompt_files
-from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, sweep_settings
+from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
 from workflow.lib.sources import ROOT, pinned_packages, source_files
@@ -148,6 +148,7 @@ class Study:
             "sweeps": [self.sweep_settings(sweep) for sweep in spec["sweeps"]],
             "scorer": spec["scorer"],
             "scorer_spec": self.config["scorers"][spec["scorer"]],
+            "spaces": self._spaces(self.barrier_inputs(analysis)["scores"]),
             "losses": [(loss, self.sweep_settings(self.config["analyses"][loss]["sweep"])) for loss in spec["losses"]],
             "bootstrap": self.config["tables"],
         }
@@ -156,8 +157,7 @@ class Study:
         """What the verdicts are set by; lists are in the order of ``claim_inputs``."""
         needs = [claim_needs(spec) for _, spec in self._claims(True)]
         losses = self._named(needs, "losses")
-        # All that own lines: a point that a claim is about may lie in the line of another sweep.
-        sweeps = [*self.scored_sweeps(), *(self.config["analyses"][name]["sweep"] for name in losses)]
+        sweeps = [*self._named(needs, "sweeps"), *(self.config["analyses"][name]["sweep"] for name in losses)]
         scorers = {scorer for need in needs for _, _, scorer in need["scores"]}
         return {
             "study": self.name,
@@ -165,6 +165,7 @@ class Study:
             "claims": self._claims(True),
             "untested": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
             "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
+            "spaces": self._spaces(self.claim_inputs()["scores"]),
             "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
             "tables": self._named(needs, "analyses"),
             "losses": losses,
@@ -264,6 +265,10 @@ class Study:
     def trained(self, task: str) -> list[str]:
         """Names of the models of this task that the workflow trains."""
         return [name for name, model in self.config["models"].items() if "data" in model and model["task"] == task]
+
+    def starts(self) -> set[str]:
+        """Names of the models that the training of others starts from."""
+        return {model["start"]["model"] for model in self.config["models"].values() if "model" in model["start"]}
 
     def imported(self) -> list[str]:
         """Names of the models that are taken from the hub or a local directory."""
@@ -411,6 +416,12 @@ class Study:
             for scorer in (scorers or self._scorers_of(sweep))
         }
         return sorted(files)
+
+    def _spaces(self, scores: Iterable[str]) -> dict[str, str]:
+        """Space by name of the sweeps that own these score files: a point may lie in the line of another sweep."""
+        return {
+            owner: self.sweeps[owner].space for owner in sorted({line_owner(Path(path).parent.name) for path in scores})
+        }
 
     def figure_sweeps(self, figure: str) -> list[str]:
         """Names of the sweeps that a figure shows, directly or through an analysis."""

@@ -258,6 +258,23 @@ def coordinate_columns(table: pd.DataFrame) -> list[str]:
     return columns[columns.index("prompts") + 1 : columns.index("point")]
 
 
+def grid_mask(points: np.ndarray) -> np.ndarray:
+    """Which of ``points`` (n, 2) of a plane lie on its grid, (n,) bool; the others are anchors beside it.
+
+    A value of a coordinate belongs to the grid if at least half of the grid's lines across it have a point there: the
+    sparsest values are put aside until that holds for all that remain.
+    """
+    inside = np.ones(len(points), dtype=bool)
+    while inside.any():
+        (x, in_x), (y, in_y) = (np.unique(points[inside, axis], return_counts=True) for axis in (0, 1))
+        filled_x, filled_y = in_x / len(y), in_y / len(x)
+        worst = min(filled_x.min(), filled_y.min())
+        if worst >= 0.5:
+            break
+        inside &= ~(np.isin(points[:, 0], x[filled_x == worst]) | np.isin(points[:, 1], y[filled_y == worst]))
+    return inside
+
+
 def write_table(
     table: pd.DataFrame, path: str | os.PathLike[str], values: Sequence[str] = ("estimate", "low", "high")
 ) -> None:

@@ -74,7 +74,7 @@ rule train_language_model:
     benchmark:
         study.benchmark("models", "{model}")
     wildcard_constraints:
-        model=alternatives(study.trained("language-model")),
+        model=alternatives([name for name in study.trained("language-model") if name not in study.starts()]),
     priority: 50
     conda:
         "../../envs/workflow.yaml"
@@ -91,6 +91,13 @@ rule train_language_model:
         "Train language model {wildcards.model}"
     script:
         "../scripts/train_language_model.py"
+
+
+# First, where not all fit at once: other trainings wait for them.
+use rule train_language_model as train_starting_model with:
+    wildcard_constraints:
+        model=alternatives([name for name in study.trained("language-model") if name in study.starts()]),
+    priority: 60
 
 
 rule train_classifier:

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from workflow.lib.claims import ClaimData, ScoreFiles, judge, read_analysis, untested, write_claims
+from workflow.lib.claims import ClaimData, judge, read_analysis, untested, write_claims
 from workflow.lib.losses import read_losses
 from workflow.lib.points import sweep_from_settings
 from workflow.lib.runtime import run_job
+from workflow.lib.scoring import ScoreFiles
 
 
 def main(snakemake: Any) -> None:
     settings = snakemake.params.settings
-    sweeps = {entry["name"]: sweep_from_settings(entry) for entry in settings["sweeps"]}
     data = ClaimData(
-        sweeps=sweeps,
+        sweeps={entry["name"]: sweep_from_settings(entry) for entry in settings["sweeps"]},
         scorers=dict(settings["scorers"]),
-        scores=ScoreFiles(snakemake.input.scores, sweeps),
+        scores=ScoreFiles(snakemake.input.scores, settings["spaces"]),
         tables={
             name: read_analysis(path) for name, path in zip(settings["tables"], snakemake.input.tables, strict=True)
         },

@@ -1,11 +1,10 @@
 """One figure of curves, as PNG and PDF (Figs. 3, 5, 6 and 10 of the paper)."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from workflow.lib.plots import plot_curves, save_figure
+from workflow.lib.plots import draw, plot_curves
 from workflow.lib.runtime import run_job
 from workflow.lib.tables import read_table
 
@@ -13,19 +12,17 @@ from workflow.lib.tables import read_table
 def main(snakemake: Any) -> None:
     settings = snakemake.params.settings["figure"]
     cost = getattr(snakemake.input, "cost", None)
-    figure = plot_curves(
+    draw(
+        snakemake,
+        plot_curves,
         [read_table(path) for path in snakemake.input.tables],
         settings["panels"],
         coordinate_labels=settings["coordinate_labels"],
         sweep_labels=settings["sweep_labels"],
-        title=settings["title"],
         overlay=settings["overlay"],
         columns=settings.get("columns"),
         cost=pd.read_csv(cost) if cost else None,
-        panel_width=settings["panel_width"],
-        panel_height=settings["panel_height"],
     )
-    save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.pdf), settings["dpi"])
 
 
 if __name__ == "__main__":

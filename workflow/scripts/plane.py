@@ -1,10 +1,9 @@
 """One figure of heat maps over a plane, as PNG and PDF (Figs. 7 and 8 of the paper)."""
 
-from pathlib import Path
 from typing import Any
 
 from workflow.lib.planes import PlanePanel, plot_plane, select_points
-from workflow.lib.plots import save_figure
+from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job
 from workflow.lib.tables import read_table
 
@@ -18,17 +17,15 @@ def main(snakemake: Any) -> None:
         where = {key: panel[key] for key in ("scorer", "prompts", "class", "statistic") if panel.get(key)}
         data = select_points(tables[panel["table"]], (x, y), where)
         panels.append(PlanePanel(data, panel["label"], panel["scale"], panel.get("limit"), panel.get("centre")))
-    figure = plot_plane(
+    draw(
+        snakemake,
+        plot_plane,
         panels,
         (x, y),
         coordinate_labels=settings["coordinate_labels"],
         markers=[{"label": marker["label"], "at": dict(marker["at"])} for marker in settings["markers"]],
         lines=[{**line, "coefficients": dict(line["coefficients"])} for line in settings["lines"]],
-        title=settings["title"],
-        panel_width=settings["panel_width"],
-        panel_height=settings["panel_height"],
     )
-    save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.pdf), settings["dpi"])
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """Figure of the norms of weight differences, as PNG and PDF (Fig. 9 of the paper)."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from workflow.lib.plot_norms import plot_norms
-from workflow.lib.plots import save_figure
+from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job
 
 
 def main(snakemake: Any) -> None:
-    settings = snakemake.params.settings["figure"]
-    figure = plot_norms(
+    draw(
+        snakemake,
+        plot_norms,
         # A pair or a model may well be called "null"; only a layer may be missing.
         pd.read_csv(
             snakemake.input.table,
@@ -20,11 +20,7 @@ def main(snakemake: Any) -> None:
             na_values={"layer": [""]},
             dtype={"pair": str, "layer": "Int64"},
         ),
-        title=settings["title"],
-        panel_width=settings["panel_width"],
-        panel_height=settings["panel_height"],
     )
-    save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.pdf), settings["dpi"])
 
 
 if __name__ == "__main__":

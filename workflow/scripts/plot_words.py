@@ -1,25 +1,22 @@
 """Figure of next-token probabilities along a line, as PNG and PDF (Fig. 4 of the paper)."""
 
-from pathlib import Path
 from typing import Any
 
 from workflow.lib.next_tokens import read_next_tokens
 from workflow.lib.plot_words import plot_words
-from workflow.lib.plots import save_figure
+from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job
 
 
 def main(snakemake: Any) -> None:
     settings = snakemake.params.settings["figure"]
-    figure = plot_words(
+    draw(
+        snakemake,
+        plot_words,
         read_next_tokens(snakemake.input.table),
         scale=settings["scale"],
         coordinate_labels=settings["coordinate_labels"],
-        title=settings["title"],
-        panel_width=settings["panel_width"],
-        panel_height=settings["panel_height"],
     )
-    save_figure(figure, Path(snakemake.output.png), Path(snakemake.output.pdf), settings["dpi"])
 
 
 if __name__ == "__main__":
