@@ -1,4 +1,5 @@
-# make run   the embedded study (CONFIG=config/sst.yaml: another one), in an environment of its own
+# make run   the quick part of the embedded study, in an environment of its own
+# make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake)
 # make test  checks and tests
 # make lock  requirements.lock from requirements.in
 
@@ -8,10 +9,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 CORES ?= all
 
-.PHONY: run test setup lock
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+
+.PHONY: run all test setup lock
 
 run: $(STAMP)
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+	$(SNAKEMAKE) $(ARGS) -- quick
+
+all: $(STAMP)
+	$(SNAKEMAKE) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .

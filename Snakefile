@@ -76,6 +76,11 @@ rule claims:
         study.claims(),
 
 
+rule quick:
+    input:
+        lambda wildcards: study.quick(),
+
+
 # Each figure by its own name: snakemake fig7
 for name in config["figures"]:
 
@@ -101,3 +106,5 @@ onsuccess:
     # Where only a part of the study was asked for, it is absent, or that of an earlier run.
     if os.path.exists(study.path("summary.txt")):
         shell(f"cat {study.path('summary.txt')}")
+    else:
+        print(study.progress(), file=sys.stderr)

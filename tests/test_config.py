@@ -680,6 +680,12 @@ def test_a_sweep_without_texts_has_no_table() -> None:
     assert Study(config).tables().count("results/small/tables/quiet.csv") == 1
 
 
+def test_the_quick_part_names_figures() -> None:
+    assert "quick: figure 'curve' is not declared; did you mean 'curves'?" in error_of(
+        changed("quick", ["curve"], full_config())
+    )
+
+
 def test_a_sweep_is_no_other_column_of_the_texts() -> None:
     config = full_config()
     config["sweeps"]["prompt"] = dict(config["sweeps"]["theta1"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from snakemake.exceptions import WorkflowError
 
 from tests.test_config import WORDS, full_config
 from workflow.lib.points import Point, sweep_from_settings
@@ -556,6 +557,26 @@ def test_values_on_the_command_line_override_the_default_config(tmp_path: Path) 
     output = result.stdout + result.stderr
     assert len(planned(result)) > 20
     assert "results/other/tables/theta1.csv" in output and "results/small" not in output
+
+
+def test_the_quick_part_is_of_the_figures_that_the_study_names() -> None:
+    config = full_config()
+    with pytest.raises(WorkflowError, match="the study has no quick part; list the figures of one under its key quick"):
+        Study(config).quick()
+    config["quick"] = ["map"]
+    assert Study(config).quick() == results("figures/map.png", "figures/map.pdf", "figures/map.md")
+
+
+def test_progress_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = full()
+    assert study.progress().startswith("Not built yet: curves, ")
+    for path in study.figure("map"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    first, second = study.progress().splitlines()
+    assert first == "Figures in results/small/figures: map"
+    assert "map" not in second and second.endswith("All of it: the same command without a target (make all)")
 
 
 @pytest.mark.parametrize("target", ["all", "figures", "map", "claims"])

@@ -407,6 +407,8 @@ def _check_references(config: Mapping[str, Any]) -> None:
         for batch_size in search["grid"]["batch_size"]:
             processes = config["models"][search["model"]]["training"]["processes"]
             _check_batch(config, processes, batch_size, f"searches.{name}.grid.batch_size")
+    for name in config["quick"]:
+        _known(name, config["figures"], "quick", "figure")
     for name, figure in config["figures"].items():
         _check_figure(config, f"figures.{name}", figure)
 

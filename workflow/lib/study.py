@@ -480,6 +480,20 @@ class Study:
         """Files of all figures."""
         return [path for name in self.config["figures"] for path in self.figure(name)]
 
+    def quick(self) -> list[str]:
+        """Files of the figures that the study names as its quick part."""
+        if not self.config["quick"]:
+            raise WorkflowError("the study has no quick part; list the figures of one under its key quick")
+        return [path for name in self.config["quick"] for path in self.figure(name)]
+
+    def progress(self) -> str:
+        """For people: which figures are there, and how to get the rest."""
+        drawn = [name for name in self.config["figures"] if all(map(os.path.exists, self.figure(name)))]
+        missing = [name for name in self.config["figures"] if name not in drawn]
+        lines = [f"Figures in {self.path('figures')}: {', '.join(drawn)}"] if drawn else []
+        rest = ", ".join([*missing, *(["the verdicts on the claims"] if self.config["claims"] else []), "a summary"])
+        return "\n".join([*lines, f"Not built yet: {rest}. All of it: the same command without a target (make all)"])
+
     def claims(self) -> list[str]:
         """The verdicts, for people and for programs; nothing if the study makes no claims."""
         return [self.path("claims.md"), self.path("claims.json")] if self.config["claims"] else []
