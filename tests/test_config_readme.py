@@ -186,11 +186,11 @@ def test_equations_are_affine() -> None:
         assert build_sweep("equation", spec).points[0].point.models == tuple(origin)
 
 
-@pytest.mark.parametrize("section", ["analyses", "figures"])
-def test_kinds_have_a_row_each(section: str) -> None:
+@pytest.mark.parametrize(("section", "heading"), [("analyses", "analyses"), ("figures", "figures and quick")])
+def test_kinds_have_a_row_each(section: str, heading: str) -> None:
     branches = SCHEMA["properties"][section]["additionalProperties"]["oneOf"]
     kinds = [branch["properties"]["kind"]["const"] for branch in branches]
-    part = README.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+    part = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     table = re.findall(r"^\| kind \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", part, re.MULTILINE)
     assert re.findall(r"^\| `(\w+)` \|", table[0], re.MULTILINE) == kinds
 
