@@ -51,7 +51,7 @@ OVERRIDES: dict[str, Any] = {
     },
     "generation": {"max_new_tokens": 4, "samples": 2},
     "sweeps": {
-        "theta1": {"grid": {"alpha": [0, 0.5, 1]}, "prompts": ["neutral", "positive", "negative"]},
+        "theta1": {"grid": {"alpha": [0, 0.5, 1]}},
         "theta2": {"grid": {"gamma": [0, 1]}, "prompts": ["neutral"]},
         "theta3": {"grid": {"alpha": [0, 1]}},
         "ensemble": {"grid": {"gamma": [0, 1]}},
@@ -145,7 +145,7 @@ def test_every_claim_has_a_verdict(paper: Path) -> None:
 def test_tables_hold_what_was_scored(paper: Path) -> None:
     tables = paper / "results" / "paper" / "tables"
     theta1 = pd.read_csv(tables / "theta1.csv")
-    assert set(theta1["prompts"]) == {"neutral", "positive"}
+    assert set(theta1["prompts"]) == {"neutral", "positive", "negative"}
     assert set(theta1["scorer"]) == {"sentiment", "grammar", "perplexity", "distinct"}
     assert {"score", "p_negative", "p_neutral", "p_positive"} <= set(
         theta1.loc[theta1["scorer"] == "sentiment", "statistic"]
