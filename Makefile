@@ -1,5 +1,6 @@
 # make run   the quick part of the embedded study, in an environment of its own
 # make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake)
+# make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
 # make test  checks and tests
 # make lock  requirements.lock from requirements.in
 
@@ -9,15 +10,20 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 CORES ?= all
 
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+# On a cluster --cores would bound the threads of each job.
+ARGUMENTS = $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) $(if $(CONFIG),--configfile $(CONFIG))
+SNAKEMAKE = $(BIN)/snakemake $(ARGUMENTS)
 
-.PHONY: run all test setup lock
+.PHONY: run all resume test setup lock
 
 run: $(STAMP)
 	$(SNAKEMAKE) $(ARGS) -- quick
 
 all: $(STAMP)
 	$(SNAKEMAKE) $(ARGS)
+
+resume: $(STAMP)
+	$(BIN)/python -m workflow.resume $(ARGUMENTS) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ def words() -> pd.DataFrame:
         ("token", "falls", " 中", 1, "Ġä¸Ń", (0.3, 0.2, 0.1)),
     ]
     # Not in the order of the coordinate, as any table may be.
-    for index, (alpha, point) in enumerate([(1.0, "positive=1"), (0.0, "negative=1"), (3.0, "negative=-2,positive=3")]):
+    for index, (alpha, point) in enumerate([(1.0, "positive=1"), (0.0, "negative=1"), (3.0, "negative=-2+positive=3")]):
         for kind, group, text, tokens, pieces, values in entries:
             value = values[(1, 0, 2)[index]]
             row = ("theta1", alpha, point, kind, group, text, tokens, pieces, value, value)
@@ -343,7 +343,7 @@ def linearity(grid=(-1.0, 0.0, 1.0), anchors=()) -> tuple[pd.DataFrame, pd.DataF
     rows = []
     names = {(0.0, 0.0): "base=1", (1.0, 0.0): "positive=1", (0.0, 1.0): "negative=1"}
     for a, b in [(a, b) for b in grid for a in grid] + list(anchors):
-        point = names.get((a, b), "base=-1,negative=1,positive=1")
+        point = names.get((a, b), "base=-1+negative=1+positive=1")
         error = 0.05 * (abs(a) + 3 * abs(b))
         rows.append(("plane", a, b, point, "logits", np.nan, np.nan, 1.0, error, error))
         value = 0.1 * a - 0.2 * b

@@ -610,11 +610,11 @@ def test_score_files_tell_weights_from_logits(tmp_path):
     def by_point(sweep: Sweep) -> dict[str, float]:
         return files(sweep, "neutral", "sentiment").groupby("point", observed=True)["p_good"].first().to_dict()
 
-    assert by_point(logits) == {"a=1": 2, "b=1": 2, "a=-1,b=2": 2}
-    assert by_point(one) == {"a=1": 0, "b=1": 0, "a=-1,b=2": 0}
+    assert by_point(logits) == {"a=1": 2, "b=1": 2, "a=-1+b=2": 2}
+    assert by_point(one) == {"a=1": 0, "b=1": 0, "a=-1+b=2": 0}
     # b=1 lies in the line of the first sweep.
-    assert {point: by_point(two)[point] for point in ("b=1", "a=-2,b=3")} == {"b=1": 0, "a=-2,b=3": 1}
-    with pytest.raises(UserError, match="sweep line, prompts neutral: no grammar score for point a=-1,b=2"):
+    assert {point: by_point(two)[point] for point in ("b=1", "a=-2+b=3")} == {"b=1": 0, "a=-2+b=3": 1}
+    with pytest.raises(UserError, match="sweep line, prompts neutral: no grammar score for point a=-1\\+b=2"):
         files(one, "neutral", "grammar")
 
 

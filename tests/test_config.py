@@ -120,7 +120,16 @@ def full_config() -> dict[str, Any]:
         },
         "price": {"kind": "cost", "sweep": "theta1", "at": [0.5], "prompts": "neutral"},
         "side": {"kind": "texts", "sweeps": ["theta1", "ensemble"], "prompts": "neutral", "at": [1, 0]},
+        "half": {
+            "kind": "precision",
+            "sweep": "theta1",
+            "at": [0],
+            "prompts": "neutral",
+            "threshold": 0.1,
+            "reason": "For a test.",
+        },
     }
+    config["scorers"]["sentiment"]["precision"] = "bf16"
     grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
     config["searches"] = {"search": {"model": "positive", "grid": grid}}
     score = {"scorer": "sentiment", "statistic": "score", "label": "Score"}
@@ -233,7 +242,7 @@ def settled(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_the_small_study_holds() -> None:
-    assert [line.id for line in Study(small_config()).lines.values()] == ["theta1", "theta3,beta=0", "theta3,beta=1"]
+    assert [line.id for line in Study(small_config()).lines.values()] == ["theta1", "theta3+beta=0", "theta3+beta=1"]
 
 
 def test_the_full_study_holds() -> None:
@@ -263,7 +272,7 @@ def test_the_full_study_holds() -> None:
         (
             "generation/temperature",
             1,
-            ["'temperature' at generation", "known keys: max_new_tokens, nucleus, samples, seed, top_p"],
+            ["'temperature' at generation", "known keys: max_new_tokens, nucleus, precision, samples, seed, top_p"],
         ),
         (
             "sweeps/theta3/grid/alpha",
@@ -873,7 +882,7 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     assert training["steps"] == 2 and training["schedule"] == "linear" and training["eval_steps"] == 100
     assert "training" not in resolved["corpora"] and "data" in resolved["models"]["base"]
     assert resolved["scorers"]["sentiment"]["text"] == "full"
-    assert resolved["scorers"]["perplexity"] == {"kind": "perplexity", "model": "base"}
+    assert resolved["scorers"]["perplexity"] == {"kind": "perplexity", "model": "base", "precision": "fp32"}
     assert resolved["sweeps"]["theta1"]["space"] == "weights"
     assert resolved["figures"]["curves"]["panels"][0]["scale"] == "linear"
     assert resolved["sweeps"]["theta1"]["coordinate_labels"] == {} and resolved["sweeps"]["theta1"]["anchors"] == []
@@ -1117,7 +1126,10 @@ def test_a_name_that_resembles_a_declared_model_is_misspelt() -> None:
     # "positve" resembles "positive", "zz" nothing.
     message = error_of(changed("analyses/distances/pairs/tuned/model", "positve", full_config()))
     assert "analyses.distances.pairs.tuned.model: model 'positve' is not declared; did you mean 'positive'?" in message
-    left_out = resolve(changed("sweeps/theta1/directions/alpha/zz", 0, full_config()))[1]
+    config = full_config()
+    # Its comparison with fp32 is left out, too.
+    config["scorers"]["sentiment"]["precision"] = "fp32"
+    left_out = resolve(changed("sweeps/theta1/directions/alpha/zz", 0, config))[1]
     assert left_out["sweeps.theta1"] == "the study declares no model 'zz'"
     assert left_out["analyses.words"] == left_out["figures.both"] == "sweeps.theta1 is left out"
 
@@ -1139,7 +1151,7 @@ def test_a_claim_that_is_left_out_is_checked_by_itself() -> None:
 
 def test_anchors_are_points_beside_the_grid() -> None:
     sweep = build_sweeps(settled(changed("sweeps/theta3/anchors", [{"alpha": 3, "beta": 0.25}])))["theta3"]
-    assert "base=-2.25,negative=0.25,positive=3" in [entry.point.id for entry in sweep.points]
+    assert "base=-2.25+negative=0.25+positive=3" in [entry.point.id for entry in sweep.points]
     message = error_of(changed("sweeps/theta3/anchors", [{"alpha": 3}]))
     assert "sweeps.theta3.anchors.0: has ['alpha'], but the directions are ['alpha', 'beta']; name the same" in message
 

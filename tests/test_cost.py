@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from transformers import AutoModelForCausalLM
+from small_gpu import limit_memory
+from transformers import AutoModelForCausalLM, GPT2LMHeadModel
 
-from workflow.lib.cost import COST_COLUMNS, measure_cost, write_cost
+from workflow.lib.cost import COST_COLUMNS, _Job, _measure, measure_cost, write_cost
 from workflow.lib.ensembles import generate_ensemble
 from workflow.lib.generation import Sampling, generate
 from workflow.lib.merging import merge
@@ -69,6 +70,13 @@ def test_an_error_of_the_user_comes_back_as_one(models):
         measure_cost({POINT: models["merged"]}, models, prompts, SAMPLING, None, repeats=1, batch_size=8)
 
 
+def test_smaller_batches_are_not_measured_instead(models, monkeypatch):
+    limit_memory(monkeypatch, GPT2LMHeadModel, rows=3)
+    job = _Job(POINT, models["merged"], models, None, PROMPTS, SAMPLING, 8, "cpu", 1, "fp32")
+    with pytest.raises(UserError, match=r"suffice for 8 texts at once.*; lower compute.batch_size.generate to 2 or"):
+        _measure(job)
+
+
 def test_peak_memory_is_of_the_process_alone():
     # ru_maxrss would count what this process holds, too.
     ballast = b"x" * (512 << 20)
@@ -90,6 +98,6 @@ def test_table_is_written_with_six_digits(tmp_path):
     write_cost(pd.DataFrame(rows, columns=COST_COLUMNS), tmp_path / "cost.csv")
     assert (tmp_path / "cost.csv").read_text().splitlines() == [
         "space,point,repeat,texts,tokens,load_seconds,seconds,seconds_per_1000_tokens,peak_memory_mb",
-        "weights,positive=1,1,12,3456789,0.123457,2,1234.57,512.25",
-        "logits,positive=1,1,12,0,0.1,2.5,,512.25",
+        "weights+positive=1,1,12,3456789,0.123457,2,1234.57,512.25",
+        "logits+positive=1,1,12,0,0.1,2.5,,512.25",
     ]

@@ -104,7 +104,7 @@ def test_two_processes_go_on_where_they_stopped(tmp_path: Path, tiny_tokenizer: 
     values = {"tokenizer": tiny_tokenizer, "processes": 2, "micro_batch": 1, "steps": 15}
     together(2, train, tmp_path / "whole", **values)
     together(2, stop_at, 13, tmp_path / "stopped", **values)
-    checkpoint = tmp_path / "stopped/scratch/checkpoint-12"
+    checkpoint = tmp_path / "stopped/scratch/checkpoint-10"
     assert (checkpoint / "complete").exists() and (checkpoint / "rng_state_1.pth").exists()
     together(2, train, tmp_path / "stopped", **values)
     assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
@@ -164,6 +164,7 @@ def job(folder: Path, tokenizer: Path, micro_batch: int = 1, **changes: Any) -> 
     model = {"task": "language-model", "start": start, "training": training, "data": {"corpus": "web"}}
     return SimpleNamespace(
         threads=2,
+        resources={},
         rule="train_language_model",
         params=SimpleNamespace(settings={"model": model}),
         wildcards={"model": "scratch"},
@@ -191,7 +192,7 @@ def run(folder: Path, tokenizer: Path, **changes: Any) -> None:
 def here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_CACHE", str(folder / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hub"))
-    monkeypatch.setattr(jobs, "prepare_torch", lambda threads: None)
+    monkeypatch.setattr(jobs, "prepare_job", lambda job: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -216,28 +217,58 @@ def wait_for(condition: Callable[[], Any]) -> None:
         time.sleep(0.05)
 
 
-def test_a_job_that_is_killed_takes_its_processes_along_and_goes_on_later(
-    folder: Path, here: Path, tiny_tokenizer: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def never_ending(folder: Path, here: Path, tokenizer: Path) -> tuple[subprocess.Popen[bytes], Path]:
+    """A job in a process of its own that has saved a checkpoint, and its scratch folder, relative to ``here``.
+
+    What it tells is in the file ``errors``.
+    """
     code = f"""
+import sys
 from pathlib import Path
 from tests.test_distributed import run
-run(Path({str(folder)!r}), Path({str(tiny_tokenizer)!r}), steps=10_000_000)
+from workflow.lib.runtime import UserError
+try:
+    run(Path({str(folder)!r}), Path({str(tokenizer)!r}), steps=10_000_000)
+except UserError as error:
+    sys.exit(f"error: {{error}}")
 """
     search_path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    killed = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": search_path})
-    wait_for(lambda: killed.poll() is not None or list(here.glob("results/s/scratch/*/checkpoint-*/complete")))
-    assert killed.poll() is None  # what it printed says why
-    scratch = next(here.glob("results/s/scratch/*"))
-    relative = scratch.relative_to(here)
-    assert len(processes_of(relative)) == 3  # torchrun and two trainings
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    with open(here / "errors", "w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": search_path}, stderr=errors
+        )
+    wait_for(lambda: process.poll() is not None or list(here.glob("results/s/scratch/*/checkpoint-*/complete")))
+    assert process.poll() is None, (here / "errors").read_text()
+    return process, next(here.glob("results/s/scratch/*")).relative_to(here)
+
+
+# SIGTERM to the job alone, as `kill` sends it, and to all of its processes at once, as SLURM does.
+@pytest.mark.parametrize("fault", ["SIGKILL", "SIGTERM", "SIGTERM to all"])
+def test_a_job_that_is_stopped_takes_its_processes_along_and_goes_on_later(
+    fault: str, folder: Path, here: Path, tiny_tokenizer: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stopped, relative = never_ending(folder, here, tiny_tokenizer)
+    scratch = here / relative
+    others = processes_of(relative)
+    assert len(others) == 3  # torchrun and two trainings
+    signalled = [stopped.pid, *(others if fault == "SIGTERM to all" else [])]
+    for process in signalled:
+        os.kill(process, signal.SIGKILL if fault == "SIGKILL" else signal.SIGTERM)
+    status = stopped.wait()
     wait_for(lambda: not processes_of(relative))
+    last = max(int(path.parent.name.split("-")[1]) for path in scratch.glob("*/complete"))
+    if fault == "SIGKILL":
+        assert status == -signal.SIGKILL
+        assert last % SETTINGS["save_steps"] == 0
+    else:
+        assert status == 1
+        assert (here / "errors").read_text().splitlines()[-1] == (
+            f"error: models.scratch.training: interrupted at step {last} by SIGTERM; the next run goes on from there"
+        )
     capfd.readouterr()
 
     # Cut short, the same training goes on from there, and ends as one that was never stopped.
-    steps = max(int(path.parent.name.split("-")[1]) for path in scratch.glob("*/complete")) + 4
+    steps = last + 4
     assert sorted(path.name for path in scratch.glob(f"checkpoint-{steps - 4}/stream-*")) == [
         "stream-0.json", "stream-1.json",
     ]  # fmt: skip

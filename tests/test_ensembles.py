@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from small_gpu import halvings, limit_memory
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from workflow.lib.checkpoints import check_same_tokenizer
 from workflow.lib.ensembles import generate_ensemble
@@ -163,6 +164,17 @@ def test_texts_do_not_depend_on_the_batch_size(models):
         pd.testing.assert_frame_equal(texts, reference)
 
 
+def test_batches_shrink_to_what_gpu_memory_holds(models, monkeypatch, capsys):
+    point, sampling = Point.of({"base": 1, "positive": 1, "negative": -1}), Sampling(0.9, 10, 4, 1)
+    expected = generate_ensemble(point, models, make_prompts(12), sampling, "base", batch_size=48)
+    # The second of the models fails after the first has computed.
+    failed = limit_memory(monkeypatch, LlamaForCausalLM, rows=12)
+    pd.testing.assert_frame_equal(
+        generate_ensemble(point, models, make_prompts(12), sampling, "base", batch_size=48), expected
+    )
+    assert len(failed) == halvings(capsys) == 2
+
+
 @pytest.mark.parametrize("name", ["base", "negative", "positive"])
 def test_one_model_gives_the_texts_of_weight_space(models, name):
     sampling = Sampling(0.9, 10, 3, 2)
@@ -272,7 +284,7 @@ def test_the_smallest_context_counts(tmp_path, models, tiny_tokenizer):
     both = {"base": models["base"], "short": short}
     sampling = Sampling(0.9, 20 - length, 1, 0)
     assert len(generate_ensemble(point, both, prompts, sampling, None, batch_size=1)) == 1
-    message = rf"point base=0.5,short=0.5: prompt row 4: {length} tokens .* exceed .* of 20"
+    message = rf"point base=0.5+short=0.5: prompt row 4: {length} tokens .* exceed .* of 20"
     with pytest.raises(UserError, match=message):
         generate_ensemble(point, both, prompts, Sampling(0.9, 21 - length, 1, 0), None, batch_size=1)
 
@@ -286,5 +298,5 @@ def test_nan_is_an_error_that_names_point_model_and_prompt(tmp_path, models, tin
     model.save_pretrained(broken)
     trio = {"base": models["base"], "other": models["positive"], "filter": models["negative"]} | {name: broken}
     refused(
-        trio, f"point base=2,other=-1: prompt row 4, sample 0, new token 1: model {name} gives NaN", nucleus="filter"
+        trio, f"point base=2+other=-1: prompt row 4, sample 0, new token 1: model {name} gives NaN", nucleus="filter"
     )

@@ -7,12 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from small_gpu import halvings, limit_memory
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from workflow.lib.generation import TEXTS_SCHEMA, Sampling, generate, top_p_sample, uniforms, write_texts
 from workflow.lib.runtime import Progress, UserError
@@ -230,6 +231,27 @@ def test_texts_do_not_depend_on_the_batch_size(model_dir):
     fewer = generate(model_dir, prompts[::-7], Sampling(0.9, 12, 2, 1), batch_size=8)
     expected = reference[reference["row"].isin(fewer["row"]) & (reference["sample"] < 2)].reset_index(drop=True)
     pd.testing.assert_frame_equal(fewer, expected)
+
+
+def test_batches_shrink_to_what_gpu_memory_holds(model_dir, monkeypatch, capsys):
+    prompts, sampling = make_prompts(20), Sampling(top_p=0.9, max_new_tokens=12, samples=5, seed=1)
+    expected = generate(model_dir, prompts, sampling, batch_size=64)
+    assert not halvings(capsys)
+    # 64 sequences fail at once, with their 13 prompts; 32, of 7 prompts, where each sequence goes on by itself; 16; 8.
+    failed = limit_memory(monkeypatch, GPT2LMHeadModel, rows=7)
+    progress = Progress("generate", total=100, unit="texts")
+    done: list[int] = []
+    monkeypatch.setattr(progress, "update", done.append)
+    pd.testing.assert_frame_equal(generate(model_dir, prompts, sampling, 64, progress=progress), expected)
+    assert len(failed) == halvings(capsys) == 4
+    assert done == list(range(4, 101, 4))
+
+
+def test_memory_that_does_not_hold_one_sequence_is_an_error(model_dir, monkeypatch, capsys):
+    limit_memory(monkeypatch, GPT2LMHeadModel, rows=0)
+    with pytest.raises(UserError, match="GPU memory does not suffice for one text at a time"):
+        generate(model_dir, make_prompts(3), Sampling(0.9, 12, 2, 1), batch_size=4)
+    assert halvings(capsys) == 2
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "llama"])

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from small_gpu import halvings, limit_memory
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.losses import (
@@ -91,6 +92,18 @@ def test_batches_make_no_difference_and_are_encoded_once(pair, monkeypatch):
     assert done == [1, 2, 3]
 
 
+def test_what_gpu_memory_holds_is_found_out_once_for_all_points(pair, monkeypatch, capsys):
+    space, sweep = WeightSpace(pair), sweep_of([0, 0.5, 1])
+    expected = evaluate_losses(space, sweep, TEXTS, batch_size=100)
+    failed = limit_memory(monkeypatch, GPT2LMHeadModel, rows=2)
+    losses = evaluate_losses(space, sweep, TEXTS, batch_size=100)
+    pd.testing.assert_frame_equal(losses, expected, rtol=1e-5)
+    assert failed == [5] and halvings(capsys) == 1
+    limit_memory(monkeypatch, GPT2LMHeadModel, rows=0)
+    with pytest.raises(UserError, match=r"^point a=1, GPU memory does not suffice for one text at a time"):
+        evaluate_losses(space, sweep, TEXTS, batch_size=1)
+
+
 class CountingTokenizer:
     def __init__(self, tokenizer, calls: list) -> None:
         self.tokenizer, self.calls = tokenizer, calls
@@ -118,9 +131,9 @@ def test_a_point_that_two_coordinates_name_is_read_once(pair):
     directions = {"alpha": {"b": 1, "a": -1}, "beta": {"b": 1, "a": -1}}
     sweep = sweep_of([], directions=directions, grid={"alpha": [0, 1], "beta": [0, 1]})
     losses = evaluate_losses(WeightSpace(pair), sweep, {"": ["the film"]}, batch_size=2)
-    assert losses["point"].tolist() == ["a=1", "b=1", "a=-1,b=2"]
+    assert losses["point"].tolist() == ["a=1", "b=1", "a=-1+b=2"]
     table = loss_table(losses, sweep, resamples=10, seed=0)
-    assert table["point"].tolist() == ["a=1", "a=1", "b=1", "b=1", "b=1", "b=1", "a=-1,b=2", "a=-1,b=2"]
+    assert table["point"].tolist() == ["a=1", "a=1", "b=1", "b=1", "b=1", "b=1", "a=-1+b=2", "a=-1+b=2"]
     assert table["beta"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
 
 

@@ -107,7 +107,7 @@ def test_hand_computed_values() -> None:
     at2 = table[table["alpha"] == 2]
     assert at2["probability"].tolist() == pytest.approx([0.6, 0.6 * 0.5 * 0.7, 0.1, 0.2, 0.6, 0.1], rel=1e-6)
     assert at2["text"].tolist() == at0["text"].tolist()
-    assert table["point"].unique().tolist() == ["a=1", "b=1", "a=-1,b=2"]
+    assert table["point"].unique().tolist() == ["a=1", "b=1", "a=-1+b=2"]
 
 
 def test_top_and_ends() -> None:

@@ -87,7 +87,7 @@ def test_decimals_are_finite(value: float | str) -> None:
 
 def test_a_point_has_one_id() -> None:
     point = Point.of({"positive": 0.75, "base": 0, "negative": 0.25})
-    assert point.id == "negative=0.25,positive=0.75"
+    assert point.id == "negative=0.25+positive=0.75"
     assert point.models == ("negative", "positive")
     same = Point.of({"negative": "0.250", "positive": Decimal("0.7500"), "other": -0.0})
     assert same == point and hash(same) == hash(point)
@@ -113,11 +113,11 @@ def test_parse_undoes_id(coefficients: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("identifier", "canonical"),
     [
-        ("positive=0.5,negative=0.5", "negative=0.5,positive=0.5"),
+        ("positive=0.5+negative=0.5", "negative=0.5+positive=0.5"),
         ("a=1.0", "a=1"),
-        ("a=1,b=0", "a=1"),
-        ("a=-0,b=1", "b=1"),
-        ("a=0.1234567,b=0.8765433", "a=0.123457,b=0.876543"),
+        ("a=1+b=0", "a=1"),
+        ("a=-0+b=1", "b=1"),
+        ("a=0.1234567+b=0.8765433", "a=0.123457+b=0.876543"),
     ],
 )
 def test_parse_refuses_a_second_name(identifier: str, canonical: str) -> None:
@@ -143,31 +143,31 @@ def test_coefficients_must_sum_to_1() -> None:
 
 def test_theta1_is_alpha_positive_and_the_rest_negative() -> None:
     assert ids(theta1(-1, 0, 0.25, 1, 3)) == [
-        "negative=2,positive=-1",
+        "negative=2+positive=-1",
         "negative=1",
-        "negative=0.75,positive=0.25",
+        "negative=0.75+positive=0.25",
         "positive=1",
-        "negative=-2,positive=3",
+        "negative=-2+positive=3",
     ]
 
 
 def test_theta2_adds_the_difference_to_base() -> None:
     assert ids(theta2(-0.5, 0, 1)) == [
-        "base=1,negative=0.5,positive=-0.5",
+        "base=1+negative=0.5+positive=-0.5",
         "base=1",
-        "base=1,negative=-1,positive=1",
+        "base=1+negative=-1+positive=1",
     ]
 
 
 def test_theta3_spans_a_plane_over_base() -> None:
     sweep = theta3([0, 1], [-1, 0, 1])
     assert [(dict(entry.coordinates), entry.point.id) for entry in sweep.points] == [
-        ({"alpha": 0, "beta": -1}, "base=2,negative=-1"),
-        ({"alpha": 1, "beta": -1}, "base=1,negative=-1,positive=1"),
+        ({"alpha": 0, "beta": -1}, "base=2+negative=-1"),
+        ({"alpha": 1, "beta": -1}, "base=1+negative=-1+positive=1"),
         ({"alpha": 0, "beta": 0}, "base=1"),
         ({"alpha": 1, "beta": 0}, "positive=1"),
         ({"alpha": 0, "beta": 1}, "negative=1"),
-        ({"alpha": 1, "beta": 1}, "base=-1,negative=1,positive=1"),
+        ({"alpha": 1, "beta": 1}, "base=-1+negative=1+positive=1"),
     ]
     assert sweep.models == ("base", "negative", "positive")
     assert sweep.directions == ("alpha", "beta")
@@ -210,7 +210,7 @@ def test_rounding_goes_to_the_largest_coefficient() -> None:
     # 0.333333 x 0.5 has seven decimals: 0.1666665, to even 0.166666, three times; 0.5 + 3 x 0.166666 = 0.999998.
     direction = {"a": -0.999999, "b": 0.333333, "c": 0.333333, "d": 0.333333}
     (entry,) = sweep_of({"a": 1}, {"x": direction}, x=[0.5]).points
-    assert entry.point.id == "a=0.500002,b=0.166666,c=0.166666,d=0.166666"
+    assert entry.point.id == "a=0.500002+b=0.166666+c=0.166666+d=0.166666"
 
 
 def test_a_list_is_sorted_and_takes_floats_as_written() -> None:
@@ -272,9 +272,9 @@ def test_anchors_are_points_beside_the_grid() -> None:
     assert ids(sweep)[2:4] == ["base=1", "positive=1"]
     # One on a line of the grid is scored with it; the others make a line.
     lines = {line.id: [point.id for point in line.points] for line in assign_lines([sweep])}
-    assert list(lines) == ["plane,beta=-0.5", "plane,beta=0", "plane,beta=0.5"]
-    assert lines["plane,beta=0"] == ["base=1", "positive=1"]
-    assert lines["plane,beta=0.5"][1] == "base=0.5,negative=0.5"
+    assert list(lines) == ["plane+beta=-0.5", "plane+beta=0", "plane+beta=0.5"]
+    assert lines["plane+beta=0"] == ["base=1", "positive=1"]
+    assert lines["plane+beta=0.5"][1] == "base=0.5+negative=0.5"
 
 
 def test_anchors_on_the_grid_or_said_twice_add_nothing() -> None:
@@ -331,11 +331,11 @@ def test_a_sweep_without_scorers_is_scored_by_all() -> None:
 def test_a_line_per_sweep_and_per_second_coordinate() -> None:
     (line,) = assign_lines([theta1(0, 0.5, 1)])
     assert (line.id, line.space, line.prompts) == ("theta1", "weights", "neutral")
-    assert [point.id for point in line.points] == ["negative=1", "negative=0.5,positive=0.5", "positive=1"]
+    assert [point.id for point in line.points] == ["negative=1", "negative=0.5+positive=0.5", "positive=1"]
 
     plane = assign_lines([theta3([0, 1, 2], [-0.5, 0])])
-    assert [line.id for line in plane] == ["theta3,beta=-0.5", "theta3,beta=0"]
-    assert [point.id for point in plane[1].points] == ["base=1", "positive=1", "base=-1,positive=2"]
+    assert [line.id for line in plane] == ["theta3+beta=-0.5", "theta3+beta=0"]
+    assert [point.id for point in plane[1].points] == ["base=1", "positive=1", "base=-1+positive=2"]
     assert len(assign_lines([theta3(PAPER_RANGE, PAPER_RANGE)])) == 20
 
 
@@ -355,9 +355,9 @@ def test_every_point_is_in_exactly_one_line() -> None:
 
 def test_a_shared_point_belongs_to_the_first_sweep() -> None:
     lines = {line.id: [point.id for point in line.points] for line in assign_lines([theta1(0, 1), theta3([0, 1], [0])])}
-    assert lines == {"theta1": ["negative=1", "positive=1"], "theta3,beta=0": ["base=1"]}
+    assert lines == {"theta1": ["negative=1", "positive=1"], "theta3+beta=0": ["base=1"]}
     lines = {line.id: [point.id for point in line.points] for line in assign_lines([theta3([0, 1], [0]), theta1(0, 1)])}
-    assert lines == {"theta3,beta=0": ["base=1", "positive=1"], "theta1": ["negative=1"]}
+    assert lines == {"theta3+beta=0": ["base=1", "positive=1"], "theta1": ["negative=1"]}
 
 
 def test_a_sweep_that_others_cover_has_no_line() -> None:
@@ -385,9 +385,9 @@ def test_prompt_sets_and_spaces_are_scored_apart() -> None:
         (
             [theta1(0, 1), theta3([0, 1], [0, 1])],
             [theta1(0, 1), theta3([0, 1, 2], [0, 1])],
-            {"theta3,beta=0", "theta3,beta=1"},
+            {"theta3+beta=0", "theta3+beta=1"},
         ),
-        ([theta1(0, 1), theta3([0, 1], [0, 1])], [theta1(0, 1), theta3([0, 1], [0, 1, 2])], {"theta3,beta=2"}),
+        ([theta1(0, 1), theta3([0, 1], [0, 1])], [theta1(0, 1), theta3([0, 1], [0, 1, 2])], {"theta3+beta=2"}),
     ],
 )
 def test_a_new_value_changes_lines_of_its_sweep_only(

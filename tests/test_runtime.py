@@ -1,7 +1,10 @@
 import re
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -162,13 +165,14 @@ def test_outside_of_a_job_there_is_one_console(capsys: pytest.CaptureFixture[str
 # --- jobs ---
 
 
-def run(folder: Path, body: str) -> tuple[int, str, str, str]:
+def run(folder: Path, body: str, before: str = "") -> tuple[int, str, str, str]:
     """Exit status, stdout, stderr and log of a job whose ``main`` has this body."""
     script = f"""
 from types import SimpleNamespace
 import errno, os, subprocess, sys
 from workflow.lib.runtime import Progress, UserError, announce, run_job
 
+{before}
 def main(snakemake):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
@@ -217,10 +221,144 @@ def test_a_full_disk_is_told_in_the_systems_words(tmp_path: Path) -> None:
     assert "Traceback" in log and log.endswith(err)
 
 
+def test_a_full_disk_that_holds_the_log_is_told_on_the_console(tmp_path: Path) -> None:
+    (tmp_path / "job.log").symlink_to("/dev/full")
+    process = start(tmp_path, 'print("a line that does not fit", flush=True)')
+    line = f"error: rule merge: [Errno 28] No space left on device; details in {tmp_path}/job.log\n"
+    assert finish(process) == (1, line)
+
+
 def test_an_interrupted_job_is_no_success(tmp_path: Path) -> None:
     code, _, err, log = run(tmp_path, "raise KeyboardInterrupt")
     assert code != 0
     assert "error:" not in err and "KeyboardInterrupt" in log
+
+
+def start(folder: Path, body: str, patience: float = 150) -> subprocess.Popen[str]:
+    """A job whose ``main`` has this body, still running."""
+    script = f"""
+from types import SimpleNamespace
+import os, signal, sys, time
+from pathlib import Path
+from workflow.lib import runtime
+from workflow.lib.runtime import announce, atomic_path, run_job
+
+runtime._Claim.PATIENCE = {patience}
+
+def main(snakemake):
+{textwrap.indent(textwrap.dedent(body), "    ")}
+
+run_job(main, SimpleNamespace(log={str(folder / "job.log")!r}, rule="merge"))
+"""
+    return subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate()
+    return process.returncode, errors
+
+
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.02)
+
+
+# Not to be ended by a SIGTERM; it goes on once there is a file `go`.
+STUBBORN = """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    here = Path({folder!r})
+    announce("working")
+    (here / "started").touch()
+    while not (here / "go").exists():
+        time.sleep(0.02)
+    with atomic_path(here / "output") as scratch:
+        scratch.write_text("old")
+"""
+
+
+def test_a_job_that_an_earlier_run_left_is_not_started_twice(tmp_path: Path) -> None:
+    orphan = start(tmp_path, STUBBORN.format(folder=str(tmp_path)))
+    wait_for(tmp_path / "started")
+    second = start(tmp_path, 'announce("never")', patience=0)
+    holder = f"process {orphan.pid} on {socket.gethostname()}"
+    assert finish(second) == (
+        1,
+        f"an earlier run of this job is asked to end: {holder}\n"
+        f"error: rule merge: an earlier run of this job still runs: {holder}; wait for its end, or end it (make resume "
+        "does), and run again\n",
+    )
+    assert (tmp_path / "job.log").read_text() == "working\n"
+    # Snakemake has noted the settings of the second: what is made with those of the first must not be taken for it.
+    (tmp_path / "output").write_text("older")
+    (tmp_path / "go").touch()
+    code, errors = finish(orphan)
+    line = f"error: {tmp_path}/output: not written, for a later run has asked for this job; run it again\n"
+    assert (code, errors) == (1, "working\n" + line)
+    assert (tmp_path / "output").read_text() == "older"
+    assert partials(tmp_path) == []
+    # The wish is fulfilled, and forgotten.
+    third = f'with atomic_path({str(tmp_path / "output")!r}) as scratch: scratch.write_text("new")'
+    assert finish(start(tmp_path, third)) == (0, "")
+    assert (tmp_path / "output").read_text() == "new"
+    assert (tmp_path / "job.log").read_text() == ""
+
+
+def test_a_job_makes_way_for_a_later_run(tmp_path: Path) -> None:
+    sleeping = f"""
+    here = Path({str(tmp_path)!r})
+    with atomic_path(here / "output") as scratch:
+        scratch.write_text("old")
+        (here / "started").touch()
+        time.sleep(100_000)
+    """
+    orphan = start(tmp_path, sleeping)
+    wait_for(tmp_path / "started")
+    later = f'with atomic_path({str(tmp_path / "output")!r}) as scratch: scratch.write_text("new")'
+    code, errors = finish(start(tmp_path, later))
+    assert (code, errors) == (
+        0,
+        f"an earlier run of this job is asked to end: process {orphan.pid} on {socket.gethostname()}\n",
+    )
+    assert finish(orphan)[0] == -signal.SIGTERM
+    assert (tmp_path / "output").read_text() == "new"
+    assert partials(tmp_path) == []
+
+
+def test_a_killed_job_bars_nobody(tmp_path: Path) -> None:
+    """Nor do the programs that it had started."""
+    body = f"""
+    import subprocess
+    subprocess.Popen(["sleep", "30"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (Path({str(tmp_path)!r}) / "started").touch()
+    time.sleep(100_000)
+    """
+    killed = start(tmp_path, body)
+    wait_for(tmp_path / "started")
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert finish(start(tmp_path, 'announce("done")', patience=0)) == (0, "done\n")
+
+
+def test_a_file_system_without_locks_is_noted_in_the_log(tmp_path: Path) -> None:
+    code, out, err, log = run(
+        tmp_path,
+        'announce("done")',
+        "import fcntl\ndef flock(*a): raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))\nfcntl.flock = flock",
+    )
+    assert (code, out, err) == (0, "", "done\n")
+    assert log.splitlines() == [
+        f"{tmp_path}/logs/.job.log.lock: this file system has no locks (No locks available); two runs at once go "
+        "unnoticed",
+        "done",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    process = start(tmp_path / "logs", "pass")
+    assert finish(process) == (1, f"error: rule merge: [Errno 17] File exists: '{tmp_path}/logs'\n")
 
 
 def test_jobs_load_no_heavy_package() -> None:

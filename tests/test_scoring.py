@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_gpu import halvings, limit_memory
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    GPT2ForSequenceClassification,
+    GPT2LMHeadModel,
     PreTrainedTokenizerFast,
 )
 
@@ -97,6 +100,20 @@ def test_classifier_equals_the_plain_model_text_by_text_whatever_the_batch_size(
         scores = score_classifier(directory, TEXTS, batch_size)
         assert list(scores) == ["p_negative", "p_neutral", "p_positive"]
         np.testing.assert_allclose(scores.to_numpy(np.float64), expected, atol=1e-5)
+
+
+def test_classifier_reads_as_many_texts_as_gpu_memory_holds(tmp_path, monkeypatch, capsys):
+    directory = save_classifier(tmp_path / "judge")
+    expected = score_classifier(directory, TEXTS, 64)
+    failed = limit_memory(monkeypatch, GPT2ForSequenceClassification, rows=2)
+    seen: list[int] = []
+    scores = score_classifier(directory, TEXTS, 64, progress=seen.append)
+    pd.testing.assert_frame_equal(scores, expected, rtol=1e-5)
+    assert failed == [6, 3] and halvings(capsys) == 2
+    assert seen == [1, 2, 3, 4, 5, 6]
+    limit_memory(monkeypatch, GPT2ForSequenceClassification, rows=0)
+    with pytest.raises(UserError, match="GPU memory does not suffice for one text at a time"):
+        score_classifier(directory, TEXTS, 1)
 
 
 def test_progress_counts_texts(tmp_path):
@@ -240,6 +257,18 @@ def test_perplexity_equals_the_plain_model_whatever_the_batch_size(tmp_path):
         scores = score_perplexity(directory, prompts, continuations, batch_size, progress=seen.append)
         np.testing.assert_allclose(scores.to_numpy(np.float64), expected, rtol=1e-5, atol=1e-5)
         assert seen[-1] == 5
+
+
+def test_perplexity_of_as_many_texts_as_gpu_memory_holds(tmp_path, monkeypatch, capsys):
+    directory = save_lm(tmp_path / "lm")
+    expected = score_perplexity(directory, [""] * 6, TEXTS, 4)
+    failed = limit_memory(monkeypatch, GPT2LMHeadModel, rows=2)
+    pd.testing.assert_frame_equal(score_perplexity(directory, [""] * 6, TEXTS, 4), expected, rtol=1e-5)
+    # "x" is one token, of which nothing is predicted: five texts.
+    assert failed == [4] and halvings(capsys) == 1
+    limit_memory(monkeypatch, GPT2LMHeadModel, rows=0)
+    with pytest.raises(UserError, match="GPU memory does not suffice for one text at a time"):
+        score_perplexity(directory, [""] * 6, TEXTS, 1)
 
 
 def test_token_across_the_boundary_belongs_to_the_continuation(tmp_path):

@@ -22,12 +22,12 @@ from workflow.lib.tables import read_table, write_table
 @pytest.mark.parametrize(
     ("values", "identifier"),
     [
-        ((2e-4, 16, 40), "learning_rate=0.0002,batch_size=16,steps=40"),
-        ((1e-7, 16, None), "learning_rate=0.0000001,batch_size=16"),
-        ((1.25e-05, 100, 3000), "learning_rate=0.0000125,batch_size=100,steps=3000"),
-        ((1.0, 8, 1), "learning_rate=1,batch_size=8,steps=1"),
-        ((10, 8, 1), "learning_rate=10,batch_size=8,steps=1"),
-        ((0.1 + 0.2, 8, 1), "learning_rate=0.30000000000000004,batch_size=8,steps=1"),
+        ((2e-4, 16, 40), "learning_rate=0.0002+batch_size=16+steps=40"),
+        ((1e-7, 16, None), "learning_rate=0.0000001+batch_size=16"),
+        ((1.25e-05, 100, 3000), "learning_rate=0.0000125+batch_size=100+steps=3000"),
+        ((1.0, 8, 1), "learning_rate=1+batch_size=8+steps=1"),
+        ((10, 8, 1), "learning_rate=10+batch_size=8+steps=1"),
+        ((0.1 + 0.2, 8, 1), "learning_rate=0.30000000000000004+batch_size=8+steps=1"),
     ],
 )
 def test_ids_are_plain(values, identifier):
@@ -42,7 +42,7 @@ def test_every_combination_is_a_run():
     found = trials(GRID, "linear")
     assert len({trial.id for trial in found}) == 36
     assert found[1] == Trial(1e-6, 8, 500, (500,), False)
-    assert found[1].id == "learning_rate=0.000001,batch_size=8,steps=500"
+    assert found[1].id == "learning_rate=0.000001+batch_size=8+steps=500"
     assert {(t.learning_rate, t.batch_size, t.steps) for t in found} == {
         (rate, size, steps) for rate in GRID["learning_rate"] for size in GRID["batch_size"] for steps in GRID["steps"]
     }
@@ -52,7 +52,7 @@ def test_a_constant_rate_shares_runs():
     found = trials(GRID, "constant_with_warmup")
     assert len({trial.id for trial in found}) == 12
     assert found[0] == Trial(1e-6, 8, 2000, (500, 1000, 2000), True)
-    assert found[0].id == "learning_rate=0.000001,batch_size=8"
+    assert found[0].id == "learning_rate=0.000001+batch_size=8"
 
 
 @pytest.mark.parametrize(

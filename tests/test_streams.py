@@ -2,6 +2,10 @@
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,6 +22,7 @@ from workflow.lib.runtime import UserError
 from workflow.lib.streams import Position, Stream, StreamLoader, TokenStream
 from workflow.lib.training import pack
 
+ROOT = Path(__file__).parents[1]
 LENGTH = 8
 
 
@@ -265,9 +270,44 @@ def test_an_interrupted_training_on_a_stream(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         training_tests.interrupt(patch, step)
         training_tests.train(tmp_path / "stopped", **values)
-    last = step // 6 * 6
+    last = step // 5 * 5
     assert (tmp_path / f"stopped/scratch/checkpoint-{last}/stream-0.json").exists()
     steps = training_tests.count_steps(monkeypatch)
     stopped = training_tests.train(tmp_path / "stopped", **values)
     assert steps == list(range(last, 22))
     assert training_tests.outputs(stopped) == training_tests.outputs(whole)
+
+
+def test_a_sigterm_to_all_processes_leaves_the_reader_alive(shards: LocalShards, tokenizer: Any) -> None:
+    """As SLURM sends it: a training must still get the batches of the step that it is in."""
+    loader = StreamLoader(TokenStream(Stream(shards), tokenizer, LENGTH, 1), batch_size=1, workers=1)
+    batches = iter(loader)
+    next(batches)
+    (reader,) = loader._reader._workers
+    os.kill(reader.pid, signal.SIGTERM)
+    for _ in range(20):
+        next(batches)
+    assert reader.is_alive()
+    loader.close()
+    assert not reader.is_alive() and reader.exitcode == 0
+    loader.close()
+
+
+def test_a_reader_ends_with_its_process(shards: LocalShards, tiny_tokenizer: Path) -> None:
+    """Even where an error keeps the loader alive to the end."""
+    code = f"""
+import multiprocessing
+from pathlib import Path
+from transformers import AutoTokenizer
+from tests.local_shards import LocalShards
+from workflow.lib.streams import Stream, StreamLoader, TokenStream
+shards = LocalShards([Path({str(shards.path(0))!r})])
+stream = TokenStream(Stream(shards), AutoTokenizer.from_pretrained({str(tiny_tokenizer)!r}), 8, 1)
+loader = StreamLoader(stream, 1, workers=1)
+for batch in loader:
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    raise ValueError
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "ValueError" in done.stderr
+    assert not Path(f"/proc/{done.stdout.strip()}").exists()

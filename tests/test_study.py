@@ -86,10 +86,10 @@ CONFIG: dict[str, Any] = {
 }
 POINTS = {
     "negative=1",
-    "negative=0.5,positive=0.5",
+    "negative=0.5+positive=0.5",
     "positive=1",
     "base=1",
-    "base=-1,negative=1,positive=1",
+    "base=-1+negative=1+positive=1",
 }
 
 
@@ -109,23 +109,23 @@ def test_a_study_does_not_change_its_config() -> None:
 
 def test_each_point_is_in_one_line(study: Study) -> None:
     assert {key: [point.id for point in line.points] for key, line in study.lines.items()} == {
-        ("neutral", "theta1"): ["negative=1", "negative=0.5,positive=0.5", "positive=1"],
-        ("neutral", "theta3,beta=0"): ["base=1"],
-        ("neutral", "theta3,beta=1"): ["base=-1,negative=1,positive=1"],
+        ("neutral", "theta1"): ["negative=1", "negative=0.5+positive=0.5", "positive=1"],
+        ("neutral", "theta3+beta=0"): ["base=1"],
+        ("neutral", "theta3+beta=1"): ["base=-1+negative=1+positive=1"],
     }
-    assert study.line_points("neutral", "theta3,beta=0") == ["base=1"]
-    assert study.line_texts("neutral", "theta3,beta=0") == ["results/small/texts/weights/neutral/base=1.parquet"]
+    assert study.line_points("neutral", "theta3+beta=0") == ["base=1"]
+    assert study.line_texts("neutral", "theta3+beta=0") == ["results/small/texts/weights/neutral/base=1.parquet"]
 
 
 def test_a_sweep_reads_the_scores_of_shared_points_from_the_first(study: Study) -> None:
-    scores = [f"results/small/scores/neutral/{line}/{scorer}.parquet" for line in ("theta1", "theta3,beta=0",
-              "theta3,beta=1") for scorer in ("perplexity", "sentiment")]  # fmt: skip
+    scores = [f"results/small/scores/neutral/{line}/{scorer}.parquet" for line in ("theta1", "theta3+beta=0",
+              "theta3+beta=1") for scorer in ("perplexity", "sentiment")]  # fmt: skip
     assert study.sweep_scores("theta1") == scores[:2]
     assert study.sweep_scores("theta3") == scores
 
 
 def test_a_merge_reads_its_models_in_the_order_of_the_point(study: Study) -> None:
-    point = "base=-1,negative=1,positive=1"
+    point = "base=-1+negative=1+positive=1"
     assert study.merge_inputs(point) == [f"results/small/models/{name}" for name in Point.parse(point).models]
 
 
@@ -175,11 +175,11 @@ def test_an_ensemble_runs_its_models_and_that_of_the_nucleus() -> None:
     study = full(generation={"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "nucleus": "base"})
     assert study.line_texts("neutral", "ensemble") == results(
         "texts/logits/neutral/negative=1.parquet",
-        "texts/logits/neutral/negative=0.5,positive=0.5.parquet",
+        "texts/logits/neutral/negative=0.5+positive=0.5.parquet",
         "texts/logits/neutral/positive=1.parquet",
     )
-    assert study.ensemble_models("negative=0.5,positive=0.5") == ["negative", "positive", "base"]
-    assert study.ensemble_models("base=-1,positive=2") == ["base", "positive"]
+    assert study.ensemble_models("negative=0.5+positive=0.5") == ["negative", "positive", "base"]
+    assert study.ensemble_models("base=-1+positive=2") == ["base", "positive"]
     assert full().ensemble_models("negative=1") == ["negative"]
     # It decides nothing in the space of weights.
     assert study.sampling() == full().sampling() == {"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "seed": 0}
@@ -241,7 +241,7 @@ def test_an_analysis_reads_models_and_its_data() -> None:
     assert study.analysis_inputs("price") == {
         "models": line,
         "prompts": prompts,
-        "checkpoints": results("checkpoints/price/negative=0.5,positive=0.5"),
+        "checkpoints": results("checkpoints/price/negative=0.5+positive=0.5"),
     }
     assert study.barrier_inputs("barriers") == {
         "scores": results("scores/neutral/theta1/perplexity.parquet"),
@@ -269,7 +269,7 @@ def test_an_analysis_is_set_by_its_own_keys() -> None:
     }
     price = study.analysis_settings("price")
     assert price["models"] == ["negative", "positive", "base"] and price["nucleus"] == "base"
-    assert (price["points"], price["prompts"], price["repeats"]) == (["negative=0.5,positive=0.5"], 20, 3)
+    assert (price["points"], price["prompts"], price["repeats"]) == (["negative=0.5+positive=0.5"], 20, 3)
     assert price["sampling"] == study.sampling()
     # As jobs get them.
     assert study.settings("loss.py", **settings["words"])["words"] == [list(pair) for pair in words]
@@ -290,7 +290,7 @@ def test_an_analysis_depends_on_the_points_of_its_sweep_alone() -> None:
     changed = Study(config).analysis_settings("words")
     assert changed != before["words"]
     points = [entry.point.id for entry in sweep_from_settings(changed["sweep"]).points]
-    assert points == ["negative=1", "negative=0.5,positive=0.5", "positive=1", "negative=-1,positive=2"]
+    assert points == ["negative=1", "negative=0.5+positive=0.5", "positive=1", "negative=-1+positive=2"]
 
 
 def test_texts_are_compared_at_the_same_coordinates() -> None:
@@ -306,7 +306,7 @@ def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
     assert study.barrier_settings("barriers") == {
         "sweeps": [study.sweep_settings("theta1")],
         "scorer": "perplexity",
-        "scorer_spec": {"kind": "perplexity", "model": "base"},
+        "scorer_spec": {"kind": "perplexity", "model": "base", "precision": "fp32"},
         "spaces": {"theta1": "weights"},
         "losses": [("line-loss", study.sweep_settings("theta1"))],
         "bootstrap": {"resamples": 2000, "seed": 0},
@@ -318,7 +318,7 @@ def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
 
 def test_trials_share_runs_where_the_schedule_allows_it() -> None:
     study = full()
-    runs = ["learning_rate=0.001,batch_size=2", "learning_rate=0.01,batch_size=2"]
+    runs = ["learning_rate=0.001+batch_size=2", "learning_rate=0.01+batch_size=2"]
     assert study.trial_names() == runs
     assert study.trial_metrics("search") == results(*(f"searches/search/{run}/metrics.json" for run in runs))
     settings = study.trial_settings("search", runs[1])
@@ -343,7 +343,7 @@ def test_trials_of_a_schedule_with_an_end_are_runs_of_their_own() -> None:
     # Another search with the same values: ids are constraints of a wildcard, each once.
     config["searches"]["again"] = config["searches"]["search"] | {"model": "negative"}
     study = Study(config)
-    single = [f"learning_rate={rate},batch_size=2,steps={steps}" for rate in ("0.001", "0.01") for steps in (1, 2)]
+    single = [f"learning_rate={rate}+batch_size=2+steps={steps}" for rate in ("0.001", "0.01") for steps in (1, 2)]
     assert study.trial_names() == single
     assert study.trial_settings("search", single[2])["checkpoints"] == [1]
     assert study.trial_settings("search", single[2])["model"]["training"]["steps"] == 1
@@ -361,8 +361,8 @@ def test_claims_read_scores_tables_and_losses() -> None:
             "scores/neutral/ensemble/sentiment.parquet",
             "scores/neutral/theta1/perplexity.parquet",
             "scores/neutral/theta1/sentiment.parquet",
-            "scores/neutral/theta3,beta=0/sentiment.parquet",
-            "scores/neutral/theta3,beta=1/sentiment.parquet",
+            "scores/neutral/theta3+beta=0/sentiment.parquet",
+            "scores/neutral/theta3+beta=1/sentiment.parquet",
         ),
         "tables": results(
             "tables/plane-loss.csv", "tables/distances.csv", "tables/words.csv", "tables/taylor_summary.csv"
@@ -416,7 +416,7 @@ def test_figures_read_tables() -> None:
 
 def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
     names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor", "distances"]
-    names += ["price", "side", "taylor_summary", "search"]
+    names += ["price", "side", "half", "taylor_summary", "search"]
     study = full()
     assert study.tables() == results(*(f"tables/{name}.csv" for name in names))
     assert study.sweep_tables() == study.tables()[:3]
@@ -463,10 +463,18 @@ def test_the_text_beside_a_figure_tells_what_was_done() -> None:
         "ensemble",
         "texts:",
         "sentiment:",
+        "sentiment",
         "price:",
     ]
+    assert settings["facts"][4] == "sentiment in bf16, our reading"
     facts = {name: study.caption_settings(name)["facts"] for name in config["figures"]}
-    assert [fact.split(" ")[0] for fact in facts["map"]] == ["theta3", "texts:", "sentiment:", "plane-loss:"]
+    assert [fact.split(" ")[0] for fact in facts["map"]] == [
+        "theta3",
+        "texts:",
+        "sentiment:",
+        "sentiment",
+        "plane-loss:",
+    ]
     assert facts["tried"] == [
         "search: model positive, grid {learning_rate: [0.001, 0.01], batch_size: [2], steps: [1, 2]}"
     ]
@@ -546,8 +554,8 @@ def test_another_study_replaces_the_default_and_shares_points(tmp_path: Path) ->
     # Each line once per scorer.
     assert Counter(job.split(" (")[0].split(" along ")[1] for job in jobs if job.startswith("Score ")) == {
         "theta1": 2,
-        "theta3,beta=0": 2,
-        "theta3,beta=1": 2,
+        "theta3+beta=0": 2,
+        "theta3+beta=1": 2,
     }
 
 
@@ -598,8 +606,8 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
         assert words_of(jobs) == words | {"Draw": 1, "Describe": 1}
     if target == "all":
         assert sorted(job for job in jobs if job.startswith("Trial")) == [
-            "Trial search: learning_rate=0.001,batch_size=2",
-            "Trial search: learning_rate=0.01,batch_size=2",
+            "Trial search: learning_rate=0.001+batch_size=2",
+            "Trial search: learning_rate=0.01+batch_size=2",
         ]
         assert len([job for job in jobs if job.endswith("in logit space")]) == 3
         # Nothing reads it: it is not asked for.
@@ -634,7 +642,7 @@ def test_the_embedded_study_is_planned(tmp_path: Path, monkeypatch: pytest.Monke
     uses = {(entry.point.id, prompts) for sweep in generated for prompts in sweep.prompts for entry in sweep.points}
     merged = [job.removeprefix("Merge ") for job in jobs if job.startswith("Merge ")]
     # Once for each prompt set, whichever sweeps share the point, and once to measure the cost.
-    cost = "base=1,negative=-1,positive=1 (generation-cost)"
+    cost = "base=1+negative=-1+positive=1 (generation-cost)"
     assert sorted(merged) == sorted([*(f"{point} ({prompts})" for point, prompts in uses), cost])
     assert jobs.count("Summarise the study") == jobs.count("Test the claims") == 1
     assert len([job for job in jobs if job.startswith("Draw ")]) == len(study.config["figures"])

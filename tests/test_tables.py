@@ -241,7 +241,7 @@ def test_sweep_table_and_its_file(tmp_path):
     assert len(table) == 2 * 4 * 4
     curve = table[(table["prompts"] == "neutral") & (table["statistic"] == "continuation_corpus")]
     assert curve["alpha"].tolist() == [-0.333333, 0, 0.5, 1]
-    assert curve["point"].tolist()[1:] == ["negative=1", "negative=0.5,positive=0.5", "positive=1"]
+    assert curve["point"].tolist()[1:] == ["negative=1", "negative=0.5+positive=0.5", "positive=1"]
     np.testing.assert_allclose(curve["estimate"], np.exp(1 + curve["alpha"] ** 2))
 
     write_table(table, tmp_path / "t.csv")
@@ -282,7 +282,7 @@ def line(alphas, values) -> pd.DataFrame:
             "sweep": "theta1",
             "prompts": "neutral",
             "alpha": alphas,
-            "point": [points.get(a, f"negative={1 - a:g},positive={a:g}") for a in alphas],
+            "point": [points.get(a, f"negative={1 - a:g}+positive={a:g}") for a in alphas],
             "scorer": "ppl",
             "statistic": "continuation_corpus",
             "estimate": values,

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from transformers import (
@@ -27,6 +29,7 @@ from transformers import (
 )
 
 from workflow.lib import jobs, training
+from workflow.lib.checksums import write_checksums
 from workflow.lib.runtime import UserError
 from workflow.lib.training import import_model, pack, train_classifier, train_language_model, train_tokenizer
 
@@ -473,7 +476,7 @@ def test_an_interrupted_trial(tmp_path: Path, tiny_tokenizer: Path, monkeypatch:
 
         patch.setattr(training, "_Trial", Interrupting)
         trial(tmp_path / "stopped", [5, 12, 16], **values)
-    assert {path.name for path in tmp_path.glob("stopped/scratch/*")} == {"checkpoint-6", "checkpoint-12"}
+    assert {path.name for path in tmp_path.glob("stopped/scratch/*")} == {"checkpoint-5", "checkpoint-10"}
     stopped = trial(tmp_path / "stopped", [5, 12, 16], **values)
     for name in ("loss.csv", "metrics.json"):
         assert (stopped / name).read_bytes() == (whole / name).read_bytes()
@@ -544,9 +547,9 @@ def test_cuda_without_a_gpu(tmp_path: Path, tiny_gpt2: Path) -> None:
     ("step", "kept"),
     [
         (4, []),  # nothing to continue from
-        (7, [6]),  # saved with a log, which is written every 3 steps, although save_steps is 5
-        (13, [6, 12]),  # in the second epoch
-        (20, [12, 18]),  # in the third one; the first checkpoint is gone
+        (7, [5]),  # saved between two logs, which are written every 3 steps
+        (13, [5, 10]),  # in the second epoch
+        (20, [15, 20]),  # in the third one; the first checkpoints are gone
     ],
 )
 def test_an_interrupted_training_ends_like_an_uninterrupted_one(
@@ -573,7 +576,7 @@ def test_when_to_save_changes_nothing(uninterrupted: Path, tmp_path: Path, tiny_
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt(patch, 10)
         train(tmp_path / "stopped", tokenizer=tiny_tokenizer, save_steps=7)
-    assert [path.name for path in tmp_path.glob("stopped/scratch/*")] == ["checkpoint-9"]
+    assert [path.name for path in tmp_path.glob("stopped/scratch/*")] == ["checkpoint-7"]
     for folder, save_steps in (("stopped", 2), ("rare", 1000)):
         assert outputs(train(tmp_path / folder, tokenizer=tiny_tokenizer, save_steps=save_steps)) == outputs(
             uninterrupted
@@ -629,7 +632,7 @@ from transformers import Trainer
 write = Trainer._save_optimizer_and_scheduler
 
 def killed(self, folder):
-    if self.state.global_step == 12:
+    if self.state.global_step == 10:
         os.kill(os.getpid(), signal.SIGKILL)
     write(self, folder)
 
@@ -638,8 +641,8 @@ tests.train(Path({str(tmp_path)!r}), tokenizer=Path({str(tiny_tokenizer)!r}))
 """
     child = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert child.returncode == -signal.SIGKILL, child.stderr[-2000:]
-    assert (tmp_path / "scratch" / "checkpoint-12" / "model.safetensors").exists()
-    assert [path.parent.name for path in tmp_path.glob("scratch/*/complete")] == ["checkpoint-6"]
+    assert (tmp_path / "scratch" / "checkpoint-10" / "model.safetensors").exists()
+    assert [path.parent.name for path in tmp_path.glob("scratch/*/complete")] == ["checkpoint-5"]
     train(tmp_path, tokenizer=tiny_tokenizer)
     assert outputs(tmp_path) == outputs(uninterrupted)
 
@@ -649,27 +652,186 @@ def test_a_whole_checkpoint_is_left_until_the_next_one_is_marked(
 ) -> None:
     class Interrupting(training._Reporter):
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if state.global_step == 18:
+            if state.global_step == 15:
                 raise KeyboardInterrupt
             super().on_save(args, state, control, **kwargs)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training, "_Reporter", Interrupting)
         train(tmp_path, tokenizer=tiny_tokenizer)
-    assert {path.name for path in tmp_path.glob("scratch/*")} == {"checkpoint-12", "checkpoint-18"}
+    assert {path.name for path in tmp_path.glob("scratch/*")} == {"checkpoint-10", "checkpoint-15"}
     steps = count_steps(monkeypatch)
     train(tmp_path, tokenizer=tiny_tokenizer)
-    assert steps[0] == 12
+    assert steps[0] == 10
     assert outputs(tmp_path) == outputs(uninterrupted)
 
 
-def test_the_latest_whole_checkpoint_is_taken_and_others_are_removed(tmp_path: Path) -> None:
+def test_the_latest_whole_checkpoint_is_taken_and_others_are_removed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     for step, whole in ((20, True), (100, True), (120, False)):
         (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "optimizer.pt").write_text("moments")
         if whole:
-            (tmp_path / f"checkpoint-{step}" / "complete").touch()
-    assert training._last_checkpoint(tmp_path) == tmp_path / "checkpoint-100"
+            write_checksums(tmp_path / f"checkpoint-{step}", "complete")
+    assert training._last_checkpoint(tmp_path, "base") == tmp_path / "checkpoint-100"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-100", "checkpoint-20"]
+    assert capfd.readouterr().err == ""
+    (tmp_path / "checkpoint-100" / "optimizer.pt").write_text("momentz")
+    assert training._last_checkpoint(tmp_path, "base") == tmp_path / "checkpoint-20"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-20"]
+    assert capfd.readouterr().err == (
+        f"[train base] {tmp_path}/checkpoint-100/optimizer.pt: damaged (its bytes do not match the digest in complete)"
+        "; this checkpoint is removed, the training goes on from an earlier state\n"
+    )
+    # A power cut can leave a file of the right name and length that holds nothing.
+    (tmp_path / "checkpoint-20" / "complete").write_bytes(bytes(50))
+    assert training._last_checkpoint(tmp_path, "base") is None
+
+
+def test_a_damaged_checkpoint_costs_time_only(
+    uninterrupted: Path,
+    tmp_path: Path,
+    tiny_tokenizer: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 13)
+        train(tmp_path, tokenizer=tiny_tokenizer)
+    weights = tmp_path / "scratch" / "checkpoint-10" / "model.safetensors"
+    weights.write_bytes(flipped(weights.read_bytes(), -3))
+    steps = count_steps(monkeypatch)
+    train(tmp_path, tokenizer=tiny_tokenizer)
+    assert steps[0] == 5
+    assert "checkpoint-10/model.safetensors: damaged" in capfd.readouterr().err
+    assert outputs(tmp_path) == outputs(uninterrupted)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    damaged = bytearray(content)
+    damaged[place] ^= 1
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_damaged_model_is_not_trained_further(file: str, tmp_path: Path, tiny_gpt2: Path) -> None:
+    import_model(str(tiny_gpt2), None, "language-model", tmp_path / "base")
+    path = tmp_path / "base" / file
+    path.write_bytes(flipped(path.read_bytes(), -5))
+    message = rf"^{path}: damaged \(its bytes do not match .*\); delete {tmp_path}/base and run again$"
+    with pytest.raises(UserError, match=message):
+        train(tmp_path / "positive", start=tmp_path / "base")
+    with pytest.raises(UserError, match=message):
+        train(tmp_path / "fresh", like=tmp_path / "base")
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "error"),
+    [
+        # So torch.save puts a full disk.
+        ("torch.save", "checkpoint", RuntimeError("[enforce fail] . unexpected pos 64 vs 0")),
+        ("transformers.modeling_utils.safe_save_file", "checkpoint", SafetensorError("No space left on device")),
+        ("workflow.lib.training.write_checksums", "model", SafetensorError("No space left on device")),
+    ],
+)
+def test_a_full_disk_is_told_and_costs_nothing(
+    where: str,
+    what: str,
+    error: Exception,
+    uninterrupted: Path,
+    tmp_path: Path,
+    tiny_tokenizer: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    folder = tmp_path / "scratch" if what == "checkpoint" else tmp_path
+    with monkeypatch.context() as patch, pytest.raises(OSError) as caught:
+        patch.setattr(where, fail)
+        train(tmp_path, tokenizer=tiny_tokenizer)
+    place = rf"^cannot save a model in {folder}, where [\d.]+ GB are free: {type(error).__name__}: "
+    assert re.match(place + re.escape(str(error)), str(caught.value))
+    assert not (tmp_path / "model").exists()
+    assert outputs(train(tmp_path, tokenizer=tiny_tokenizer)) == outputs(uninterrupted)
+
+
+# --- SIGTERM
+
+
+def terminate(monkeypatch: pytest.MonkeyPatch, step: int, reporter: str = "_Reporter") -> None:
+    """Let the next trainings get a SIGTERM in step number ``step`` (from 0)."""
+
+    class Terminating(getattr(training, reporter)):
+        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training, reporter, Terminating)
+
+
+def interrupted_at(step: int) -> Any:
+    message = rf"^models\.tiny\.training: interrupted at step {step} by SIGTERM; the next run goes on from there$"
+    return pytest.raises(UserError, match=message)
+
+
+# The first and the last but one; a step after which nothing is due, an evaluation (8), a log (9), a checkpoint (10),
+# the end of an epoch and an evaluation (16).
+@pytest.mark.parametrize("step", [1, 7, 8, 9, 10, 16, 21])
+def test_a_sigterm_saves_the_step_and_nothing_is_lost(
+    step: int, uninterrupted: Path, tmp_path: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch, interrupted_at(step):
+        terminate(patch, step - 1)
+        train(tmp_path, tokenizer=tiny_tokenizer)
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert not (tmp_path / "model").exists()
+    steps = count_steps(monkeypatch)
+    train(tmp_path, tokenizer=tiny_tokenizer)
+    assert steps == list(range(step, SETTINGS["steps"]))
+    assert outputs(tmp_path) == outputs(uninterrupted)
+
+
+def test_a_training_that_is_terminated_again_and_again(
+    tmp_path: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In parts, with two gradients to sum up in a step."""
+    values = {"tokenizer": tiny_tokenizer, "micro_batch": 2}
+    whole = train(tmp_path / "whole", **values)
+    for step in (2, 4, 5, 14):
+        with monkeypatch.context() as patch, interrupted_at(step):
+            terminate(patch, step - 1)
+            train(tmp_path / "stopped", **values)
+    assert outputs(train(tmp_path / "stopped", **values)) == outputs(whole)
+
+
+def test_a_sigterm_in_the_last_step_comes_too_late(
+    uninterrupted: Path, tmp_path: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminate(monkeypatch, SETTINGS["steps"] - 1)
+    assert outputs(train(tmp_path, tokenizer=tiny_tokenizer)) == outputs(uninterrupted)
+
+
+def test_a_terminated_trial(tmp_path: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"architecture": ARCHITECTURE, "tokenizer": tiny_tokenizer}
+    whole = trial(tmp_path / "whole", [5, 12, 16], **values)
+    for step in (4, 5, 13):
+        with monkeypatch.context() as patch, interrupted_at(step):
+            terminate(patch, step - 1, "_Trial")
+            trial(tmp_path / "stopped", [5, 12, 16], **values)
+    stopped = trial(tmp_path / "stopped", [5, 12, 16], **values)
+    for name in ("loss.csv", "metrics.json"):
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_trial_that_diverges_as_it_is_terminated(
+    tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminate(monkeypatch, 2, "_Trial")
+    trial(tmp_path, [1, 6], learning_rate=1e30, max_grad_norm=0.0, start=tiny_gpt2)
+    assert metrics(tmp_path)["evaluations"][1] == {"steps": 6, "dev_loss": None, "dev_perplexity": None}
 
 
 # --- where checkpoints lie
@@ -722,7 +884,7 @@ def job(folder: Path) -> SimpleNamespace:
 def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Thread counts that jobs asked for; they can be set once in a process only."""
     seen: list[int] = []
-    monkeypatch.setattr(jobs, "prepare_torch", seen.append)
+    monkeypatch.setattr(jobs, "prepare_job", lambda job: seen.append(job.threads))
     return seen
 
 
@@ -970,7 +1132,16 @@ def test_an_interrupted_classifier_ends_like_an_uninterrupted_one(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt(patch, 22)
         classify(tmp_path, judge_start, splits)
-    assert [path.name for path in tmp_path.glob("scratch/*")] == ["checkpoint-20"]
+    assert [path.name for path in tmp_path.glob("scratch/*")] == ["checkpoint-15"]
+    assert outputs(classify(tmp_path, judge_start, splits)) == outputs(judge)
+
+
+def test_a_terminated_classifier(
+    judge: Path, judge_start: Path, tmp_path: Path, splits: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"interrupted at step 11 by SIGTERM"):
+        terminate(patch, 10)
+        classify(tmp_path, judge_start, splits)
     assert outputs(classify(tmp_path, judge_start, splits)) == outputs(judge)
 
 

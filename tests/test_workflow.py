@@ -51,12 +51,12 @@ def finish(folder: Path, *arguments: str) -> None:
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:
-    """Rule to number of jobs of a dry run, without the target rule."""
+    """Rule to number of jobs of a dry run, without the target rule and the manifest, which follows every change."""
     done = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table[1].splitlines()] if table else []
-    return {rule: int(count) for rule, count in rows if rule != "all"}
+    return {rule: int(count) for rule, count in rows if rule not in ("all", "manifest")}
 
 
 def results(folder: Path) -> dict[str, str]:

@@ -3,12 +3,26 @@
 import ctypes
 import os
 import platform
+from typing import Any
 
 import torch
+
+from workflow.lib.leases import lease_gpus
+
+
+def prepare_job(snakemake: Any) -> None:
+    """Get a job ready to compute, before it does anything else: lease its GPUs, and prepare torch.
+
+    Raises what ``lease_gpus`` raises.
+    """
+    lease_gpus(snakemake.resources.get("gpu", 0))
+    prepare_torch(snakemake.threads)
 
 
 def prepare_torch(threads: int) -> None:
     """Let torch and the tokenizers use ``threads`` CPU threads, so that jobs side by side do not fight over cores.
+
+    For processes that a job starts, which see the GPUs that it has leased; a job itself calls ``prepare_job``.
 
     With glibc, memory that torch frees is also kept in the process. By default glibc returns large blocks to the system
     and faults them in anew at every step, which took a third of a training step's time on a virtual machine.

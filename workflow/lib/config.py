@@ -398,6 +398,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
         _known_language_model(config, config["generation"]["nucleus"], "generation.nucleus")
     for name, analysis in config["analyses"].items():
         _check_analysis(config, f"analyses.{name}", analysis)
+    _check_precisions(config)
     for name, search in config["searches"].items():
         _known_language_model(config, search["model"], f"searches.{name}.model")
         if "data" not in config["models"][search["model"]]:
@@ -510,6 +511,22 @@ def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str,
             _in_weights(config, analysis["sweep"], f"{path}.sweep")
             _known(analysis["prompts"], config["prompts"], f"{path}.prompts", "prompt set")
             _on_grid(config, analysis["sweep"], analysis["at"], f"{path}.at")
+        case "precision":
+            _known_sweep(config, analysis["sweep"], f"{path}.sweep", 1, texts=True)
+            _in_weights(config, analysis["sweep"], f"{path}.sweep")
+            _prompted(config, analysis["sweep"], analysis["prompts"], f"{path}.prompts")
+            _on_grid(config, analysis["sweep"], analysis["at"], f"{path}.at")
+            judges = _judges(config, analysis["sweep"])
+            if not judges:
+                raise UserError(
+                    f"config: {path}.sweep: no model scores the texts of {analysis['sweep']!r}; choose another"
+                )
+            precisions = [config["generation"]["precision"], *(config["scorers"][name]["precision"] for name in judges)]
+            if set(precisions) == {"fp32"}:
+                raise UserError(
+                    f"config: {path}: generation and scorers of {analysis['sweep']!r} are all in fp32; remove it, or "
+                    "choose another precision there"
+                )
         case "texts":
             for sweep in analysis["sweeps"]:
                 # The table has a column per sweep, beside these.
@@ -532,6 +549,28 @@ def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str,
             along = [config["analyses"][loss]["sweep"] for loss in analysis["losses"]]
             if len(set(along)) != len(along):
                 raise UserError(f"config: {path}.losses: two are along one sweep; give one of each sweep")
+
+
+def _judges(config: Mapping[str, Any], sweep: str) -> list[str]:
+    """Names of the scorers of a sweep that are models."""
+    names = config["sweeps"][sweep].get("scorers", config["scorers"])
+    return [name for name in names if "model" in config["scorers"][name]]
+
+
+def _check_precisions(config: Mapping[str, Any]) -> None:
+    """Raise ``UserError`` if a precision below fp32 is not compared with fp32 anywhere."""
+    sweeps = [spec["sweep"] for spec in config["analyses"].values() if spec["kind"] == "precision"]
+    compared = {name for sweep in sweeps for name in _judges(config, sweep)}
+    chosen = {} if sweeps else {"generation": config["generation"]["precision"]}
+    for name, scorer in config["scorers"].items():
+        if name not in compared:
+            chosen[f"scorers.{name}"] = scorer.get("precision", "fp32")
+    for path, precision in chosen.items():
+        if precision != "fp32":
+            raise UserError(
+                f"config: {path}.precision: {precision} is compared with fp32 nowhere; add an analysis of kind "
+                "precision on a sweep that it is used for"
+            )
 
 
 def _on_grid(config: Mapping[str, Any], sweep: str, values: Iterable[float], path: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow.lib.hub import ShardList, fetch, locked_commit, matching_files
-from workflow.lib.runtime import UserError, announce, atomic_path
+from workflow.lib.runtime import UserError, announce
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,9 +250,9 @@ def read_corpus_split(path: str | Path, label: str | None = None) -> list[str]:
 
     Raises ``UserError`` if there are none.
     """
-    import pyarrow.parquet as pq
+    from workflow.lib.parquet import read_parquet
 
-    table = pq.ParquetFile(path).read(columns=["text", "label"])
+    table = read_parquet(path, ["text", "label"])
     texts, labels = table["text"].to_pylist(), table["label"].to_pylist()
     if label is not None:
         classes = sorted({str(raw) for raw in labels if raw is not None})
@@ -267,9 +267,9 @@ def read_corpus_split(path: str | Path, label: str | None = None) -> list[str]:
 
 def read_labelled_split(path: str | Path) -> tuple[list[str], list[str]]:
     """Texts and class names of a split written by `write_corpus` from a labelled corpus, in the order of the file."""
-    import pyarrow.parquet as pq
+    from workflow.lib.parquet import read_parquet
 
-    table = pq.ParquetFile(path).read(columns=["text", "label"])
+    table = read_parquet(path, ["text", "label"])
     return table["text"].to_pylist(), table["label"].to_pylist()
 
 
@@ -638,7 +638,7 @@ def _read_parquet(path: Path, key: str, columns: Sequence[str], spec: Mapping[st
 
     _require_file(path, key)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
         _require_columns(columns, file.schema_arrow.names, str(path))
         table = file.read(columns=list(columns))
     except (pa.ArrowException, OSError) as error:
@@ -807,10 +807,10 @@ def write_prompts(prompts: "pd.DataFrame", path: str | Path) -> None:
 
 def _write(frame: "pd.DataFrame", path: Path, labelled: bool) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from workflow.lib.parquet import write_parquet
 
     # Spelt out, because a label column of nulls alone would otherwise be of type null.
     fields = [("row", pa.int64()), ("text", pa.string()), *([("label", pa.string())] if labelled else [])]
     table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
-    with atomic_path(path) as scratch:
-        pq.write_table(table.replace_schema_metadata(None), scratch)
+    write_parquet(table.replace_schema_metadata(None), path)

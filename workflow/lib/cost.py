@@ -47,6 +47,7 @@ class _Job:
     batch_size: int
     device: str
     threads: int
+    precision: str
 
     @property
     def space(self) -> str:
@@ -64,6 +65,7 @@ def measure_cost(
     device: str = "cpu",
     threads: int = 1,
     progress: Progress | None = None,
+    precision: str = "fp32",
 ) -> pd.DataFrame:
     """Generate the same prompts at each point in weight space and in logit space, ``repeats`` times, taking turns.
 
@@ -73,9 +75,10 @@ def measure_cost(
         prompts: columns ``row`` and ``text``, as for ``generation.sample_texts``.
         sampling: the fields of ``generation.Sampling``.
         nucleus: whose logits decide on the nucleus in logit space (see ``ensembles.load_ensemble``).
-        batch_size: sequences that are computed at once, in both spaces.
+        batch_size: sequences that are computed at once, in both spaces; smaller batches are not measured instead.
         threads: CPU threads of torch.
         progress: counts measurements.
+        precision: that of generation, in both spaces.
 
     Returns one row per measurement in the order in which they were made (repeat, point, space), with ``COST_COLUMNS``:
     ``space`` (weights, logits), ``point`` (id), ``repeat`` (from 1), ``texts``, ``tokens`` (new ones, without
@@ -84,11 +87,12 @@ def measure_cost(
     any token) and ``peak_memory_mb`` in MiB: on a CPU the largest resident memory of the process, Python and its
     libraries included; on a GPU the most that torch had allocated there.
 
-    Raises ``UserError`` naming point and space where loading or generating does.
+    Raises ``UserError`` naming point and space where loading or generating does, and where GPU memory does not suffice
+    for ``batch_size``.
     """
     directories = {name: Path(directory) for name, directory in models.items()}
     jobs = [
-        _Job(point, checkpoint, directories, nucleus, prompts, sampling, batch_size, device, threads)
+        _Job(point, checkpoint, directories, nucleus, prompts, sampling, batch_size, device, threads, precision)
         for point, merged in points.items()
         for checkpoint in (Path(merged), None)
     ]
@@ -144,6 +148,7 @@ def _measure(job: _Job) -> dict[str, float]:
     """``texts, tokens, load_seconds, seconds, peak_memory_mb`` of one job, in this process."""
     import torch
 
+    from workflow.lib.batches import AdaptiveBatches
     from workflow.lib.compute import prepare_torch
     from workflow.lib.ensembles import load_ensemble
     from workflow.lib.generation import Mixture, Sampling, load_language_model, sample_texts
@@ -153,8 +158,8 @@ def _measure(job: _Job) -> dict[str, float]:
 
     def load() -> Mixture:
         if job.checkpoint is None:
-            return load_ensemble(job.point, job.models, job.nucleus, job.device)
-        return Mixture(((1.0, load_language_model(job.checkpoint, job.device)),))
+            return load_ensemble(job.point, job.models, job.nucleus, job.device, job.precision)
+        return Mixture(((1.0, load_language_model(job.checkpoint, job.device, precision=job.precision)),))
 
     def timed(action: Callable[[], Any]) -> tuple[Any, float]:
         started = time.perf_counter()
@@ -167,8 +172,14 @@ def _measure(job: _Job) -> dict[str, float]:
     # One batch of full size and few tokens: what is set up at first use is no cost of a text.
     first = job.prompts.head(-(-job.batch_size // sampling.samples))
     short = Sampling(sampling.top_p, min(2, sampling.max_new_tokens), sampling.samples, sampling.seed)
-    sample_texts(mixture, first, short, job.batch_size)
-    texts, seconds = timed(lambda: sample_texts(mixture, job.prompts, sampling, job.batch_size))
+    batches = AdaptiveBatches(job.batch_size)
+    sample_texts(mixture, first, short, batches)
+    texts, seconds = timed(lambda: sample_texts(mixture, job.prompts, sampling, batches))
+    if batches.size < job.batch_size:
+        raise UserError(
+            f"GPU memory does not suffice for {job.batch_size} texts at once, and costs are compared at one size of "
+            f"batches; lower compute.batch_size.generate to {batches.size} or less"
+        )
     peak = torch.cuda.max_memory_allocated() if job.device == "cuda" else _peak_resident_memory()
     return {
         "texts": len(texts),

@@ -3,8 +3,10 @@
 What a job trains on and how is a JSON value, so that every process can read it.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +28,9 @@ from workflow.lib.training import run_trial, train_language_model
 # What a line in the output of a process begins with that tells the job why it failed.
 _MISTAKE, _FAILURE = "training mistake: ", "training failure: "
 _ROOT = Path(__file__).parents[2]
+# Seconds that torchrun leaves its processes between a SIGTERM and a SIGKILL: enough to save their state. Who sends the
+# SIGTERM (SLURM: KillWait, GraceTime) sets a limit, too.
+_GRACE = 600
 _PATHS = ("output", "loss_curve", "metrics", "scratch", "start", "tokenizer", "like")
 
 
@@ -33,8 +38,8 @@ def run_training(snakemake: Any, **arguments: Any) -> None:
     """Train the language model, or run the trial, of a job; ``arguments`` are added to those that its settings give.
 
     With ``processes`` above 1 in the settings, as many processes train; on ``device: cuda`` each takes one of the GPUs
-    that the job sees. They end with the job, however it ends. Raises ``UserError`` for a mistake that any of them
-    finds, and if there are too few GPUs.
+    that the job sees. They end with the job, however it ends; a SIGTERM makes them save their state first. Raises
+    ``UserError`` for a mistake that any of them finds, after a SIGTERM, and if there are too few GPUs.
     """
     arguments = training_arguments(snakemake) | arguments
     inputs = dict(snakemake.input.items())
@@ -64,10 +69,20 @@ def launch(job: Mapping[str, Any], processes: int) -> None:
     with atomic_path(file) as partial:
         partial.write_text(json.dumps(job, default=os.fspath))
     options = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
+    options += ["--shutdown-timeout", str(_GRACE)]
     command = [sys.executable, "-m", "torch.distributed.run", *options, "-m", __name__, str(file)]
     search_path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     mistake = failure = None
-    # Their input says nothing: its end tells them that the job is no more.
+    terminated = False
+
+    # Not by a signal: torchrun, which may have got one itself (SLURM sends it to all), does not bear a second.
+    def pass_on(number: int, frame: object) -> None:
+        nonlocal terminated
+        terminated = True
+        with contextlib.suppress(BrokenPipeError):  # they have all ended
+            os.write(stdin, b"!")
+
+    # What comes on their input tells them to end soon; its end, that the job is no more.
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -78,6 +93,8 @@ def launch(job: Mapping[str, Any], processes: int) -> None:
         env=os.environ | {"PYTHONPATH": search_path},
     ) as child:
         assert child.stdin is not None and child.stdout is not None
+        stdin = child.stdin.fileno()
+        previous = signal.signal(signal.SIGTERM, pass_on)
         try:
             for line in child.stdout:
                 if line.startswith("[train "):
@@ -89,11 +106,17 @@ def launch(job: Mapping[str, Any], processes: int) -> None:
                 elif line.startswith(_FAILURE):
                     failure = failure or line.removeprefix(_FAILURE).strip()
         finally:
+            signal.signal(signal.SIGTERM, previous)
             child.stdin.close()
     if mistake is not None:
         raise UserError(mistake)
-    if failure is not None or child.returncode != 0:
-        raise RuntimeError(failure or f"torchrun ended with status {child.returncode}")
+    if failure is not None:
+        raise RuntimeError(failure)
+    if terminated and child.returncode != 0:
+        # Before the first step and after the last one they have nothing to save, and die of it at once.
+        signal.raise_signal(signal.SIGTERM)
+    if child.returncode != 0:
+        raise RuntimeError(f"torchrun ended with status {child.returncode}")
 
 
 def _train(job: Mapping[str, Any]) -> None:
@@ -115,9 +138,12 @@ def _train(job: Mapping[str, Any]) -> None:
 
 
 def _end_with_the_job() -> None:
-    """Wait for the end of the input, then end at once: no process of a job that was killed goes on."""
+    """Wait for the end of the input, then end at once: no process of a job that was killed goes on.
+
+    The input is shared: one of the processes reads the job's wish to end, and all learn of it when they agree.
+    """
     while os.read(0, 1):
-        pass
+        os.kill(os.getpid(), signal.SIGTERM)
     os._exit(1)
 
 

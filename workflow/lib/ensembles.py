@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.checkpoints import check_same_tokenizer
 from workflow.lib.generation import LanguageModel, Mixture, Sampling, load_language_model, sample_texts
 from workflow.lib.points import Point
@@ -26,26 +27,29 @@ def generate_ensemble(
     batch_size: int,
     device: str = "cpu",
     progress: Progress | None = None,
+    precision: str = "fp32",
 ) -> pd.DataFrame:
     """Sample continuations of every prompt with next-token logits sum_m c_m z_m over the models of ``point``.
 
-    The models' logits are float32 and their sum float64. The random numbers are those of ``generation.generate``, and
-    ``{m: 1}`` gives exactly its texts of m.
+    The models' logits are of ``precision`` and their sum float64. The random numbers are those of
+    ``generation.generate``, and ``{m: 1}`` gives exactly its texts of m.
 
     Args:
-        point, models, nucleus, device: see ``load_ensemble``.
-        prompts, sampling, batch_size, progress: see ``generation.sample_texts``, also for what is returned.
+        point, models, nucleus, device, precision: see ``load_ensemble``.
+        prompts, sampling, batch_size, progress: see ``generation.generate``, also for what is returned.
 
     Raises ``UserError`` naming two models that do not fit together, or the point and the prompt row (see
     ``generation.sample_texts``).
     """
-    mixture = load_ensemble(point, models, nucleus, device)
+    mixture = load_ensemble(point, models, nucleus, device, precision)
     with error_prefix(f"point {point.id}"):
-        return sample_texts(mixture, prompts, sampling, batch_size, progress)
+        return sample_texts(mixture, prompts, sampling, AdaptiveBatches(batch_size), progress)
 
 
-def load_ensemble(point: Point, models: Mapping[str, str | Path], nucleus: str | None, device: str = "cpu") -> Mixture:
-    """Load the models of ``point``, and the one of ``nucleus``, onto ``device``.
+def load_ensemble(
+    point: Point, models: Mapping[str, str | Path], nucleus: str | None, device: str = "cpu", precision: str = "fp32"
+) -> Mixture:
+    """Load the models of ``point``, and the one of ``nucleus``, onto ``device``, cast to ``precision``.
 
     Args:
         models: name -> Hugging Face directory; only those that are needed get loaded. They may differ in architecture
@@ -61,7 +65,9 @@ def load_ensemble(point: Point, models: Mapping[str, str | Path], nucleus: str |
         coefficients.setdefault(nucleus, 0.0)
     directories = {name: models[name] for name in coefficients}
     check_same_tokenizer(directories)
-    loaded = [load_language_model(directory, device, f"model {name}") for name, directory in directories.items()]
+    loaded = [
+        load_language_model(directory, device, f"model {name}", precision) for name, directory in directories.items()
+    ]
     for one, two in itertools.pairwise(loaded):
         _check_outputs(one, two)
     place = None if nucleus is None else list(coefficients).index(nucleus)

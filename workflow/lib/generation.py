@@ -15,11 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from workflow.lib.runtime import Progress, UserError, atomic_path
+from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.checksums import check_model
+from workflow.lib.dtypes import torch_dtype
+from workflow.lib.parquet import write_parquet
+from workflow.lib.runtime import Progress, UserError
 
 TEXTS_SCHEMA = pa.schema(
     [
@@ -163,24 +166,27 @@ def generate(
     batch_size: int,
     device: str = "cpu",
     progress: Progress | None = None,
+    precision: str = "fp32",
 ) -> pd.DataFrame:
-    """Sample ``sampling.samples`` continuations of every prompt from a causal language model, in float32.
+    """Sample ``sampling.samples`` continuations of every prompt from a causal language model.
 
     Args:
         model_dir: Hugging Face directory with tokenizer.
-        prompts, sampling, batch_size, progress: see ``sample_texts``, also for what is returned.
+        prompts, sampling, progress: see ``sample_texts``, also for what is returned.
+        batch_size: sequences (prompt, sample) that are computed at once; fewer where GPU memory does not suffice.
+        precision: see ``load_language_model``.
 
     Raises ``UserError`` if the model is incomplete, and what ``sample_texts`` raises.
     """
-    model = load_language_model(model_dir, device)
-    return sample_texts(Mixture(((1.0, model),)), prompts, sampling, batch_size, progress)
+    model = load_language_model(model_dir, device, precision=precision)
+    return sample_texts(Mixture(((1.0, model),)), prompts, sampling, AdaptiveBatches(batch_size), progress)
 
 
 def sample_texts(
     mixture: Mixture,
     prompts: pd.DataFrame,
     sampling: Sampling,
-    batch_size: int,
+    batches: AdaptiveBatches,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Sample ``sampling.samples`` continuations of every prompt.
@@ -188,13 +194,14 @@ def sample_texts(
     Args:
         mixture: one loaded model, or several whose logits are combined.
         prompts: columns ``row`` (unique integers: they key the random numbers) and ``text``.
-        batch_size: sequences (prompt, sample) that are computed at once; decides on memory and speed, not on texts.
+        batches: of sequences (prompt, sample) that are computed at once; decide on memory and speed, not on texts.
         progress: counts texts.
 
     Returns a frame with the columns of ``TEXTS_SCHEMA``, ordered by (row, sample).
 
     Raises ``UserError`` naming the prompt row if a prompt has no tokens or does not leave room for the new ones in the
-    smallest context of the members, or if a member gives NaN or infinite logits.
+    smallest context of the members, or if a member gives NaN or infinite logits; and if GPU memory does not suffice for
+    one sequence.
     """
     models = [model for _, model in mixture.members]
     tokenizer = models[0].tokenizer
@@ -206,9 +213,8 @@ def sample_texts(
     sequences = [_Sequence(row, sample, encoded[row]) for row in order for sample in range(sampling.samples)]
     prefixes = {row: tokenizer.decode(ids, **_DECODING) for row, ids in encoded.items()}
     records = []
-    for start in range(0, len(sequences), batch_size):
-        batch = sequences[start : start + batch_size]
-        for sequence, (tokens, ended) in zip(batch, _sample_batch(mixture, batch, sampling), strict=True):
+    for batch, sampled in batches.over(sequences, lambda batch: _sample_batch(mixture, batch, sampling)):
+        for sequence, (tokens, ended) in zip(batch, sampled, strict=True):
             # Decoded together with the prompt: on their own some tokenizers drop the leading space.
             text = tokenizer.decode([*sequence.prompt, *tokens], **_DECODING)[len(prefixes[sequence.row]) :]
             records.append((sequence.row, sequence.sample, text, len(tokens), "eos" if ended else "length"))
@@ -223,15 +229,17 @@ _DECODING = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
 
 def write_texts(texts: pd.DataFrame, path: str | Path) -> None:
     """Write the frame of ``generate`` as Parquet with ``TEXTS_SCHEMA``, whole or not at all."""
-    with atomic_path(path) as scratch:
-        pq.write_table(pa.Table.from_pandas(texts, schema=TEXTS_SCHEMA, preserve_index=False), scratch)
+    write_parquet(pa.Table.from_pandas(texts, schema=TEXTS_SCHEMA, preserve_index=False), path)
 
 
-def load_language_model(model_dir: str | Path, device: str, name: str = "the model") -> LanguageModel:
-    """Load a Hugging Face directory in float32, in evaluation mode, with its tokenizer.
+def load_language_model(
+    model_dir: str | Path, device: str, name: str = "the model", precision: str = "fp32"
+) -> LanguageModel:
+    """Load a Hugging Face directory in float32, in evaluation mode, with its tokenizer; ``precision`` is cast to last.
 
-    Raises ``UserError`` if the checkpoint leaves weights at random values.
+    Raises ``UserError`` if the folder is damaged (see ``check_model``) or leaves weights at random values.
     """
+    check_model(model_dir)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         model_dir, dtype=torch.float32, local_files_only=True, output_loading_info=True
     )
@@ -245,7 +253,7 @@ def load_language_model(model_dir: str | Path, device: str, name: str = "the mod
     tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
     return LanguageModel(
         name=name,
-        model=model.to(device).eval(),
+        model=model.to(torch_dtype(precision)).to(device).eval(),
         tokenizer=tokenizer,
         end_tokens=_end_tokens(model, tokenizer),
         context=getattr(model.config, "max_position_embeddings", None),
@@ -279,7 +287,7 @@ def _check_lengths(encoded: dict[int, list[int]], max_new_tokens: int, context: 
 
 
 @torch.inference_mode()
-def _sample_batch(mixture: Mixture, batch: list[_Sequence], sampling: Sampling) -> list[tuple[list[int], bool]]:
+def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampling) -> list[tuple[list[int], bool]]:
     """(new tokens without the end token, whether it came) of each sequence, computed in one batch."""
     models = [model for _, model in mixture.members]
     end_tokens = models[0].end_tokens

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workflow.lib.checkpoints import Tensor, check_compatible
+from workflow.lib.checksums import check_model
 
 # check_tied: where a file stores both tied tensors, leaving one out is right only if they are equal.
 from workflow.lib.merging import check_tied, float_chunks
@@ -50,9 +51,11 @@ def weight_norms(pairs: Sequence[tuple[str, str, str | Path, str, str | Path]]) 
     - ``scaled_norm`` (float64): norm / sqrt(n), the root mean square of the entries of d. That is our reading of the
       "scaled norms" of Fig. 9: it puts vectors and matrices of all sizes on one scale.
 
-    Raises ``UserError`` if two models do not fit together (see ``check_compatible``), if a pair compares a model with
-    itself, or if a weight is NaN or infinite.
+    Raises ``UserError`` if a model is damaged (see ``check_model``), if two models do not fit together (see
+    ``check_compatible``), if a pair compares a model with itself, or if a weight is NaN or infinite.
     """
+    for directory in {directory for _, _, one, _, two in pairs for directory in (one, two)}:
+        check_model(directory)
     rows = []
     for label, model, model_dir, reference, reference_dir in pairs:
         if model == reference:

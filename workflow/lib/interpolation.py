@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from workflow.lib.checkpoints import check_compatible
+from workflow.lib.checksums import check_model
 from workflow.lib.merging import check_tied
 from workflow.lib.points import Point, Sweep, SweepPoint
 from workflow.lib.runtime import UserError
@@ -49,9 +50,13 @@ class WeightSpace:
         ``attention`` is transformers' ``attn_implementation`` of the live model; None leaves its default. Forward-mode
         differentiation needs ``"eager"``.
 
-        Raises ``UserError`` if models do not fit together (see ``check_compatible``), if one is incomplete, if a weight
-        is NaN or infinite, or if buffers (masks, say: tensors that are not weights) differ.
+        Raises ``UserError`` if a model is damaged (see ``check_model``) or incomplete, if models do not fit together
+        (see ``check_compatible``), if a weight is NaN or infinite, or if buffers (masks, say: tensors that are not
+        weights) differ.
         """
+        # Before they are compared: a damaged file would look like that of another model.
+        for directory in models.values():
+            check_model(directory)
         for checkpoint in check_compatible(models).values():
             check_tied(checkpoint)
         self.names = tuple(models)

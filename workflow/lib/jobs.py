@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.runtime import file_digest
 
 
@@ -15,7 +15,7 @@ def training_arguments(snakemake: Any) -> dict[str, Any]:
     Their scratch folder, where resumable checkpoints lie, is named after everything that the result depends on: a
     rerun with other settings, data or code never continues from them.
     """
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     settings, config = snakemake.params.settings, snakemake.config
     wildcards = dict(snakemake.wildcards.items())
     # A trial of a search varies the training of the search's model.

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep
-from workflow.lib.runtime import UserError, atomic_path
-from workflow.lib.scoring import OnDone, PathLike, max_tokens, padded_batches, show_text
+from workflow.lib.runtime import UserError
+from workflow.lib.scoring import OnDone, PathLike, longest_first, max_tokens, pad_texts, show_text
 from workflow.lib.tables import bootstrap_ratio
 
 # Tables and figures read losses too: they need no torch.
 if TYPE_CHECKING:
-    import torch
-
     from workflow.lib.interpolation import WeightSpace
 
 LOSSES_SCHEMA = pa.schema(
@@ -42,21 +41,25 @@ STATISTICS = ("nll_text", "nll_token")
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Texts as batches that models with one tokenizer can read: (text indices, input ids, attention mask) each.
+    """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and how errors call it.
 
-    ``lengths`` (n,) int64 are the texts' tokens, the first one included.
+    ``lengths`` (n,) int64 are the texts' tokens, the first one included; ``order`` is that in which they are read, in
+    ``batches``.
     """
 
-    batches: "list[tuple[list[int], torch.Tensor, torch.Tensor]]"
+    ids: Sequence[Sequence[int]]
     lengths: np.ndarray
     names: Sequence[str]
+    order: Sequence[int]
+    batches: AdaptiveBatches
 
 
 def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]], batch_size: int) -> EncodedTexts:
     """Tokenise ``texts`` (class -> texts) once for all points; texts of similar length share a batch, padded right.
 
-    The order is that of the classes, then of the texts. Raises ``UserError`` naming the text if the model cannot read
-    all of it or if it has no token that could be predicted.
+    The order is that of the classes, then of the texts. ``batch_size`` texts are read at once, fewer where GPU memory
+    does not suffice. Raises ``UserError`` naming the text if the model cannot read all of it or if it has no token that
+    could be predicted.
     """
     names: list[str] = []
     flat: list[str] = []
@@ -73,27 +76,31 @@ def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]],
             raise UserError(
                 f"{name}: {len(ids)} tokens, but the model reads at most {limit}; shorten it or take it out"
             )
-    batches = list(padded_batches(encoded, range(len(encoded)), batch_size, 0, model.device))
-    return EncodedTexts(batches, np.array([len(ids) for ids in encoded]), names)
+    lengths, order = np.array([len(ids) for ids in encoded]), longest_first(encoded, range(len(encoded)))
+    return EncodedTexts(encoded, lengths, names, order, AdaptiveBatches(batch_size))
 
 
 def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
     """NLL of each text under a causal LM, summed over all its tokens but the first: (n,) float64, nats.
 
-    Raises ``UserError`` naming the text if it is NaN or infinite.
+    Raises ``UserError`` naming the text if it is NaN or infinite, and if GPU memory does not suffice for one text.
     """
     import torch
 
+    @torch.inference_mode()
+    def sums_of(batch: Sequence[int]) -> np.ndarray:
+        ids, mask = pad_texts(texts.ids, batch, 0, model.device)
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
+        sums = [
+            torch.nn.functional.cross_entropy(row[: n - 1].float(), tokens[1:n], reduction="none").double().sum()
+            for row, tokens, n in zip(logits, ids, texts.lengths[batch].tolist(), strict=True)
+        ]
+        return torch.stack(sums).cpu().numpy()
+
     nll = np.empty(len(texts.lengths))
-    with torch.inference_mode():
-        for batch, ids, mask in texts.batches:
-            logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-            # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
-            sums = [
-                torch.nn.functional.cross_entropy(row[: n - 1].float(), tokens[1:n], reduction="none").double().sum()
-                for row, tokens, n in zip(logits, ids, texts.lengths[batch].tolist(), strict=True)
-            ]
-            nll[batch] = torch.stack(sums).cpu().numpy()
+    for batch, sums in texts.batches.over(texts.order, sums_of):
+        nll[batch] = sums
     finite = np.isfinite(nll)
     if not finite.all():
         name = texts.names[int(np.argmin(finite))]
@@ -153,13 +160,12 @@ def write_losses(losses: pd.DataFrame, path: PathLike) -> None:
     if not np.isfinite(losses["nll"]).all():
         raise ValueError(f"{path}: a loss is not finite")
     table = pa.table({field.name: pa.array(losses[field.name]).cast(field.type) for field in LOSSES_SCHEMA})
-    with atomic_path(path) as scratch:
-        pq.write_table(table, scratch, compression="zstd")
+    write_parquet(table, path, compression="zstd")
 
 
 def read_losses(path: PathLike) -> pd.DataFrame:
     """The losses that ``write_losses`` wrote; ``point`` is categorical."""
-    return pq.read_table(path).to_pandas()
+    return read_parquet(path).to_pandas()
 
 
 def loss_matrix(losses: pd.DataFrame, points: Sequence[str], class_name: str) -> tuple[np.ndarray, np.ndarray]:

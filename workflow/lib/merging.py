@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workflow.lib.checkpoints import ITEM_SIZES, TOKENIZER_FILES, Checkpoint, Tensor, check_compatible
+from workflow.lib.checksums import check_model, write_checksums
 from workflow.lib.points import Point
 from workflow.lib.runtime import Progress, UserError, atomic_path
 
@@ -34,8 +35,11 @@ def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, pr
     Sums are accumulated in float64 and stored as float32, so the point ``{m: 1}`` has exactly the values of ``m``.
     Integer and boolean tensors must be equal in all models and are copied.
 
-    Raises ``UserError`` if models do not fit together (see ``check_compatible``), or if a value is NaN or infinite.
+    Raises ``UserError`` if a model is damaged (see ``check_model``), if models do not fit together (see
+    ``check_compatible``), or if a value is NaN or infinite.
     """
+    for model in point.models:
+        check_model(models[model])
     checkpoints = check_compatible({model: models[model] for model in point.models})
     for checkpoint in checkpoints.values():
         check_tied(checkpoint)
@@ -59,6 +63,7 @@ def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, pr
         for file in ("generation_config.json", *TOKENIZER_FILES):
             if (first.directory / file).exists():
                 shutil.copyfile(first.directory / file, scratch / file)
+        write_checksums(scratch)
 
 
 def _output_dtype(tensor: Tensor) -> str:

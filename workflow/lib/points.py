@@ -21,9 +21,13 @@ DIGITS = 6
 _QUANTUM = Decimal(1).scaleb(-DIGITS)
 
 MODEL_NAME = r"[A-Za-z][A-Za-z0-9_.-]*"
-"""What a model may be called: no ``=`` or ``,``, which separate the parts of a point's id."""
+"""What a model may be called: no ``=`` or ``+``, which separate the parts of a point's id.
 
-POINT_ID = rf"{MODEL_NAME}=-?\d+(\.\d+)?(,{MODEL_NAME}=-?\d+(\.\d+)?)*"
+(Not a comma: Snakemake hands wildcards to the jobs of a cluster in a list with commas, and does not read them back,
+https://github.com/snakemake/snakemake/issues/2366.)
+"""
+
+POINT_ID = rf"{MODEL_NAME}=-?\d+(\.\d+)?(\+{MODEL_NAME}=-?\d+(\.\d+)?)*"
 """Regular expression of a point's id, for Snakemake's wildcard constraints."""
 
 
@@ -70,8 +74,8 @@ class Point:
     def parse(cls, identifier: str) -> "Point":
         """The point whose ``id`` is ``identifier``. Raises ``UserError`` if it is not a canonical id."""
         if not re.fullmatch(POINT_ID, identifier):
-            raise UserError(f"{identifier!r} is not a point; expected model=coefficient[,model=coefficient ...]")
-        pairs = [part.split("=") for part in identifier.split(",")]
+            raise UserError(f"{identifier!r} is not a point; expected model=coefficient[+model=coefficient ...]")
+        pairs = [part.split("=") for part in identifier.split("+")]
         point = cls.of(dict(pairs))
         if point.id != identifier:
             raise UserError(f"{identifier!r} is not in canonical form; did you mean {point.id!r}?")
@@ -79,8 +83,8 @@ class Point:
 
     @property
     def id(self) -> str:
-        """Canonical name, used in paths: ``negative=0.25,positive=0.75``."""
-        return ",".join(f"{model}={format_decimal(value)}" for model, value in self.coefficients)
+        """Canonical name, used in paths: ``negative=0.25+positive=0.75``."""
+        return "+".join(f"{model}={format_decimal(value)}" for model, value in self.coefficients)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -224,7 +228,7 @@ def _close(coefficients: Mapping[str, Decimal]) -> Point:
 
 def line_owner(line: str) -> str:
     """Name of the sweep that owns the line with this id."""
-    return line.partition(",")[0]
+    return line.partition("+")[0]
 
 
 def assign_lines(sweeps: Iterable[Sweep]) -> list[Line]:
@@ -245,6 +249,6 @@ def assign_lines(sweeps: Iterable[Sweep]) -> list[Line]:
                     taken.add(key)
                     by_rest.setdefault(entry.coordinates[1:], []).append(entry.point)
             for rest, points in by_rest.items():
-                suffix = "".join(f",{coordinate}={format_decimal(value)}" for coordinate, value in rest)
+                suffix = "".join(f"+{coordinate}={format_decimal(value)}" for coordinate, value in rest)
                 lines.append(Line(sweep.name + suffix, sweep.space, prompts, tuple(points)))
     return lines

@@ -4,15 +4,20 @@ Imports no heavy package: the Snakefile and every script load this module.
 """
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
+import signal
+import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 
 class UserError(Exception):
@@ -37,6 +42,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Works for a file or a directory (create it inside the block). Data are flushed to disk before the rename, so that
     after a crash ``path`` is either absent, old, or whole. On an error the scratch path is removed.
+
+    A job never overwrites what a later run of it wrote: up to the rename it holds the job's lock, without which no
+    other starts. If another has asked for that, ``UserError`` is raised instead of the rename (see ``_Claim``).
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +58,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         for file in scratch.rglob("*") if scratch.is_dir() else [scratch]:
             if file.is_file():
                 _fsync(file)
+        if _claim is not None and _claim.wanted():
+            raise UserError(f"{target}: not written, for a later run has asked for this job; run it again")
         old = target.parent / f".old-{target.name}"
         _remove(old)
         if target.is_dir() and not target.is_symlink():
@@ -124,31 +134,114 @@ def announce(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+class _Claim:
+    """A job's lock, held to the end of this process, and the wish of another process to have it.
+
+    Snakemake's jobs outlive it when it is killed, and the next run starts them again. Two processes would then share
+    scratch files and outputs; and what the orphan makes, of older settings or data, would count as the newer run's,
+    for of a job that fails, too, Snakemake records what it was asked for. So who finds the lock taken leaves a wish
+    beside it and waits. The holder notices and sends itself a SIGTERM: a training saves its state, from which the other
+    goes on, and other jobs just end. The kernel frees the lock, however its holder ends.
+    """
+
+    PATIENCE = 150.0
+    """Seconds to wait for another process to end. NFS needs 90 to free the locks of a node that is lost."""
+
+    def __init__(self, log: Path) -> None:
+        # Beside the log: that itself is removed by Snakemake before the job starts.
+        self._lock, self._wish = (log.with_name(f".{log.name}.{end}") for end in ("lock", "wanted"))
+
+    def take(self, patience: float) -> str | None:
+        """Take the lock, and return None, or for the log why there is none.
+
+        Raises ``UserError`` if another process still holds it after ``patience`` seconds.
+        """
+        # Programs that this process starts do not inherit it: those of a training end with it (distributed.py), long
+        # before another has loaded torch. To lock it on NFS it must be open for writing.
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
+        deadline = None
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # Again and again, for the holder removes older wishes when it starts.
+                self._wish.touch()
+                holder = os.pread(descriptor, 200, 0).decode().strip()
+                if deadline is None:
+                    deadline = time.monotonic() + patience
+                    print(f"an earlier run of this job is asked to end: {holder}", file=sys.stderr, flush=True)
+                if time.monotonic() >= deadline:
+                    raise UserError(
+                        f"an earlier run of this job still runs: {holder}; wait for its end, or end it (make resume "
+                        "does), and run again"
+                    ) from None
+                time.sleep(0.1)
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+                os.close(descriptor)
+                return f"{self._lock}: this file system has no locks ({error.strerror}); two runs at once go unnoticed"
+        self._wish.unlink(missing_ok=True)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        threading.Thread(target=self._heed, daemon=True).start()
+        return None
+
+    def wanted(self) -> bool:
+        """Whether another process waits, or has waited, for this job to end."""
+        return self._wish.exists()
+
+    def _heed(self) -> None:
+        while not self.wanted():
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+# That of the running job.
+_claim: _Claim | None = None
+
+
 def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     """Run ``main(snakemake)`` as a job: all output in the job's log, progress and errors on the console too.
 
     A ``UserError`` ends the job with its one line; any other error leaves its traceback in the log. Both exit with
-    status 1.
+    status 1. So does a job of which an earlier run still runs, because its Snakemake was killed, and does not end when
+    asked to; the log of that is left as it is.
     """
-    global _console
+    global _console, _claim
     log = Path(str(snakemake.log))
-    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        _claim = _Claim(log)
+        note = _claim.take(_Claim.PATIENCE)
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    except (UserError, OSError) as error:
+        print(f"error: rule {snakemake.rule}: {error}", file=sys.stderr)
+        sys.exit(1)
     # On the level of file descriptors, so that output of libraries and child processes is caught as well.
     _console = os.fdopen(os.dup(2), "w", buffering=1)
-    with open(log, "w") as handle:
-        os.dup2(handle.fileno(), 1)
-        os.dup2(handle.fileno(), 2)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    if note is not None:
+        print(note, file=sys.stderr)
     try:
         main(snakemake)
     except UserError as error:
-        announce(f"error: {error}")
-        sys.exit(1)
+        _fail(f"error: {error}")
     except OSError as error:
         # Disk full, no permission: the operating system's own words are the clear line.
-        traceback.print_exc()
-        announce(f"error: rule {snakemake.rule}: {error}; details in {log}")
-        sys.exit(1)
+        _fail(f"error: rule {snakemake.rule}: {error}; details in {log}", traceback.format_exc())
     except Exception as error:
-        traceback.print_exc()
-        announce(f"error: rule {snakemake.rule} failed: {type(error).__name__}: {error}; traceback in {log}")
-        sys.exit(1)
+        line = f"error: rule {snakemake.rule} failed: {type(error).__name__}: {error}; traceback in {log}"
+        _fail(line, traceback.format_exc())
+
+
+def _fail(line: str, details: str = "") -> NoReturn:
+    """End the job with ``line`` on the console, and in the log with ``details`` before it."""
+    print(line, file=_console, flush=True)
+    # The log may lie on the very disk that is full.
+    with contextlib.suppress(OSError):
+        print(details + line, file=sys.stderr, flush=True)
+    sys.exit(1)

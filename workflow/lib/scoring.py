@@ -7,7 +7,7 @@ not depend on the batch size beyond rounding: texts are padded on the right and 
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.checksums import check_model
+from workflow.lib.dtypes import torch_dtype
+from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep, line_owner
-from workflow.lib.runtime import UserError, atomic_path
+from workflow.lib.runtime import UserError
 
 # torch and transformers are imported in the functions that run a model: tables and figures read score files too.
 if TYPE_CHECKING:
@@ -36,10 +39,10 @@ def read_line_texts(texts: Sequence[PathLike], points: Sequence[str], prompts: P
     ``point``, ``row``, ``sample``, ``prompt``, ``continuation``. Raises ``UserError`` if a text has no prompt.
     """
     frames = [
-        pd.read_parquet(path, columns=["row", "sample", "continuation"]).assign(point=point)
+        read_parquet(path, ["row", "sample", "continuation"]).to_pandas().assign(point=point)
         for path, point in zip(texts, points, strict=True)
     ]
-    by_row = pd.read_parquet(prompts).set_index("row")["text"]
+    by_row = read_parquet(prompts).to_pandas().set_index("row")["text"]
     joined = pd.concat(frames, ignore_index=True)
     joined["prompt"] = joined["row"].map(by_row)
     lost = joined[joined["prompt"].isna()]
@@ -57,6 +60,7 @@ def score_classifier(
     device: str = "cpu",
     labels: Mapping[str, str] | None = None,
     progress: OnDone | None = None,
+    precision: str = "fp32",
 ) -> pd.DataFrame:
     """Class probabilities of each text under a sequence classifier, in the order of ``texts``.
 
@@ -70,7 +74,7 @@ def score_classifier(
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    model, tokenizer = load_model(AutoModelForSequenceClassification, model_dir, device)
+    model, tokenizer = load_model(AutoModelForSequenceClassification, model_dir, device, precision)
     classes = class_names(model.config.id2label, labels, model_dir)
     pad = model.config.pad_token_id
     if pad is None:
@@ -79,23 +83,23 @@ def score_classifier(
     encoded = tokenizer(list(texts), return_attention_mask=False)["input_ids"] if len(texts) else []
     _check_lengths(encoded, texts, max_tokens(model, tokenizer), model_dir)
 
+    @torch.inference_mode()
+    def logits_of(batch: Sequence[int]) -> "torch.Tensor":
+        ids, mask = pad_texts(encoded, batch, pad, device)
+        return model(input_ids=ids, attention_mask=mask).logits.float()
+
     probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
-    done = sum(not tokens for tokens in encoded)
-    with torch.inference_mode():
-        for batch, ids, mask in padded_batches(
-            encoded, [i for i, t in enumerate(encoded) if t], batch_size, pad, device
-        ):
-            logits = model(input_ids=ids, attention_mask=mask).logits.float()
-            finite = torch.isfinite(logits).all(dim=-1).cpu().numpy()
-            if not finite.all():
-                index = batch[int(np.argmin(finite))]
-                raise UserError(
-                    f"{model_dir}: a logit of {show_text(index, texts[index])} is not finite; check the model"
-                )
-            probabilities[batch] = torch.softmax(logits, dim=-1).cpu().numpy()
-            done += len(batch)
-            if progress:
-                progress(done)
+    readable = longest_first(encoded, [index for index, tokens in enumerate(encoded) if tokens])
+    done = len(texts) - len(readable)
+    for batch, logits in AdaptiveBatches(batch_size).over(readable, logits_of):
+        finite = torch.isfinite(logits).all(dim=-1).cpu().numpy()
+        if not finite.all():
+            index = batch[int(np.argmin(finite))]
+            raise UserError(f"{model_dir}: a logit of {show_text(index, texts[index])} is not finite; check the model")
+        probabilities[batch] = torch.softmax(logits, dim=-1).cpu().numpy()
+        done += len(batch)
+        if progress:
+            progress(done)
     empty = np.array([not tokens for tokens in encoded], dtype=bool)
     columns = zip(classes, probabilities.T, strict=True)
     return pd.DataFrame({f"p_{name}": pd.Series(values, dtype="Float32").mask(empty) for name, values in columns})
@@ -120,6 +124,7 @@ def score_perplexity(
     batch_size: int,
     device: str = "cpu",
     progress: OnDone | None = None,
+    precision: str = "fp32",
 ) -> pd.DataFrame:
     """Negative log-likelihood of each text under a causal LM, for the perplexities in use (see ``tables.summarise``).
 
@@ -138,7 +143,7 @@ def score_perplexity(
     import torch
     from transformers import AutoModelForCausalLM
 
-    model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device)
+    model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device, precision)
     if not tokenizer.is_fast:
         raise UserError(f"{model_dir}: its tokenizer gives no character offsets; save a fast one (tokenizer.json)")
     texts = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
@@ -153,29 +158,31 @@ def score_perplexity(
         for prompt, spans in zip(prompts, offsets, strict=True)
     ]
 
+    @torch.inference_mode()
+    def losses_of(batch: Sequence[int]) -> np.ndarray:
+        ids, mask = pad_texts(encoded, batch, 0, device)
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
+        losses = [
+            torch.nn.functional.cross_entropy(row[:-1].float(), targets[1:], reduction="none")
+            for row, targets in zip(logits, ids, strict=True)
+        ]
+        return torch.stack(losses).double().cpu().numpy()
+
     nll = np.zeros((len(texts), 2))
-    predictable = [index for index, ids in enumerate(encoded) if len(ids) > 1]
+    predictable = longest_first(encoded, [index for index, ids in enumerate(encoded) if len(ids) > 1])
     done = len(texts) - len(predictable)
-    with torch.inference_mode():
-        for batch, ids, mask in padded_batches(encoded, predictable, batch_size, 0, device):
-            logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-            # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
-            losses = torch.stack(
-                [
-                    torch.nn.functional.cross_entropy(row[:-1].float(), targets[1:], reduction="none")
-                    for row, targets in zip(logits, ids, strict=True)
-                ]
-            )
-            for index, padded in zip(batch, losses.double().cpu().numpy(), strict=True):
-                loss = padded[: len(encoded[index]) - 1]
-                nll[index] = loss[belongs[index]].sum(), loss.sum()
-                if not math.isfinite(nll[index, 1]):
-                    raise UserError(
-                        f"{model_dir}: the NLL of {show_text(index, texts[index])} is not finite; check the model"
-                    )
-            done += len(batch)
-            if progress:
-                progress(done)
+    for batch, losses in AdaptiveBatches(batch_size).over(predictable, losses_of):
+        for index, padded in zip(batch, losses, strict=True):
+            loss = padded[: len(encoded[index]) - 1]
+            nll[index] = loss[belongs[index]].sum(), loss.sum()
+            if not math.isfinite(nll[index, 1]):
+                raise UserError(
+                    f"{model_dir}: the NLL of {show_text(index, texts[index])} is not finite; check the model"
+                )
+        done += len(batch)
+        if progress:
+            progress(done)
     return pd.DataFrame(
         {
             "nll_continuation": nll[:, 0],
@@ -236,15 +243,13 @@ def write_scores(scores: pd.DataFrame, path: PathLike) -> None:
         if pa.types.is_floating(array.type) and not pc.all(pc.is_finite(array), min_count=0).as_py():
             raise ValueError(f"{path}: column {column} has a value that is not finite")
         arrays[column] = array
-    table = pa.table(arrays)
-    with atomic_path(path) as scratch:
-        pq.write_table(table, scratch, compression="zstd")
+    write_parquet(pa.table(arrays), path, compression="zstd")
 
 
 def read_scores(path: PathLike) -> pd.DataFrame:
     """The scores that ``write_scores`` wrote; ``point`` is categorical, nullable values are pandas ``Float``."""
     nullable = {pa.float32(): pd.Float32Dtype(), pa.float64(): pd.Float64Dtype()}
-    return pq.read_table(path).to_pandas(types_mapper=nullable.get)
+    return read_parquet(path).to_pandas(types_mapper=nullable.get)
 
 
 class ScoreFiles:
@@ -257,7 +262,7 @@ class ScoreFiles:
     def __init__(self, paths: Iterable[PathLike], spaces: Mapping[str, str]) -> None:
         self._files: dict[tuple[str, str, str], list[tuple[Path, frozenset[str]]]] = {}
         for path in map(Path, paths):
-            points = pq.read_table(path, columns=["point"])["point"].unique().to_pylist()
+            points = read_parquet(path, ["point"])["point"].unique().to_pylist()
             key = (spaces[line_owner(path.parent.name)], path.parts[-3], path.stem)
             self._files.setdefault(key, []).append((path, frozenset(points)))
 
@@ -271,14 +276,18 @@ class ScoreFiles:
         return pd.concat([read_scores(path) for path, points in files if points & wanted], ignore_index=True)
 
 
-def load_model(auto_class: Any, model_dir: PathLike, device: str) -> tuple[Any, Any]:
-    """Model in fp32 and evaluation mode, and its tokenizer. Raises ``UserError`` if a weight is missing."""
+def load_model(auto_class: Any, model_dir: PathLike, device: str, precision: str = "fp32") -> tuple[Any, Any]:
+    """Model in evaluation mode, loaded in fp32 and cast to ``precision`` last, and its tokenizer.
+
+    Raises ``UserError`` if the folder is damaged (see ``check_model``) or a weight is missing.
+    """
     import torch
     from transformers import AutoTokenizer
 
     directory = Path(model_dir)
     if not (directory / "config.json").is_file():
         raise UserError(f"{directory}: no config.json; expected a Hugging Face model directory")
+    check_model(directory)
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         model, report = auto_class.from_pretrained(
@@ -293,7 +302,7 @@ def load_model(auto_class: Any, model_dir: PathLike, device: str) -> tuple[Any, 
         raise UserError(
             f"{directory}: not a whole {type(model).__name__}, weights are missing: {', '.join(absent[:5])}"
         )
-    return model.to(device).eval(), tokenizer
+    return model.to(torch_dtype(precision)).to(device).eval(), tokenizer
 
 
 def max_tokens(model: Any, tokenizer: Any) -> int:
@@ -322,21 +331,22 @@ def show_text(index: int, text: str) -> str:
     return f"text {index} ({text[:60]!r}{'...' if len(text) > 60 else ''})"
 
 
-def padded_batches(
-    encoded: Sequence[Sequence[int]], indices: Sequence[int], batch_size: int, pad: int, device: str
-) -> "Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]":
-    """(indices, input ids, attention mask) of batches of texts of similar length, the longest first.
+def longest_first(encoded: Sequence[Sequence[int]], indices: Iterable[int]) -> list[int]:
+    """``indices`` of texts, those with most tokens first: texts of similar length are then neighbours.
 
-    The longest come first so that a batch size that is too large fails at once, not at the end.
+    The longest come first so that a batch size that is too large shows at once, not at the end.
     """
+    return sorted(indices, key=lambda index: -len(encoded[index]))
+
+
+def pad_texts(
+    encoded: Sequence[Sequence[int]], batch: Sequence[int], pad: int, device: str
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Input ids and attention mask of the texts ``batch`` (indices), padded on the right: both (n, longest) int64."""
     import torch
 
-    order = sorted(indices, key=lambda index: -len(encoded[index]))
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        ids = torch.full((len(batch), len(encoded[batch[0]])), pad, dtype=torch.int64)
-        mask = torch.zeros_like(ids)
-        for row, index in enumerate(batch):
-            ids[row, : len(encoded[index])] = torch.tensor(encoded[index])
-            mask[row, : len(encoded[index])] = 1
-        yield batch, ids.to(device), mask.to(device)
+    longest = max(len(encoded[index]) for index in batch)
+    ids = torch.tensor([[*encoded[index], *[pad] * (longest - len(encoded[index]))] for index in batch])
+    lengths = torch.tensor([len(encoded[index]) for index in batch])
+    mask = (torch.arange(longest) < lengths[:, None]).long()
+    return ids.to(device), mask.to(device)

@@ -32,13 +32,13 @@ STEPLESS_SCHEDULES = ("constant_with_warmup",)
 
 
 def trial_id(learning_rate: float, batch_size: int, steps: int | None) -> str:
-    """Canonical name of a run, used in paths: ``learning_rate=0.0002,batch_size=16,steps=40``.
+    """Canonical name of a run, used in paths: ``learning_rate=0.0002+batch_size=16+steps=40``.
 
     The learning rate is exact and in plain notation, never ``1e-07``. ``steps`` is None, and left out, for a run that
     several numbers of steps share.
     """
-    name = f"learning_rate={Decimal(str(learning_rate)).normalize():f},batch_size={batch_size}"
-    return name if steps is None else f"{name},steps={steps}"
+    name = f"learning_rate={Decimal(str(learning_rate)).normalize():f}+batch_size={batch_size}"
+    return name if steps is None else f"{name}+steps={steps}"
 
 
 @dataclass(frozen=True)

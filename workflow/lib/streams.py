@@ -4,8 +4,10 @@ A place in the stream is four integers, so that a training that was interrupted 
 reading again what lies before.
 """
 
+import atexit
 import gzip
 import json
+import signal
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -152,26 +154,44 @@ class TokenStream(IterableDataset):
 class StreamLoader(DataLoader):
     """Batches of a ``TokenStream``. It remembers where the batch after the last one that it handed out starts.
 
-    With ``workers`` 1 another process reads and tokenizes ahead; the batches are the same.
+    With ``workers`` 1 another process reads and tokenizes ahead; the batches are the same. A SIGTERM does not end it,
+    for a training that gets one, too, goes on to the end of its step: only ``close``, or the end of this process, does.
     """
 
     def __init__(self, stream: TokenStream, batch_size: int, workers: int = 0) -> None:
         # A generator of its own: the default one, which decides on dropout, must go on from a checkpoint untouched.
-        super().__init__(stream, batch_size=batch_size, num_workers=workers, generator=torch.Generator())
+        super().__init__(
+            stream,
+            batch_size=batch_size,
+            num_workers=workers,
+            worker_init_fn=_ignore_termination,
+            generator=torch.Generator(),
+        )
         self.stream = stream
         self.position = stream.start
         self.batches = 0
         """Batches handed out."""
+        self._reader: Any = None
+        if workers:
+            # Python's own end sends them a SIGTERM and waits.
+            atexit.register(self.close)
 
     def __iter__(self) -> Iterator[Any]:
+        self.close()
         try:
-            for batch in super().__iter__():
+            self._reader = super().__iter__()
+            for batch in self._reader:
                 self.position = Position(*batch.pop("end")[-1].tolist())
                 self.batches += 1
                 yield batch
         except UserError as error:
             # Raised in a worker, it comes with the worker's traceback around it.
             raise UserError(str(error).rstrip().rsplit("UserError: ", 1)[-1]) from None
+
+    def close(self) -> None:
+        """End the process that reads ahead, if there is one; to be called when no more batches are wanted."""
+        if self.num_workers and self._reader is not None:
+            self._reader._shutdown_workers()
 
     def save(self, path: Path) -> None:
         """Write the position to ``path`` (JSON)."""
@@ -180,6 +200,10 @@ class StreamLoader(DataLoader):
     def load(self, path: Path) -> None:
         """Go on from the position in ``path``."""
         self.position = self.stream.start = Position(*json.loads(path.read_text()))
+
+
+def _ignore_termination(worker: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _chunks(texts: Iterator[tuple[int, str]]) -> Iterator[tuple[list[int], list[str]]]:

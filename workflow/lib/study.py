@@ -97,7 +97,7 @@ class Study:
 
     def sampling(self) -> dict[str, Any]:
         """How texts are sampled, in both spaces."""
-        return {key: value for key, value in self.config["generation"].items() if key != "nucleus"}
+        return {key: value for key, value in self.config["generation"].items() if key not in ("nucleus", "precision")}
 
     def model_settings(self, model: str) -> dict[str, Any]:
         """What a trained model is set by: its config entry, without ``save_steps``, on which no result depends."""
@@ -127,11 +127,22 @@ class Study:
                 settings["pairs"] = [(label, pair["model"], pair["reference"]) for label, pair in spec["pairs"].items()]
             case "cost":
                 settings |= {
-                    "points": [point.id for point in self._cost_points(analysis)],
+                    "points": [point.id for point in self._points_at(analysis)],
                     "sampling": self.sampling(),
+                    "precision": self.config["generation"]["precision"],
                     "nucleus": self.config["generation"].get("nucleus"),
                     "prompts": spec["prefixes"],
                     "repeats": spec["repeats"],
+                }
+            case "precision":
+                settings |= {
+                    "points": [point.id for point in self._points_at(analysis)],
+                    "sampling": self.sampling(),
+                    "generation": self.config["generation"]["precision"],
+                    "scorers": self._judged(spec["sweep"]),
+                    "prompts": spec["prefixes"],
+                    "threshold": spec["threshold"],
+                    "bootstrap": self.config["tables"],
                 }
         return settings
 
@@ -228,6 +239,9 @@ class Study:
             nucleus = self.config["generation"].get("nucleus") if ensembles else None
             facts.append(describe_sampling(self.sampling(), nucleus))
         facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in used]
+        lower = {"texts": self.config["generation"]["precision"]} if used else {}
+        lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(used)}
+        facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
         analyses = {spec.get("analysis"), spec.get("cost"), *(panel.get("analysis") for panel in panels)}
         facts += [
             describe_entry(name, self.config["analyses"][name]) for name in self.config["analyses"] if name in analyses
@@ -247,8 +261,8 @@ class Study:
         return [name for name, spec in self.config["analyses"].items() if spec["kind"] in kinds]
 
     def checkpoint_uses(self) -> list[str]:
-        """What merged checkpoints are for: the texts of a prompt set, or a measurement of cost."""
-        return list(dict.fromkeys([*self.config["prompts"], *self.analyses("cost")]))
+        """What merged checkpoints are for: the texts of a prompt set, or an analysis that generates texts."""
+        return list(dict.fromkeys([*self.config["prompts"], *self.analyses("cost", "precision")]))
 
     def figures_of(self, kind: str) -> list[str]:
         """Names of the figures of this kind."""
@@ -337,8 +351,10 @@ class Study:
                 pairs = spec["pairs"].values()
                 return list(dict.fromkeys(pair[key] for pair in pairs for key in ("model", "reference")))
             case "cost":
-                points = self._cost_points(analysis)
+                points = self._points_at(analysis)
                 return list(dict.fromkeys(name for point in points for name in self.ensemble_models(point.id)))
+            case "precision":
+                return list(dict.fromkeys(scorer["model"] for _, scorer in self._judged(spec["sweep"])))
             case "barrier" | "texts":
                 return []
             case _:
@@ -352,8 +368,8 @@ class Study:
             inputs["corpus"] = self.path("corpora", spec["corpus"], f"{spec['split']}.parquet")
         if "prompts" in spec:
             inputs["prompts"] = self.path("prompts", f"{spec['prompts']}.parquet")
-        if spec["kind"] == "cost":
-            points = self._cost_points(analysis)
+        if spec["kind"] in ("cost", "precision"):
+            points = self._points_at(analysis)
             inputs["checkpoints"] = [self.path("checkpoints", analysis, point.id) for point in points]
         return inputs
 
@@ -480,6 +496,10 @@ class Study:
         """Files of all figures."""
         return [path for name in self.config["figures"] for path in self.figure(name)]
 
+    def results(self) -> list[str]:
+        """What the complete study ends with; all else is on the way there."""
+        return [self.path("summary.txt"), *self.tables(), *self.figures(), *self.claims()]
+
     def quick(self) -> list[str]:
         """Files of the figures that the study names as its quick part."""
         if not self.config["quick"]:
@@ -520,7 +540,12 @@ class Study:
         chosen = self.sweeps[sweep].scorers
         return [name for name in self.config["scorers"] if chosen is None or name in chosen]
 
-    def _cost_points(self, analysis: str) -> list[Point]:
+    def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
+        """(name, config entry) of the scorers of a sweep that are models."""
+        scorers = [(name, self.config["scorers"][name]) for name in self._scorers_of(sweep)]
+        return [(name, spec) for name, spec in scorers if "model" in spec]
+
+    def _points_at(self, analysis: str) -> list[Point]:
         spec = self.config["analyses"][analysis]
         at = {decimal(value) for value in spec["at"]}
         return [entry.point for entry in self.sweeps[spec["sweep"]].points if entry.coordinates[0][1] in at]
@@ -528,7 +553,7 @@ class Study:
 
 def alternatives(names: list[str]) -> str:
     """A regular expression for one of ``names``; matches nothing if there are none."""
-    escaped = "|".join(name.replace(".", r"\.") for name in names)
+    escaped = "|".join(name.replace(".", r"\.").replace("+", r"\+") for name in names)
     return f"({escaped})" if names else "(?!)"
 
 

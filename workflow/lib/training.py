@@ -4,11 +4,13 @@ All models become Hugging Face directories in fp32 safetensors together with the
 moves a weight by less than bf16 can represent, so that differences of fine-tuned models are lost in lower precision.
 """
 
+import contextlib
 import csv
 import json
 import math
 import os
 import shutil
+import signal
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
@@ -36,12 +39,15 @@ from transformers import (
     set_seed,
 )
 
+from workflow.lib.checksums import check_files, check_model, write_checksums
 from workflow.lib.runtime import Progress, UserError, announce, atomic_path
 from workflow.lib.streams import Stream, StreamLoader, TokenStream
 
 END_OF_TEXT = "<|endoftext|>"
 """The one special token of tokenizers trained here; it ends a text and pads a batch, as in GPT-2."""
 
+# The file that marks a resumable checkpoint as written to its end. It holds checksums, for after a power cut files may
+# be shorter than they were, or hold anything.
 _COMPLETE = "complete"
 
 
@@ -71,6 +77,7 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int, output: Path) -> None
     )
     with atomic_path(output) as scratch:
         fast.save_pretrained(scratch)
+        write_checksums(scratch)
 
 
 def import_model(source: str, revision: str | None, task: str, output: Path) -> None:
@@ -231,6 +238,10 @@ class _Trainer(Trainer):
     def get_train_dataloader(self) -> DataLoader:
         return super().get_train_dataloader() if self.loader is None else self.loader
 
+    def _save_checkpoint(self, *arguments: Any) -> None:
+        with _writing(Path(self.args.output_dir)):
+            super()._save_checkpoint(*arguments)
+
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         if self.args.world_size == 1:
             return super().evaluate(*arguments, **options)
@@ -250,20 +261,57 @@ class _Trainer(Trainer):
         return metrics
 
 
+class _Termination:
+    """Notes a SIGTERM, while entered, instead of dying of it: a training saves its state first."""
+
+    received = False
+
+    def __enter__(self) -> None:
+        self._previous = signal.signal(signal.SIGTERM, self._note)
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGTERM, self._previous)
+
+    def _note(self, number: int, frame: object) -> None:
+        self.received = True
+
+    def agreed(self, args: TrainingArguments) -> bool:
+        """Whether any of the processes has received one; asked by all after the same step, it tells all the same."""
+        if args.world_size == 1:
+            return self.received
+        received = torch.tensor(int(self.received), device=args.device)
+        torch.distributed.all_reduce(received, torch.distributed.ReduceOp.MAX)
+        return bool(received.item())
+
+
 class _Reporter(TrainerCallback):
     """Progress lines, an end to a diverging run, and checkpoints that a rerun continues as if it had never stopped."""
 
+    trainer: Trainer
+    last: Path | None
+    """The checkpoint to go on from."""
+
+    interrupted = False
+    """Whether the training ended early because of a SIGTERM, its state saved."""
+
     def __init__(self, name: str, label: str, steps: int) -> None:
         self.name, self.label, self.steps = name, label, steps
+        self.termination = _Termination()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.first = state.global_step
         self.progress = Progress(f"train {self.label}", self.steps - self.first, "steps")
+        if self.last is not None:
+            total, since = json.loads((self.last / _unlogged(args)).read_text())
+            self.trainer._tr_loss += total
+            self.trainer._globalstep_last_logged = since
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         # Resumed from a checkpoint of the last step, the Trainer would take one more.
         if state.global_step >= state.max_steps:
             control.should_save = False
+        elif self.termination.agreed(args):
+            control.should_save = control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         for key in ("loss", "eval_loss"):
@@ -288,10 +336,14 @@ class _Reporter(TrainerCallback):
             if loader.batches != (state.global_step - self.first) * args.gradient_accumulation_steps:
                 raise RuntimeError(f"{loader.batches} batches in {state.global_step - self.first} steps")
             loader.save(checkpoint / f"stream-{args.process_index}.json")
+        # The losses since the last log, which the Trainer forgets: so a state can be saved after any step.
+        unlogged = [self.trainer._tr_loss.item(), self.trainer._globalstep_last_logged]
+        (checkpoint / _unlogged(args)).write_text(json.dumps(unlogged) + "\n")
         if args.world_size > 1:
             torch.distributed.barrier()  # until every process has written its part
         if args.process_index == 0:
-            (checkpoint / _COMPLETE).touch()
+            write_checksums(checkpoint, _COMPLETE)
+        self.interrupted = control.should_training_stop
 
 
 class _Trial(_Reporter):
@@ -338,7 +390,8 @@ def train_language_model(
 
     With several processes each of them calls this function, under torchrun (``workflow.lib.distributed``); the first
     one writes. ``scratch`` holds resumable checkpoints: a rerun after an interruption continues from the last whole
-    one, and on CPU ends with the weights of an uninterrupted run.
+    one, and on CPU ends with the weights of an uninterrupted run. A SIGTERM ends the training after the step in which
+    it comes, with such a checkpoint and a ``UserError``.
 
     Writes the model to ``output``, its curve to ``loss_curve`` (CSV: step, split, loss in nats per token,
     learning_rate) and dev loss and perplexity to ``metrics`` (JSON). Raises ``UserError`` for settings that do not fit
@@ -437,7 +490,7 @@ def _fit_language_model(
     reporter: _Reporter,
 ) -> tuple[Trainer, PreTrainedTokenizerBase]:
     """The Trainer after the last step, and the tokenizer."""
-    texts = AutoTokenizer.from_pretrained(start or like or tokenizer)
+    texts = _load_tokenizer(start, like, tokenizer)
     set_seed(settings["seed"])
     if start is not None:
         model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
@@ -483,7 +536,7 @@ def train_classifier(
     """
     if _processes(settings) != 1:
         raise UserError(f"models.{name}.training.processes: a classifier trains in one process; remove the key")
-    encoder = AutoTokenizer.from_pretrained(start or like or tokenizer)
+    encoder = _load_tokenizer(start, like, tokenizer)
     classes = sorted(set(splits["train"][1]))
     labels = {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
     labels["label2id"] = {label: index for index, label in enumerate(classes)}
@@ -524,6 +577,13 @@ def train_classifier(
             "recall": {label: float((guess[truth == k] == k).mean()) for k, label in enumerate(classes)},
         }
     _finish(trainer, encoder, output, loss_curve, metrics, result, scratch)
+
+
+def _load_tokenizer(*directories: Path | None) -> PreTrainedTokenizerBase:
+    """The tokenizer in the first of the directories that is given, from which a model may be loaded, too."""
+    directory = next(filter(None, directories))
+    check_model(directory)
+    return AutoTokenizer.from_pretrained(directory)
 
 
 def _new_model(
@@ -624,7 +684,10 @@ def _train(
     micro_batch: int | None,
     reporter: _Reporter,
 ) -> Trainer:
-    """Run the Trainer from the last whole checkpoint in ``scratch``, or from the start."""
+    """Run the Trainer from the last whole checkpoint in ``scratch``, or from the start.
+
+    Raises ``UserError`` if a SIGTERM comes meanwhile, after saving a checkpoint.
+    """
     rank, processes = _rank(settings), _processes(settings)
     part, parts = _parts(name, settings, micro_batch)
     if device == "cuda" and not torch.cuda.is_available():
@@ -653,8 +716,7 @@ def _train(
         # By default a NaN loss is logged as the mean of those before, and left out of the loss on dev.
         logging_nan_inf_filter=False,
         save_strategy="steps",
-        # Together with a log: the losses summed up since the last one are not part of a checkpoint.
-        save_steps=math.ceil(settings["save_steps"] / settings["log_steps"]) * settings["log_steps"],
+        save_steps=settings["save_steps"],
         # Two, so that one whole checkpoint is left when a kill hits while the next is written.
         save_total_limit=2,
         use_cpu=device == "cpu",
@@ -695,33 +757,62 @@ def _train(
     if processes > 1:
         # All start from the weights of the first one, but drop out different units.
         set_seed(settings["seed"] + rank)
-    last = _last_checkpoint(scratch, clean=rank == 0)
+    last = _last_checkpoint(scratch, reporter.label) if rank == 0 else None
+    if processes > 1:
+        shared = [last]
+        torch.distributed.broadcast_object_list(shared)
+        (last,) = shared
     if last is not None:
         if rank == 0:
             announce(f"[train {reporter.label}] continuing from {last}")
         if isinstance(loader, StreamLoader):
             loader.load(last / f"stream-{rank}.json")
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    if processes > 1:
-        torch.distributed.barrier()  # the others still look at the folder that the first one removes in the end
+    reporter.trainer, reporter.last = trainer, last
+    with reporter.termination:
+        try:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+        finally:
+            if isinstance(loader, StreamLoader):
+                loader.close()
+        if processes > 1:
+            # The others still look at the folder that the first one removes in the end, and none ends before the state
+            # is saved.
+            torch.distributed.barrier()
+    if reporter.interrupted:
+        raise UserError(
+            f"models.{name}.training: interrupted at step {trainer.state.global_step} by SIGTERM; the next run goes on "
+            "from there"
+        )
     if use_cache is not None:
         # The Trainer turned it off, which does not belong into the saved configuration.
         model.config.use_cache = use_cache
     return trainer
 
 
-def _last_checkpoint(scratch: Path, clean: bool = True) -> Path | None:
-    """The latest checkpoint that was written to its end.
+def _last_checkpoint(scratch: Path, label: str) -> Path | None:
+    """The latest checkpoint that was written to its end and is undamaged.
 
-    With ``clean``, which is one process's task, others are removed, so that nothing mistakes them for one.
+    Later ones, and those that were not written to their end, are removed, so that nothing mistakes them for one.
     """
     whole = []
     for checkpoint in scratch.glob("checkpoint-*"):
         if (checkpoint / _COMPLETE).exists():
             whole.append(checkpoint)
-        elif clean:
+        else:
             shutil.rmtree(checkpoint)
-    return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+    for checkpoint in sorted(whole, key=lambda path: int(path.name.split("-")[1]), reverse=True):
+        try:
+            check_files(checkpoint, _COMPLETE)
+            return checkpoint
+        except UserError as error:
+            announce(f"[train {label}] {error}; this checkpoint is removed, the training goes on from an earlier state")
+            shutil.rmtree(checkpoint)
+    return None
+
+
+def _unlogged(args: TrainingArguments) -> str:
+    """Name of the file of a checkpoint with a process's sum of losses since the last log, and the step of that log."""
+    return f"unlogged-{args.process_index}.json"
 
 
 def _finish(
@@ -737,6 +828,19 @@ def _finish(
     _write_curve(trainer.state.log_history, loss_curve)
     _write_json(result, metrics)
     shutil.rmtree(scratch)
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn what torch and safetensors raise where a file cannot be written into an ``OSError`` that may say why.
+
+    torch.save finds words like "unexpected pos 4160 vs 4052" for a full disk.
+    """
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        free = shutil.disk_usage(folder).free / 1e9
+        raise OSError(f"cannot save a model in {folder}, where {free:.1f} GB are free: {_brief(error)}") from error
 
 
 def _write_json(value: Any, path: Path) -> None:
@@ -761,6 +865,7 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, output: Pa
     for name, tensor in model.named_parameters():
         if not torch.isfinite(tensor).all():
             raise UserError(f"{output}: weight {name} is not finite; training diverged? lower the learning rate")
-    with atomic_path(output) as scratch:
+    with atomic_path(output) as scratch, _writing(output.parent):
         model.float().save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
+        write_checksums(scratch)

@@ -18,8 +18,8 @@ rule evaluate_losses:
         "../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=16000,
-        runtime=480,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("loss.py", **study.analysis_settings(wildcards.analysis)),
@@ -45,8 +45,8 @@ rule loss_table:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings(
             "loss_table.py",
@@ -76,8 +76,8 @@ rule next_token_probabilities:
         "../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=16000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("next_tokens.py", **study.analysis_settings(wildcards.analysis)),
@@ -105,8 +105,8 @@ rule expand_linearly:
         "../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=24000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 24000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("linearity.py", **study.analysis_settings(wildcards.analysis)),
@@ -132,8 +132,8 @@ rule weight_norms:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings("norms.py", **study.analysis_settings(wildcards.analysis)),
     message:
@@ -158,10 +158,11 @@ rule measure_cost:
     priority: 1
     conda:
         "../../envs/workflow.yaml"
-    threads: workflow.resource_settings.cores or study.threads("generate")
+    # All cores of this machine; on a cluster as many as were asked for, not those of the node.
+    threads: (not workflow.remote_exec and workflow.resource_settings.cores) or study.threads("generate")
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("cost.py", **study.analysis_settings(wildcards.analysis)),
@@ -169,6 +170,35 @@ rule measure_cost:
         "Cost of generation {wildcards.analysis}"
     script:
         "../scripts/cost.py"
+
+
+# As early as it can be: a study whose precision is too low should not run for days first.
+rule compare_precisions:
+    input:
+        unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
+        source=study.sources("precision.py"),
+    output:
+        study.path("tables", "{analysis}.csv"),
+    log:
+        study.log("tables", "{analysis}"),
+    benchmark:
+        study.benchmark("tables", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("precision")),
+    priority: 70
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("generate")
+    resources:
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("precision.py", **study.analysis_settings(wildcards.analysis)),
+    message:
+        "Compare precisions {wildcards.analysis}"
+    script:
+        "../scripts/precision.py"
 
 
 rule barrier_table:
@@ -187,8 +217,8 @@ rule barrier_table:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings("barrier_table.py", **study.barrier_settings(wildcards.analysis)),
     message:
@@ -213,8 +243,8 @@ rule texts_table:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("texts_table.py", **study.texts_settings(wildcards.analysis)),
     message:

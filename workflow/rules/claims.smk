@@ -16,8 +16,8 @@ rule verdicts:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=study.settings("claims.py", **study.claim_settings()),
     message:

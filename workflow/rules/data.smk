@@ -20,8 +20,8 @@ rule corpus:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("corpus.py", corpus=study.corpus_settings(wildcards.corpus)),
     message:
@@ -47,8 +47,8 @@ rule stream_corpus:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
     message:
@@ -72,8 +72,8 @@ rule prompts:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=lambda wildcards: study.settings("prompts.py", prompts=config["prompts"][wildcards.prompts]),
     message:

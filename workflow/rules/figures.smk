@@ -18,8 +18,8 @@ rule draw_curves:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("curves.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -45,8 +45,8 @@ rule draw_plane:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("plane.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -72,8 +72,8 @@ rule draw_words:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("plot_words.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -99,8 +99,8 @@ rule draw_norms:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("plot_norms.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -126,8 +126,8 @@ rule draw_training:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("plot_training.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -153,8 +153,8 @@ rule draw_search:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("plot_search.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -180,8 +180,8 @@ rule draw_barrier:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("plot_barrier.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -208,8 +208,8 @@ rule draw_linearity:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("plot_linearity.py", figure=study.figure_settings(wildcards.figure)),
     message:
@@ -232,8 +232,8 @@ rule describe_figure:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=lambda wildcards: study.settings("caption.py", **study.caption_settings(wildcards.figure)),
     message:

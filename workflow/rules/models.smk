@@ -18,8 +18,8 @@ rule tokenizer:
         "../../envs/workflow.yaml"
     threads: study.threads("train")
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings(
             "tokenizer.py", vocab_size=config["tokenizers"][wildcards.tokenizer]["vocab_size"]
@@ -47,8 +47,8 @@ rule import_model:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=16000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=lambda wildcards: study.settings(
             "import_model.py",
@@ -80,7 +80,7 @@ rule train_language_model:
         "../../envs/workflow.yaml"
     threads: lambda wildcards: study.threads("train") * study.processes(wildcards.model)
     resources:
-        mem_mb=lambda wildcards: 8000 * study.processes(wildcards.model),
+        mem_mb=lambda wildcards, attempt: 8000 * study.processes(wildcards.model) * attempt,
         runtime=1440,
         gpu=lambda wildcards: study.gpu * study.processes(wildcards.model),
     params:
@@ -120,7 +120,7 @@ rule train_classifier:
         "../../envs/workflow.yaml"
     threads: study.threads("train")
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=720,
         gpu=study.gpu,
     params:

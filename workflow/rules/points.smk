@@ -20,12 +20,16 @@ rule merge:
         use=alternatives(study.checkpoint_uses()),
         point=POINT_ID,
     priority: 10
+    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
+    group:
+        "points" if workflow.remote_exec else None
     conda:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+        sequence=1,
     params:
         settings=study.settings("merge.py"),
     message:

@@ -20,8 +20,8 @@ rule score_classifier:
         "../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=6000,
-        runtime=480,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=study.gpu,
     params:
         # Without the weights of the classes: they only matter to the tables.
@@ -30,6 +30,7 @@ rule score_classifier:
             points=study.line_points(wildcards.prompts, wildcards.line),
             labels=config["scorers"][wildcards.scorer].get("labels"),
             text=config["scorers"][wildcards.scorer]["text"],
+            precision=config["scorers"][wildcards.scorer]["precision"],
         ),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
@@ -56,12 +57,14 @@ rule score_perplexity:
         "../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=16000,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=1440,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(
-            "score_perplexity.py", points=study.line_points(wildcards.prompts, wildcards.line)
+            "score_perplexity.py",
+            points=study.line_points(wildcards.prompts, wildcards.line),
+            precision=config["scorers"][wildcards.scorer]["precision"],
         ),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
@@ -86,8 +89,8 @@ rule score_distinct:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings(
             "score_distinct.py",

@@ -17,7 +17,9 @@ rule trial:
         "../../envs/workflow.yaml"
     threads: lambda wildcards: study.threads("train") * study.processes(config["searches"][wildcards.search]["model"])
     resources:
-        mem_mb=lambda wildcards: 8000 * study.processes(config["searches"][wildcards.search]["model"]),
+        mem_mb=lambda wildcards, attempt: 8000
+        * study.processes(config["searches"][wildcards.search]["model"])
+        * attempt,
         runtime=720,
         gpu=lambda wildcards: study.gpu * study.processes(config["searches"][wildcards.search]["model"]),
     params:
@@ -42,8 +44,8 @@ rule search_table:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=lambda wildcards: study.settings("search_table.py", **study.search_settings(wildcards.search)),
     message:

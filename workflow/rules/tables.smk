@@ -15,8 +15,8 @@ rule table:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings("table.py", **study.table_settings(wildcards.sweep)),
     message:
@@ -44,8 +44,8 @@ rule summary:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=study.settings(
             "summary.py", study=study.name, tables=study.tables(), figures=study.figures(), claims=study.claims()

@@ -15,15 +15,19 @@ rule generate:
     wildcard_constraints:
         point=POINT_ID,
     priority: 20
+    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
+    group:
+        "points" if workflow.remote_exec else None
     conda:
         "../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        sequence=1,
         gpu=study.gpu,
     params:
-        settings=study.settings("generate.py", sampling=study.sampling()),
+        settings=study.settings("generate.py", sampling=study.sampling(), precision=config["generation"]["precision"]),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point}"
     script:
@@ -45,17 +49,22 @@ rule generate_ensemble:
     wildcard_constraints:
         point=POINT_ID,
     priority: 20
+    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
+    group:
+        "points" if workflow.remote_exec else None
     conda:
         "../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=12000,
-        runtime=480,
+        mem_mb=lambda wildcards, attempt: 12000 * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
+        sequence=1,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(
             "generate_ensemble.py",
             sampling=study.sampling(),
+            precision=config["generation"]["precision"],
             models=study.ensemble_models(wildcards.point),
             nucleus=config["generation"].get("nucleus"),
         ),

@@ -3,17 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from workflow.lib.cost import measure_cost, write_cost
+from workflow.lib.leases import lease_gpus
+from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Point
 from workflow.lib.runtime import Progress, UserError, run_job
 
 
 def main(snakemake: Any) -> None:
+    # For the processes that compute: this one does not.
+    lease_gpus(snakemake.resources.get("gpu", 0))
     settings = snakemake.params.settings
     points = [Point.parse(identifier) for identifier in settings["points"]]
-    prompts = pd.read_parquet(snakemake.input.prompts)
+    prompts = read_parquet(snakemake.input.prompts).to_pandas()
     if len(prompts) < settings["prompts"]:
         raise UserError(
             f"{snakemake.input.prompts}: has {len(prompts)} prompts, but the cost is to be measured on "
@@ -31,6 +33,7 @@ def main(snakemake: Any) -> None:
         # The job has all cores to itself, but computes as a generation job does.
         threads=snakemake.config["compute"]["threads"]["generate"],
         progress=Progress("measure cost", 2 * len(points) * settings["repeats"], "runs"),
+        precision=settings["precision"],
     )
     write_cost(table, Path(snakemake.output[0]))
 

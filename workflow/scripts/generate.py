@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.generation import Sampling, generate, write_texts
+from workflow.lib.parquet import read_parquet
 from workflow.lib.runtime import Progress, run_job
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
-    prompts = pd.read_parquet(snakemake.input.prompts)
+    prepare_job(snakemake)
+    prompts = read_parquet(snakemake.input.prompts).to_pandas()
     sampling = Sampling(**snakemake.params.settings["sampling"])
     texts = generate(
         Path(snakemake.input.model),
@@ -21,6 +20,7 @@ def main(snakemake: Any) -> None:
         batch_size=snakemake.config["compute"]["batch_size"]["generate"],
         device=snakemake.config["device"],
         progress=Progress(f"generate {snakemake.wildcards.point}", len(prompts) * sampling.samples, "texts"),
+        precision=snakemake.params.settings["precision"],
     )
     write_texts(texts, Path(snakemake.output[0]))
 

@@ -3,19 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.ensembles import generate_ensemble
 from workflow.lib.generation import Sampling, write_texts
+from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Point
 from workflow.lib.runtime import Progress, run_job
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     settings = snakemake.params.settings
-    prompts = pd.read_parquet(snakemake.input.prompts)
+    prompts = read_parquet(snakemake.input.prompts).to_pandas()
     sampling = Sampling(**settings["sampling"])
     texts = generate_ensemble(
         Point.parse(snakemake.wildcards.point),
@@ -26,6 +25,7 @@ def main(snakemake: Any) -> None:
         batch_size=snakemake.config["compute"]["batch_size"]["generate"],
         device=snakemake.config["device"],
         progress=Progress(f"generate {snakemake.wildcards.point}", len(prompts) * sampling.samples, "texts"),
+        precision=settings["precision"],
     )
     write_texts(texts, Path(snakemake.output[0]))
 

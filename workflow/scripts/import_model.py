@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.hub import locked_commit
 from workflow.lib.runtime import run_job
 from workflow.lib.training import import_model
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     settings = snakemake.params.settings
     start = settings["start"]
     commit = None

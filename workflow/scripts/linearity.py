@@ -3,21 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.linearity import linearity, write_linearity
+from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Point, sweep_from_settings
 from workflow.lib.runtime import Progress, UserError, run_job
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     settings = snakemake.params.settings
     sweep, spec = sweep_from_settings(settings["sweep"]), settings["sweep"]["spec"]
     models = dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True))
-    prompts = pd.read_parquet(snakemake.input.prompts)["text"].tolist()
+    prompts = read_parquet(snakemake.input.prompts, ["text"])["text"].to_pylist()
     if len(prompts) < settings["prefixes"]:
         raise UserError(
             f"prefixes: {settings['prefixes']} asked for, but {snakemake.input.prompts} holds {len(prompts)} prompts; "

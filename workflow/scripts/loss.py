@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.corpora import read_corpus_split
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.losses import evaluate_losses, write_losses
@@ -12,7 +12,7 @@ from workflow.lib.runtime import Progress, run_job
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     settings = snakemake.params.settings
     sweep = sweep_from_settings(settings["sweep"])
     corpus = Path(snakemake.input.corpus)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.next_tokens import next_token_probabilities, write_next_tokens
 from workflow.lib.points import sweep_from_settings
@@ -11,7 +11,7 @@ from workflow.lib.runtime import Progress, run_job
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     settings = snakemake.params.settings
     sweep = sweep_from_settings(settings["sweep"])
     models = dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True))

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.runtime import Progress, run_job
 from workflow.lib.scoring import read_line_texts, score_classifier, write_scores
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     settings = snakemake.params.settings
     texts = read_line_texts(snakemake.input.texts, settings["points"], Path(snakemake.input.prompts))
     full = texts["prompt"] + texts["continuation"]
@@ -20,6 +20,7 @@ def main(snakemake: Any) -> None:
         device=snakemake.config["device"],
         labels=settings["labels"],
         progress=Progress(f"score {snakemake.wildcards.scorer} {snakemake.wildcards.line}", len(texts), "texts").update,
+        precision=settings["precision"],
     )
     write_scores(texts[["point", "row", "sample"]].join(values), Path(snakemake.output[0]))
 

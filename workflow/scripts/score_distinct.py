@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.parquet import read_parquet
 from workflow.lib.runtime import run_job
 from workflow.lib.scoring import score_distinct, write_scores
 
@@ -13,7 +14,7 @@ def main(snakemake: Any) -> None:
     settings = snakemake.params.settings
     frames = []
     for point, path in zip(settings["points"], snakemake.input.texts, strict=True):
-        texts = pd.read_parquet(path)
+        texts = read_parquet(path).to_pandas()
         values = score_distinct(texts["row"], texts["sample"], texts["continuation"].tolist(), settings["n"])
         values.insert(0, "point", point)
         frames.append(values)

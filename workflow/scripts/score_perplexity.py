@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.compute import prepare_torch
+from workflow.lib.compute import prepare_job
 from workflow.lib.runtime import Progress, run_job
 from workflow.lib.scoring import read_line_texts, score_perplexity, write_scores
 
 
 def main(snakemake: Any) -> None:
-    prepare_torch(snakemake.threads)
+    prepare_job(snakemake)
     points = snakemake.params.settings["points"]
     texts = read_line_texts(snakemake.input.texts, points, Path(snakemake.input.prompts))
     values = score_perplexity(
@@ -19,6 +19,7 @@ def main(snakemake: Any) -> None:
         batch_size=snakemake.config["compute"]["batch_size"]["score"],
         device=snakemake.config["device"],
         progress=Progress(f"score {snakemake.wildcards.scorer} {snakemake.wildcards.line}", len(texts), "texts").update,
+        precision=snakemake.params.settings["precision"],
     )
     write_scores(texts[["point", "row", "sample"]].join(values), Path(snakemake.output[0]))
 

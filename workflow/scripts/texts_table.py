@@ -5,12 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.parquet import read_parquet
 from workflow.lib.runtime import UserError, atomic_path, run_job
 
 
 def main(snakemake: Any) -> None:
     settings = snakemake.params.settings
-    prompts = pd.read_parquet(snakemake.input.prompts)
+    prompts = read_parquet(snakemake.input.prompts).to_pandas()
     if len(prompts) < settings["prompts"]:
         raise UserError(
             f"{snakemake.input.prompts}: has {len(prompts)} prompts, not {settings['prompts']}; ask for fewer"
@@ -20,7 +21,7 @@ def main(snakemake: Any) -> None:
     columns = {}
     for sweep in settings["sweeps"]:
         for value in settings["at"]:
-            texts = pd.read_parquet(next(files), columns=["row", "sample", "continuation"])
+            texts = read_parquet(next(files), ["row", "sample", "continuation"]).to_pandas()
             columns[sweep, value] = texts[texts["sample"] == 0].set_index("row")["continuation"]
     rows = [
         {"row": row, "prompt": text, "coordinate": value}

@@ -1,0 +1,63 @@
+"""Which job makes each file of a study, asked of Snakemake's rules: nothing is run, and no file needs to be there.
+
+Only the Snakefile imports this module. A job that a cluster runs, or a dry run of one figure, sees a DAG of its own
+part; the rules are the whole study everywhere.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from snakemake.io import is_flagged
+from snakemake.iocontainers import Wildcards
+from snakemake.rules import Rule
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the study, without its temporary outputs."""
+
+    rule: str
+    outputs: tuple[str, ...]
+    benchmark: str | None
+    """Path of its benchmark file."""
+    depth: int
+    """Length of the longest chain of jobs before it: whatever it reads comes from jobs of a smaller depth."""
+    reproducible: bool
+    """Whether another rebuild should give the same bytes: it measures no time or memory, and reads no such thing."""
+
+
+def jobs_behind(targets: Iterable[str], rules: Iterable[Rule], measuring: Collection[str]) -> list[Job]:
+    """The jobs that ``targets`` are made by, directly or not, ordered by depth, then by outputs.
+
+    ``measuring`` names the rules whose outputs show times or memory. Jobs with nothing but temporary outputs are left
+    out, but count in the depth. A path that no rule makes is a source.
+    """
+    makers = [rule for rule in rules if rule.output]
+    found: dict[tuple[str, tuple[str, ...]], Job] = {}
+    job_of: dict[str, Job | None] = {}
+
+    def job_behind(path: str) -> Job | None:
+        if path not in job_of:
+            rule = next((rule for rule in makers if rule.is_producer(path)), None)
+            job_of[path] = None if rule is None else job(rule, rule.get_wildcards(path))
+        return job_of[path]
+
+    def job(rule: Rule, values: dict[str, str]) -> Job:
+        key = rule.name, tuple(values[name] for name in sorted(values))
+        if key not in found:
+            wildcards = Wildcards(fromdict=values)
+            inputs = (job_behind(str(path)) for path in rule.expand_input(wildcards)[0])
+            before = [maker for maker in inputs if maker is not None]
+            benchmark = rule.expand_benchmark(wildcards)
+            found[key] = Job(
+                rule=rule.name,
+                outputs=tuple(str(path) for path in rule.expand_output(wildcards)[0] if not is_flagged(path, "temp")),
+                benchmark=None if benchmark is None else str(benchmark),
+                depth=1 + max((maker.depth for maker in before), default=-1),
+                reproducible=rule.name not in measuring and all(maker.reproducible for maker in before),
+            )
+        return found[key]
+
+    for target in targets:
+        job_behind(target)
+    return sorted((job for job in found.values() if job.outputs), key=lambda job: (job.depth, job.outputs))

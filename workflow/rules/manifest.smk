@@ -1,0 +1,59 @@
+# The manifest that a complete study ends with, and the comparison of a finished study with one.
+
+from dataclasses import asdict
+
+from workflow.lib.lineage import jobs_behind
+
+# What they write shows times or memory, which no two rebuilds have equal; nor has it what is made of that.
+MEASURING = ("measure_cost", "summary")
+
+
+# Of what the study ends with: to list all artefacts as inputs would make again what somebody has deleted to save space.
+rule manifest:
+    input:
+        results=study.results(),
+        source=study.sources("manifest.py"),
+    output:
+        study.path("manifest.json"),
+    log:
+        study.log("manifest"),
+    benchmark:
+        study.benchmark("manifest")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        settings=lambda wildcards: study.settings(
+            "manifest.py",
+            root=os.path.relpath(workflow.basedir),
+            jobs=[asdict(job) for job in jobs_behind(study.results(), workflow.rules, MEASURING)],
+        ),
+    message:
+        "Write the manifest"
+    script:
+        "../scripts/manifest.py"
+
+
+# Reads what is there. With the artefacts as inputs Snakemake would first make again what depends on a changed one. A
+# benchmark file would count as an output, and the rule would run once.
+rule verify:
+    input:
+        source=study.sources("verify.py"),
+    log:
+        study.log("verify"),
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        settings=study.settings("verify.py", top=study.path(), manifest=config.get("manifest")),
+    message:
+        "Compare the study with a manifest"
+    script:
+        "../scripts/verify.py"
