@@ -178,10 +178,10 @@ def test_mistakes_are_named():
     with pytest.raises(UserError, match=r"theta1, prompts neutral: scorer ppl: no score for point negative=0.75"):
         perplexity_barrier(line([0, 0.25, 1]), frame)
     empty = frame.assign(tokens_continuation=[1, 1, 0, 0, 1, 1], nll_continuation=[1, 1, 0, 0, 1, 1])
-    with pytest.raises(UserError, match=r"neutral: point negative=0.5+positive=0.5: no text has a perplexity"):
+    with pytest.raises(UserError, match=r"neutral: point negative=0.5\+positive=0.5: no text has a perplexity"):
         perplexity_barrier(line([0, 0.5, 1]), empty)
     losses = loss_rows(line([0, 1]), {"": [[1, 2], [2, 1]]})
-    with pytest.raises(UserError, match=r"sweep theta1: point negative=0.5+positive=0.5: a loss"):
+    with pytest.raises(UserError, match=r"sweep theta1: point negative=0.5\+positive=0.5: a loss"):
         barrier_table([], ScoreFiles([], {}), "ppl", PERPLEXITY, [(line([0, 0.5, 1]), losses)], 10, 1)
     with pytest.raises(UserError, match="sweep theta1: has its loss evaluated twice"):
         barrier_table([], ScoreFiles([], {}), "ppl", PERPLEXITY, [(line([0, 1]), losses)] * 2, 10, 1)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,9 @@ def test_both_spaces_are_measured_in_turn(models, monkeypatch):
 
 def test_an_error_of_the_user_comes_back_as_one(models):
     prompts = pd.DataFrame({"row": [7], "text": ["the film was good and the plot was bad " * 5]})
-    with pytest.raises(UserError, match=rf"^cost of {POINT.id} in the space of weights: prompt row 7: .* of 32; "):
+    with pytest.raises(
+        UserError, match=rf"^cost of {re.escape(POINT.id)} in the space of weights: prompt row 7: .* of 32; "
+    ):
         measure_cost({POINT: models["merged"]}, models, prompts, SAMPLING, None, repeats=1, batch_size=8)
 
 
@@ -98,6 +101,6 @@ def test_table_is_written_with_six_digits(tmp_path):
     write_cost(pd.DataFrame(rows, columns=COST_COLUMNS), tmp_path / "cost.csv")
     assert (tmp_path / "cost.csv").read_text().splitlines() == [
         "space,point,repeat,texts,tokens,load_seconds,seconds,seconds_per_1000_tokens,peak_memory_mb",
-        "weights+positive=1,1,12,3456789,0.123457,2,1234.57,512.25",
-        "logits+positive=1,1,12,0,0.1,2.5,,512.25",
+        "weights,positive=1,1,12,3456789,0.123457,2,1234.57,512.25",
+        "logits,positive=1,1,12,0,0.1,2.5,,512.25",
     ]

@@ -284,7 +284,7 @@ def test_the_smallest_context_counts(tmp_path, models, tiny_tokenizer):
     both = {"base": models["base"], "short": short}
     sampling = Sampling(0.9, 20 - length, 1, 0)
     assert len(generate_ensemble(point, both, prompts, sampling, None, batch_size=1)) == 1
-    message = rf"point base=0.5+short=0.5: prompt row 4: {length} tokens .* exceed .* of 20"
+    message = rf"point base=0.5\+short=0.5: prompt row 4: {length} tokens .* exceed .* of 20"
     with pytest.raises(UserError, match=message):
         generate_ensemble(point, both, prompts, Sampling(0.9, 21 - length, 1, 0), None, batch_size=1)
 
@@ -298,5 +298,5 @@ def test_nan_is_an_error_that_names_point_model_and_prompt(tmp_path, models, tin
     model.save_pretrained(broken)
     trio = {"base": models["base"], "other": models["positive"], "filter": models["negative"]} | {name: broken}
     refused(
-        trio, f"point base=2+other=-1: prompt row 4, sample 0, new token 1: model {name} gives NaN", nucleus="filter"
+        trio, rf"point base=2\+other=-1: prompt row 4, sample 0, new token 1: model {name} gives NaN", nucleus="filter"
     )

@@ -228,10 +228,10 @@ def test_weights_that_are_not_finite_are_named(tmp_path, trio):
     large = variant(trio["base"], tmp_path / "large", lambda tensors: tensors[name][2, 3].fill_(1e38))
     space = WeightSpace({"base": trio["base"], "large": large})
     space.set_point(Point.of({"base": -2, "large": 3}))
-    with pytest.raises(UserError, match=rf"point base=-3+large=4: tensor {name} exceeds the range of float32; use"):
+    with pytest.raises(UserError, match=rf"point base=-3\+large=4: tensor {name} exceeds the range of float32; use"):
         space.set_point(Point.of({"base": -3, "large": 4}))
     visited = []
-    with pytest.raises(UserError, match=rf"point base=-4+large=5: tensor {name} exceeds"):
+    with pytest.raises(UserError, match=rf"point base=-4\+large=5: tensor {name} exceeds"):
         for entry in space.visit(line({"large": 1, "base": -1}, [0, 1, 2, 5], {"base": 1})):
             visited.append(entry.point.id)
     assert visited == ["base=1", "large=1", "base=-1+large=2"]

@@ -305,7 +305,7 @@ def test_nan_is_an_error_that_names_model_and_tensor(tmp_path, trio):
 
     tensors["transformer.h.1.mlp.c_fc.weight"][2, 3] = 3e38
     save_file(tensors, broken / "model.safetensors")
-    with pytest.raises(UserError, match=r"point broken=4+positive=-3: tensor transformer.h.1.mlp.c_fc.weight exceeds"):
+    with pytest.raises(UserError, match=r"point broken=4\+positive=-3: tensor transformer.h.1.mlp.c_fc.weight exceeds"):
         merge(Point.of({"broken": 4, "positive": -3}), trio | {"broken": broken}, tmp_path / "merged")
 
 
