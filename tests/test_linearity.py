@@ -242,7 +242,7 @@ def test_words_of_several_tokens_are_left_out_and_told(space: WeightSpace, capsy
 def test_mistakes_are_refused(space: WeightSpace) -> None:
     with pytest.raises(UserError, match=r"sweep plane: has coordinates \['alpha'\]"):
         run(space, plane(directions={"alpha": DIRECTIONS["alpha"]}, grid={"alpha": [0, 1]}))
-    with pytest.raises(UserError, match=r"sweeps\.plane\.origin: base=0\.5,plus=0\.5 is a mixture"):
+    with pytest.raises(UserError, match=r"sweeps\.plane\.origin: base=0\.5\+plus=0\.5 is a mixture"):
         run(space, plane(0, 1), origin=Point.of({"base": 0.5, "plus": 0.5}))
     with pytest.raises(UserError, match=r"words: has the groups \['first'\]; give two"):
         run(space, plane(0, 1), {"first": ["was"]})
