@@ -727,17 +727,18 @@ def test_a_damaged_model_is_not_trained_further(file: str, tmp_path: Path, tiny_
 
 
 @pytest.mark.parametrize(
-    ("where", "what", "error"),
+    ("where", "save_steps", "error"),
     [
         # So torch.save puts a full disk.
-        ("torch.save", "checkpoint", RuntimeError("[enforce fail] . unexpected pos 64 vs 0")),
-        ("transformers.modeling_utils.safe_save_file", "checkpoint", SafetensorError("No space left on device")),
-        ("workflow.lib.training.write_checksums", "model", SafetensorError("No space left on device")),
+        ("torch.save", 5, RuntimeError("[enforce fail] . unexpected pos 64 vs 0")),
+        ("transformers.modeling_utils.safe_save_file", 5, SafetensorError("No space left on device")),
+        # Without a checkpoint: in the end.
+        ("transformers.modeling_utils.safe_save_file", 1000, SafetensorError("No space left on device")),
     ],
 )
 def test_a_full_disk_is_told_and_costs_nothing(
     where: str,
-    what: str,
+    save_steps: int,
     error: Exception,
     uninterrupted: Path,
     tmp_path: Path,
@@ -747,10 +748,10 @@ def test_a_full_disk_is_told_and_costs_nothing(
     def fail(*arguments: Any, **options: Any) -> None:
         raise error
 
-    folder = tmp_path / "scratch" if what == "checkpoint" else tmp_path
+    folder = tmp_path / "scratch" if save_steps < SETTINGS["steps"] else tmp_path
     with monkeypatch.context() as patch, pytest.raises(OSError) as caught:
         patch.setattr(where, fail)
-        train(tmp_path, tokenizer=tiny_tokenizer)
+        train(tmp_path, tokenizer=tiny_tokenizer, save_steps=save_steps)
     place = rf"^cannot save a model in {folder}, where [\d.]+ GB are free: {type(error).__name__}: "
     assert re.match(place + re.escape(str(error)), str(caught.value))
     assert not (tmp_path / "model").exists()
@@ -1214,6 +1215,15 @@ def test_a_local_model_is_imported_in_fp32_with_its_tokenizer(
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     assert model.dtype == torch.float32 and model.config.pad_token_id == tokenizer.pad_token_id == 0
     assert tokenizer.encode("the film") == AutoTokenizer.from_pretrained(tiny_gpt2).encode("the film")
+
+
+def test_a_damaged_model_of_another_study_is_not_imported(tmp_path: Path, tiny_gpt2: Path) -> None:
+    import_model(str(tiny_gpt2), None, "language-model", tmp_path / "theirs")
+    import_model(str(tmp_path / "theirs"), None, "language-model", tmp_path / "ours")
+    weights = tmp_path / "theirs" / "model.safetensors"
+    weights.write_bytes(flipped(weights.read_bytes(), -3))
+    with pytest.raises(UserError, match=rf"^{weights}: damaged .*; copy the model again$"):
+        import_model(str(tmp_path / "theirs"), None, "language-model", tmp_path / "again")
 
 
 def test_a_classifier_is_imported_with_its_head(tmp_path: Path, judge: Path) -> None:

@@ -39,7 +39,7 @@ from transformers import (
     set_seed,
 )
 
-from workflow.lib.checksums import check_files, check_model, write_checksums
+from workflow.lib.checksums import CHECKSUMS, check_files, check_model, write_checksums
 from workflow.lib.runtime import Progress, UserError, announce, atomic_path
 from workflow.lib.streams import Stream, StreamLoader, TokenStream
 
@@ -91,6 +91,11 @@ def import_model(source: str, revision: str | None, task: str, output: Path) -> 
     where = f"{source} (revision {revision})" if revision else source
     # Without the explicit False, transformers asks on stdin whether to run the code of the repository.
     options = {"revision": revision or "main", "trust_remote_code": False}
+    if Path(source, CHECKSUMS).is_file():  # a model of ours, of another study
+        try:
+            check_files(source)
+        except UserError as error:
+            raise UserError(f"{error}; copy the model again") from None
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         # Weights of another shape are accepted here in order to name them below.
