@@ -105,9 +105,8 @@ for path in study.left_out:
 onsuccess:
     # These have told what they found. Where only a part of the study was asked for, the summary is absent, or that of an
     # earlier run.
-    if {"verify", "fetch"} & set(workflow.dag_settings.targets):
-        pass
-    elif os.path.exists(study.path("summary.txt")):
-        shell(f"cat {study.path('summary.txt')}")
-    else:
-        print(study.progress(), file=sys.stderr)
+    if not {"verify", "fetch"} & set(workflow.dag_settings.targets):
+        if os.path.exists(study.path("summary.txt")):
+            shell(f"cat {study.path('summary.txt')}")
+        else:
+            print(study.progress(), file=sys.stderr)

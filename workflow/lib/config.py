@@ -516,12 +516,12 @@ def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str,
             _in_weights(config, analysis["sweep"], f"{path}.sweep")
             _prompted(config, analysis["sweep"], analysis["prompts"], f"{path}.prompts")
             _on_grid(config, analysis["sweep"], analysis["at"], f"{path}.at")
-            judges = _judges(config, analysis["sweep"])
-            if not judges:
+            models = judges(config, analysis["sweep"])
+            if not models:
                 raise UserError(
                     f"config: {path}.sweep: no model scores the texts of {analysis['sweep']!r}; choose another"
                 )
-            precisions = [config["generation"]["precision"], *(config["scorers"][name]["precision"] for name in judges)]
+            precisions = [config["generation"]["precision"], *(config["scorers"][name]["precision"] for name in models)]
             if set(precisions) == {"fp32"}:
                 raise UserError(
                     f"config: {path}: generation and scorers of {analysis['sweep']!r} are all in fp32; remove it, or "
@@ -551,16 +551,16 @@ def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str,
                 raise UserError(f"config: {path}.losses: two are along one sweep; give one of each sweep")
 
 
-def _judges(config: Mapping[str, Any], sweep: str) -> list[str]:
+def judges(config: Mapping[str, Any], sweep: str) -> list[str]:
     """Names of the scorers of a sweep that are models."""
-    names = config["sweeps"][sweep].get("scorers", config["scorers"])
-    return [name for name in names if "model" in config["scorers"][name]]
+    chosen = config["sweeps"][sweep].get("scorers", config["scorers"])
+    return [name for name, scorer in config["scorers"].items() if name in chosen and "model" in scorer]
 
 
 def _check_precisions(config: Mapping[str, Any]) -> None:
     """Raise ``UserError`` if a precision below fp32 is not compared with fp32 anywhere."""
     sweeps = [spec["sweep"] for spec in config["analyses"].values() if spec["kind"] == "precision"]
-    compared = {name for sweep in sweeps for name in _judges(config, sweep)}
+    compared = {name for sweep in sweeps for name in judges(config, sweep)}
     chosen = {} if sweeps else {"generation": config["generation"]["precision"]}
     for name, scorer in config["scorers"].items():
         if name not in compared:

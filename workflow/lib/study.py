@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 from workflow.lib.captions import describe_entry, describe_sampling, describe_scorer, describe_sweep
 from workflow.lib.claim_kinds import claim_needs
-from workflow.lib.config import build_sweeps, check_files, check_sweep_models, resolve
+from workflow.lib.config import build_sweeps, check_files, check_sweep_models, judges, resolve
 from workflow.lib.corpora import corpus_files, prompt_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
@@ -542,8 +542,7 @@ class Study:
 
     def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
         """(name, config entry) of the scorers of a sweep that are models."""
-        scorers = [(name, self.config["scorers"][name]) for name in self._scorers_of(sweep)]
-        return [(name, spec) for name, spec in scorers if "model" in spec]
+        return [(name, self.config["scorers"][name]) for name in judges(self.config, sweep)]
 
     def _points_at(self, analysis: str) -> list[Point]:
         spec = self.config["analyses"][analysis]
