@@ -2,11 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 from workflow.lib.config import typed_overrides
+from workflow.lib.finished import forget
 from workflow.lib.runtime import UserError
 from workflow.lib.study import Study, alternatives
 
@@ -103,6 +105,9 @@ for path in study.left_out:
 
 
 onsuccess:
+    # After a run of everything there is no training whose end went unnoticed.
+    if set(workflow.dag_settings.targets) <= {"all"}:
+        forget(Path(study.path("scratch")))
     # These have told what they found. Where only a part of the study was asked for, the summary is absent, or that of an
     # earlier run.
     if not {"verify", "fetch"} & set(workflow.dag_settings.targets):

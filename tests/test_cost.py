@@ -1,6 +1,10 @@
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -78,6 +82,47 @@ def test_smaller_batches_are_not_measured_instead(models, monkeypatch):
     job = _Job(POINT, models["merged"], models, None, PROMPTS, SAMPLING, 8, "cpu", 1, "fp32")
     with pytest.raises(UserError, match=r"suffice for 8 texts at once.*; lower compute.batch_size.generate to 2 or"):
         _measure(job)
+
+
+JOB = """
+import sys
+import pandas as pd
+from workflow.lib.cost import measure_cost
+from workflow.lib.points import Point
+
+prompts = pd.DataFrame({"row": range(5000), "text": "the film"})
+sampling = {"top_p": 0.9, "max_new_tokens": 16, "samples": 200, "seed": 0}
+measure_cost({Point.of({"base": 1}): sys.argv[1]}, {}, prompts, sampling, None, repeats=1, batch_size=8)
+"""
+
+
+def measuring(job: int) -> list[int]:
+    """The processes that measure for the process ``job``."""
+    children = Path(f"/proc/{job}/task/{job}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 120
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_measurement_outlives_its_job(tiny_gpt2):
+    # It would go on with the GPU whose lease has ended with the job.
+    with subprocess.Popen([sys.executable, "-c", JOB, str(tiny_gpt2)], cwd=ROOT) as job:
+        (child,) = wait_for(lambda: measuring(job.pid))
+        # Once it has loaded torch, it is at work.
+        wait_for(lambda: "libtorch_cpu" in Path(f"/proc/{child}/maps").read_text())
+        job.kill()
+    try:
+        wait_for(lambda: not Path(f"/proc/{child}").exists())
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
 
 
 def test_peak_memory_is_of_the_process_alone():

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,6 +40,7 @@ from tests.test_training import (
     weights,
 )
 from workflow.lib import distributed, jobs
+from workflow.lib.finished import FINISHED
 from workflow.lib.runtime import UserError
 from workflow.lib.streams import Stream
 
@@ -286,7 +288,17 @@ def test_a_job_that_is_stopped_takes_its_processes_along_and_goes_on_later(
     together(2, train, here / "whole", steps=steps, **options)
     for name in ("model/model.safetensors", "loss.csv", "metrics.json"):
         assert (here / "results/s" / name).read_bytes() == (here / "whole" / name).read_bytes(), name
-    assert not list(here.glob("results/s/scratch/*"))
+
+    # Snakemake, were it killed meanwhile, would delete the outputs and start the job again: they are there still.
+    (scratch,) = here.glob("results/s/scratch/*")
+    assert [path.name for path in scratch.iterdir()] == [FINISHED]
+    shutil.rmtree(here / "results/s/model")
+    capfd.readouterr()
+    distributed.run_training(short, output=Path("results/s/model"))
+    assert "[train" not in capfd.readouterr().err
+    assert (here / "results/s/model/model.safetensors").read_bytes() == (
+        here / "whole/model/model.safetensors"
+    ).read_bytes()
 
 
 def test_a_mistake_that_one_process_finds_is_the_jobs(

@@ -1,5 +1,6 @@
 """workflow/lib/fetching.py on a cache made by hand. (What it downloads is all that these tests cannot show.)"""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -168,8 +169,17 @@ def test_only_what_loading_needs_is_asked_for(tmp_path: Path, hub: Path, monkeyp
     }  # fmt: skip
 
 
-def test_a_file_that_is_no_json_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_line_without_text_is_told_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"text": "é"}) + "\n\n" + json.dumps({"other": 1}) + "\n")
     with pytest.raises(UserError, match=r"a\.json:3: no column 'text'"):
         fetching._text_bytes(path, "text")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_a_damaged_file_is_told(tmp_path: Path, name: str) -> None:
+    content = json.dumps({"text": "é"}).encode() + b"\n"
+    (tmp_path / "a.json").write_bytes(content * 9 + content[:5])
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(content * 9)[:-12])
+    with pytest.raises(UserError, match=f"{name}: not a whole file of JSON lines .*; delete it and fetch it again$"):
+        fetching._text_bytes(tmp_path / name, "text")

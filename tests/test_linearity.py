@@ -9,7 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from small_gpu import halvings
+from transformers import GPT2LMHeadModel
 
+from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.linearity import (
     Comparison,
@@ -143,21 +146,21 @@ def test_derivative_against_a_central_difference_in_float64(space: WeightSpace) 
     weights = {name: {k: t.double() for k, t in space.parameters(name).items()} for name in space.names}
     double: Any = SimpleNamespace(model=model, parameters=lambda name: weights[name])
     encoded = [space.tokenizer(prefix).input_ids for prefix in PREFIXES]
-    derivative = logit_derivative(double, BASE, DIRECTIONS["alpha"], encoded, 2)
+    derivative = logit_derivative(double, BASE, DIRECTIONS["alpha"], encoded, AdaptiveBatches(2))
     assert derivative.shape == (3, 300) and derivative.dtype == torch.float64
 
     def at(a: float) -> torch.Tensor:
         with torch.no_grad():
             for key, parameter in model.named_parameters():
                 parameter.copy_(weights["base"][key] + a * (weights["plus"][key] - weights["base"][key]))
-        return next_logits(model, encoded, 2)
+        return next_logits(model, encoded, AdaptiveBatches(2))
 
     step = 1e-4
     expected = (at(step) - at(-step)) / (2 * step)
     assert expected.abs().max() > 0.1
     torch.testing.assert_close(derivative, expected, rtol=0, atol=1e-6)
     # The same in float32, as it runs.
-    single = logit_derivative(space, BASE, DIRECTIONS["alpha"], encoded, 2)
+    single = logit_derivative(space, BASE, DIRECTIONS["alpha"], encoded, AdaptiveBatches(2))
     torch.testing.assert_close(single, expected, rtol=0, atol=1e-5)
 
 
@@ -228,6 +231,30 @@ def test_margin_of_a_model_against_explicit_steps(space: WeightSpace) -> None:
 def test_results_do_not_depend_on_batches(space: WeightSpace) -> None:
     tables = [run(space, plane(-1, 0, 1), batch_size=size)[0] for size in (1, 3)]
     pd.testing.assert_frame_equal(*tables, rtol=1e-3, atol=1e-6)
+
+
+def test_batches_fit_into_gpu_memory(
+    space: WeightSpace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected, _ = run(space, plane(-1, 0, 1), batch_size=8)
+    forward, sizes = GPT2LMHeadModel.forward, []
+
+    def forward_of_small_batches(self: Any, *, input_ids: torch.Tensor, **rest: Any) -> Any:
+        # A derivative takes more memory than the logits alone.
+        derivative = torch._C._functorch.is_functorch_wrapped_tensor(self.transformer.wpe.weight)
+        sizes.append((derivative, len(input_ids)))
+        if derivative and len(input_ids) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return forward(self, input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(GPT2LMHeadModel, "forward", forward_of_small_batches)
+    table, _ = run(space, plane(-1, 0, 1), batch_size=8)
+    assert sizes[:3] == [(False, 3), (True, 3), (True, 1)] and set(sizes[3:]) == {(True, 1), (False, 1)}
+    assert halvings(capsys) == 1
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-3, atol=1e-6)
+    # Whatever smaller batches round, at theta0 nothing changes.
+    at0 = table[(table["alpha"] == 0) & (table["beta"] == 0)]
+    assert (at0[["change", "error", "relative_error"]] == 0).all(axis=None)
 
 
 def test_words_of_several_tokens_are_left_out_and_told(space: WeightSpace, capsys: pytest.CaptureFixture[str]) -> None:

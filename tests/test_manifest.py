@@ -173,6 +173,14 @@ def test_artefacts_are_files_with_their_job(study: tuple[Path, list[dict[str, An
     assert read == [2, 9, 11, 15] and total_bytes(jobs) == 15
 
 
+@pytest.mark.parametrize("content", ["", "s\th:m:s\tmax_rss\n", "s\th:m:s\tmax_rss\n12.5\t0:00"])
+def test_a_benchmark_that_is_cut_off_tells_nothing(study: tuple[Path, list[dict[str, Any]]], content: str) -> None:
+    top, jobs = study
+    (top / "table.tsv").write_text(content)
+    table = describe_artefacts(jobs, top)["artefacts"]["table.csv"]
+    assert table["seconds"] is None and table["peak_memory_mib"] is None
+
+
 def test_a_manifest_is_written_sorted_and_read_again(tmp_path: Path) -> None:
     content = {"folders": [], "config": {"b": "θ", "a": 1}, "artefacts": {}}
     write_manifest(content, tmp_path / "manifest.json")

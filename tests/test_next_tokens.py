@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_gpu import halvings, limit_memory
+from transformers import GPT2LMHeadModel
 
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.next_tokens import (
@@ -88,7 +90,7 @@ CHAIN = {a: [p, [0.2, 0.2, 0.5, 0.1], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0
 
 def test_hand_computed_values() -> None:
     words = {"good": ["x", "xyp"], "bad": ["y"]}
-    table = next_token_probabilities(chain(CHAIN), line(0, 1, 2), "p", words, top=2, ends=(0, 1))
+    table = next_token_probabilities(chain(CHAIN), line(0, 1, 2), "p", words, top=2, ends=(0, 1), batch_size=8)
     columns = "sweep alpha point kind group text tokens pieces probability first_token_probability"
     assert list(table.columns) == columns.split()
     at0 = table[table["alpha"] == 0]
@@ -112,7 +114,7 @@ def test_hand_computed_values() -> None:
 
 def test_top_and_ends() -> None:
     def moved(top: int, ends: tuple[float, float]) -> list[tuple[str, str]]:
-        table = next_token_probabilities(chain(CHAIN), line(0, 1, 2), "p", {}, top, ends)
+        table = next_token_probabilities(chain(CHAIN), line(0, 1, 2), "p", {}, top, ends, 8)
         first = table[table["alpha"] == 0]
         return list(zip(first["group"], first["pieces"], strict=True))
 
@@ -148,7 +150,7 @@ def test_a_gpt2_against_explicit_steps(pair: dict[str, Path]) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     table = next_token_probabilities(
-        WeightSpace(pair), line(0, 0.5, 1, 3), "the film was", {"w": ["good", "bad", "the", "xylophone"]}, 4, (0, 1)
+        WeightSpace(pair), line(0, 0.5, 1, 3), "the film was", {"w": ["good", "bad", "the", "xylophone"]}, 4, (0, 1), 8
     )
     tokenizer = AutoTokenizer.from_pretrained(pair["a"])
     prompt = tokenizer("the film was").input_ids
@@ -186,11 +188,26 @@ def test_a_gpt2_against_explicit_steps(pair: dict[str, Path]) -> None:
             assert rows["probability"].tolist() == pytest.approx(after[value][ids].tolist(), rel=2e-5)
 
 
+def test_batches_make_no_difference_and_fit_into_gpu_memory(
+    pair: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"w": ["good", "bad", "the", "xylophone"]}
+    space, sweep = WeightSpace(pair), line(0, 1)
+    expected = next_token_probabilities(space, sweep, "the film was", words, 4, (0, 1), 8)
+    # The prompt and three words of several tokens.
+    one = next_token_probabilities(space, sweep, "the film was", words, 4, (0, 1), 1)
+    pd.testing.assert_frame_equal(one, expected, rtol=1e-5)
+    failed = limit_memory(monkeypatch, GPT2LMHeadModel, rows=2)
+    halved = next_token_probabilities(space, sweep, "the film was", words, 4, (0, 1), 8)
+    pd.testing.assert_frame_equal(halved, expected, rtol=1e-5)
+    assert failed == [4] and halvings(capsys) == 1
+
+
 def test_words_are_refused() -> None:
     def run(words: dict[str, list[str]], prompt: str = "p", joined: tuple[str, ...] = (), context: int = 8) -> None:
         space = chain(CHAIN, context)
         space.tokenizer = Letters(joined)
-        next_token_probabilities(space, line(0, 1), prompt, words, 1, (0, 1))
+        next_token_probabilities(space, line(0, 1), prompt, words, 1, (0, 1), 8)
 
     for words in ({"g": [""]}, {"g": [" x"]}, {"g": ["x "]}):
         with pytest.raises(UserError, match="is empty or has spaces around it"):
@@ -210,7 +227,7 @@ def test_words_are_refused() -> None:
 
 def test_prompts_without_words_are_checked() -> None:
     with pytest.raises(UserError, match="prompt '': is empty"):
-        next_token_probabilities(chain(CHAIN), line(0, 1), "", {}, 1, (0, 1))
+        next_token_probabilities(chain(CHAIN), line(0, 1), "", {}, 1, (0, 1), 8)
 
 
 def test_sweeps_and_ends_are_checked() -> None:
@@ -223,20 +240,20 @@ def test_sweeps_and_ends_are_checked() -> None:
         },
     )
     with pytest.raises(UserError, match=r"sweep plane: has coordinates \['alpha', 'beta'\]"):
-        next_token_probabilities(chain(CHAIN), plane, "p", {}, 1, (0, 1))
+        next_token_probabilities(chain(CHAIN), plane, "p", {}, 1, (0, 1), 8)
     with pytest.raises(UserError, match=r"ends: 0\.5 is not on the grid of sweep line; choose two of 0, 1"):
-        next_token_probabilities(chain(CHAIN), line(0, 1), "p", {}, 1, (0, 0.5))
+        next_token_probabilities(chain(CHAIN), line(0, 1), "p", {}, 1, (0, 0.5), 8)
     with pytest.raises(UserError, match="ends: both are 1"):
-        next_token_probabilities(chain(CHAIN), line(0, 1), "p", {}, 1, (1, 1))
+        next_token_probabilities(chain(CHAIN), line(0, 1), "p", {}, 1, (1, 1), 8)
 
 
 def test_a_logit_that_is_not_finite_is_an_error() -> None:
     zero = {0.0: CHAIN[0.0], 1.0: [[0.5, 0.5, 0.0, 0.0], *CHAIN[1.0][1:]]}
     with pytest.raises(UserError, match="point b=1: after 'p': a logit is not finite"):
-        next_token_probabilities(chain(zero), line(0, 1), "p", {}, 1, (0, 1))
+        next_token_probabilities(chain(zero), line(0, 1), "p", {}, 1, (0, 1), 8)
     zero = {0.0: [CHAIN[0.0][0], [1.0, 0.0, 0.0, 0.0], *CHAIN[0.0][2:]], 1.0: CHAIN[1.0]}
     with pytest.raises(UserError, match="point a=1: in 'xy': a logit is not finite"):
-        next_token_probabilities(chain(zero), line(0, 1), "p", {"g": ["xy"]}, 1, (0, 1))
+        next_token_probabilities(chain(zero), line(0, 1), "p", {"g": ["xy"]}, 1, (0, 1), 8)
 
 
 def test_tokens_of_any_text_survive_the_file(tmp_path: Path) -> None:
@@ -249,7 +266,7 @@ def test_tokens_of_any_text_survive_the_file(tmp_path: Path) -> None:
     moving = {0.0: [[0.4, 0.3, 0.2, 0.1], *CHAIN[0.0][1:]], 1.052632: [[0.1, 0.2, 0.3, 0.4], *CHAIN[0.0][1:]]}
     space = chain(moving)
     space.tokenizer = Odd()
-    table = next_token_probabilities(space, line(0, 1.052632), "p", {"NA": ["x"]}, 2, (0, 1.052632))
+    table = next_token_probabilities(space, line(0, 1.052632), "p", {"NA": ["x"]}, 2, (0, 1.052632), 8)
     write_next_tokens(table, tmp_path / "t.csv")
     again = read_next_tokens(tmp_path / "t.csv")
     texts = ["x", "\\xa0caf\u00e9\ufffd", "\\r\\n\\x00", " null", ' a, "b"']

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from test_config_readme import columns_of
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from workflow.lib import precision
 from workflow.lib.config import resolve
@@ -43,6 +45,19 @@ def test_models_are_cast_when_they_are_loaded(tiny_gpt2: Path, name: str, dtype:
             torch.testing.assert_close(tensor, stored[key].to(dtype), rtol=0, atol=0)
 
 
+def test_angles_of_positions_stay_in_fp32(tmp_path: Path, tiny_gpt2: Path) -> None:
+    """In bf16 position 1000 would turn by another angle."""
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = AutoConfig.for_model("llama", vocab_size=300, bos_token_id=0, eos_token_id=0, **sizes)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_gpt2).save_pretrained(tmp_path)
+    exact = load_language_model(tmp_path, "cpu").model
+    lower, _ = load_model(AutoModelForCausalLM, tmp_path, "cpu", "bf16")
+    for model in (load_language_model(tmp_path, "cpu", precision="bf16").model, lower):
+        assert all(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+        torch.testing.assert_close(dict(model.named_buffers()), dict(exact.named_buffers()), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("name", ["bf16", "fp16"])
 def test_texts_and_scores_in_lower_precision(tiny_gpt2: Path, name: str) -> None:
     texts = generate(tiny_gpt2, PROMPTS, SAMPLING, batch_size=4, precision=name)
@@ -54,6 +69,18 @@ def test_texts_and_scores_in_lower_precision(tiny_gpt2: Path, name: str) -> None
     lower = score_perplexity(tiny_gpt2, prompts, continuations, batch_size=4, precision=name)
     assert (exact["nll_text"] != lower["nll_text"]).any()
     np.testing.assert_allclose(lower["nll_text"], exact["nll_text"], rtol=0.02)
+
+
+def test_numbers_beyond_fp16(tmp_path: Path, tiny_gpt2: Path) -> None:
+    shutil.copytree(tiny_gpt2, tmp_path, dirs_exist_ok=True)
+    tensors = load_file(tiny_gpt2 / "model.safetensors")
+    tensors["transformer.ln_f.weight"] *= 1e6
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    generate(tmp_path, PROMPTS, SAMPLING, batch_size=4, precision="bf16")
+    with pytest.raises(UserError, match=r"logits; it needs numbers beyond the range of fp16 \(choose bf16 or fp32\)"):
+        generate(tmp_path, PROMPTS, SAMPLING, batch_size=4, precision="fp16")
+    with pytest.raises(UserError, match="is not finite; choose bf16 or fp32, whose range is larger"):
+        score_perplexity(tmp_path, ["the film"], [" was"], batch_size=4, precision="fp16")
 
 
 # --- the comparison ---

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -143,15 +144,48 @@ def test_jobs_of_other_folders_are_left_alone(study: tuple[Path, subprocess.Pope
     resume.check_not_running(tmp_path / "elsewhere")
 
 
+def log(folder: Path, host: str, start: int, end: int) -> None:
+    """The log of a Snakemake, which is named after its start."""
+    path = folder / ".snakemake" / "log" / f"2026-11-21T{start}.snakemake.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"SNAKEMAKE\n  Host: {host}\n  User: me\n")
+    os.utime(path, (end, end))
+
+
+def lock(folder: Path, at: int) -> None:
+    path = folder / ".snakemake" / "locks" / "0.input.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (at, at))
+
+
 def test_a_run_on_another_machine_is_not_taken_for_dead(tmp_path: Path) -> None:
-    (tmp_path / ".snakemake" / "log").mkdir(parents=True)
-    (tmp_path / ".snakemake" / "log" / "1.snakemake.log").write_text("SNAKEMAKE\n  Host: login7\n  User: me\n")
+    here = socket.gethostname()
+    log(tmp_path, here, 10, end=20)
+    log(tmp_path, "login7", 30, end=100)
     # Not locked: it has ended by itself.
     resume.check_not_running(tmp_path)
-    (tmp_path / ".snakemake" / "locks").mkdir()
-    (tmp_path / ".snakemake" / "locks" / "0.input.lock").touch()
-    with pytest.raises(UserError, match=r"ran on login7, .* delete \.snakemake/locks$"):
+    lock(tmp_path, 31)
+    message = r"that has locked this folder ran on login7, .* delete \.snakemake/locks$"
+    with pytest.raises(UserError, match=message):
         resume.check_not_running(tmp_path)
+    # Somebody tries here, and finds the folder locked.
+    log(tmp_path, here, 40, end=41)
+    log(tmp_path, here, 90, end=110)
+    with pytest.raises(UserError, match=message):
+        resume.check_not_running(tmp_path)
+
+
+def test_others_that_found_the_folder_locked_do_not_count(tmp_path: Path) -> None:
+    log(tmp_path, "login7", 10, end=20)
+    log(tmp_path, socket.gethostname(), 30, end=100)
+    lock(tmp_path, 31)
+    log(tmp_path, "login7", 40, end=110)
+    resume.check_not_running(tmp_path)
+    # It was killed as soon as it had the lock.
+    lock(tmp_path, 200)
+    log(tmp_path, socket.gethostname(), 50, end=150)
+    resume.check_not_running(tmp_path)
 
 
 # The queue of a cluster in a file: scancel empties it.

@@ -1,3 +1,4 @@
+import os
 import re
 import signal
 import socket
@@ -327,10 +328,20 @@ def test_a_job_makes_way_for_a_later_run(tmp_path: Path) -> None:
 
 
 def test_a_killed_job_bars_nobody(tmp_path: Path) -> None:
-    """Nor do the programs that it had started."""
+    """Nor do the programs that it had started, nor the processes that it had forked."""
     body = f"""
     import subprocess
     subprocess.Popen(["sleep", "30"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Forked twice: the second time there is nothing left to be closed.
+    if os.fork() == 0:
+        os.fork()
+        for descriptor in (1, 2, runtime._console.fileno()):
+            os.close(descriptor)
+        (Path({str(tmp_path)!r}) / f"forked-{{os.getpid()}}").touch()
+        time.sleep(30)
+        os._exit(0)
+    while len(list(Path({str(tmp_path)!r}).glob("forked-*"))) < 2:
+        time.sleep(0.02)
     (Path({str(tmp_path)!r}) / "started").touch()
     time.sleep(100_000)
     """
@@ -339,6 +350,8 @@ def test_a_killed_job_bars_nobody(tmp_path: Path) -> None:
     killed.kill()
     assert killed.wait() == -signal.SIGKILL
     assert finish(start(tmp_path, 'announce("done")', patience=0)) == (0, "done\n")
+    for path in tmp_path.glob("forked-*"):
+        os.kill(int(path.name.removeprefix("forked-")), signal.SIGKILL)
 
 
 def test_a_file_system_without_locks_is_noted_in_the_log(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from transformers import (
 
 from workflow.lib import jobs, training
 from workflow.lib.checksums import write_checksums
+from workflow.lib.finished import FINISHED
 from workflow.lib.runtime import UserError
 from workflow.lib.training import import_model, pack, train_classifier, train_language_model, train_tokenizer
 
@@ -202,7 +203,7 @@ def test_a_model_from_scratch(uninterrupted: Path, tiny_tokenizer: Path) -> None
     assert tokenizer.get_vocab() == AutoTokenizer.from_pretrained(tiny_tokenizer).get_vocab()
     ids = tokenizer("the film", return_tensors="pt")
     assert model.generate(**ids, min_new_tokens=3, max_new_tokens=3).shape[1] == ids["input_ids"].shape[1] + 3
-    assert not (uninterrupted / "scratch").exists()
+    assert [path.name for path in (uninterrupted / "scratch").iterdir()] == [FINISHED]
 
 
 def test_the_saved_configuration_keeps_the_cache_on(uninterrupted: Path) -> None:
@@ -458,7 +459,7 @@ def test_a_trial_is_judged_after_given_steps(tmp_path: Path, tiny_gpt2: Path) ->
     for steps, entry in zip((5, 7, 10), metrics(tmp_path / "trial")["evaluations"], strict=True):
         expected = metrics(train(tmp_path / str(steps), start=tiny_gpt2, steps=steps))
         assert entry == {"steps": steps} | {key: expected[key] for key in ("dev_loss", "dev_perplexity")}
-    assert {path.name for path in (tmp_path / "trial").iterdir()} == {"loss.csv", "metrics.json"}
+    assert {path.name for path in (tmp_path / "trial").iterdir()} == {"loss.csv", "metrics.json", "scratch"}
     rows = curve(tmp_path / "trial")
     assert [int(row["step"]) for row in rows if row["split"] == "dev"] == [5, 7, 10]
     assert [int(row["step"]) for row in rows if row["split"] == "train"] == [3, 6, 9]
@@ -491,7 +492,7 @@ def test_a_diverging_trial_is_a_result(tmp_path: Path, tiny_gpt2: Path, capfd: p
     assert "[train table2 lr1] diverged by step" in capfd.readouterr().err
     rows = curve(tmp_path)
     assert rows[-1]["loss"] == "" and all(row["loss"] for row in rows[:-1])
-    assert not (tmp_path / "scratch").exists()
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == [FINISHED]
 
 
 def test_a_perplexity_beyond_all_numbers() -> None:
@@ -952,6 +953,18 @@ def test_whatever_changes_the_result_changes_the_folder_of_checkpoints(
     assert jobs.training_arguments(job(tmp_path))["scratch"] == before
     snakemake = job(tmp_path)
     CHANGES[change](snakemake, tmp_path)
+    assert jobs.training_arguments(snakemake)["scratch"] != before
+
+
+def test_a_model_of_ours_counts_by_its_checksums(tmp_path: Path, threads: list[int]) -> None:
+    """They are compared with its files later on: so the files are read once."""
+    snakemake = job(tmp_path)
+    weights = tmp_path / "base" / "model.safetensors"
+    write_checksums(weights.parent)
+    before = jobs.training_arguments(snakemake)["scratch"]
+    weights.write_text("changed")
+    assert jobs.training_arguments(snakemake)["scratch"] == before
+    write_checksums(weights.parent)
     assert jobs.training_arguments(snakemake)["scratch"] != before
 
 

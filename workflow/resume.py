@@ -7,6 +7,7 @@ Jobs that it left behind would go on writing to the files of the new run. So, in
 3. unlock the folder and run Snakemake, which does what is missing or was left incomplete.
 """
 
+import contextlib
 import getpass
 import os
 import re
@@ -80,22 +81,30 @@ def check_not_running(folder: Path) -> None:
             raise UserError(
                 f"a Snakemake is running in this folder (process {process.pid}); let it go on, or end it first"
             )
-    locks = folder / ".snakemake" / "locks"
-    logs = _logs(folder)
-    if not logs or not locks.is_dir() or not any(locks.iterdir()):
+    log = _log_of_the_lock(folder)
+    if log is None:
         return
-    host = re.search(r"^\s*host: *(\S+)", logs[0].read_text(errors="replace"), re.MULTILINE | re.IGNORECASE)
+    host = re.search(r"^\s*host: *(\S+)", log.read_text(errors="replace"), re.MULTILINE | re.IGNORECASE)
     if host is not None and host[1] != socket.gethostname():
         raise UserError(
-            f"the last Snakemake in this folder ran on {host[1]}, and may be alive there; resume on that machine, or, "
-            f"if you know that it is dead, delete {locks.relative_to(folder)}"
+            f"the Snakemake that has locked this folder ran on {host[1]}, and may be alive there; resume on that "
+            "machine, or, if you know that it is dead, delete .snakemake/locks"
         )
 
 
 def _logs(folder: Path) -> list[Path]:
-    """Snakemake's own logs, the newest first."""
-    files = (folder / ".snakemake" / "log").glob("*.log")
-    return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
+    """Snakemake's own logs, in the order of their starts, which name them."""
+    return sorted((folder / ".snakemake" / "log").glob("*.log"))
+
+
+def _log_of_the_lock(folder: Path) -> Path | None:
+    """Log of the Snakemake that has locked the folder, or None if it is not locked."""
+    locked = [lock.stat().st_mtime for lock in (folder / ".snakemake" / "locks").glob("*")]
+    logs = _logs(folder)
+    if not locked or not logs:
+        return None
+    # Those before it have written nothing since; those after it, perhaps on another machine, were turned away.
+    return next((log for log in logs if log.stat().st_mtime >= min(locked)), logs[-1])
 
 
 def slurm_jobs(folder: Path) -> list[str]:
@@ -172,8 +181,10 @@ def end_orphans(folder: Path) -> None:
 
 def _signal(targets: Collection[Process], number: int) -> None:
     for process in targets:
+        # Unless it ends just now.
         if process.alive():
-            os.kill(process.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
 
 
 def _gone(targets: Collection[Process], seconds: float) -> bool:

@@ -7,6 +7,7 @@ and again in a second folder until so many kills have struck, each after a rando
 alone (its jobs go on without it), or both at once. After a kill of Snakemake the jobs that go on are, by chance,
 killed too, left to end, or left alive while Snakemake starts again. Whenever nothing runs, every file under its final
 name must be the reference's, byte for byte: what is stale, truncated or from elsewhere is told, and ends the campaign.
+So does a run that fails by itself.
 """
 
 import argparse
@@ -131,6 +132,7 @@ def main() -> None:
     starts = finished = compared = refused = 0
     while sum(struck.values()) < options.kills or finished == 0:
         starts += 1
+        left_alive = bool(jobs(folder))
         snakemake = start(folder, log)
         deadline = time.monotonic() + chance.expovariate(1 / options.pause)
         enough = sum(struck.values()) >= options.kills
@@ -166,15 +168,19 @@ def main() -> None:
             shutil.rmtree(folder / "results")
             shutil.rmtree(folder / ".snakemake")
         else:
-            # A job that a Snakemake before it started goes on, and its files are not to be touched; or a job failed.
+            # A job that a Snakemake before it started may have been in its way, and nothing else.
+            if not left_alive:
+                sys.exit(f"Snakemake failed, although nothing was in its way, see {log}")
             refused += 1
             wait_for_silence(folder)
             compared += compare(folder, reference, whole=False)
         subprocess.run(command("--unlock"), cwd=folder, capture_output=True, check=False)
     kinds = ", ".join(f"{count} of {kind}" for kind, count in sorted(struck.items()))
+    met = log.read_text().count("an earlier run of this job is asked to end")
     print(
-        f"{sum(struck.values())} kills ({kinds}), {starts} starts, of which {refused} ended with an error; finished "
-        f"{finished} times; {compared} comparisons of a file with that of the undisturbed run, all equal"
+        f"{sum(struck.values())} kills ({kinds}), {starts} starts, of which {refused} ended with an error; "
+        f"{met} jobs met an earlier run of theirs; finished {finished} times; {compared} comparisons of a file with "
+        "that of the undisturbed run, all equal"
     )
 
 

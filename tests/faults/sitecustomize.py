@@ -1,8 +1,11 @@
-"""Hits a job in the middle of its work. Python imports this file if it finds it.
+"""Disturbs jobs, and lets Snakemake look more often. Python imports this file if it finds it.
 
-FAULT=<module>:<function>:<n>[:<what>] does so at the n-th call of that function: ``kill`` (the default) sends SIGKILL
-to the process group, which is the job and the Snakemake that runs it; ``terminate`` sends SIGTERM to the job alone;
-``orphan`` sends SIGKILL to that Snakemake alone, and the job goes on after half a minute; with ``hang``, never.
+FAULT=<module>:<function>:<n>[:<what>] hits a job at the n-th call of that function: ``kill`` (the default) sends
+SIGKILL to the process group, which is the job and the Snakemake that runs it; ``terminate`` sends SIGTERM to the job
+alone; ``orphan`` sends SIGKILL to that Snakemake alone, and the job goes on after half a minute; with ``hang``, never.
+SLOW=<module>:<function>:<seconds> waits at each call of that function for as long as there is a file ``slow`` in the
+working directory; HUNGRY=<module>:<function>:<MB> takes so much memory at the first call, and holds it for ten seconds.
+SLURM's plugin asks for the state of its jobs every second, instead of ten seconds later after each answer without news.
 """
 
 import importlib.abc
@@ -11,28 +14,94 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 
-class _Killer(importlib.abc.MetaPathFinder):
-    def __init__(self, fault):
-        self.module, self.function, count, *what = fault.split(":")
-        self.left = int(count)
-        self.hit = getattr(self, what[0] if what else "kill")
+def _kill():
+    os.killpg(0, signal.SIGKILL)
 
-    def kill(self):
-        os.killpg(0, signal.SIGKILL)
 
-    def terminate(self):
-        os.kill(os.getpid(), signal.SIGTERM)
+def _terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
 
-    def orphan(self):
-        os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(30)
 
-    def hang(self):
-        self.orphan()
-        while True:
-            time.sleep(1)
+def _orphan():
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(30)
+
+
+def _hang():
+    _orphan()
+    while True:
+        time.sleep(1)
+
+
+def _fault(number, what="kill"):
+    left = int(number)
+    hit = {"kill": _kill, "terminate": _terminate, "orphan": _orphan, "hang": _hang}[what]
+
+    def effect():
+        nonlocal left
+        left -= 1
+        if left == 0:
+            hit()
+
+    return effect
+
+
+def _slow(seconds):
+    def effect():
+        if Path("slow").exists():
+            time.sleep(float(seconds))
+
+    return effect
+
+
+def _hungry(megabytes):
+    meals = []
+
+    def effect():
+        if not meals:
+            meals.append(bytearray(b"x") * int(float(megabytes) * 1_000_000))
+            time.sleep(10)
+            meals[0] = None
+
+    return effect
+
+
+def _before(function, effect):
+    """Has the effect before each call of the function."""
+
+    def change(module):
+        owner, _, name = function.rpartition(".")
+        holder = getattr(module, owner) if owner else module
+        original = getattr(holder, name)
+
+        def wrapped(*args, **kwargs):
+            effect()
+            return original(*args, **kwargs)
+
+        setattr(holder, name, wrapped)
+
+    return change
+
+
+def _ask_often(plugin):
+    original = plugin.Executor.check_active_jobs
+
+    async def check_active_jobs(self, active_jobs):
+        async for job in original(self, active_jobs):
+            yield job
+        self.next_seconds_between_status_checks = 1
+
+    plugin.Executor.check_active_jobs = check_active_jobs
+
+
+class _Change(importlib.abc.MetaPathFinder):
+    """Changes a module when it is imported."""
+
+    def __init__(self, module, change):
+        self.module, self.change = module, change
 
     def find_spec(self, fullname, path, target=None):
         if fullname != self.module:
@@ -40,23 +109,16 @@ class _Killer(importlib.abc.MetaPathFinder):
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         execute = spec.loader.exec_module
 
-        def patched(module):
+        def changed(module):
             execute(module)
-            owner, _, name = self.function.rpartition(".")
-            holder = getattr(module, owner) if owner else module
-            original = getattr(holder, name)
+            self.change(module)
 
-            def counted(*args, **kwargs):
-                self.left -= 1
-                if self.left == 0:
-                    self.hit()
-                return original(*args, **kwargs)
-
-            setattr(holder, name, counted)
-
-        spec.loader.exec_module = patched
+        spec.loader.exec_module = changed
         return spec
 
 
-if "FAULT" in os.environ:
-    sys.meta_path.insert(0, _Killer(os.environ["FAULT"]))
+sys.meta_path.insert(0, _Change("snakemake_executor_plugin_slurm", _ask_often))
+for variable, disturb in (("FAULT", _fault), ("SLOW", _slow), ("HUNGRY", _hungry)):
+    if variable in os.environ:
+        module, function, *options = os.environ[variable].split(":")
+        sys.meta_path.insert(0, _Change(module, _before(function, disturb(*options))))

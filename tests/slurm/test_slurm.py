@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from virtual import HERE, ROOT, Cluster, copy_study, finish, missing, snakemake, started
+
+from tests.slurm.virtual import HERE, ROOT, Cluster, copy_study, finish, missing, snakemake, started
 
 REASON = missing()
 

@@ -171,7 +171,7 @@ def run(cluster: Cluster, folder: Path, *command: str, **environment: str) -> su
             [sys.executable, "-m", *command],
             cwd=folder,
             env=cluster.environment()
-            | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE / "site")}
+            | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT / "tests" / "faults")}
             | environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

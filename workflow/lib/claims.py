@@ -208,8 +208,7 @@ def _barrier_of(curve: _Curve) -> Measured:
     if len(at) < 3 or at[0] != 0 or at[-1] != 1:
         raise NotTested("a barrier needs values at 0, at 1, and between")
     heights = height_above_chord(at, curve.all[:, inside])
-    # The ends lie on the chord, whatever the rounding.
-    highest = np.maximum(heights.max(axis=1), 0)
+    highest = heights.max(axis=1)
     note = f"highest at {at[heights[0].argmax()]:g}; points in [0, 1]: {len(at)}"
     return Measured(float(highest[0]), highest[1:], note)
 

@@ -824,9 +824,9 @@ def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -
                 (check_compatible if sweep.space == "weights" else check_same_tokenizer)(local)
         first, reference = next(iter(declared.items()), ("", {}))
         for model, root in declared.items():
-            for key, one, two in _differences(reference, root):
-                if sweep.space == "logits" and key != "tokenizer":
-                    continue
+            # Logits can be added whatever the architecture.
+            counting = (d for d in _differences(reference, root) if sweep.space == "weights" or d[0] == "tokenizer")
+            for key, one, two in counting:
                 raise UserError(
                     f"config: sweeps.{sweep.name}: models {first!r} and {model!r} differ in {key} "
                     f"({_show(one)} and {_show(two)}) and cannot be combined; declare them alike"

@@ -6,8 +6,10 @@ costs as much as one model, an ensemble (DExperts) as much as all of its models.
 
 import itertools
 import multiprocessing
+import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -138,10 +140,19 @@ def _in_fresh_process(job: _Job) -> dict[str, float]:
 
 
 def _child(job: _Job, sender: Connection) -> None:
+    threading.Thread(target=_end_with_the_job, daemon=True).start()
     try:
         sender.send(_measure(job))
     except UserError as error:
         sender.send(error)
+
+
+def _end_with_the_job() -> None:
+    """Wait for the end of the job, then end at once: with the job its lease of the GPU has ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _measure(job: _Job) -> dict[str, float]:

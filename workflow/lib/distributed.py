@@ -19,6 +19,7 @@ import torch
 
 from workflow.lib.compute import prepare_torch
 from workflow.lib.corpora import read_corpus_split
+from workflow.lib.finished import publish
 from workflow.lib.hub import ShardList
 from workflow.lib.jobs import training_arguments
 from workflow.lib.runtime import UserError, announce, atomic_path
@@ -40,8 +41,13 @@ def run_training(snakemake: Any, **arguments: Any) -> None:
     With ``processes`` above 1 in the settings, as many processes train; on ``device: cuda`` each takes one of the GPUs
     that the job sees. They end with the job, however it ends; a SIGTERM makes them save their state first. Raises
     ``UserError`` for a mistake that any of them finds, after a SIGTERM, and if there are too few GPUs.
+
+    Does not train where an earlier run of the job came to its end unnoticed (see ``finished``).
     """
     arguments = training_arguments(snakemake) | arguments
+    outputs = {name: Path(arguments[name]) for name in ("output", "loss_curve", "metrics") if name in arguments}
+    if publish(arguments["scratch"], outputs):
+        return
     inputs = dict(snakemake.input.items())
     processes = arguments["settings"].get("processes", 1)
     job = {

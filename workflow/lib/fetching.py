@@ -3,6 +3,7 @@
 import gzip
 import json
 import textwrap
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -87,7 +88,7 @@ def _fetch_stream(
         while count < len(order) and (text < needed or count % processes):
             path = fetch(corpus["id"], commit, files[order[count]])
             # Files of a data set are alike, and there may be hundreds.
-            ratio = ratio or _text_bytes(path, corpus["text"]) / path.stat().st_size
+            ratio = ratio or _text_bytes(path, corpus["text"]) / max(1, path.stat().st_size)
             text, count = text + ratio * path.stat().st_size, count + 1
             announce(
                 f"[fetch] dataset {corpus['id']}: {files[order[count - 1]]}, {min(1, text / needed):.0%} of the text"
@@ -112,12 +113,15 @@ def reading_order(files: int, seed: int) -> list[int]:
 
 
 def _text_bytes(path: Path, field: str) -> int:
-    """UTF-8 bytes of the texts of a file of JSON lines."""
+    """UTF-8 bytes of the texts of a file of JSON lines. Raises ``UserError`` if it is something else, or damaged."""
     total = 0
-    with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-        for number, line in enumerate(cast(BinaryIO, file), start=1):
-            if not line.isspace():
-                total += len(str(field_of(json.loads(line), field, f"{path}:{number}")).encode())
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            for number, line in enumerate(cast(BinaryIO, file), start=1):
+                if not line.isspace():
+                    total += len(str(field_of(json.loads(line), field, f"{path}:{number}")).encode())
+    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{path}: not a whole file of JSON lines ({error}); delete it and fetch it again") from None
     return total
 
 

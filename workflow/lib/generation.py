@@ -235,13 +235,14 @@ def write_texts(texts: pd.DataFrame, path: str | Path) -> None:
 def load_language_model(
     model_dir: str | Path, device: str, name: str = "the model", precision: str = "fp32"
 ) -> LanguageModel:
-    """Load a Hugging Face directory in float32, in evaluation mode, with its tokenizer; ``precision`` is cast to last.
+    """Load a Hugging Face directory, its weights cast to ``precision``, in evaluation mode, with its tokenizer.
 
     Raises ``UserError`` if the folder is damaged (see ``check_model``) or leaves weights at random values.
     """
     check_model(model_dir)
+    # Cast by transformers, not afterwards: tables of positions (rotary embeddings) stay in float32.
     loaded: Any = AutoModelForCausalLM.from_pretrained(
-        model_dir, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        model_dir, dtype=torch_dtype(precision), local_files_only=True, output_loading_info=True
     )
     model, info = loaded
     missing = sorted([*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])])
@@ -253,7 +254,7 @@ def load_language_model(
     tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
     return LanguageModel(
         name=name,
-        model=model.to(torch_dtype(precision)).to(device).eval(),
+        model=model.to(device).eval(),
         tokenizer=tokenizer,
         end_tokens=_end_tokens(model, tokenizer),
         context=getattr(model.config, "max_position_embeddings", None),
@@ -376,7 +377,8 @@ def _check_finite(logits: torch.Tensor, name: str, sequences: list[_Sequence], s
     finite = torch.isfinite(logits).all(dim=-1)
     if not finite.all():
         sequence = sequences[int(finite.logical_not().nonzero()[0])]
+        half = "needs numbers beyond the range of fp16 (choose bf16 or fp32), " if logits.dtype == torch.float16 else ""
         raise UserError(
             f"prompt row {sequence.row}, sample {sequence.sample}, new token {step + 1}: {name} gives NaN or infinite "
-            "logits; it is damaged or, if it was merged, too far from its parents (use smaller coefficients)"
+            f"logits; it {half}is damaged or, if it was merged, too far from its parents (use smaller coefficients)"
         )

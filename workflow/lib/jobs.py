@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from workflow.lib.checksums import CHECKSUMS
 from workflow.lib.compute import prepare_job
 from workflow.lib.runtime import file_digest
 
@@ -20,7 +21,7 @@ def training_arguments(snakemake: Any) -> dict[str, Any]:
     wildcards = dict(snakemake.wildcards.items())
     # A trial of a search varies the training of the search's model.
     name = wildcards["model"] if "model" in wildcards else config["searches"][wildcards["search"]]["model"]
-    inputs = [path for path in snakemake.input if not str(path).endswith(".py")]
+    inputs = [_contents(path) for path in snakemake.input if not str(path).endswith(".py")]
     device = config["device"]
     dependencies = json.dumps([settings, device], sort_keys=True) + file_digest(*inputs, *snakemake.input.source)
     fingerprint = hashlib.sha256(dependencies.encode()).hexdigest()[:16]
@@ -43,6 +44,12 @@ def training_arguments(snakemake: Any) -> dict[str, Any]:
         # No parameter either: it changes the rounding, and what dropout drops, but not what is computed.
         "micro_batch": config["compute"]["batch_size"].get("train"),
     }
+
+
+def _contents(path: str) -> Path:
+    """What stands for an input: of a model of ours its checksums, with which the training compares it."""
+    checksums = Path(path, CHECKSUMS)
+    return checksums if checksums.exists() else Path(path)
 
 
 def _path(value: str | None) -> Path | None:

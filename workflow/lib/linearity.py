@@ -7,13 +7,14 @@ along d_k. The derivatives are exact (forward-mode differentiation, ``torch.func
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 import torch
 
+from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.next_tokens import (
     check_context,
@@ -52,7 +53,7 @@ def linearity(
         prefixes: texts, tokenised as for generation; f is read after the last token of each.
         words: two groups of words, of which those count that are a single token after every prefix and a space.
         tolerance: relative error up to which a point counts as linear.
-        batch_size: prefixes computed at once.
+        batch_size: prefixes computed at once, fewer where GPU memory does not suffice.
         progress: counts points.
 
     Two quantities f, both computed in float32 by the model, the rest in float64:
@@ -80,17 +81,18 @@ def linearity(
       relative_error <= tolerance; 0 if there is none.
 
     Raises ``UserError`` if the sweep has not two coordinates, ``origin`` is a mixture, ``words`` are not two groups or
-    one has no single-token word, a prefix is too long or does not end at a token boundary, or a logit is not
-    finite.
+    one has no single-token word, a prefix is too long or does not end at a token boundary, a logit is not finite, or
+    GPU memory does not suffice for one prefix.
     """
     _check_plane(sweep, origin)
     encoded, groups = _encode(space, prefixes, words)
+    batches = AdaptiveBatches(batch_size)
     space.set_point(origin)
-    base = next_logits(space.model, encoded, batch_size)
+    base = next_logits(space.model, encoded, batches)
     _check_finite(base, f"point {origin.id}", prefixes)
     slopes = []
     for coordinate in sweep.directions:
-        slope = logit_derivative(space, origin, directions[coordinate], encoded, batch_size)
+        slope = logit_derivative(space, origin, directions[coordinate], encoded, batches)
         _check_finite(slope, f"the derivative at {origin.id} along {coordinate}", prefixes)
         slopes.append(slope)
 
@@ -105,7 +107,8 @@ def linearity(
     rows = []
     for done, entry in enumerate(space.visit(sweep), start=1):
         a, b = (float(value) for _, value in entry.coordinates)
-        logits = next_logits(space.model, encoded, batch_size)
+        # Not read again: smaller batches than those of `base` would make a change of their rounding.
+        logits = base if entry.point == origin else next_logits(space.model, encoded, batches)
         _check_finite(logits, f"point {entry.point.id}", prefixes)
         head = {"sweep": sweep.name, sweep.directions[0]: a, sweep.directions[1]: b, "point": entry.point.id}
         for quantity, value in (("logits", logits), ("margin", margin(logits))):
@@ -156,11 +159,14 @@ def _encode(
     return encoded, groups
 
 
-def next_logits(model: Any, encoded: Sequence[Sequence[int]], batch_size: int) -> torch.Tensor:
+def next_logits(model: Any, encoded: Sequence[Sequence[int]], batches: AdaptiveBatches) -> torch.Tensor:
     """Logits after the last token of each sequence, computed as the model computes: (n, V) float64."""
-    with torch.no_grad():
-        parts = [_after_last(right_padded_logits(model, part), part) for part in _batches(encoded, batch_size)]
-    return torch.cat(parts).double()
+
+    def read(part: Sequence[Sequence[int]]) -> torch.Tensor:
+        with torch.no_grad():
+            return _after_last(right_padded_logits(model, part), part)
+
+    return torch.cat([logits for _, logits in batches.over(encoded, read)]).double()
 
 
 def logit_derivative(
@@ -168,7 +174,7 @@ def logit_derivative(
     origin: Point,
     direction: Mapping[str, Decimal],
     encoded: Sequence[Sequence[int]],
-    batch_size: int,
+    batches: AdaptiveBatches,
 ) -> torch.Tensor:
     """J d: derivative of ``next_logits`` at ``origin``, a single model, along d = sum_m direction[m] theta_m.
 
@@ -184,22 +190,18 @@ def logit_derivative(
             total.add_(parameters[key].double(), alpha=factor)
         # A tangent has the type of what it belongs to.
         tangents[key] = total.to(tensor.dtype)
-    parts = []
-    for part in _batches(encoded, batch_size):
+
+    def derive(part: Sequence[Sequence[int]]) -> torch.Tensor:
         ids, mask = (tensor.to(space.model.device) for tensor in pad_right(part))
         inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
 
-        def logits(parameters: dict[str, torch.Tensor], inputs: dict[str, Any] = inputs) -> torch.Tensor:
+        def logits(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
             return torch.func.functional_call(space.model, parameters, args=(), kwargs=inputs).logits
 
         with torch.no_grad():
-            parts.append(_after_last(torch.func.jvp(logits, (weights,), (tangents,))[1], part))
-    return torch.cat(parts).double()
+            return _after_last(torch.func.jvp(logits, (weights,), (tangents,))[1], part)
 
-
-def _batches(encoded: Sequence[Sequence[int]], batch_size: int) -> Iterator[Sequence[Sequence[int]]]:
-    for start in range(0, len(encoded), batch_size):
-        yield encoded[start : start + batch_size]
+    return torch.cat([derivative for _, derivative in batches.over(encoded, derive)]).double()
 
 
 def _after_last(logits: torch.Tensor, sequences: Sequence[Sequence[int]]) -> torch.Tensor:

@@ -228,9 +228,10 @@ def _hashed(file: Path) -> tuple[str, int]:
 
 
 def _measured(benchmark: str | None) -> dict[str, float | None]:
-    """Seconds and peak resident memory (MiB) of a job, from the table that Snakemake wrote."""
-    lines = Path(benchmark).read_text().splitlines() if benchmark and Path(benchmark).is_file() else []
-    values = dict(zip(*(line.split("\t") for line in lines[:2]), strict=True)) if len(lines) > 1 else {}
+    """Seconds and peak resident memory (MiB) of a job, from the table that Snakemake wrote, if it is there whole."""
+    text = Path(benchmark).read_text() if benchmark and Path(benchmark).is_file() else ""
+    rows = [line.split("\t") for line in text.splitlines()[:2]]
+    values = dict(zip(*rows, strict=True)) if len(rows) == 2 and len(rows[0]) == len(rows[1]) else {}
     return {"seconds": _number(values.get("s")), "peak_memory_mib": _number(values.get("max_rss"))}
 
 

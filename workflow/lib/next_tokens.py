@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.points import Sweep, decimal, format_decimal
 from workflow.lib.runtime import Progress, UserError
 from workflow.lib.tables import write_table
@@ -28,6 +29,7 @@ def next_token_probabilities(
     words: Mapping[str, Sequence[str]],
     top: int,
     ends: tuple[float, float],
+    batch_size: int,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """What follows ``prompt`` at each point of a line: probabilities of given words, and of the tokens that move most.
@@ -39,6 +41,7 @@ def next_token_probabilities(
         words: group -> words, without surrounding spaces.
         top: how many tokens that rise, and as many that fall, to list; 0 or more.
         ends: the two coordinates, both on the grid, between which rise and fall are measured.
+        batch_size: words read at once, fewer where GPU memory does not suffice.
         progress: counts points.
 
     A word follows the prompt after a space. It is a prefix event: P(good) includes "goodness" and "good-looking", where
@@ -64,7 +67,7 @@ def next_token_probabilities(
 
     Raises ``UserError`` if the sweep has not one coordinate, ``ends`` are not on its grid, a word is empty, has
     surrounding spaces or is listed twice, if the tokens of the prompt are not the first ones of prompt and word, if
-    both are too long for the model, or if a logit is not finite.
+    both are too long for the model, if a logit is not finite, or if GPU memory does not suffice for one word.
     """
     import torch
 
@@ -78,23 +81,27 @@ def next_token_probabilities(
     sequences = [prompt_ids] + [prompt_ids + word_ids[:-1] for *_, word_ids in entries if len(word_ids) > 1]
     check_context(space.model, prompt, max(map(len, sequences)))
 
+    def read(batch: Sequence[Sequence[int]]) -> "list[torch.Tensor]":
+        """Logits after the prompt, then after each token of a word but its last: (tokens of the word, V) of each."""
+        with torch.no_grad():
+            logits = right_padded_logits(space.model, batch)
+        # Copied, so that the logits of the whole batch are freed.
+        return [values[len(prompt_ids) - 1 : len(ids)].clone() for values, ids in zip(logits, batch, strict=True)]
+
+    batches = AdaptiveBatches(batch_size)
     distributions: list[np.ndarray] = []
     probabilities: list[list[tuple[float, float]]] = []
     points = []
     for done, entry in enumerate(space.visit(sweep), start=1):
-        with torch.no_grad():
-            logits = right_padded_logits(space.model, sequences)
-        after_prompt = _log_softmax(logits[0, len(prompt_ids) - 1], f"point {entry.point.id}: after {prompt!r}")
+        logits = [values for _, part in batches.over(sequences, read) for values in part]
+        after_prompt = _log_softmax(logits[0][0], f"point {entry.point.id}: after {prompt!r}")
         row = 0
         values = []
         for _, word, word_ids in entries:
             total = given_prompt = after_prompt[word_ids[0]]
             if len(word_ids) > 1:
                 row += 1
-                steps = _log_softmax(
-                    logits[row, len(prompt_ids) : len(prompt_ids) + len(word_ids) - 1],
-                    f"point {entry.point.id}: in {word!r}",
-                )
+                steps = _log_softmax(logits[row][1:], f"point {entry.point.id}: in {word!r}")
                 total = given_prompt + steps[range(len(steps)), word_ids[1:]].sum()
             values.append((float(total.exp()), float(given_prompt.exp())))
         probabilities.append(values)

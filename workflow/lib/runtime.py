@@ -150,6 +150,7 @@ class _Claim:
     def __init__(self, log: Path) -> None:
         # Beside the log: that itself is removed by Snakemake before the job starts.
         self._lock, self._wish = (log.with_name(f".{log.name}.{end}") for end in ("lock", "wanted"))
+        self._held: int | None = None
 
     def take(self, patience: float) -> str | None:
         """Take the lock, and return None, or for the log why there is none.
@@ -157,7 +158,7 @@ class _Claim:
         Raises ``UserError`` if another process still holds it after ``patience`` seconds.
         """
         # Programs that this process starts do not inherit it: those of a training end with it (distributed.py), long
-        # before another has loaded torch. To lock it on NFS it must be open for writing.
+        # before another has loaded torch. Those that it forks close it. To lock it on NFS it must be open for writing.
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
         deadline = None
         while True:
@@ -182,6 +183,8 @@ class _Claim:
                     raise
                 os.close(descriptor)
                 return f"{self._lock}: this file system has no locks ({error.strerror}); two runs at once go unnoticed"
+        self._held = descriptor
+        os.register_at_fork(after_in_child=self._close)
         self._wish.unlink(missing_ok=True)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
@@ -191,6 +194,11 @@ class _Claim:
     def wanted(self) -> bool:
         """Whether another process waits, or has waited, for this job to end."""
         return self._wish.exists()
+
+    def _close(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _heed(self) -> None:
         while not self.wanted():

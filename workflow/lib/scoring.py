@@ -95,7 +95,7 @@ def score_classifier(
         finite = torch.isfinite(logits).all(dim=-1).cpu().numpy()
         if not finite.all():
             index = batch[int(np.argmin(finite))]
-            raise UserError(f"{model_dir}: a logit of {show_text(index, texts[index])} is not finite; check the model")
+            raise UserError(f"{model_dir}: a logit of {show_text(index, texts[index])} is not finite; {_remedy(model)}")
         probabilities[batch] = torch.softmax(logits, dim=-1).cpu().numpy()
         done += len(batch)
         if progress:
@@ -178,7 +178,7 @@ def score_perplexity(
             nll[index] = loss[belongs[index]].sum(), loss.sum()
             if not math.isfinite(nll[index, 1]):
                 raise UserError(
-                    f"{model_dir}: the NLL of {show_text(index, texts[index])} is not finite; check the model"
+                    f"{model_dir}: the NLL of {show_text(index, texts[index])} is not finite; {_remedy(model)}"
                 )
         done += len(batch)
         if progress:
@@ -277,11 +277,10 @@ class ScoreFiles:
 
 
 def load_model(auto_class: Any, model_dir: PathLike, device: str, precision: str = "fp32") -> tuple[Any, Any]:
-    """Model in evaluation mode, loaded in fp32 and cast to ``precision`` last, and its tokenizer.
+    """Model in evaluation mode, its weights cast to ``precision``, and its tokenizer.
 
     Raises ``UserError`` if the folder is damaged (see ``check_model``) or a weight is missing.
     """
-    import torch
     from transformers import AutoTokenizer
 
     directory = Path(model_dir)
@@ -290,8 +289,9 @@ def load_model(auto_class: Any, model_dir: PathLike, device: str, precision: str
     check_model(directory)
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
+        # Cast by transformers, not afterwards: tables of positions (rotary embeddings) stay in float32.
         model, report = auto_class.from_pretrained(
-            directory, dtype=torch.float32, weights_only=True, output_loading_info=True, **local
+            directory, dtype=torch_dtype(precision), weights_only=True, output_loading_info=True, **local
         )
         tokenizer = AutoTokenizer.from_pretrained(directory, **local)
     except (OSError, ValueError) as error:
@@ -302,7 +302,7 @@ def load_model(auto_class: Any, model_dir: PathLike, device: str, precision: str
         raise UserError(
             f"{directory}: not a whole {type(model).__name__}, weights are missing: {', '.join(absent[:5])}"
         )
-    return model.to(torch_dtype(precision)).to(device).eval(), tokenizer
+    return model.to(device).eval(), tokenizer
 
 
 def max_tokens(model: Any, tokenizer: Any) -> int:
@@ -325,6 +325,13 @@ def _check_lengths(encoded: Sequence[Sequence[int]], texts: Sequence[str], limit
                 f"{model_dir}: {show_text(index, texts[index])} has {len(tokens)} tokens, the model reads at most "
                 f"{limit}; shorten the prompts or generate fewer tokens"
             )
+
+
+def _remedy(model: Any) -> str:
+    """What to do about numbers that are not finite."""
+    import torch
+
+    return "choose bf16 or fp32, whose range is larger" if model.dtype == torch.float16 else "check the model"
 
 
 def show_text(index: int, text: str) -> str:

@@ -1,7 +1,7 @@
 """Blocks of tokens from a corpus that is too large to store: its files are read one by one while a model trains.
 
-A place in the stream is four integers, so that a training that was interrupted goes on at the very next token without
-reading again what lies before.
+A place in the stream is four integers, so that a training that was interrupted goes on at the very next token; of what
+lies before, it only skips the lines of the same file.
 """
 
 import atexit

@@ -40,6 +40,7 @@ from transformers import (
 )
 
 from workflow.lib.checksums import CHECKSUMS, check_files, check_model, write_checksums
+from workflow.lib.finished import keep
 from workflow.lib.runtime import Progress, UserError, announce, atomic_path
 from workflow.lib.streams import Stream, StreamLoader, TokenStream
 
@@ -396,7 +397,7 @@ def train_language_model(
     With several processes each of them calls this function, under torchrun (``workflow.lib.distributed``); the first
     one writes. ``scratch`` holds resumable checkpoints: a rerun after an interruption continues from the last whole
     one, and on CPU ends with the weights of an uninterrupted run. A SIGTERM ends the training after the step in which
-    it comes, with such a checkpoint and a ``UserError``.
+    it comes, with such a checkpoint and a ``UserError``. In the end ``scratch`` holds the results (``finished.keep``).
 
     Writes the model to ``output``, its curve to ``loss_curve`` (CSV: step, split, loss in nats per token,
     learning_rate) and dev loss and perplexity to ``metrics`` (JSON). Raises ``UserError`` for settings that do not fit
@@ -477,7 +478,7 @@ def run_trial(
         evaluations.append({"steps": steps, "dev_loss": loss, "dev_perplexity": perplexity})
     _write_curve(history, loss_curve)
     _write_json({"evaluations": evaluations}, metrics)
-    shutil.rmtree(scratch)
+    keep(scratch, {"loss_curve": loss_curve, "metrics": metrics})
 
 
 def _fit_language_model(
@@ -832,7 +833,7 @@ def _finish(
     _save(trainer.model, tokenizer, output)
     _write_curve(trainer.state.log_history, loss_curve)
     _write_json(result, metrics)
-    shutil.rmtree(scratch)
+    keep(scratch, {"output": output, "loss_curve": loss_curve, "metrics": metrics})
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ def main(snakemake: Any) -> None:
         dict(settings["words"]),
         top=settings["top"],
         ends=tuple(settings["ends"]),
+        batch_size=snakemake.config["compute"]["batch_size"]["score"],
         progress=Progress(f"next tokens {sweep.name}", len(sweep.points), "points"),
     )
     write_next_tokens(table, Path(snakemake.output[0]))
