@@ -155,6 +155,18 @@ def orphaned(study: Study, fault: str, log: str) -> str:
     return f"an earlier run of this job is asked to end: {holder}"
 
 
+def ended(study: Study, fault: str, log: str) -> str:
+    """Snakemake is killed, its training comes to its end; the next run takes the results."""
+    holder, pid = orphan(study, f"{fault}:orphan", log)
+    while runs(pid):
+        time.sleep(0.1)
+    study.check_recovery()
+    written = (study.top / "logs" / log).with_suffix(".log").read_text()
+    if "finished by a run that Snakemake did not see the end of" not in written:
+        raise Broken(f"trained again after {holder}: {written}")
+    return written.strip()
+
+
 def hung(study: Study, fault: str, log: str) -> str:
     """The same, but the older one does not end when asked to, but when somebody kills it."""
     holder, pid = orphan(study, f"{fault}:hang", log)
@@ -244,6 +256,10 @@ FAULTS: dict[str, tuple[list[str], Callable[[Study], str]]] = {
     "Snakemake killed, its training lives on": (
         STAGES["training"],
         lambda study: orphaned(study, "workflow.lib.training:_Reporter.on_log:3", "models/positive"),
+    ),
+    "Snakemake killed, its training ends": (
+        STAGES["training"],
+        lambda study: ended(study, "workflow.lib.training:_Reporter.on_log:3", "models/positive"),
     ),
     "Snakemake killed, its training hangs": (
         STAGES["training"],

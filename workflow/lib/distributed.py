@@ -45,7 +45,8 @@ def run_training(snakemake: Any, **arguments: Any) -> None:
     Does not train where an earlier run of the job came to its end unnoticed (see ``finished``).
     """
     arguments = training_arguments(snakemake) | arguments
-    outputs = {name: Path(arguments[name]) for name in ("output", "loss_curve", "metrics") if name in arguments}
+    names = ("output", "loss_curve", "metrics")
+    outputs: dict[str, Path] = {name: arguments[name] for name in names if name in arguments}
     if publish(arguments["scratch"], outputs):
         return
     inputs = dict(snakemake.input.items())
