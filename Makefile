@@ -2,6 +2,8 @@
 # make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake)
 # make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
 # make test  checks and tests
+# make bench   our work beside that of others: docs/benchmarks.md (ONLY="merge scoring": some of it; RUNS=5)
+# make bench-gpu   what needs a GPU
 # make lock  requirements.lock from requirements.in
 
 PYTHON ?= python3
@@ -9,12 +11,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 CORES ?= all
+PEERS := .venv-peers
+RUNS ?= 5
 
 # On a cluster --cores would bound the threads of each job.
 ARGUMENTS = $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) $(if $(CONFIG),--configfile $(CONFIG))
 SNAKEMAKE = $(BIN)/snakemake $(ARGUMENTS)
 
-.PHONY: run all resume test setup lock
+.PHONY: run all resume test bench bench-gpu setup lock
 
 run: $(STAMP)
 	$(SNAKEMAKE) $(ARGS) -- quick
@@ -31,7 +35,21 @@ test: $(STAMP)
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+# The embedded study's models are what some of it measures.
+bench: $(STAMP) $(PEERS)/installed
+	$(SNAKEMAKE) $(ARGS) -- $(foreach model,base positive negative,results/demo/models/$(model)) results/demo/prompts/neutral.parquet
+	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) --runs $(RUNS)
+
+bench-gpu: $(STAMP)
+	$(BIN)/python -m benchmarks.run --only gpu --runs $(RUNS)
+
+$(PEERS)/installed: benchmarks/requirements.txt
+	test -x $(PEERS)/bin/pip || $(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet $$(grep '^torch==' benchmarks/requirements.txt)
+	$(PEERS)/bin/pip install --quiet --requirement benchmarks/requirements.txt
+	touch $@
 
 setup: $(STAMP)
 

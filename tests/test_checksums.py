@@ -2,14 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import xxhash
 from transformers import AutoModelForCausalLM
 
-from workflow.lib.checksums import check_files, check_model, write_checksums
+from workflow.lib.checksums import check_files, check_model, checked_reader, write_checksums
 from workflow.lib.generation import load_language_model
 from workflow.lib.geometry import weight_norms
 from workflow.lib.interpolation import WeightSpace
@@ -86,6 +86,53 @@ def test_all_that_the_workflow_writes_has_checksums(models: dict[str, Path], tmp
         files = {path.name for path in folder.iterdir()}
         assert set(json.loads((folder / "checksums.json").read_text())) == files - {"checksums.json"}
         check_model(folder)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A file of a model folder with digests."""
+    (tmp_path / "model").mkdir()
+    file = tmp_path / "model" / "model.safetensors"
+    file.write_bytes(bytes(range(100)))
+    write_checksums(file.parent)
+    return file
+
+
+@pytest.mark.parametrize("starts", [range(0, 100, 10), range(90, -1, -10), (30, 10, 30, 40, 90), ()])
+def test_weights_are_checked_in_whatever_order_they_are_read(starts: Sequence[int], weights: Path) -> None:
+    def read_all() -> None:
+        with checked_reader(weights.parent) as read:
+            for start in starts:
+                buffer = bytearray(10)
+                read(weights, start, memoryview(buffer))
+                assert (start <= 35 < start + 10) or bytes(buffer) == bytes(range(start, start + 10))
+
+    read_all()
+    weights.write_bytes(weights.read_bytes().replace(b"\x23", b"\x24"))
+    with pytest.raises(UserError, match=rf"^{weights}: damaged .its bytes do not match"):
+        read_all()
+
+
+def test_damage_explains_an_error(weights: Path) -> None:
+    def fail() -> None:
+        with checked_reader(weights.parent):
+            raise UserError("the tensor holds NaN")
+
+    with pytest.raises(UserError, match="holds NaN"):
+        fail()
+    weights.write_bytes(bytes(100))
+    with pytest.raises(UserError, match=rf"^{weights}: damaged .*; delete {weights.parent} and run again$"):
+        fail()
+
+
+def test_a_file_that_shrinks_is_one_line(weights: Path) -> None:
+    def shrink() -> None:
+        with checked_reader(weights.parent) as read:
+            weights.write_bytes(bytes(50))
+            read(weights, 45, memoryview(bytearray(10)))
+
+    with pytest.raises(UserError, match=rf"^{weights}: "):
+        shrink()
 
 
 LOADERS: dict[str, Callable[[dict[str, Path], Path], object]] = {

@@ -874,7 +874,7 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     assert resolved["device"] == "cpu"
     assert resolved["compute"] == {
         "threads": {"train": 1, "generate": 1, "score": 1},
-        "batch_size": {"generate": 128, "score": 64},
+        "batch_size": {"generate": 256, "score": 64},
     }
     assert resolved["tables"] == {"resamples": 2000, "seed": 0}
     assert resolved["corpora"]["reviews"]["seed"] == 0 and "limit" not in resolved["corpora"]["reviews"]

@@ -14,8 +14,18 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers.cache_utils import DynamicLayer
 
-from workflow.lib.generation import TEXTS_SCHEMA, Sampling, generate, top_p_sample, uniforms, write_texts
+from workflow.lib.generation import (
+    TEXTS_SCHEMA,
+    Sampling,
+    _fill_gaps,
+    _RoomyLayer,
+    generate,
+    top_p_sample,
+    uniforms,
+    write_texts,
+)
 from workflow.lib.runtime import Progress, UserError
 
 torch.set_num_threads(1)
@@ -43,6 +53,32 @@ def save_model(directory: Path, model_type: str = "gpt2", **changes) -> Path:
             "num_attention_heads": 2,
             "intermediate_size": 64,
             "max_position_embeddings": CONTEXT,
+        },
+        "gpt_neox": {
+            "num_hidden_layers": 2,
+            "hidden_size": 32,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+            "max_position_embeddings": CONTEXT,
+        },
+        "opt": {
+            "num_hidden_layers": 2,
+            "hidden_size": 32,
+            "word_embed_proj_dim": 32,
+            "num_attention_heads": 2,
+            "ffn_dim": 64,
+            "max_position_embeddings": CONTEXT,
+            "init_std": 0.3,
+        },
+        # Two heads share their keys and values, and a layer remembers only the last eight positions.
+        "mistral": {
+            "num_hidden_layers": 2,
+            "hidden_size": 32,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "intermediate_size": 64,
+            "max_position_embeddings": CONTEXT,
+            "sliding_window": 8,
         },
     }[model_type]
     common = {"vocab_size": tokenizer.get_vocab_size(), "bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.3}
@@ -254,13 +290,41 @@ def test_memory_that_does_not_hold_one_sequence_is_an_error(model_dir, monkeypat
     assert halvings(capsys) == 2
 
 
-@pytest.mark.parametrize("model_type", ["gpt2", "llama"])
+@pytest.mark.parametrize("model_type", ["gpt2", "llama", "gpt_neox", "opt", "mistral"])
 def test_batched_equals_one_by_one(tmp_path, model_type):
     directory = save_model(tmp_path, model_type)
     prompts = make_prompts(12)
     sampling = Sampling(top_p=0.9, max_new_tokens=10, samples=2, seed=3)
     texts = generate(directory, prompts, sampling, batch_size=16)
     assert list(texts.itertuples(index=False, name=None)) == one_by_one(directory, prompts, sampling)
+
+
+def test_a_layer_with_room_holds_what_a_layer_without_holds():
+    generator = torch.Generator().manual_seed(0)
+
+    def states(sequences: int, positions: int) -> list[torch.Tensor]:
+        return [torch.randn(sequences, 2, positions, 3, generator=generator) for _ in ("keys", "values")]
+
+    plain = DynamicLayer()
+    plain.update(*states(3, 4))
+    copies = torch.tensor([0, 0, 1, 2, 2, 2])
+    roomy = _RoomyLayer(plain, copies, room=3)
+    plain.batch_select_indices(copies)
+    for kept in ([0, 1, 2, 3, 4, 5], [0, 4, 2, 5], [3, 0], [1]):
+        for layer in (plain, roomy):
+            layer.batch_select_indices(torch.tensor(kept))
+        if len(kept) < 6:
+            new = states(len(kept), 1)
+            for one, other in zip(plain.update(*new), roomy.update(*new), strict=True):
+                assert torch.equal(one, other)
+        assert roomy.get_seq_length() == plain.get_seq_length()
+        assert torch.equal(roomy.keys, plain.keys) and torch.equal(roomy.values, plain.values)
+
+
+def test_sequences_that_go_on_change_places_as_little_as_possible():
+    assert _fill_gaps([0, 2, 5, 6]) == [0, 5, 2, 6]
+    assert _fill_gaps([3, 4]) == [3, 4]
+    assert _fill_gaps([0, 1, 2]) == [0, 1, 2]
 
 
 def test_greedy_equals_transformers(model_dir):

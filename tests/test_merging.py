@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -17,8 +18,9 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
-from workflow.lib import merging
+from workflow.lib import checksums, merging
 from workflow.lib.checkpoints import Checkpoint, check_compatible
+from workflow.lib.checksums import write_checksums
 from workflow.lib.merging import merge
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
@@ -83,9 +85,11 @@ def weights(directory: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("model_type", CONFIGS)
-@pytest.mark.parametrize("chunk", [7, 1 << 18])
-def test_merge_equals_state_dict_arithmetic_and_loads(tmp_path, monkeypatch, model_type, chunk):
+@pytest.mark.parametrize(("chunk", "block", "flush"), [(7, 64, 1000), (1 << 15, 1 << 22, 1 << 28)])
+def test_merge_equals_state_dict_arithmetic_and_loads(tmp_path, monkeypatch, model_type, chunk, block, flush):
     monkeypatch.setattr(merging, "CHUNK", chunk)
+    monkeypatch.setattr(merging, "_BLOCK", block)
+    monkeypatch.setattr(merging, "_FLUSH", flush)
     models = {name: make_model(tmp_path / name, seed, model_type) for seed, name in enumerate("abc")}
     coefficients = {"a": 1.5, "b": -0.75, "c": 0.25}
     merge(Point.of(coefficients), models, tmp_path / "merged")
@@ -307,6 +311,44 @@ def test_nan_is_an_error_that_names_model_and_tensor(tmp_path, trio):
     save_file(tensors, broken / "model.safetensors")
     with pytest.raises(UserError, match=r"point broken=4\+positive=-3: tensor transformer.h.1.mlp.c_fc.weight exceeds"):
         merge(Point.of({"broken": 4, "positive": -3}), trio | {"broken": broken}, tmp_path / "merged")
+
+
+@pytest.mark.parametrize("flush", [100, 1 << 28])
+def test_a_disk_that_fails_is_an_error(tmp_path, monkeypatch, trio, flush):
+    # Once in flushing, and, where that comes too late, in writing; both are done by threads.
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    if flush == 100:
+        monkeypatch.setattr(os, "fdatasync", fail)
+    else:
+        monkeypatch.setattr(merging._Writer, "_write", fail)
+    monkeypatch.setattr(merging, "_BLOCK", 1 << 10)
+    monkeypatch.setattr(merging, "CHUNK", 64)
+    monkeypatch.setattr(merging, "_FLUSH", flush)
+    with pytest.raises(OSError, match="Input/output error"):
+        merge(Point.of({"base": 0.5, "positive": 0.5}), trio, tmp_path / "merged")
+    assert not list(tmp_path.iterdir())
+
+
+def test_models_of_ours_are_read_once(tmp_path, monkeypatch, trio):
+    models = {name: copy(trio[name], tmp_path / name) for name in ("negative", "positive")}
+    for path in models.values():
+        write_checksums(path)
+    read = []
+    fill = checksums._fill
+    monkeypatch.setattr(
+        checksums, "_fill", lambda handle, start, buffer: (read.append(len(buffer)), fill(handle, start, buffer))
+    )
+    merge(Point.of({"negative": 0.5, "positive": 0.5}), models, tmp_path / "merged")
+    # All files of both; of the output those beside the weights, which were digested on their way.
+    files = [file for path in models.values() for file in path.iterdir() if file.name != "checksums.json"]
+    files += [
+        file for file in (tmp_path / "merged").iterdir() if file.name not in ("checksums.json", "model.safetensors")
+    ]
+    assert sum(read) == sum(file.stat().st_size for file in files)
+    monkeypatch.undo()
+    checksums.check_files(tmp_path / "merged")
 
 
 def test_damaged_directories_are_named(tmp_path, trio):

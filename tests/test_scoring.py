@@ -1,5 +1,6 @@
 """Scores against values computed by hand, on tiny models."""
 
+import functools
 import math
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from workflow.lib import scoring
 from workflow.lib.runtime import UserError
 from workflow.lib.scoring import (
     class_names,
@@ -257,6 +259,100 @@ def test_perplexity_equals_the_plain_model_whatever_the_batch_size(tmp_path):
         scores = score_perplexity(directory, prompts, continuations, batch_size, progress=seen.append)
         np.testing.assert_allclose(scores.to_numpy(np.float64), expected, rtol=1e-5, atol=1e-5)
         assert seen[-1] == 5
+
+
+def watch(monkeypatch, model_class) -> list[tuple[int, ...]]:
+    """The shapes of the token ids that models of a class are given."""
+    shapes: list[tuple[int, ...]] = []
+    forward = model_class.forward
+
+    @functools.wraps(forward)
+    def watched(self, *, input_ids, **rest):
+        shapes.append(tuple(input_ids.shape))
+        return forward(self, input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(model_class, "forward", watched)
+    return shapes
+
+
+PROMPTS = ["the film", "why", "the plot", "the film", "so", "", "the plot", "the film", "why", ""]
+CONTINUATIONS = [" was", "", " is", " was bad", "me", "ab", "", " x", " not", "q"]
+
+
+@pytest.fixture
+def alone(tmp_path) -> pd.DataFrame:
+    """Scores of these texts under the judge ``lm``, one by one: a text without others shares nothing."""
+    directory = save_lm(tmp_path / "lm")
+    pairs = zip(PROMPTS, CONTINUATIONS, strict=True)
+    return pd.concat([score_perplexity(directory, [p], [c], 1) for p, c in pairs], ignore_index=True)
+
+
+def test_what_the_texts_of_a_prompt_share_is_read_once(tmp_path, monkeypatch, alone):
+    for batch_size in (1, 2):
+        scores = score_perplexity(tmp_path / "lm", PROMPTS, CONTINUATIONS, batch_size)
+        pd.testing.assert_frame_equal(scores, alone, rtol=1e-5)
+    shapes = watch(monkeypatch, GPT2LMHeadModel)
+    seen: list[int] = []
+    scores = score_perplexity(tmp_path / "lm", PROMPTS, CONTINUATIONS, 64, progress=seen.append)
+    pd.testing.assert_frame_equal(scores, alone, rtol=1e-5)
+    # The tokens are characters, but "ab" and " x". Nothing is predicted by the last token of a text, nor read from it;
+    # at least one token of each text is read behind those shared.
+    assert shapes == [
+        *(
+            (1, 7),
+            (3, 8),
+        ),  # the film| was, the film| was bad, the film| x: the last token shared predicts different ones
+        *((1, 1), (2, 5)),  # why, why| not
+        *((1, 6), (2, 4)),  # the plot| is, the plot
+        (1, 3),  # some
+    ]
+    # "ab" and "q" are one token, of which nothing is predicted.
+    assert seen == [5, 7, 9, 10]
+
+
+def test_what_is_shared_when_gpu_memory_runs_out(tmp_path, monkeypatch, capsys, alone):
+    limit_memory(monkeypatch, GPT2LMHeadModel, rows=1)
+    shapes = watch(monkeypatch, GPT2LMHeadModel)
+    monkeypatch.setattr(scoring, "_can_go_on", lambda model: True)
+    scores = score_perplexity(tmp_path / "lm", PROMPTS, CONTINUATIONS, 64)
+    pd.testing.assert_frame_equal(scores, alone, rtol=1e-5)
+    assert halvings(capsys) == 1
+    assert shapes[:5] == [(1, 7), (3, 8), (1, 8), (1, 4), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("mamba", {"hidden_size": 16, "num_hidden_layers": 1, "state_size": 4}),
+        ("openai-gpt", {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32}),
+        ("llama", {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}),
+        ("bloom", {"hidden_size": 16, "n_layer": 2, "n_head": 2}),
+        ("mistral", {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+                     "num_key_value_heads": 1, "sliding_window": 4, "head_dim": 8}),
+        ("opt", {"hidden_size": 16, "ffn_dim": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+                 "max_position_embeddings": 32, "word_embed_proj_dim": 16}),
+    ],
+)  # fmt: skip
+def test_judges_of_any_architecture(tmp_path, kind, sizes):
+    tokenizer = byte_tokenizer()
+    config = AutoConfig.for_model(
+        kind, vocab_size=len(tokenizer), bos_token_id=0, eos_token_id=0, pad_token_id=0, **sizes
+    )
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 0.3)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    expected = []
+    for prompt, continuation in zip(PROMPTS, CONTINUATIONS, strict=True):
+        ids = torch.tensor([tokenizer(prompt + continuation).input_ids])
+        with torch.inference_mode():
+            log_p = model(ids).logits[0, :-1].double().log_softmax(-1)
+        expected.append(-log_p.gather(1, ids[0, 1:, None]).sum().item())
+    scores = score_perplexity(tmp_path, PROMPTS, CONTINUATIONS, 64)
+    np.testing.assert_allclose(scores["nll_text"], expected, rtol=1e-5)
 
 
 def test_perplexity_of_as_many_texts_as_gpu_memory_holds(tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """A study as the rules see it, and what Snakemake plans for one (dry runs, nothing is executed)."""
 
 import copy
+import hashlib
 import json
 import re
 import subprocess
@@ -126,6 +127,8 @@ def test_a_sweep_reads_the_scores_of_shared_points_from_the_first(study: Study) 
 
 def test_a_merge_reads_its_models_in_the_order_of_the_point(study: Study) -> None:
     point = "base=-1+negative=1+positive=1"
+    assert study.merge_prompts("neutral") == ["results/small/prompts/neutral.parquet"]
+    assert study.merge_prompts("some-analysis") == []
     assert study.merge_inputs(point) == [f"results/small/models/{name}" for name in Point.parse(point).models]
 
 
@@ -149,20 +152,22 @@ def test_models_are_trained_or_imported(study: Study) -> None:
 def test_settings_are_in_one_order_whatever_the_config_says(study: Study) -> None:
     settings = study.settings("merge.py", b={"y": 1, "x": [{"d": 1, "c": 2}]}, a=0)
     assert json.dumps({key: settings[key] for key in ("a", "b")}) == '{"a": 0, "b": {"x": [{"c": 2, "d": 1}], "y": 1}}'
-    assert list(settings) == ["a", "b", "packages"] and "numpy" in settings["packages"]
+    assert list(settings) == ["a", "b", "packages", "sources"] and "numpy" in settings["packages"]
 
 
 def test_a_gpu_is_asked_for_on_cuda_only(study: Study) -> None:
     assert study.gpu == 0 and Study(CONFIG | {"device": "cuda"}).gpu == 1
 
 
-def test_sources_are_found_from_any_working_directory(
+def test_sources_are_settings_wherever_snakemake_runs(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    paths = [Path(path) for path in study.sources("merge.py")]
-    assert not any(path.is_absolute() for path in paths)
-    assert {path.resolve() for path in paths} >= {ROOT / "workflow/scripts/merge.py", ROOT / "workflow/lib/merging.py"}
+    settings = study.settings("merge.py", b=1, a=2)
+    assert list(settings) == ["a", "b", "packages", "sources"]
+    content = (ROOT / "workflow/lib/merging.py").read_bytes()
+    assert settings["sources"]["workflow/lib/merging.py"] == hashlib.sha256(content).hexdigest()[:16]
+    assert settings["sources"].keys() >= {"workflow/scripts/merge.py"}
 
 
 def test_alternatives_match_names_and_nothing_else() -> None:

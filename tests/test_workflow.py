@@ -19,6 +19,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from benchmarks.dag import copy_workflow, make_trivial, write_plane
+
 ROOT = Path(__file__).parents[1]
 PARTS = ["Snakefile", "workflow", "profiles", "envs", "requirements.lock", "README.md"]
 
@@ -332,6 +334,20 @@ def test_kill_in_the_middle_of_every_stage(finished: Path, tmp_path: Path) -> No
     assert "continuing from" in (tmp_path / "results" / "tiny" / "logs" / "models" / "base.log").read_text()
     assert results(tmp_path) == results(finished)
     assert not list((tmp_path / "results").rglob(".partial-*"))
+
+
+def test_a_checkpoint_is_made_only_where_a_gpu_is_free_for_its_texts(tmp_path: Path) -> None:
+    copy_workflow(tmp_path)
+    write_plane(tmp_path, "tiny", 40, device="cuda")
+    folder = "results/tiny/checkpoints/neutral"
+    make_trivial(tmp_path, {"generate.py": f"ls -A {folder} | wc -l >> counts; sleep 0.1; touch {{output}}"})
+    # Cores for eight merges at once, and the prompts come late.
+    make_trivial(tmp_path, {"prompts.py": "sleep 1; touch {output}"})
+    make_trivial(tmp_path)
+    finish(tmp_path, "--cores", "8", "--resources", "gpu=1", "--until", "generate")
+    counts = [int(line) for line in (tmp_path / "counts").read_text().splitlines()]
+    # Its own, and perhaps one that is about to be deleted.
+    assert len(counts) == 40 and max(counts) <= 2
 
 
 def test_benchmarks_and_metrics_are_written(finished: Path) -> None:

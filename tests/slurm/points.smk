@@ -26,6 +26,7 @@ rule merge:
     resources:
         mem_mb=lambda wildcards, attempt: 200 * attempt,
         runtime=lambda wildcards, attempt: 5 * attempt,
+        gpu=1,
         sequence=SEQUENCE,
     shell:
         "mkdir {output}; echo merge {wildcards.point} $(ls checkpoints | wc -l) >> jobs.txt"

@@ -271,8 +271,23 @@ def _tied_pair(tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor] | None:
     return None
 
 
+_identities: dict[str, dict[str, str]] = {}
+
+
 def _tokenizer_identity(directory: Path) -> dict[str, str]:
     """Part -> digest of what tokenization depends on, equal for files that tokenize alike.
+
+    Models to be combined mostly have the same files, which are taken apart once: 0.15 s for GPT-2's.
+    """
+    files = [directory / file for file in TOKENIZER_FILES if (directory / file).exists()]
+    digest = hashlib.sha256(b"\0".join(part for file in files for part in (file.name.encode(), file.read_bytes())))
+    if digest.hexdigest() not in _identities:
+        _identities[digest.hexdigest()] = _tokenizer_parts(directory)
+    return _identities[digest.hexdigest()]
+
+
+def _tokenizer_parts(directory: Path) -> dict[str, str]:
+    """What ``_tokenizer_identity`` returns.
 
     Not the files' bytes: saving again reorders and reindents JSON, stores the padding and truncation last used, and
     rewrites defaults (measured with transformers 5: ``post_processor``, ``use_regex``, ``normalized``).

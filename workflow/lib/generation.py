@@ -16,7 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import torch
+import torch.nn.functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.cache_utils import DynamicLayer
 
 from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.checksums import check_model
@@ -89,25 +91,31 @@ def top_p_sample(
     matter: the chance is about the size of the error, whatever the vocabulary. For the same reason
     neighbouring points of a sweep, which share u, choose the same token more often.
     """
-    probabilities = torch.softmax((logits if nucleus_logits is None else nucleus_logits).double(), dim=-1)
+    deciding = logits if nucleus_logits is None else nucleus_logits
+    probabilities = torch.softmax(deciding, dim=-1, dtype=torch.promote_types(deciding.dtype, torch.float32))
     vocabulary = logits.shape[-1]
-    chosen = torch.empty(len(logits), dtype=torch.int64, device=logits.device)
-    rows = torch.arange(len(logits), device=logits.device)
-    size = min(256, vocabulary)
-    # Sorting the whole vocabulary would cost more than a small model: look at the best tokens first, and at
-    # more only in rows where those do not hold the nucleus.
-    while len(rows):
-        top, tokens = probabilities[rows].topk(size)
-        before = top.cumsum(-1) - top
-        inside = before < top_p
-        last = top.masked_fill(~inside, torch.inf).amin(-1, keepdim=True)
-        inside = top >= last
-        complete = ~inside[:, -1] if size < vocabulary else torch.ones_like(inside[:, -1])
-        noisy = logits[rows].double().gather(-1, tokens) + _gumbel(u[rows], tokens)
-        best = noisy.masked_fill(~inside, -torch.inf).argmax(-1, keepdim=True)
-        chosen[rows[complete]] = tokens.gather(-1, best).squeeze(-1)[complete]
-        rows = rows[~complete]
-        size = min(8 * size, vocabulary)
+    # On a CPU torch finds the best 1/64 of a vocabulary much faster than more; they mostly hold the nucleus.
+    return _choose(probabilities, logits, u, top_p, min(max(16, vocabulary // 64), 128, vocabulary))
+
+
+def _choose(
+    probabilities: torch.Tensor, logits: torch.Tensor, u: torch.Tensor, top_p: float, size: int
+) -> torch.Tensor:
+    """``top_p_sample`` for nuclei of ``probabilities`` (n, V), found among the ``size`` best tokens where those do."""
+    vocabulary = logits.shape[-1]
+    top, tokens = probabilities.topk(size)
+    before = top.cumsum(-1, dtype=torch.float64) - top
+    inside = before < top_p
+    inside = top >= top.masked_fill(~inside, torch.inf).amin(-1, keepdim=True)
+    noisy = logits.gather(-1, tokens).double() + _gumbel(u, tokens)
+    best = noisy.masked_fill(~inside, -torch.inf).argmax(-1, keepdim=True)
+    chosen = tokens.gather(-1, best).squeeze(-1)
+    if size < vocabulary:
+        # Sorting the whole vocabulary would cost more than a small model: only where the nucleus may be wider.
+        (wider,) = inside[:, -1].nonzero(as_tuple=True)
+        if len(wider):
+            size = min(8 * size, vocabulary)
+            chosen[wider] = _choose(probabilities[wider], logits[wider], u[wider], top_p, size)
     return chosen
 
 
@@ -309,56 +317,109 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
         output = member.model(
             input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=True, logits_to_keep=1
         )
-        cache = output.past_key_values
-        cache.batch_select_indices(copies)
-        caches.append(cache)
+        caches.append(_copy_with_room(output.past_key_values, copies, steps - 1))
         logits.append(output.logits[copies, -1])
-    mask, positions = mask[copies], position_ids[copies, -1]
+    mask, positions = F.pad(mask[copies], (0, steps), value=1), position_ids[copies, -1]
 
     new_tokens: list[list[int]] = [[] for _ in batch]
     ended = [False] * len(batch)
     active = list(range(len(batch)))  # the places in `batch` of the sequences that the caches hold
     for step in range(steps):
-        going = [slot for slot, index in enumerate(active) if not ended[index]]
-        # Copying the cache costs something as well: drop ended sequences when they are half of the batch.
-        if len(going) <= len(active) // 2:
-            keep = torch.tensor(going, device=device)
-            for cache in caches:
-                cache.batch_select_indices(keep)
-            logits = [values[keep] for values in logits]
-            mask, positions = mask[keep], positions[keep]
-            active = [active[slot] for slot in going]
-            going = list(range(len(active)))
-        indices = [active[slot] for slot in going]
-        current = [values[going] for values in logits]
-        for member, values in zip(models, current, strict=True):
-            _check_finite(values, member.name, [batch[index] for index in indices], step)
-        tokens = torch.zeros(len(active), dtype=torch.int64, device=device)
-        tokens[going] = top_p_sample(
-            _combine(mixture, current),
-            torch.from_numpy(draws[indices, step]).to(device),
+        for member, values in zip(models, logits, strict=True):
+            _check_finite(values, member.name, [None if ended[index] else batch[index] for index in active], step)
+        tokens = top_p_sample(
+            _combine(mixture, logits),
+            torch.from_numpy(draws[active, step]).to(device),
             sampling.top_p,
-            None if mixture.nucleus is None else current[mixture.nucleus],
+            None if mixture.nucleus is None else logits[mixture.nucleus],
         )
-        for index, token in zip(indices, tokens[going].tolist(), strict=True):
+        for index, token in zip(active, tokens.tolist(), strict=True):
             if token in end_tokens:
                 ended[index] = True
-            else:
+            elif not ended[index]:
                 new_tokens[index].append(token)
-        if all(ended) or step == steps - 1:
+        going = [slot for slot, index in enumerate(active) if not ended[index]]
+        if not going or step == steps - 1:
             break
-        mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=-1)
+        # Dropping sequences costs something as well: not before a tenth of them have ended.
+        if len(going) <= 0.9 * len(active):
+            slots = _fill_gaps(going)
+            keep = torch.tensor(slots, device=device)
+            for cache in caches:
+                cache.batch_select_indices(keep)
+            tokens, mask, positions = tokens[keep], mask[keep], positions[keep]
+            active = [active[slot] for slot in slots]
         positions = positions + 1
         for place_of_member, (member, cache) in enumerate(zip(models, caches, strict=True)):
             output = member.model(
                 input_ids=tokens[:, None],
-                attention_mask=mask,
+                attention_mask=mask[:, : longest + step + 1],
                 position_ids=positions[:, None],
                 past_key_values=cache,
                 use_cache=True,
             )
             logits[place_of_member] = output.logits[:, -1]
     return list(zip(new_tokens, ended, strict=True))
+
+
+def _fill_gaps(going: list[int]) -> list[int]:
+    """The slots ``going``, in ascending order, rearranged such that as many as possible stay where they are."""
+    count = len(going)
+    stay = {slot for slot in going if slot < count}
+    movers = iter(slot for slot in going if slot >= count)
+    return [slot if slot in stay else next(movers) for slot in range(count)]
+
+
+def _copy_with_room(cache: Any, copies: torch.Tensor, room: int) -> Any:
+    """``cache`` with the sequences ``copies`` (n,) of it, and memory for ``room`` more positions of each."""
+    for place, layer in enumerate(cache.layers):
+        # Layers that hold something else than all positions (sliding windows, states) see to their memory themselves.
+        if type(layer) is DynamicLayer and layer.is_initialized:
+            cache.layers[place] = _RoomyLayer(layer, copies, room)
+        else:
+            layer.batch_select_indices(copies)
+    return cache
+
+
+class _RoomyLayer(DynamicLayer):
+    """Keys and values of a layer with room for ``room`` more positions.
+
+    A ``DynamicLayer`` is copied as a whole at each step, and whenever sequences are dropped.
+    """
+
+    def __init__(self, layer: DynamicLayer, copies: torch.Tensor, room: int) -> None:
+        """Of ``layer``, the sequences ``copies`` (n,)."""
+        super().__init__()
+        self.lazy_initialization(layer.keys, layer.values)
+        self._filled = layer.keys.shape[-2]
+        self._buffers = []
+        for filled in (layer.keys, layer.values):
+            _, heads, _, width = filled.shape
+            # In memory all heads of a position lie together: written at once, as the model computes them.
+            buffer = filled.new_empty(len(copies), self._filled + room, heads, width).transpose(1, 2)
+            torch.index_select(filled, 0, copies, out=buffer[:, :, : self._filled])
+            self._buffers.append(buffer)
+        self._show()
+
+    def _show(self) -> None:
+        self.keys, self.values = (buffer[:, :, : self._filled] for buffer in self._buffers)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        start, self._filled = self._filled, self._filled + key_states.shape[-2]
+        for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
+            buffer[:, :, start : self._filled] = states
+        self._show()
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep the sequences ``indices``, at most as many as there are: those that change their place are copied."""
+        (moved,) = (indices != torch.arange(len(indices), device=indices.device)).nonzero(as_tuple=True)
+        for place, buffer in enumerate(self._buffers):
+            buffer[moved, :, : self._filled] = buffer[indices[moved], :, : self._filled]
+            self._buffers[place] = buffer[: len(indices)]
+        self._show()
 
 
 def _combine(mixture: Mixture, logits: list[torch.Tensor]) -> torch.Tensor:
@@ -372,13 +433,17 @@ def _combine(mixture: Mixture, logits: list[torch.Tensor]) -> torch.Tensor:
     return total
 
 
-def _check_finite(logits: torch.Tensor, name: str, sequences: list[_Sequence], step: int) -> None:
-    # Where the members' logits are finite, so is their sum: float32 times a coefficient cannot leave float64.
-    finite = torch.isfinite(logits).all(dim=-1)
-    if not finite.all():
-        sequence = sequences[int(finite.logical_not().nonzero()[0])]
-        half = "needs numbers beyond the range of fp16 (choose bf16 or fp32), " if logits.dtype == torch.float16 else ""
-        raise UserError(
-            f"prompt row {sequence.row}, sample {sequence.sample}, new token {step + 1}: {name} gives NaN or infinite "
-            f"logits; it {half}is damaged or, if it was merged, too far from its parents (use smaller coefficients)"
-        )
+def _check_finite(logits: torch.Tensor, name: str, sequences: list[_Sequence | None], step: int) -> None:
+    """Raises ``UserError`` for logits (n, V) that are not finite; None among ``sequences`` stands for any logits."""
+    # A sum is finite only where all are: one pass. Then the members' sum is, too: float32 cannot leave float64.
+    finite = torch.isfinite(logits.sum(-1, dtype=torch.float32))
+    if finite.all():
+        return
+    half = "needs numbers beyond the range of fp16 (choose bf16 or fp32), " if logits.dtype == torch.float16 else ""
+    for sequence, fine in zip(sequences, finite.tolist(), strict=True):
+        if sequence and not fine:
+            raise UserError(
+                f"prompt row {sequence.row}, sample {sequence.sample}, new token {step + 1}: {name} gives NaN or "
+                f"infinite logits; it {half}is damaged or, if it was merged, too far from its parents (use smaller "
+                "coefficients)"
+            )

@@ -21,9 +21,9 @@ def training_arguments(snakemake: Any) -> dict[str, Any]:
     wildcards = dict(snakemake.wildcards.items())
     # A trial of a search varies the training of the search's model.
     name = wildcards["model"] if "model" in wildcards else config["searches"][wildcards["search"]]["model"]
-    inputs = [_contents(path) for path in snakemake.input if not str(path).endswith(".py")]
+    inputs = [_contents(path) for path in snakemake.input]
     device = config["device"]
-    dependencies = json.dumps([settings, device], sort_keys=True) + file_digest(*inputs, *snakemake.input.source)
+    dependencies = json.dumps([settings, device], sort_keys=True) + file_digest(*inputs)
     fingerprint = hashlib.sha256(dependencies.encode()).hexdigest()[:16]
     inputs_by_name = dict(snakemake.input.items())
     return {

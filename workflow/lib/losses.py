@@ -18,7 +18,7 @@ from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError
-from workflow.lib.scoring import OnDone, PathLike, longest_first, max_tokens, pad_texts, show_text
+from workflow.lib.scoring import OnDone, PathLike, max_tokens, show_text, token_losses
 from workflow.lib.tables import bootstrap_ratio
 
 # Tables and figures read losses too: they need no torch.
@@ -43,14 +43,12 @@ STATISTICS = ("nll_text", "nll_token")
 class EncodedTexts:
     """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and how errors call it.
 
-    ``lengths`` (n,) int64 are the texts' tokens, the first one included; ``order`` is that in which they are read, in
-    ``batches``.
+    ``lengths`` (n,) int64 are the texts' tokens, the first one included; ``batches`` is how they are read.
     """
 
     ids: Sequence[Sequence[int]]
     lengths: np.ndarray
     names: Sequence[str]
-    order: Sequence[int]
     batches: AdaptiveBatches
 
 
@@ -76,8 +74,8 @@ def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]],
             raise UserError(
                 f"{name}: {len(ids)} tokens, but the model reads at most {limit}; shorten it or take it out"
             )
-    lengths, order = np.array([len(ids) for ids in encoded]), longest_first(encoded, range(len(encoded)))
-    return EncodedTexts(encoded, lengths, names, order, AdaptiveBatches(batch_size))
+    lengths = np.array([len(ids) for ids in encoded])
+    return EncodedTexts(encoded, lengths, names, AdaptiveBatches(batch_size))
 
 
 def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
@@ -85,22 +83,9 @@ def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
 
     Raises ``UserError`` naming the text if it is NaN or infinite, and if GPU memory does not suffice for one text.
     """
-    import torch
-
-    @torch.inference_mode()
-    def sums_of(batch: Sequence[int]) -> np.ndarray:
-        ids, mask = pad_texts(texts.ids, batch, 0, model.device)
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
-        sums = [
-            torch.nn.functional.cross_entropy(row[: n - 1].float(), tokens[1:n], reduction="none").double().sum()
-            for row, tokens, n in zip(logits, ids, texts.lengths[batch].tolist(), strict=True)
-        ]
-        return torch.stack(sums).cpu().numpy()
-
-    nll = np.empty(len(texts.lengths))
-    for batch, sums in texts.batches.over(texts.order, sums_of):
-        nll[batch] = sums
+    nll = np.empty(len(texts.ids))
+    for batch, losses in token_losses(model, texts.ids, {0: [range(len(texts.ids))]}, texts.batches):
+        nll[batch] = [loss.sum() for loss in losses]
     finite = np.isfinite(nll)
     if not finite.all():
         name = texts.names[int(np.argmin(finite))]

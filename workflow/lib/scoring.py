@@ -5,9 +5,13 @@ are kept raw, one row per text, so that every average, ratio and interval is tak
 not depend on the batch size beyond rounding: texts are padded on the right and masked.
 """
 
+import copy
+import inspect
+import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +89,7 @@ def score_classifier(
 
     @torch.inference_mode()
     def logits_of(batch: Sequence[int]) -> "torch.Tensor":
-        ids, mask = pad_texts(encoded, batch, pad, device)
+        ids, mask = pad_texts([encoded[index] for index in batch], pad, device)
         return model(input_ids=ids, attention_mask=mask).logits.float()
 
     probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
@@ -128,8 +132,8 @@ def score_perplexity(
 ) -> pd.DataFrame:
     """Negative log-likelihood of each text under a causal LM, for the perplexities in use (see ``tables.summarise``).
 
-    Prompt and continuation are tokenised as one string and read in one forward pass. No BOS or other special token is
-    added. Columns, in the order of the texts:
+    Prompt and continuation are tokenised as one string. No BOS or other special token is added. The tokens that all
+    texts of a prompt begin with are read once. Columns, in the order of the texts:
 
     - ``nll_text`` (float64, nats, sum) and ``tokens_text`` (int32): all tokens but the first, which nothing predicts;
     - ``nll_continuation`` and ``tokens_continuation``: those of them that belong to the continuation, given all that
@@ -140,7 +144,6 @@ def score_perplexity(
     text has no perplexity. Raises ``UserError`` if the directory is not a whole causal LM with a fast tokenizer, if
     a text is longer than the model can read (nothing is truncated), or if an NLL is not finite.
     """
-    import torch
     from transformers import AutoModelForCausalLM
 
     model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device, precision)
@@ -158,23 +161,12 @@ def score_perplexity(
         for prompt, spans in zip(prompts, offsets, strict=True)
     ]
 
-    @torch.inference_mode()
-    def losses_of(batch: Sequence[int]) -> np.ndarray:
-        ids, mask = pad_texts(encoded, batch, 0, device)
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
-        losses = [
-            torch.nn.functional.cross_entropy(row[:-1].float(), targets[1:], reduction="none")
-            for row, targets in zip(logits, ids, strict=True)
-        ]
-        return torch.stack(losses).double().cpu().numpy()
-
+    predictable = [index for index, ids in enumerate(encoded) if len(ids) > 1]
+    starts = _shared_starts(encoded, prompts, predictable) if _can_go_on(model) else {0: [predictable]}
     nll = np.zeros((len(texts), 2))
-    predictable = longest_first(encoded, [index for index, ids in enumerate(encoded) if len(ids) > 1])
     done = len(texts) - len(predictable)
-    for batch, losses in AdaptiveBatches(batch_size).over(predictable, losses_of):
-        for index, padded in zip(batch, losses, strict=True):
-            loss = padded[: len(encoded[index]) - 1]
+    for batch, losses in token_losses(model, encoded, starts, AdaptiveBatches(batch_size)):
+        for index, loss in zip(batch, losses, strict=True):
             nll[index] = loss[belongs[index]].sum(), loss.sum()
             if not math.isfinite(nll[index, 1]):
                 raise UserError(
@@ -347,13 +339,112 @@ def longest_first(encoded: Sequence[Sequence[int]], indices: Iterable[int]) -> l
 
 
 def pad_texts(
-    encoded: Sequence[Sequence[int]], batch: Sequence[int], pad: int, device: str
+    sequences: Sequence[Sequence[int]], pad: int, device: "str | torch.device"
 ) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Input ids and attention mask of the texts ``batch`` (indices), padded on the right: both (n, longest) int64."""
+    """Input ids and attention mask of token sequences, padded on the right: both (n, longest) int64."""
     import torch
 
-    longest = max(len(encoded[index]) for index in batch)
-    ids = torch.tensor([[*encoded[index], *[pad] * (longest - len(encoded[index]))] for index in batch])
-    lengths = torch.tensor([len(encoded[index]) for index in batch])
+    longest = max(map(len, sequences))
+    ids = torch.tensor([[*sequence, *[pad] * (longest - len(sequence))] for sequence in sequences])
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
     mask = (torch.arange(longest) < lengths[:, None]).long()
     return ids.to(device), mask.to(device)
+
+
+def token_losses(
+    model: Any,
+    encoded: Sequence[Sequence[int]],
+    starts: Mapping[int, Sequence[Sequence[int]]],
+    batches: AdaptiveBatches,
+) -> Iterator[tuple[Sequence[int], list[np.ndarray]]]:
+    """Yield texts (indices) and, for each, the NLL of its tokens but the first under a causal LM: float64, nats.
+
+    ``starts`` holds groups of texts. Under n > 0 the texts of a group begin with the same n + 1 tokens, of which the
+    first n are read once for all of them, and have at least n + 2; under 0 texts are read whole. The last token of a
+    text predicts nothing and is not read.
+    """
+    for shared, groups in starts.items():
+        for some, (first, cache) in batches.over(groups, partial(_read_starts, model, encoded, shared)):
+            place = {index: row for row, group in enumerate(some) for index in group}
+            read = partial(_read_rest, model, encoded, shared, cache, place)
+            for batch, rest in batches.over(longest_first(encoded, place), read):
+                losses = [
+                    np.concatenate([first[place[index]], behind[: len(encoded[index]) - 1 - shared]])
+                    for index, behind in zip(batch, rest, strict=True)
+                ]
+                yield batch, losses
+
+
+def _read_starts(
+    model: Any, encoded: Sequence[Sequence[int]], shared: int, groups: Sequence[Sequence[int]]
+) -> tuple[np.ndarray, Any]:
+    """Losses (groups, shared) of what the texts of each group share, and the cache behind these tokens."""
+    if not shared:
+        return np.empty((len(groups), 0)), None
+    return _read(model, [encoded[group[0]][: shared + 1] for group in groups], None, keep=True)
+
+
+def _read_rest(
+    model: Any,
+    encoded: Sequence[Sequence[int]],
+    shared: int,
+    cache: Any,
+    place: Mapping[int, int],
+    batch: Sequence[int],
+) -> np.ndarray:
+    """Losses (texts, longest - 1 - shared) of the other tokens; ``place`` is the row of each text in ``cache``."""
+    import torch
+
+    if shared:
+        # Reading appends to the cache, which other batches start from as well.
+        cache = copy.deepcopy(cache)
+        cache.batch_select_indices(torch.tensor([place[index] for index in batch], device=model.device))
+    return _read(model, [encoded[index][shared:] for index in batch], cache, keep=False)[0]
+
+
+def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool) -> tuple[np.ndarray, Any]:
+    """NLL (n, longest - 1) of all tokens but the first, after what ``cache`` holds; with ``keep`` the new cache.
+
+    Values behind the end of a sequence mean nothing.
+    """
+    import torch
+
+    with torch.inference_mode():
+        ids, mask = pad_texts(sequences, 0, model.device)
+        options = {} if cache is None else {"past_key_values": cache}
+        before = cache.get_seq_length() if cache is not None else 0
+        mask = torch.nn.functional.pad(mask[:, 1:], (before, 0), value=1)
+        output = model(input_ids=ids[:, :-1], attention_mask=mask, use_cache=keep or before > 0, **options)
+        # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
+        losses = [
+            torch.nn.functional.cross_entropy(row.float(), targets, reduction="none")
+            for row, targets in zip(output.logits, ids[:, 1:], strict=True)
+        ]
+        return torch.stack(losses).double().cpu().numpy(), output.past_key_values if keep else None
+
+
+def _can_go_on(model: Any) -> bool:
+    """Whether the model can read on from a cache of attention, several tokens at once: recurrent ones cannot."""
+    return not model._is_stateful and "past_key_values" in inspect.signature(model.forward).parameters
+
+
+def _shared_starts(
+    encoded: Sequence[Sequence[int]], prompts: Sequence[str], indices: Iterable[int]
+) -> dict[int, list[list[int]]]:
+    """The groups of ``token_losses`` that texts of one prompt make, as they begin with the same tokens."""
+    by_prompt: dict[str, list[int]] = {}
+    for index in indices:
+        by_prompt.setdefault(prompts[index], []).append(index)
+    starts: dict[int, list[list[int]]] = {}
+    alone: list[int] = []
+    for group in by_prompt.values():
+        texts = [list(encoded[index]) for index in group]
+        # What the first and the last in alphabetical order begin with, all between them do.
+        pairs = zip(min(texts), max(texts), strict=False)
+        common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        shared = min(common - 1, min(map(len, texts)) - 2)
+        if len(group) > 1 and shared > 0:
+            starts.setdefault(shared, []).append(group)
+        else:
+            alone += group
+    return {**starts, 0: [alone]} if alone else starts

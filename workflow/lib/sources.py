@@ -1,12 +1,13 @@
 """Which source files and pinned packages a script depends on, read off its imports.
 
-Snakemake does not see imported modules, and its ``code`` trigger goes by modification times. So each rule lists the
-files found here as inputs (compared by checksum), and the pins found here as parameters: an edit or an upgrade reruns
-exactly the stages that use it.
+Snakemake does not see imported modules, and its ``code`` trigger goes by modification times. So the digests of the
+files and the pins found here are among the parameters of each rule: an edit or an upgrade reruns exactly the stages
+that use it. (Were the files inputs, a dozen for each job, they would take much of the time in which Snakemake plans.)
 """
 
 import ast
 import functools
+import hashlib
 import re
 from pathlib import Path
 
@@ -27,6 +28,12 @@ def source_files(script: str) -> tuple[str, ...]:
 
 
 @functools.cache
+def source_digests(script: str) -> dict[str, str]:
+    """``source_files`` with the first 16 hex digits of each one's sha256."""
+    return {file: _digest(ROOT / file) for file in source_files(script)}
+
+
+@functools.cache
 def pinned_packages(script: str) -> dict[str, str]:
     """Package to version, from the lock file, of what the script's sources import and what those packages rest on.
 
@@ -42,6 +49,12 @@ def pinned_packages(script: str) -> dict[str, str]:
             found.add(package)
             queue.extend(requires.get(package, ()))
     return {package: pins[package] for package in sorted(found & direct)}
+
+
+# Many scripts share most modules: each module is read once.
+@functools.cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _walk(script: Path) -> tuple[set[str], set[str]]:
@@ -63,6 +76,7 @@ def _walk(script: Path) -> tuple[set[str], set[str]]:
     return files, outside
 
 
+@functools.cache
 def _imports(path: Path) -> set[str]:
     modules: set[str] = set()
     for node in ast.walk(_without_type_checking(ast.parse(path.read_text(), str(path)))):

@@ -17,7 +17,7 @@ from workflow.lib.corpora import corpus_files, prompt_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
-from workflow.lib.sources import ROOT, pinned_packages, source_files
+from workflow.lib.sources import pinned_packages, source_digests
 
 SPLITS = ("train", "dev", "test")
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
@@ -62,16 +62,13 @@ class Study:
 
     # What every job depends on besides its data.
 
-    def sources(self, script: str) -> list[str]:
-        """The script's own source files, as inputs: an edit reruns the stages that use them."""
-        return [os.path.relpath(ROOT / file) for file in source_files(script)]
-
     def settings(self, script: str, **values: Any) -> dict[str, Any]:
         """The parameters of a job as one dictionary with sorted keys, in which Snakemake notices every change.
 
-        (It compares parameters as an unnamed set of values, so that two swapped ones would go unnoticed.)
+        (It compares parameters as an unnamed set of values, so that two swapped ones would go unnoticed.) The script's
+        source files and pinned packages are among them: an edit or an upgrade reruns the stages that use it.
         """
-        return _sorted({**values, "packages": pinned_packages(script)})
+        return _sorted({**values, "packages": pinned_packages(script), "sources": source_digests(script)})
 
     def threads(self, stage: str) -> int:
         """CPU threads of a ``train``, ``generate`` or ``score`` job."""
@@ -336,6 +333,10 @@ class Study:
     def merge_inputs(self, point: str) -> list[str]:
         """Model directories that take part in a point, in the order of its id."""
         return [self.path("models", model) for model in Point.parse(point).models]
+
+    def merge_prompts(self, use: str) -> list[str]:
+        """The prompts that the texts of a merged checkpoint of this use continue; none if it is for an analysis."""
+        return [self.path("prompts", f"{use}.parquet")] if use in self.config["prompts"] else []
 
     def ensemble_models(self, point: str) -> list[str]:
         """Names of the models that an ensemble runs: those of its point, and the one that decides on the nucleus."""

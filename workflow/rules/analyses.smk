@@ -4,7 +4,6 @@
 rule evaluate_losses:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
-        source=study.sources("loss.py"),
     output:
         study.path("losses", "{analysis}.parquet"),
     log:
@@ -32,7 +31,6 @@ rule evaluate_losses:
 rule loss_table:
     input:
         losses=study.path("losses", "{analysis}.parquet"),
-        source=study.sources("loss_table.py"),
     output:
         study.path("tables", "{analysis}.csv"),
     log:
@@ -62,7 +60,6 @@ rule loss_table:
 rule next_token_probabilities:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
-        source=study.sources("next_tokens.py"),
     output:
         study.path("tables", "{analysis}.csv"),
     log:
@@ -90,7 +87,6 @@ rule next_token_probabilities:
 rule expand_linearly:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
-        source=study.sources("linearity.py"),
     output:
         table=study.path("tables", "{analysis}.csv"),
         summary=study.path("tables", "{analysis}_summary.csv"),
@@ -119,7 +115,6 @@ rule expand_linearly:
 rule weight_norms:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
-        source=study.sources("norms.py"),
     output:
         study.path("tables", "{analysis}.csv"),
     log:
@@ -146,7 +141,6 @@ rule weight_norms:
 rule measure_cost:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
-        source=study.sources("cost.py"),
     output:
         study.path("tables", "{analysis}.csv"),
     log:
@@ -176,7 +170,6 @@ rule measure_cost:
 rule compare_precisions:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
-        source=study.sources("precision.py"),
     output:
         study.path("tables", "{analysis}.csv"),
     log:
@@ -204,7 +197,6 @@ rule compare_precisions:
 rule barrier_table:
     input:
         unpack(lambda wildcards: study.barrier_inputs(wildcards.analysis)),
-        source=study.sources("barrier_table.py"),
     output:
         study.path("tables", "{analysis}.csv"),
     log:
@@ -230,7 +222,6 @@ rule barrier_table:
 rule texts_table:
     input:
         unpack(lambda wildcards: study.texts_inputs(wildcards.analysis)),
-        source=study.sources("texts_table.py"),
     output:
         study.path("tables", "{analysis}.csv"),
     log:

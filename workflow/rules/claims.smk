@@ -4,7 +4,6 @@
 rule verdicts:
     input:
         unpack(lambda wildcards: study.claim_inputs()),
-        source=study.sources("claims.py"),
     output:
         markdown=study.path("claims.md"),
         json=study.path("claims.json"),

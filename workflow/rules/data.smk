@@ -4,7 +4,6 @@
 rule corpus:
     input:
         files=lambda wildcards: study.corpus_files(wildcards.corpus),
-        source=study.sources("corpus.py"),
     output:
         train=study.path("corpora", "{corpus}", "train.parquet"),
         dev=study.path("corpora", "{corpus}", "dev.parquet"),
@@ -31,8 +30,6 @@ rule corpus:
 
 
 rule stream_corpus:
-    input:
-        source=study.sources("stream_corpus.py"),
     output:
         stream=study.path("corpora", "{corpus}", "stream.json"),
         dev=study.path("corpora", "{corpus}", "dev.parquet"),
@@ -60,7 +57,6 @@ rule stream_corpus:
 rule prompts:
     input:
         files=lambda wildcards: study.prompt_files(wildcards.prompts),
-        source=study.sources("prompts.py"),
     output:
         study.path("prompts", "{prompts}.parquet"),
     log:

@@ -3,8 +3,6 @@
 
 # Without outputs, so that it looks at everything whenever it is asked. What is in the cache is not downloaded again.
 rule fetch:
-    input:
-        source=study.sources("fetch.py"),
     log:
         study.log("fetch"),
     localrule: True

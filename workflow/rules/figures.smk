@@ -4,7 +4,6 @@
 rule draw_curves:
     input:
         unpack(lambda wildcards: study.curves_inputs(wildcards.figure)),
-        source=study.sources("curves.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -31,7 +30,6 @@ rule draw_curves:
 rule draw_plane:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
-        source=study.sources("plane.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -58,7 +56,6 @@ rule draw_plane:
 rule draw_words:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
-        source=study.sources("plot_words.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -85,7 +82,6 @@ rule draw_words:
 rule draw_norms:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
-        source=study.sources("plot_norms.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -112,7 +108,6 @@ rule draw_norms:
 rule draw_training:
     input:
         curves=lambda wildcards: study.figure_tables(wildcards.figure),
-        source=study.sources("plot_training.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -139,7 +134,6 @@ rule draw_training:
 rule draw_search:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
-        source=study.sources("plot_search.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -166,7 +160,6 @@ rule draw_search:
 rule draw_barrier:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
-        source=study.sources("plot_barrier.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -194,7 +187,6 @@ rule draw_linearity:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
         summary=lambda wildcards: study.figure_tables(wildcards.figure)[1],
-        source=study.sources("plot_linearity.py"),
     output:
         png=study.path("figures", "{figure}.png"),
         pdf=study.path("figures", "{figure}.pdf"),
@@ -221,7 +213,6 @@ rule draw_linearity:
 rule describe_figure:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
-        source=study.sources("caption.py"),
     output:
         study.path("figures", "{figure}.md"),
     log:

@@ -12,7 +12,6 @@ MEASURING = ("measure_cost", "summary")
 rule manifest:
     input:
         results=study.results(),
-        source=study.sources("manifest.py"),
     output:
         study.path("manifest.json"),
     log:
@@ -40,8 +39,6 @@ rule manifest:
 # Reads what is there. With the artefacts as inputs Snakemake would first make again what depends on a changed one. A
 # benchmark file would count as an output, and the rule would run once.
 rule verify:
-    input:
-        source=study.sources("verify.py"),
     log:
         study.log("verify"),
     localrule: True

@@ -6,7 +6,6 @@ rule tokenizer:
         corpus=lambda wildcards: study.path(
             "corpora", config["tokenizers"][wildcards.tokenizer]["corpus"], "train.parquet"
         ),
-        source=study.sources("tokenizer.py"),
     output:
         directory(study.path("tokenizers", "{tokenizer}")),
     log:
@@ -33,7 +32,6 @@ rule tokenizer:
 rule import_model:
     input:
         files=lambda wildcards: study.model_files(wildcards.model),
-        source=study.sources("import_model.py"),
     output:
         directory(study.path("models", "{model}")),
     log:
@@ -64,7 +62,6 @@ rule import_model:
 rule train_language_model:
     input:
         unpack(lambda wildcards: study.training_inputs(wildcards.model)),
-        source=study.sources("train_language_model.py"),
     output:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
@@ -103,7 +100,6 @@ use rule train_language_model as train_starting_model with:
 rule train_classifier:
     input:
         unpack(lambda wildcards: study.training_inputs(wildcards.model)),
-        source=study.sources("train_classifier.py"),
     output:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),

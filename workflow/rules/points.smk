@@ -1,7 +1,8 @@
-# Points: one merged checkpoint for each prompt set (its use), and for each measurement of cost. One for all of them would be
-# made again for a new prompt set, and the texts of the other sets with it, since it is temporary.
-# Generation has a higher priority, so that on the CPU few of them lie on disk at
-# once. Where generation waits for a GPU, idle cores merge ahead: the disk must then hold more of them.
+# Points: one merged checkpoint for each prompt set (its use), and for each analysis that generates texts. One for all of
+# them would be made again for a new prompt set, and the texts of the other sets with it, since it is temporary.
+# Generation has a higher priority, and merging takes as many threads, and on cuda a GPU, which it does not use: a
+# checkpoint is made only where its texts can be generated next, however many cores idle. So no more of them lie on disk
+# than there are jobs at once, and one that is being deleted.
 
 from workflow.lib.points import POINT_ID
 
@@ -9,7 +10,8 @@ from workflow.lib.points import POINT_ID
 rule merge:
     input:
         models=lambda wildcards: study.merge_inputs(wildcards.point),
-        source=study.sources("merge.py"),
+        # Not read: without them no texts could be generated.
+        prompts=lambda wildcards: ancient(study.merge_prompts(wildcards.use)),
     output:
         temp(directory(study.path("checkpoints", "{use}", "{point}"))),
     log:
@@ -25,11 +27,12 @@ rule merge:
         "points" if workflow.remote_exec else None
     conda:
         "../../envs/workflow.yaml"
-    threads: 1
+    threads: study.threads("generate")
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
         sequence=1,
+        gpu=study.gpu,
     params:
         settings=study.settings("merge.py"),
     message:

@@ -6,7 +6,6 @@ rule score_classifier:
         texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
         prompts=study.path("prompts", "{prompts}.parquet"),
         model=lambda wildcards: study.path("models", config["scorers"][wildcards.scorer]["model"]),
-        source=study.sources("score_classifier.py"),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
     log:
@@ -43,7 +42,6 @@ rule score_perplexity:
         texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
         prompts=study.path("prompts", "{prompts}.parquet"),
         model=lambda wildcards: study.path("models", config["scorers"][wildcards.scorer]["model"]),
-        source=study.sources("score_perplexity.py"),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
     log:
@@ -75,7 +73,6 @@ rule score_perplexity:
 rule score_distinct:
     input:
         texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
-        source=study.sources("score_distinct.py"),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
     log:

@@ -4,7 +4,6 @@
 rule trial:
     input:
         unpack(lambda wildcards: study.training_inputs(config["searches"][wildcards.search]["model"])),
-        source=study.sources("trial.py"),
     output:
         metrics=study.path("searches", "{search}", "{trial}", "metrics.json"),
         loss_curve=study.path("searches", "{search}", "{trial}", "loss.csv"),
@@ -33,7 +32,6 @@ rule trial:
 rule search_table:
     input:
         metrics=lambda wildcards: study.trial_metrics(wildcards.search),
-        source=study.sources("search_table.py"),
     output:
         study.path("tables", "{search}.csv"),
     log:

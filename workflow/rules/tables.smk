@@ -4,7 +4,6 @@
 rule table:
     input:
         scores=lambda wildcards: study.sweep_scores(wildcards.sweep),
-        source=study.sources("table.py"),
     output:
         study.path("tables", "{sweep}.csv"),
     log:
@@ -33,7 +32,6 @@ rule summary:
             study.path("training", "{model}", "metrics.json"),
             model=study.trained("language-model") + study.trained("classifier"),
         ),
-        source=study.sources("summary.py"),
     output:
         study.path("summary.txt"),
     log:

@@ -5,7 +5,6 @@ rule generate:
     input:
         model=study.path("checkpoints", "{prompts}", "{point}"),
         prompts=study.path("prompts", "{prompts}.parquet"),
-        source=study.sources("generate.py"),
     output:
         study.path("texts", "weights", "{prompts}", "{point}.parquet"),
     log:
@@ -39,7 +38,6 @@ rule generate_ensemble:
     input:
         models=lambda wildcards: [study.path("models", name) for name in study.ensemble_models(wildcards.point)],
         prompts=study.path("prompts", "{prompts}.parquet"),
-        source=study.sources("generate_ensemble.py"),
     output:
         study.path("texts", "logits", "{prompts}", "{point}.parquet"),
     log:

@@ -1,0 +1,149 @@
+"""The loss plane of Fig. 8: models whose weights are set in memory, beside a checkpoint for each point.
+
+Ours is ``evaluate_losses``: one live model that is moved along the lines of the plane. The peers merge to disk, load
+and evaluate at each point, with our own ``merge`` (no other that we know is as fast) and the very batches of ours, so
+that only rewriting and reloading differ. One peer does so for all points in one process; the other starts a process
+for each, as jobs of a workflow and scripts around ``mergekit-yaml`` do. They visit a sample of the points, at which
+losses must be equal to 1e-5 relative.
+"""
+
+import os
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from transformers import AutoModelForCausalLM
+
+from benchmarks.harness import Goal, Growth, Row, alternate, in_process
+from benchmarks.models import data, embedded, gpt2
+from workflow.lib.compute import prepare_torch
+from workflow.lib.corpora import load_corpus
+from workflow.lib.interpolation import WeightSpace
+from workflow.lib.losses import encode_texts, evaluate_losses, text_losses
+from workflow.lib.merging import merge
+from workflow.lib.points import Point, Sweep, build_sweep, grid_values
+from workflow.lib.scoring import load_model
+from workflow.lib.synthetic import generate
+
+THREADS = int(os.environ.get("BENCH_THREADS", "1"))
+"""As many as the study gives to an analysis."""
+
+BATCH_SIZE = 64
+"""Texts at once: the default of ``compute.batch_size.score``."""
+
+SAMPLE = 4
+"""Points that the peers visit in a turn."""
+
+
+def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
+    prepare_torch(THREADS)
+    plane = _plane(20)
+    step = len(plane.points) // SAMPLE
+    sample = [entry.point for entry in plane.points[step // 2 :: step]]
+    losses: dict[str, pd.Series] = {}
+
+    def ours(sweep: Sweep) -> None:
+        losses["ours"] = _by_point(evaluate_losses(WeightSpace(_models()), sweep, _reviews(), BATCH_SIZE))
+
+    def one_process() -> None:
+        losses["peer"] = pd.concat([_merge_load_evaluate(point, folder) for point in sample])
+
+    def process_each() -> None:
+        for point in sample:
+            in_process(["-m", "benchmarks.plane", point.id, folder])
+
+    peers = {
+        "merge to disk, load, evaluate; one process": one_process,
+        "merge to disk, load, evaluate; a process for each point": process_each,
+    }
+    seconds = alternate(runs, {"ours": lambda: ours(plane), **peers}, warmups=0)
+    for point, found in losses["peer"].items():
+        np.testing.assert_allclose(found, losses["ours"][point], rtol=1e-5, err_msg=str(point))
+    rows = [
+        Row(
+            benchmark="plane",
+            work=f"loss plane of the embedded study, {len(plane.points)} points, time per point",
+            ours=[1000 * total / len(plane.points) for total in seconds["ours"]],
+            unit="ms",
+            peer=peer,
+            peers=[1000 * total / len(sample) for total in seconds[peer]],
+            goals=(Goal("peer", "at least", 10.0),),
+            note=f"{THREADS} thread; the peer visits {len(sample)} points a turn; losses equal to 1e-5 relative.",
+        )
+        for peer in peers
+    ]
+    sizes = (5, 10, 20)
+    growth = alternate(runs, {str(size): partial(ours, _plane(size)) for size in sizes}, warmups=0)
+    return [*rows, _switch(runs, folder)], [
+        Growth("loss plane, embedded study", "points", [float(size**2) for size in sizes], list(growth.values()))
+    ]
+
+
+def _plane(count: int, lines: int | None = None) -> Sweep:
+    """theta3 on a grid of ``count`` x ``count`` points in [-4, 4], as in the paper; or only its first ``lines``."""
+    values = grid_values({"start": -4, "stop": 4, "count": count})
+    spec = {
+        "origin": {"base": 1},
+        "directions": {"alpha": {"positive": 1, "base": -1}, "beta": {"negative": 1, "base": -1}},
+        "grid": {"alpha": values, "beta": values[:lines]},
+        "space": "weights",
+        "prompts": [],
+    }
+    return build_sweep("plane", spec)
+
+
+def _models() -> dict[str, Path]:
+    return {name: embedded(name) for name in ("base", "positive", "negative")}
+
+
+def _reviews() -> dict[str, list[str]]:
+    """The texts that the embedded study evaluates: 120 of its test split for each of two classes."""
+    reviews = generate("reviews", {"train": 0, "dev": 0, "test": 600}, seed=3, shard=(2, 6))["test"]
+    classes = {"positive": (3, 4), "negative": (0, 1)}
+    return {name: [text for text, level in reviews if level in levels][:120] for name, levels in classes.items()}
+
+
+def _by_point(losses: pd.DataFrame) -> pd.Series:
+    """Point -> (n,) NLL of its texts."""
+    return losses.groupby("point", observed=True)["nll"].apply(np.array)
+
+
+def _merge_load_evaluate(point: Point, folder: Path) -> pd.Series:
+    """What a peer does at one point of the plane."""
+    merge(point, _models(), folder / "merged")
+    model, tokenizer = load_model(AutoModelForCausalLM, folder / "merged", "cpu")
+    texts = encode_texts(model, tokenizer, _reviews(), BATCH_SIZE)
+    shutil.rmtree(folder / "merged")
+    return pd.Series({point.id: text_losses(model, texts)})
+
+
+def _switch(runs: int, folder: Path) -> Row:
+    """Moving from one point to the next beside evaluating the SST test sentences there, for models of real size."""
+    space = WeightSpace({name: gpt2(folder / name, seed=seed) for seed, name in enumerate(_models())})
+    corpus = load_corpus({"source": "sst", "path": str(data("sst")), "detokenize": True}, "sst")
+    share = 10
+    texts = encode_texts(space.model, space.tokenizer, {"": corpus["test"]["text"].tolist()[::share]}, BATCH_SIZE)
+    line = _plane(20, lines=1)
+
+    def visit() -> None:
+        for _ in space.visit(line):
+            pass
+
+    seconds = alternate(runs, {"visit": visit, "evaluate": lambda: text_losses(space.model, texts)})
+    return Row(
+        benchmark="plane",
+        work="loss plane, GPT-2 small shape: switch from one point of a line to the next",
+        ours=[total / len(line.points) for total in seconds["visit"]],
+        limit=f"evaluating the SST test sentences ({share} x every {share}th)",
+        limits=[share * total for total in seconds["evaluate"]],
+        goals=(Goal("limit", "at most", 0.05),),
+        note=f"{THREADS} thread; the start of the line is counted to its {len(line.points)} points.",
+    )
+
+
+if __name__ == "__main__":
+    prepare_torch(THREADS)
+    _merge_load_evaluate(Point.parse(sys.argv[1]), Path(sys.argv[2]))
