@@ -8,7 +8,7 @@ the rest costs several times a copy) and the disk never holds more than one resu
 Ours checks digests of its parents, writes those of its output, and ends when that is on the disk (``atomic_path``). So
 the limit is ``cp`` followed by ``sync FILE``; ``cp`` alone, which leaves the data in memory, has a row of its own.
 mergekit leaves them in memory, too, and neither checks nor digests. It runs with the options that are fastest on a CPU:
-safetensors are loaded lazily without one; ``--async-write`` and threads made no difference.
+safetensors are loaded lazily without one (``--async-write`` and ``-j 2`` took longer, one run each).
 
 Memory is the peak of RssAnon in /proc/PID/status, read every 5 ms in runs of their own: pages of files do not count.
 """

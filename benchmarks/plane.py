@@ -31,8 +31,8 @@ from workflow.lib.synthetic import generate
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 """As many as the study gives to an analysis."""
 
-BATCH_SIZE = 64
-"""Texts at once: the default of ``compute.batch_size.score``."""
+BATCH_SIZE = 32
+"""Texts at once: what config/README.md recommends on a CPU."""
 
 SAMPLE = 4
 """Points that the peers visit in a turn."""

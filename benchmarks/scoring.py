@@ -33,8 +33,8 @@ SENTENCES = int(os.environ.get("BENCH_SENTENCES", "2000"))
 
 THREADS = int(os.environ.get("BENCH_THREADS", os.cpu_count() or 1))
 
-BATCH_SIZE = 64
-"""Texts at once: the default of ``compute.batch_size.score``."""
+BATCH_SIZE = 32
+"""Texts at once: what config/README.md recommends on a CPU."""
 
 DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
 

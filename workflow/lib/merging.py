@@ -32,8 +32,8 @@ _BLOCK = 1 << 22
 """Bytes that are handed to the thread that writes."""
 
 _WRITE = 1 << 15
-"""Bytes that are written at once. For larger writes Linux takes larger pieces of memory, which a virtual machine may
-have given back to its host: 0.5 GB took 0.1 s of system time in pieces of 32 KiB, and 1.4 s in pieces of 256 KiB."""
+"""Bytes that are written at once: 0.5 GB took 0.1 s of system time in pieces of 32 KiB, and 1.4 s in pieces of 256 KiB
+(measured on a virtual machine; why, we do not know)."""
 
 _FLUSH = 1 << 28
 """Bytes after which what was written so far is sent to the disk."""
