@@ -191,7 +191,9 @@ def main(names: list[str]) -> None:
                 if key in chosen:
                     # With what comes before the training.
                     folder = top / key
-                    shutil.copytree(undisturbed, folder, ignore=shutil.ignore_patterns("models", "training", "locks"))
+                    shutil.copytree(
+                        undisturbed, folder, ignore=shutil.ignore_patterns("models", "training", "locks", "scratch")
+                    )
                     begin = time.monotonic()
                     what = fault(cluster, folder)
                     assert digest(folder) == digest(undisturbed), f"{key}: the model differs"
