@@ -21,11 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.harness import Goal, Growth, Row, alternate, gemm_rate
-from benchmarks.models import GPT2_SHAPES, dexperts_prompts, embedded, gpt2
+from benchmarks.models import decided_gpt2, dexperts_prompts, embedded
 from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.compute import prepare_torch
 from workflow.lib.generation import Mixture, Sampling, generate, load_language_model, sample_texts
@@ -70,16 +69,6 @@ def setting_of_gpt2(folder: Path, count: int) -> Setting:
     decided_gpt2(folder, "gpt2")
     threads = os.cpu_count() or 1
     return Setting("GPT-2 small shape", folder, dexperts_prompts(count), 500, peer_batch=4, threads=threads)
-
-
-def decided_gpt2(folder: Path, shape: str) -> Path:
-    """A random GPT-2 in the new directory ``folder`` whose nuclei have some hundred tokens."""
-    gpt2(folder, shape)
-    weights = load_file(folder / "model.safetensors")
-    # Logits with a standard deviation of about 3.9.
-    weights["transformer.ln_f.weight"] *= 7 * (768 / GPT2_SHAPES[shape]["n_embd"]) ** 0.5
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
 
 
 def compare(setting: Setting, runs: int, one_goal: Goal, batch_goal: Goal, warmups: int = 1) -> list[Row]:

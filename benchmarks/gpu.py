@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.harness import Growth, Row, alternate, forward_flops, gemm_rate
-from benchmarks.models import dexperts_prompts, gpt2, sentences
+from benchmarks.models import decided_gpt2, dexperts_prompts, sentences
 from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.dtypes import torch_dtype
 from workflow.lib.generation import Mixture, Sampling, load_language_model, sample_texts
@@ -40,7 +40,7 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
     rows: list[Row] = []
     for shape in SHAPES:
         parents = {
-            name: gpt2(folder / shape / name, **_shape(shape), seed=seed)
+            name: decided_gpt2(folder / shape / name, **_shape(shape), seed=seed)
             for seed, name in enumerate(("base", "positive", "negative"))
         }
         for precision in ("fp32", "bf16"):
@@ -162,6 +162,7 @@ def _weights(shape: str, parents: dict[str, Path], runs: int) -> list[Row]:
             "directions": {"alpha": {"positive": 1, "base": -1}, "beta": {"negative": 1, "base": -1}},
             "grid": {"alpha": {"start": -4, "stop": 4, "count": 20}, "beta": [0.5]},
             "space": "weights",
+            "prompts": [],
         },
     )
     texts = encode_texts(space.model, space.tokenizer, {"": sentences(SENTENCES)}, batch_size=64)

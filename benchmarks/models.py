@@ -60,6 +60,22 @@ def gpt2(folder: Path, shape: str = "gpt2", seed: int = 0, **changes: Any) -> Pa
     return folder
 
 
+def decided_gpt2(folder: Path, shape: str = "gpt2", seed: int = 0, **changes: Any) -> Path:
+    """``gpt2`` with its last layer norm scaled, so that nuclei have some hundred tokens, as a trained model's do.
+
+    An untouched one is nearly indifferent between all tokens.
+    """
+    from safetensors.torch import load_file, save_file
+
+    gpt2(folder, shape, seed, **changes)
+    weights = load_file(folder / "model.safetensors")
+    norm = weights["transformer.ln_f.weight"]
+    # Logits with a standard deviation of about 3.9.
+    norm *= 7 * (768 / len(norm)) ** 0.5
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 def roberta_classifier(folder: Path, seed: int = 0) -> Path:
     """A random classifier of three classes in RoBERTa-base's shape, its tokenizer made from GPT-2's, in ``folder``."""
     import torch
