@@ -4,7 +4,7 @@ Source: Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), Eqs. 1-4, all of
 models (see ``points``). Memory is constant whatever the size of the model, and torch is not needed.
 
 Every byte is read once, digested on the way, and written once, while a second thread digests, writes and flushes what
-was merged before: see docs/benchmarks.md.
+was merged before (what that gains: benchmarks/notes.md).
 """
 
 import contextlib
