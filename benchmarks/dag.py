@@ -8,7 +8,6 @@ settings, logs nor measurements: what Snakemake costs as such.
 
 import json
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.harness import ROOT, Goal, Growth, Row, alternate
+from benchmarks.harness import ROOT, Goal, Growth, Row, alternate, cpu_of_children
 
 LINE = 20
 """Points of a line, which are scored together."""
@@ -118,13 +117,13 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
 
 
 def copy_workflow(folder: Path) -> None:
-    """What Snakemake needs of the repository, into the new directory ``folder``."""
+    """What Snakemake needs of the repository, into the directory ``folder``, which may be there."""
+    folder.mkdir(parents=True, exist_ok=True)
     for part in ("Snakefile", "workflow", "profiles", "envs", "requirements.lock"):
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            folder.mkdir(exist_ok=True)
             shutil.copy(source, folder / part)
 
 
@@ -173,9 +172,9 @@ def snakemake(folder: Path, *arguments: str, says: str = "") -> float:
     A failure, or an output without ``says``, ends the benchmark.
     """
     command = [sys.executable, "-m", "snakemake", *arguments]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = cpu_of_children()
     done = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = cpu_of_children() - before
     if done.returncode or says not in done.stdout + done.stderr:
         raise RuntimeError(f"{command}: exit code {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+    return used

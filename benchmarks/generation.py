@@ -15,12 +15,13 @@ difference to the peers, who sort the whole vocabulary in any case.
 
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.harness import Goal, Growth, Row, alternate, gemm_rate
@@ -135,11 +136,22 @@ def with_transformers(setting: Setting, prompts_at_once: int) -> float:
     tokenizer = AutoTokenizer.from_pretrained(setting.model_dir, local_files_only=True, padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
     ends = model.generation_config.eos_token_id
-    ordered = sorted(setting.prompts["text"], key=lambda text: len(tokenizer(text).input_ids))
     texts: list[str] = []
     tokens = 0
+    for new in plain_generate(model, tokenizer, setting.prompts["text"], prompts_at_once):
+        tokens += int((new == ends).cumsum(-1).eq(0).sum())
+        texts += tokenizer.batch_decode(new, skip_special_tokens=True)
+    return tokens / len(texts)
+
+
+def plain_generate(model: Any, tokenizer: Any, prompts: Sequence[str], prompts_at_once: int) -> Iterator[torch.Tensor]:
+    """New tokens of each call of transformers' ``generate``, for prompts sorted by their length in tokens.
+
+    ``tokenizer`` pads on the left.
+    """
+    ordered = sorted(prompts, key=lambda text: len(tokenizer(text).input_ids))
     for start in range(0, len(ordered), prompts_at_once):
-        batch = tokenizer(ordered[start : start + prompts_at_once], return_tensors="pt", padding=True)
+        batch = tokenizer(ordered[start : start + prompts_at_once], return_tensors="pt", padding=True).to(model.device)
         output = model.generate(
             **batch,
             do_sample=True,
@@ -149,10 +161,7 @@ def with_transformers(setting: Setting, prompts_at_once: int) -> float:
             num_return_sequences=SAMPLING.samples,
             pad_token_id=tokenizer.pad_token_id,
         )
-        new = output[:, batch["input_ids"].shape[1] :]
-        tokens += int((new == ends).cumsum(-1).eq(0).sum())
-        texts += tokenizer.batch_decode(new, skip_special_tokens=True)
-    return tokens / len(texts)
+        yield output[:, batch["input_ids"].shape[1] :]
 
 
 def needed_flops(setting: Setting, texts: pd.DataFrame) -> float:

@@ -14,19 +14,19 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from benchmarks.generation import SAMPLING, plain_generate
 from benchmarks.harness import Growth, Row, alternate, forward_flops, gemm_rate
 from benchmarks.models import decided_gpt2, dexperts_prompts, sentences
+from benchmarks.plane import plane
 from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.dtypes import torch_dtype
-from workflow.lib.generation import Mixture, Sampling, load_language_model, sample_texts
+from workflow.lib.generation import Mixture, load_language_model, sample_texts
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.losses import encode_texts, text_losses
-from workflow.lib.points import build_sweep
 from workflow.lib.runtime import UserError
 
 DEVICE = os.environ.get("BENCH_DEVICE", "cuda")
 SHAPES = os.environ.get("BENCH_SHAPES", "gpt2-large gpt2-xl").split()
-SAMPLING = Sampling(top_p=0.9, max_new_tokens=30, samples=25, seed=0)
 BATCH_SIZES = (25, 100, 400, 1600)
 PROMPTS = 64
 SENTENCES = 2000
@@ -74,21 +74,9 @@ def _generation(shape: str, model_dir: Path, precision: str, runs: int) -> list[
     plain = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch_dtype(precision)).to(DEVICE).eval()
     tokenizer = AutoTokenizer.from_pretrained(model_dir, padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
-    texts = sorted(prompts["text"], key=len)
 
     def with_transformers(batch_size: int) -> None:
-        step = max(1, batch_size // SAMPLING.samples)
-        for start in range(0, len(texts), step):
-            batch = tokenizer(texts[start : start + step], return_tensors="pt", padding=True).to(DEVICE)
-            new = plain.generate(
-                **batch,
-                do_sample=True,
-                top_p=SAMPLING.top_p,
-                top_k=0,
-                max_new_tokens=SAMPLING.max_new_tokens,
-                num_return_sequences=SAMPLING.samples,
-                pad_token_id=tokenizer.pad_token_id,
-            )
+        for new in plain_generate(plain, tokenizer, prompts["text"], max(1, batch_size // SAMPLING.samples)):
             tokenizer.batch_decode(new, skip_special_tokens=True)
 
     actions: dict[str, Callable[[], object]] = {}
@@ -155,16 +143,7 @@ def _scoring(shape: str, model_dir: Path, precision: str, runs: int) -> Row:
 def _weights(shape: str, parents: dict[str, Path], runs: int) -> list[Row]:
     """A point set in GPU memory; and along a line of the loss plane, beside its evaluation."""
     space = WeightSpace(parents, DEVICE)
-    sweep = build_sweep(
-        "plane",
-        {
-            "origin": {"base": 1},
-            "directions": {"alpha": {"positive": 1, "base": -1}, "beta": {"negative": 1, "base": -1}},
-            "grid": {"alpha": {"start": -4, "stop": 4, "count": 20}, "beta": [0.5]},
-            "space": "weights",
-            "prompts": [],
-        },
-    )
+    sweep = plane(20, lines=1)
     texts = encode_texts(space.model, space.tokenizer, {"": sentences(SENTENCES)}, batch_size=64)
     points = len(sweep.points)
     seconds = alternate(

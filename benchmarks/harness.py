@@ -5,6 +5,7 @@ Times are only compared within one call of ``alternate``: machines are shared, a
 
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -127,6 +128,12 @@ def gemm_rate(threads: int, size: int = 2048, repeats: int = 3, precision: str =
             torch.cuda.synchronize()
         best = max(best, 2 * size**3 / (time.perf_counter() - started))
     return best
+
+
+def cpu_of_children() -> float:
+    """CPU seconds, user and system, of all processes so far that this one, or one of them, has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def forward_flops(config: Any, lengths: Sequence[int]) -> float:

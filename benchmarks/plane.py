@@ -40,9 +40,9 @@ SAMPLE = 4
 
 def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
     prepare_torch(THREADS)
-    plane = _plane(20)
-    step = len(plane.points) // SAMPLE
-    sample = [entry.point for entry in plane.points[step // 2 :: step]]
+    whole = plane(20)
+    step = len(whole.points) // SAMPLE
+    sample = [entry.point for entry in whole.points[step // 2 :: step]]
     losses: dict[str, pd.Series] = {}
 
     def ours(sweep: Sweep) -> None:
@@ -59,14 +59,14 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
         "merge to disk, load, evaluate; one process": one_process,
         "merge to disk, load, evaluate; a process for each point": process_each,
     }
-    seconds = alternate(runs, {"ours": lambda: ours(plane), **peers}, warmups=0)
+    seconds = alternate(runs, {"ours": lambda: ours(whole), **peers}, warmups=0)
     for point, found in losses["peer"].items():
         np.testing.assert_allclose(found, losses["ours"][point], rtol=1e-5, err_msg=str(point))
     rows = [
         Row(
             benchmark="plane",
-            work=f"loss plane of the embedded study, {len(plane.points)} points, time per point",
-            ours=[1000 * total / len(plane.points) for total in seconds["ours"]],
+            work=f"loss plane of the embedded study, {len(whole.points)} points, time per point",
+            ours=[1000 * total / len(whole.points) for total in seconds["ours"]],
             unit="ms",
             peer=peer,
             peers=[1000 * total / len(sample) for total in seconds[peer]],
@@ -76,13 +76,13 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
         for peer in peers
     ]
     sizes = (5, 10, 20)
-    growth = alternate(runs, {str(size): partial(ours, _plane(size)) for size in sizes}, warmups=0)
+    growth = alternate(runs, {str(size): partial(ours, plane(size)) for size in sizes}, warmups=0)
     return [*rows, _switch(runs, folder)], [
         Growth("loss plane, embedded study", "points", [float(size**2) for size in sizes], list(growth.values()))
     ]
 
 
-def _plane(count: int, lines: int | None = None) -> Sweep:
+def plane(count: int, lines: int | None = None) -> Sweep:
     """theta3 on a grid of ``count`` x ``count`` points in [-4, 4], as in the paper; or only its first ``lines``."""
     values = grid_values({"start": -4, "stop": 4, "count": count})
     spec = {
@@ -126,7 +126,7 @@ def _switch(runs: int, folder: Path) -> Row:
     corpus = load_corpus({"source": "sst", "path": str(data("sst")), "detokenize": True}, "sst")
     share = 10
     texts = encode_texts(space.model, space.tokenizer, {"": corpus["test"]["text"].tolist()[::share]}, BATCH_SIZE)
-    line = _plane(20, lines=1)
+    line = plane(20, lines=1)
 
     def visit() -> None:
         for _ in space.visit(line):

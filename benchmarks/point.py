@@ -7,11 +7,10 @@ imports of jobs, merging, loading, checks, reading and writing.
 
 At the paper's scale (GPT-2 Large, 5000 prompts, 25 continuations of 30 tokens; Figs. 7 and 8) the parts that grow with
 the model, merging three parents and loading what came of it, are measured in its shape here; the arithmetic is
-estimated from its FLOPs on one A100 (as tests/benchmarks/paper_cost.py does, whose speeds these are).
+estimated from its FLOPs on one A100 (as paper_cost.py does, whose counts and speeds these are).
 """
 
 import json
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,23 @@ from typing import Any
 import yaml
 
 from benchmarks.dag import copy_workflow, snakemake
-from benchmarks.harness import ROOT, Goal, Growth, Row, in_process
+from benchmarks.harness import ROOT, Goal, Growth, Row, cpu_of_children, in_process
 from benchmarks.models import embedded, gpt2
+from benchmarks.paper_cost import FP32, GENERATION, PARAMETERS, PROMPT_TOKENS
 
 SWEEP = "theta1"
-LARGE, XL, ROBERTA = 774e6, 1558e6, 125e6
-"""Parameters of GPT-2 Large, of GPT-2 XL, which judges perplexity, and of each of two RoBERTa-base classifiers."""
+LARGE = PARAMETERS["openai-community/gpt2-large"]
+JUDGES = sum(
+    PARAMETERS[judge]
+    for judge in (
+        "openai-community/gpt2-xl",
+        "cardiffnlp/twitter-roberta-base-sentiment",
+        "textattack/roberta-base-CoLA",
+    )
+)
+"""Parameters of all that score a text."""
 
-FP32, GENERATION = 11.7e12, 5.85e12
-"""Assumed FLOP/s of an A100: 60 % of its rate in fp32, and 30 % while generating."""
-
-PROMPTS, SAMPLES, PROMPT_TOKENS, NEW_TOKENS = 5000, 25, 8.3, 30
+PROMPTS, SAMPLES, NEW_TOKENS = 5000, 25, 30
 
 
 def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
@@ -152,14 +157,9 @@ def _arithmetic(study: Path, points: int) -> float:
 
 def _cpu(action: Callable[[], object]) -> float:
     """CPU seconds of the processes that ``action`` runs and waits for."""
-    before = _children()
+    before = cpu_of_children()
     action()
-    return _children() - before
-
-
-def _children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return cpu_of_children() - before
 
 
 def _at_scale(folder: Path, overhead: float) -> Row:
@@ -184,7 +184,7 @@ def _at_scale(folder: Path, overhead: float) -> Row:
     loading = float(in_process(["-c", code, folder / "merged"]).stdout.split()[-1])
     tokens = PROMPTS * SAMPLES * (PROMPT_TOKENS + NEW_TOKENS)
     generating = 2 * LARGE * (PROMPTS * PROMPT_TOKENS + PROMPTS * SAMPLES * NEW_TOKENS) / GENERATION
-    scoring = 2 * (XL + 2 * ROBERTA) * tokens / FP32
+    scoring = 2 * JUDGES * tokens / FP32
     around = overhead + merging + loading
     return Row(
         "point",

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from benchmarks.harness import ROOT, Goal, Growth, Row, alternate, gemm_rate
-from benchmarks.models import GPT2_SHAPES, embedded, gpt2, roberta_classifier, sentences
+from benchmarks.harness import ROOT, Goal, Growth, Row, alternate, forward_flops, gemm_rate
+from benchmarks.models import embedded, gpt2, roberta_classifier, sentences
 from workflow.lib.compute import prepare_torch
 from workflow.lib.generation import Sampling, generate
 from workflow.lib.merging import merge
@@ -188,13 +188,9 @@ def _perplexity_in_file_order(model_dir: Path, texts: Sequence[str]) -> np.ndarr
 
 
 def _judge_flops(model_dir: Path, texts: Sequence[str]) -> float:
-    """Of the matrix products for all tokens that predict one: matrices of the layers, attention, and the head."""
-    shape = GPT2_SHAPES["gpt2"]
-    width, layers = shape["n_embd"], shape["n_layer"]
-    tokenizer = AutoTokenizer.from_pretrained(model_dir)
-    read = np.array([len(ids) - 1 for ids in tokenizer(list(texts)).input_ids], dtype=float)
-    attention = 4 * layers * width * (read * (read + 1) / 2).sum()
-    return float(2 * (12 * layers * width**2 + width * len(tokenizer)) * read.sum() + attention)
+    """Of the matrix products for all tokens that predict one: not the last of a text."""
+    ids = AutoTokenizer.from_pretrained(model_dir)(list(texts)).input_ids
+    return forward_flops(AutoConfig.from_pretrained(model_dir), [len(text) - 1 for text in ids])
 
 
 def _our_classes(model_dir: Path, texts: Sequence[str]) -> np.ndarray:

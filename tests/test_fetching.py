@@ -11,7 +11,8 @@ import yaml
 from hub_cache import commit_of, make_cache, repository_folder
 
 from workflow.lib import fetching
-from workflow.lib.fetching import BYTES_PER_TOKEN, fetch_study, reading_order
+from workflow.lib.fetching import BYTES_PER_TOKEN, fetch_study
+from workflow.lib.hub import reading_order
 from workflow.lib.runtime import UserError
 
 GPT2, ROBERTA = "openai-community/gpt2-large", "textattack/roberta-base-CoLA"

@@ -26,12 +26,8 @@ PARTS = ["Snakefile", "workflow", "profiles", "envs", "requirements.lock", "READ
 
 
 def copy_sources(target: Path) -> None:
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, target / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target / part)
+    copy_workflow(target)
+    shutil.copy(ROOT / "README.md", target)
 
 
 def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

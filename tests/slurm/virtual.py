@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.dag import copy_workflow
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PARTS = ("Snakefile", "workflow", "profiles", "envs", "requirements.lock")
 
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")
 """Programs of the Debian packages slurmctld, slurmd, slurm-client and munge."""
@@ -149,12 +150,7 @@ def started(memory_is_enforced: bool = False) -> Iterator[Cluster]:
 
 def copy_study(target: Path) -> None:
     """The workflow and the test's study in a folder of its own."""
-    target.mkdir(parents=True)
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / part, target)
+    copy_workflow(target)
     shutil.copy(ROOT / "tests" / "tiny.yaml", target)
     shutil.copy(HERE / "study.yaml", target)
 

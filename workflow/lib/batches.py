@@ -1,10 +1,16 @@
-"""Batches that fit into GPU memory: where it runs out, smaller ones are computed instead."""
+"""Batches of token sequences: padded, and of a size that fits into GPU memory.
+
+torch is imported where it is needed: modules that read results of models, but run none, import this one too.
+"""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from workflow.lib.runtime import UserError, announce
+
+if TYPE_CHECKING:
+    import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +33,6 @@ class AdaptiveBatches:
         A batch for which CUDA's memory does not suffice is computed again in smaller ones, so ``compute`` must have no
         effects. The log says so. Raises ``UserError`` if the memory does not suffice for a single item.
         """
-        # Here, for the sake of modules that read results of models, but run none.
         import torch
 
         start = 0
@@ -54,3 +59,19 @@ class AdaptiveBatches:
                 f"GPU memory does not suffice for {len(batch)} texts at once: from here on {self.size} "
                 "(compute.batch_size says with how many a job starts)"
             )
+
+
+def pad_right(
+    sequences: Sequence[Sequence[int]], pad: int, device: "str | torch.device"
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Token ids, padded on the right with ``pad``, and attention mask of ``sequences``: both (n, longest) int64.
+
+    On the right nothing that a causal model computes for the tokens themselves can depend on the padding.
+    """
+    import torch
+
+    longest = max(map(len, sequences))
+    ids = torch.tensor([[*sequence, *[pad] * (longest - len(sequence))] for sequence in sequences])
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    mask = (torch.arange(longest) < lengths[:, None]).long()
+    return ids.to(device), mask.to(device)

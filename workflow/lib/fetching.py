@@ -8,10 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import numpy as np
-
 from workflow.lib.corpora import field_of
-from workflow.lib.hub import fetch, locked_commit, matching_files
+from workflow.lib.hub import fetch, locked_commit, matching_files, reading_order
 from workflow.lib.runtime import UserError, announce
 
 BYTES_PER_TOKEN = 5
@@ -105,11 +103,6 @@ def _streamed(name: str, config: Mapping[str, Any]) -> Iterator[tuple[int, int, 
         tokens = [training["steps"] * training["batch_size"]]
         tokens += [max(grid["steps"]) * max(grid["batch_size"]) for grid in grids]
         yield training["seed"], max(tokens) * training["block_length"], training["processes"]
-
-
-def reading_order(files: int, seed: int) -> list[int]:
-    """Indices of the files of a stream in the order in which ``streams.TokenStream`` deals them to its processes."""
-    return [int(index) for index in np.random.default_rng(seed).permutation(files)]
 
 
 def _text_bytes(path: Path, field: str) -> int:

@@ -180,3 +180,10 @@ class ShardList:
         """The list that ``write`` wrote."""
         content = json.loads(Path(path).read_text())
         return cls(content["id"], content["revision"], tuple(content["files"]), content["text"])
+
+
+def reading_order(files: int, seed: int) -> list[int]:
+    """Indices of the files of a streamed corpus in the order in which trainings with ``seed`` read them."""
+    import numpy as np
+
+    return [int(index) for index in np.random.default_rng(seed).permutation(files)]

@@ -14,14 +14,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.batches import AdaptiveBatches, pad_right
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.next_tokens import (
     check_context,
     check_words,
     encode_prompt,
     encode_word,
-    pad_right,
     right_padded_logits,
 )
 from workflow.lib.points import Point, Sweep
@@ -192,7 +191,7 @@ def logit_derivative(
         tangents[key] = total.to(tensor.dtype)
 
     def derive(part: Sequence[Sequence[int]]) -> torch.Tensor:
-        ids, mask = (tensor.to(space.model.device) for tensor in pad_right(part))
+        ids, mask = pad_right(part, 0, space.model.device)
         inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
 
         def logits(parameters: dict[str, torch.Tensor]) -> torch.Tensor:

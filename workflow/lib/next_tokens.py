@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.batches import AdaptiveBatches, pad_right
 from workflow.lib.points import Sweep, decimal, format_decimal
 from workflow.lib.runtime import Progress, UserError
 from workflow.lib.tables import write_table
@@ -205,21 +205,8 @@ def right_padded_logits(model: Any, sequences: Sequence[Sequence[int]]) -> "torc
 
     ``model`` is called with ``input_ids``, ``attention_mask`` and ``use_cache``, and has a ``device``.
     """
-    ids, mask = pad_right(sequences)
-    return model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device), use_cache=False).logits
-
-
-def pad_right(sequences: Sequence[Sequence[int]]) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Token ids, padded on the right with 0, and attention mask, each (n, longest) int64.
-
-    On the right nothing that a causal model computes for the tokens themselves can depend on the padding.
-    """
-    import torch
-
-    longest = max(map(len, sequences))
-    ids = torch.tensor([[*sequence, *[0] * (longest - len(sequence))] for sequence in sequences])
-    mask = torch.tensor([[1] * len(sequence) + [0] * (longest - len(sequence)) for sequence in sequences])
-    return ids, mask
+    ids, mask = pad_right(sequences, 0, model.device)
+    return model(input_ids=ids, attention_mask=mask, use_cache=False).logits
 
 
 def check_context(model: Any, prompt: str, tokens: int) -> None:

@@ -14,9 +14,9 @@ import pandas as pd
 
 from workflow.lib.generation import Sampling, generate
 from workflow.lib.points import Point
-from workflow.lib.runtime import UserError, atomic_path
+from workflow.lib.runtime import UserError
 from workflow.lib.scoring import score_classifier, score_perplexity
-from workflow.lib.tables import LEVEL, bootstrap_curves, statistic_matrix
+from workflow.lib.tables import LEVEL, bootstrap_curves, statistic_matrix, write_table
 
 PRECISION_COLUMNS = [
     "stage",
@@ -145,8 +145,7 @@ def check_precisions(table: pd.DataFrame, threshold: float, reason: str) -> None
 
 def write_precisions(table: pd.DataFrame, path: str | Path) -> None:
     """Write the frame of ``compare_precisions`` as CSV, atomically: floats to six significant digits."""
-    with atomic_path(path) as scratch:
-        table.to_csv(scratch, index=False, lineterminator="\n", float_format="%.6g")
+    write_table(table, path, PRECISION_COLUMNS[PRECISION_COLUMNS.index("fp32") :])
 
 
 def _rows(

@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.batches import AdaptiveBatches, pad_right
 from workflow.lib.checksums import check_model
 from workflow.lib.dtypes import torch_dtype
 from workflow.lib.parquet import read_parquet, write_parquet
@@ -89,7 +89,7 @@ def score_classifier(
 
     @torch.inference_mode()
     def logits_of(batch: Sequence[int]) -> "torch.Tensor":
-        ids, mask = pad_texts([encoded[index] for index in batch], pad, device)
+        ids, mask = pad_right([encoded[index] for index in batch], pad, device)
         return model(input_ids=ids, attention_mask=mask).logits.float()
 
     probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
@@ -338,19 +338,6 @@ def longest_first(encoded: Sequence[Sequence[int]], indices: Iterable[int]) -> l
     return sorted(indices, key=lambda index: -len(encoded[index]))
 
 
-def pad_texts(
-    sequences: Sequence[Sequence[int]], pad: int, device: "str | torch.device"
-) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Input ids and attention mask of token sequences, padded on the right: both (n, longest) int64."""
-    import torch
-
-    longest = max(map(len, sequences))
-    ids = torch.tensor([[*sequence, *[pad] * (longest - len(sequence))] for sequence in sequences])
-    lengths = torch.tensor([len(sequence) for sequence in sequences])
-    mask = (torch.arange(longest) < lengths[:, None]).long()
-    return ids.to(device), mask.to(device)
-
-
 def token_losses(
     model: Any,
     encoded: Sequence[Sequence[int]],
@@ -410,7 +397,7 @@ def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool
     import torch
 
     with torch.inference_mode():
-        ids, mask = pad_texts(sequences, 0, model.device)
+        ids, mask = pad_right(sequences, 0, model.device)
         options = {} if cache is None else {"past_key_values": cache}
         before = cache.get_seq_length() if cache is not None else 0
         mask = torch.nn.functional.pad(mask[:, 1:], (before, 0), value=1)

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from workflow.lib.corpora import checked_text, field_of
+from workflow.lib.hub import reading_order
 from workflow.lib.runtime import UserError
 
 _CHUNK = 256
@@ -88,7 +89,7 @@ class TokenStream(IterableDataset):
             raise UserError("the stream of training texts has no files")
         self.stream, self.tokenizer, self.block_length = stream, tokenizer, block_length
         self.start = Position()
-        order = [int(index) for index in np.random.default_rng(seed).permutation(len(stream.shards))]
+        order = reading_order(len(stream.shards), seed)
         whole_files = len(order) >= processes
         self._shards = order[rank::processes] if whole_files else order
         self._every, self._first = (1, 0) if whole_files else (processes, rank)

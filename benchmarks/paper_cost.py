@@ -1,6 +1,6 @@
 """What a full run of a study costs: jobs, GPU hours and disk, estimated before anything runs. Prints Markdown.
 
-    .venv/bin/python tests/benchmarks/paper_cost.py config/paper.yaml
+    .venv/bin/python -m benchmarks.paper_cost config/paper.yaml
 
 Jobs are those of a dry run. GPU hours are floating-point operations over an assumed speed, not measurements: 2 N for a
 token that is read or generated and 6 N for one that is trained on, N the model's parameters (Kaplan et al. 2020, table
@@ -23,12 +23,9 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from workflow.lib.corpora import load_prompts  # noqa: E402
-from workflow.lib.points import Point  # noqa: E402
-from workflow.lib.study import Study  # noqa: E402
+from workflow.lib.corpora import load_prompts
+from workflow.lib.points import Point
+from workflow.lib.study import Study
 
 # Counted on models built from the configurations of these repositories with transformers 5.23.
 PARAMETERS = {
@@ -50,6 +47,9 @@ TOKENS_PER_TEXT = 24
 PROMPT_TOKENS = 8.3
 # Of allenai/c4, en: its card gives 305 GB in 1024 training files; Raffel et al. 2020 about 156 billion tokens.
 STREAM_BYTES, STREAM_TOKENS, STREAM_FILES = 305e9, 156e9, 1024
+
+# Assumed FLOP/s of an A100 in fp32: of its 19.5 T, 60 % and, while generating, 30 %.
+FP32, GENERATION = 0.6 * 19.5e12, 0.3 * 19.5e12
 
 # Assumptions on disk: bytes of a text of 30 tokens, and of its scores by one scorer, in compressed Parquet.
 TEXT_BYTES, SCORE_BYTES = 80, 30
@@ -209,8 +209,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="config file of the study")
     parser.add_argument("--bf16", type=float, default=0.4 * 312e12, help="FLOP/s in bf16: 40 %% of an A100's 312 T")
-    parser.add_argument("--fp32", type=float, default=0.6 * 19.5e12, help="FLOP/s in fp32: 60 %% of an A100's 19.5 T")
-    parser.add_argument("--generation", type=float, default=0.3 * 19.5e12, help="of generation: 30 %% of 19.5 T")
+    parser.add_argument("--fp32", type=float, default=FP32, help="FLOP/s in fp32: 60 %% of an A100's 19.5 T")
+    parser.add_argument("--generation", type=float, default=GENERATION, help="of generation: 30 %% of 19.5 T")
     parser.add_argument("--start", type=float, default=30, help="seconds before a GPU job computes")
     arguments = parser.parse_args()
     speed = Speed(arguments.bf16, arguments.fp32, arguments.generation, arguments.start)
