@@ -85,11 +85,11 @@ def weights(directory: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("model_type", CONFIGS)
-@pytest.mark.parametrize(("chunk", "block", "flush"), [(7, 64, 1000), (1 << 15, 1 << 22, 1 << 28)])
-def test_merge_equals_state_dict_arithmetic_and_loads(tmp_path, monkeypatch, model_type, chunk, block, flush):
+@pytest.mark.parametrize(("chunk", "ahead", "block"), [(7, 80, 1 << 12), (1 << 15, 1 << 22, 1 << 24)])
+def test_merge_equals_state_dict_arithmetic_and_loads(tmp_path, monkeypatch, model_type, chunk, ahead, block):
     monkeypatch.setattr(merging, "CHUNK", chunk)
+    monkeypatch.setattr(merging, "_AHEAD", ahead)
     monkeypatch.setattr(merging, "_BLOCK", block)
-    monkeypatch.setattr(merging, "_FLUSH", flush)
     models = {name: make_model(tmp_path / name, seed, model_type) for seed, name in enumerate("abc")}
     coefficients = {"a": 1.5, "b": -0.75, "c": 0.25}
     merge(Point.of(coefficients), models, tmp_path / "merged")
@@ -313,22 +313,35 @@ def test_nan_is_an_error_that_names_model_and_tensor(tmp_path, trio):
         merge(Point.of({"broken": 4, "positive": -3}), trio | {"broken": broken}, tmp_path / "merged")
 
 
-@pytest.mark.parametrize("flush", [100, 1 << 28])
-def test_a_disk_that_fails_is_an_error(tmp_path, monkeypatch, trio, flush):
-    # Once in flushing, and, where that comes too late, in writing; both are done by threads.
+def test_a_disk_that_fails_is_an_error(tmp_path, monkeypatch, trio):
     def fail(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    if flush == 100:
-        monkeypatch.setattr(os, "fdatasync", fail)
-    else:
-        monkeypatch.setattr(merging._Writer, "_write", fail)
-    monkeypatch.setattr(merging, "_BLOCK", 1 << 10)
-    monkeypatch.setattr(merging, "CHUNK", 64)
-    monkeypatch.setattr(merging, "_FLUSH", flush)
+    monkeypatch.setattr(merging, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(os, "write", fail)
     with pytest.raises(OSError, match="Input/output error"):
         merge(Point.of({"base": 0.5, "positive": 0.5}), trio, tmp_path / "merged")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("block", [1 << 12, 1 << 24])
+def test_a_file_system_without_direct_writing_gets_the_same_bytes(tmp_path, monkeypatch, trio, block):
+    point = Point.of({"base": 0.5, "positive": 0.5})
+    merge(point, trio, tmp_path / "direct")
+    opened = []
+
+    def refuse(path, flags, mode=0o777, open_=os.open, **kwargs):
+        if flags & os.O_DIRECT:
+            opened.append(path)
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return open_(path, flags, mode, **kwargs)
+
+    monkeypatch.setattr(merging, "_BLOCK", block)
+    monkeypatch.setattr(os, "open", refuse)
+    merge(point, trio, tmp_path / "buffered")
+    assert opened
+    for file in (tmp_path / "direct").iterdir():
+        assert file.read_bytes() == (tmp_path / "buffered" / file.name).read_bytes()
 
 
 def test_models_of_ours_are_read_once(tmp_path, monkeypatch, trio):

@@ -3,18 +3,20 @@
 Source: Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), Eqs. 1-4, all of which are affine combinations of
 models (see ``points``). Memory is constant whatever the size of the model, and torch is not needed.
 
-Every byte is read once, digested on the way, and written once, while a second thread digests, writes and flushes what
-was merged before (what that gains: benchmarks/notes.md).
+Every byte is read once, digested on the way, and written once: one thread reads ahead, one sums, and one writes what
+was summed before (what that gains: benchmarks/notes.md).
 """
 
 import contextlib
+import errno
+import itertools
 import json
+import mmap
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -28,19 +30,14 @@ from workflow.lib.runtime import Progress, UserError, atomic_path
 CHUNK = 1 << 15
 """Elements that are worked on at once: so few that all models' stay in the processor's cache."""
 
-_BLOCK = 1 << 22
-"""Bytes that are handed to the thread that writes."""
+_AHEAD = 1 << 22
+"""Bytes of each model that are read while others are summed."""
 
-_WRITE = 1 << 15
-"""Bytes that are written at once: 0.5 GB took 0.1 s of system time in pieces of 32 KiB, and 1.4 s in pieces of 256 KiB
-(measured on a virtual machine; why, we do not know)."""
+_BLOCK = 1 << 24
+"""Bytes that are written at once."""
 
-_FLUSH = 1 << 28
-"""Bytes after which what was written so far is sent to the disk."""
-
-
-_Parents = Mapping[str, tuple[Tensor, Reader]]
-"""Model name -> one of its tensors, and what reads it."""
+_SECTOR = 1 << 12
+"""What goes past the page cache begins, ends and lies in memory at multiples of so many bytes."""
 
 
 def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, progress: Progress | None = None) -> None:
@@ -68,18 +65,20 @@ def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, pr
         # Larger elements first, so that each tensor is aligned (as safetensors itself does).
         names = sorted(first.tensors, key=lambda name: (-ITEM_SIZES[_output_dtype(first.tensors[name])], name))
         scratch.mkdir()
-        with open(scratch / "model.safetensors", "wb") as handle, _Writer(handle) as writer:
+        with (
+            _Writer(scratch / "model.safetensors") as writer,
+            contextlib.closing(_read_ahead(names, checkpoints, readers)) as blocks_of_tensors,
+        ):
             writer.write(_header({name: first.tensors[name] for name in names}))
-            for done, name in enumerate(names, start=1):
-                parents = {
-                    model: (checkpoint.tensors[name], readers[model]) for model, checkpoint in checkpoints.items()
-                }
+            for done, name, blocks in blocks_of_tensors:
                 if first.tensors[name].is_float:
-                    _merge_floats(point, name, parents, writer)
+                    _merge_floats(point, name, checkpoints, blocks, writer)
                 else:
-                    _copy_equal(name, parents, writer)
+                    _copy_equal(name, checkpoints, blocks, writer)
                 if progress:
                     progress.update(done)
+        if progress:
+            progress.update(len(names))
         config = {key: value for key, value in first.config.items() if key != "torch_dtype"} | {"dtype": "float32"}
         (scratch / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         for file in ("generation_config.json", *TOKENIZER_FILES):
@@ -106,98 +105,140 @@ def _header(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 class _Writer(contextlib.AbstractContextManager["_Writer"]):
-    """Appends to a file that is digested, written and flushed by threads while its next block is filled.
+    """A new file, digested and written by a thread while its next block is filled.
 
-    Errors of the threads (a full disk) are raised by whichever method comes next.
+    Blocks go to the disk past the page cache, where the file system can do that: a checkpoint is larger than what is
+    worth keeping there beside its parents, which the next point reads again, and nothing is left to be flushed.
+
+    Errors of the thread (a full disk) are raised by whichever method comes next.
     """
 
-    def __init__(self, handle: BinaryIO) -> None:
+    def __init__(self, path: Path) -> None:
         self.digest = xxhash.xxh3_128()
-        self._handle = handle
-        self._blocks = [bytearray(_BLOCK), bytearray(_BLOCK)]
-        self._used = self._unflushed = 0
-        # At most one write and one flush, which waits for the disk, at a time.
-        self._threads = ThreadPoolExecutor(2)
-        self._write_job: Future[None] | None = None
-        self._flush_job: Future[None] | None = None
+        self._descriptor = _open_direct(path)
+        # Of whole pages, as writing past the page cache needs.
+        self._blocks = [memoryview(mmap.mmap(-1, _BLOCK)) for _ in range(2)]
+        self._used = self._size = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._job: Future[None] | None = None
 
-    def space(self, size: int) -> memoryview:
-        """The next ``size`` bytes of the file, at most ``_BLOCK``, to be filled before the next call."""
-        if self._used + size > _BLOCK:
-            self._send()
-        self._used += size
-        return memoryview(self._blocks[0])[self._used - size : self._used]
-
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
-        for start in range(0, len(data), _BLOCK):
-            piece = data[start : start + _BLOCK]
-            self.space(len(piece))[:] = piece
+        while data:
+            count = min(len(data), _BLOCK - self._used)
+            self._blocks[0][self._used : self._used + count] = data[:count]
+            self._used += count
+            data = data[count:]
+            if self._used == _BLOCK:
+                self._send()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._threads:
-            if kind is None:
-                self._send()
-                _wait(self._write_job)
-                _wait(self._flush_job)
+        try:
+            with self._thread:
+                if kind is None:
+                    self._send()
+                    self._wait()
+                    # The last block was filled up to whole sectors.
+                    os.ftruncate(self._descriptor, self._size)
+        finally:
+            os.close(self._descriptor)
 
     def _send(self) -> None:
-        _wait(self._write_job)
-        self._write_job = self._threads.submit(self._write, memoryview(self._blocks[0])[: self._used])
+        self._wait()
+        self._job = self._thread.submit(self._write, self._blocks[0], self._used)
+        self._size += self._used
         self._blocks.reverse()
         self._used = 0
 
-    def _write(self, block: memoryview) -> None:
-        self.digest.update(block)
-        for start in range(0, len(block), _WRITE):
-            self._handle.write(block[start : start + _WRITE])
-        self._unflushed += len(block)
-        if self._unflushed >= _FLUSH and (self._flush_job is None or self._flush_job.done()):
-            # Its error would not reach whoever flushes the file later.
-            _wait(self._flush_job)
-            self._flush_job = self._threads.submit(os.fdatasync, self._handle.fileno())
-            self._unflushed = 0
+    def _wait(self) -> None:
+        if self._job is not None:
+            self._job.result()
+
+    def _write(self, block: memoryview, used: int) -> None:
+        self.digest.update(block[:used])
+        block = block[: -(-used // _SECTOR) * _SECTOR]
+        while block:
+            block = block[os.write(self._descriptor, block) :]
 
 
-def _wait(job: Future[None] | None) -> None:
-    if job is not None:
-        job.result()
+def _open_direct(path: Path) -> int:
+    """A descriptor of a new file that is written past the page cache, if its file system can do that."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    try:
+        return os.open(path, flags | os.O_DIRECT, 0o666)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # Some network file systems, and those in memory before Linux 6.6.
+        return os.open(path, flags, 0o666)
 
 
-def _merge_floats(point: Point, name: str, parents: _Parents, writer: _Writer) -> None:
-    weights = [(model, float(coefficient)) for model, coefficient in point.coefficients]
-    streams = [float_chunks(*parents[model]) for model, _ in weights]
+def _read_ahead(
+    names: Sequence[str], checkpoints: Mapping[str, Checkpoint], readers: Mapping[str, Reader]
+) -> Generator[tuple[int, str, tuple[memoryview, ...]]]:
+    """The bytes of each tensor in all models, at most ``_AHEAD`` bytes at a time: its number, its name, and they.
+
+    They are overwritten by the next but one, which is read as soon as the next are asked for.
+    """
+    buffers = {
+        model: itertools.cycle([memoryview(bytearray(_AHEAD)), memoryview(bytearray(_AHEAD))]) for model in checkpoints
+    }
+
+    def read() -> Iterator[tuple[int, str, tuple[memoryview, ...]]]:
+        for done, name in enumerate(names):
+            tensors = {model: checkpoint.tensors[name] for model, checkpoint in checkpoints.items()}
+            elements = _AHEAD // max(ITEM_SIZES[tensor.dtype] for tensor in tensors.values())
+            streams = [_blocks(tensor, readers[model], elements, buffers[model]) for model, tensor in tensors.items()]
+            for blocks in zip(*streams, strict=True):
+                yield done, name, blocks
+
+    items = read()
+    with ThreadPoolExecutor(1) as thread:
+        job = thread.submit(next, items, None)
+        while (item := job.result()) is not None:
+            job = thread.submit(next, items, None)
+            yield item
+
+
+def _merge_floats(
+    point: Point, name: str, checkpoints: Mapping[str, Checkpoint], blocks: Sequence[memoryview], writer: _Writer
+) -> None:
+    weights = {model: float(coefficient) for model, coefficient in point.coefficients}
+    tensors = [checkpoint.tensors[name] for checkpoint in checkpoints.values()]
+    streams = [_doubles(tensor, [block]) for tensor, block in zip(tensors, blocks, strict=True)]
+    sums = np.empty(CHUNK, "<f4")
     for chunks in zip(*streams, strict=True):
         # Starting from the first product, not from zeros, keeps the sign of -0.0.
-        for chunk, (_, weight) in zip(chunks, weights, strict=True):
-            np.multiply(chunk, weight, out=chunk)
+        for model, chunk in zip(checkpoints, chunks, strict=True):
+            np.multiply(chunk, weights[model], out=chunk)
         total, *others = chunks
         for other in others:
             np.add(total, other, out=total)
-        result = np.frombuffer(writer.space(4 * len(total)), "<f4")
+        result = sums[: len(total)]
         with np.errstate(over="ignore"):
             np.copyto(result, total, casting="same_kind")
         if not np.isfinite(result).all():
-            for model, (tensor, read) in parents.items():
-                if not all(np.isfinite(chunk).all() for chunk in float_chunks(tensor, read)):
+            for model, checkpoint in checkpoints.items():
+                if not all(np.isfinite(chunk).all() for chunk in float_chunks(checkpoint.tensors[name])):
                     raise UserError(
-                        f"model {model} ({tensor.file}): tensor {tensor.name} holds NaN or inf; its training diverged "
-                        "or the file is damaged"
+                        f"model {model} ({checkpoint.tensors[name].file}): tensor {name} holds NaN or inf; its "
+                        "training diverged or the file is damaged"
                     )
             raise UserError(f"point {point.id}: tensor {name} exceeds the range of float32; use smaller coefficients")
+        writer.write(result.data.cast("B"))
 
 
-def _copy_equal(name: str, parents: _Parents, writer: _Writer) -> None:
-    (first, (reference, _)), *_ = parents.items()
-    dtype = np.dtype(f"V{ITEM_SIZES[reference.dtype]}")
-    for chunks in zip(*(_chunks(*parent, dtype) for parent in parents.values()), strict=True):
-        for model, chunk in zip(parents, chunks, strict=True):
-            if chunk.tobytes() != chunks[0].tobytes():
-                raise UserError(
-                    f"models {first} and {model}: {reference.dtype} tensor {name} differs; such a tensor cannot be "
-                    "averaged, use models fine-tuned from the same one"
-                )
-        writer.write(chunks[0].tobytes())
+def _copy_equal(
+    name: str, checkpoints: Mapping[str, Checkpoint], blocks: Sequence[memoryview], writer: _Writer
+) -> None:
+    first, *_ = checkpoints
+    for model, block in zip(checkpoints, blocks, strict=True):
+        if block != blocks[0]:
+            raise UserError(
+                f"models {first} and {model}: {checkpoints[first].tensors[name].dtype} tensor {name} differs; such a "
+                "tensor cannot be averaged, use models fine-tuned from the same one"
+            )
+    writer.write(blocks[0])
 
 
 def check_tied(checkpoint: Checkpoint, read: Reader = read_file) -> None:
@@ -232,23 +273,32 @@ def float_chunks(tensor: Tensor, read: Reader = read_file) -> Iterator[npt.NDArr
 
     Each chunk lies where the one before did, and may be overwritten.
     """
+    buffer = memoryview(bytearray(ITEM_SIZES[tensor.dtype] * min(CHUNK, tensor.size)))
+    return _doubles(tensor, _blocks(tensor, read, CHUNK, itertools.repeat(buffer)))
+
+
+def _doubles(tensor: Tensor, blocks: Iterable[memoryview]) -> Iterator[npt.NDArray[np.float64]]:
+    """As ``float_chunks``, of bytes that were read."""
     if tensor.dtype not in _FLOATS:
         raise UserError(f"{tensor.file}: tensor {tensor.name} has dtype {tensor.dtype}; save the model in float32")
     dtype, widen = _FLOATS[tensor.dtype]
     values = np.empty(min(CHUNK, tensor.size))
-    for chunk in _chunks(tensor, read, np.dtype(dtype)):
-        np.copyto(values[: len(chunk)], widen(chunk))
-        yield values[: len(chunk)]
+    for block in blocks:
+        numbers = np.frombuffer(block, dtype)
+        for begin in range(0, len(numbers), CHUNK):
+            chunk = widen(numbers[begin : begin + CHUNK])
+            np.copyto(values[: len(chunk)], chunk)
+            yield values[: len(chunk)]
 
 
-def _chunks(tensor: Tensor, read: Reader, dtype: np.dtype) -> Iterator[np.ndarray]:
-    """The elements of a tensor, at most ``CHUNK`` at a time, each chunk where the one before was.
+def _blocks(tensor: Tensor, read: Reader, elements: int, buffers: Iterator[memoryview]) -> Iterator[memoryview]:
+    """The bytes of a tensor, so many elements at a time, each block in the next of the buffers.
 
     Read rather than memory-mapped: mapped pages count as resident memory, and a file that shrinks would end the process
     with a signal instead of an error.
     """
-    buffer = memoryview(bytearray(min(CHUNK, tensor.size) * dtype.itemsize))
-    for begin in range(0, tensor.size, CHUNK):
-        part = buffer[: min(CHUNK, tensor.size - begin) * dtype.itemsize]
-        read(tensor.file, tensor.start + begin * dtype.itemsize, part)
-        yield np.frombuffer(part, dtype)
+    size = ITEM_SIZES[tensor.dtype]
+    for begin in range(0, tensor.size, elements):
+        block = next(buffers)[: size * min(elements, tensor.size - begin)]
+        read(tensor.file, tensor.start + size * begin, block)
+        yield block
