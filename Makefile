@@ -1,5 +1,5 @@
 # make run   the quick part of the embedded study, in an environment of its own
-# make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake)
+# make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake; VERBOSE=1)
 # make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
 # make test  checks and tests
 # make bench   our work beside that of others: docs/benchmarks.md (ONLY="merge scoring": some of it; RUNS=5)
@@ -14,9 +14,11 @@ CORES ?= all
 PEERS := .venv-peers
 RUNS ?= 5
 
-# On a cluster --cores would bound the threads of each job.
-ARGUMENTS = $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) $(if $(CONFIG),--configfile $(CONFIG))
-SNAKEMAKE = $(BIN)/snakemake $(ARGUMENTS)
+# On a cluster --cores would bound the threads of each job. Files of configuration first: they would take targets for files.
+ARGUMENTS = $(if $(CONFIG),--configfile $(CONFIG)) $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES))
+# Of Snakemake's own words those that one can work with; VERBOSE=1: all of them.
+QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
+SNAKEMAKE = $(BIN)/snakemake $(QUIET) $(ARGUMENTS)
 
 .PHONY: run all resume test bench bench-gpu setup lock
 
@@ -27,7 +29,7 @@ all: $(STAMP)
 	$(SNAKEMAKE) $(ARGS)
 
 resume: $(STAMP)
-	$(BIN)/python -m workflow.resume $(ARGUMENTS) $(ARGS)
+	$(BIN)/python -m workflow.resume $(QUIET) $(ARGUMENTS) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .

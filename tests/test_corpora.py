@@ -64,6 +64,61 @@ def sst_spec(folder: Path, *trees: str, **more: Any) -> dict[str, Any]:
 TREES = ["(4 (2 Good) (2 .))", "(2 (2 A) (2 film))", "(1 (1 bad))"]
 
 
+# --- plain text ---
+
+
+def class_files_spec(folder: Path, **more: Any) -> dict[str, Any]:
+    """Two files of ten formal texts, one of ten casual ones."""
+    letters, speeches, chats = (str(folder / f"{name}.txt") for name in ("letters", "speeches", "chats"))
+    for path in map(Path, (letters, speeches, chats)):
+        path.write_text("".join(f"{path.stem} {i}\n" for i in range(10)))
+    paths = {"formal": [letters, speeches], "casual": chats}
+    return {"source": "lines", "class_files": paths, "fractions": {"dev": 0.2, "test": 0.2}} | more
+
+
+def test_a_file_of_lines_for_each_class(tmp_path: Path) -> None:
+    frames = load_corpus(class_files_spec(tmp_path), "mine")
+    assert {split: len(frame) for split, frame in frames.items()} == {"train": 18, "dev": 6, "test": 6}
+    found = sorted(row for frame in frames.values() for row in texts_of(frame))
+    names = ["letters"] * 10 + ["speeches"] * 10 + ["chats"] * 10
+    labels = ["formal"] * 20 + ["casual"] * 10
+    assert found == [(i, f"{name} {i % 10}", labels[i]) for i, name in enumerate(names)]
+
+
+def test_lines_without_classes(tmp_path: Path) -> None:
+    path = tmp_path / "all.txt"
+    path.write_text('one\r\n\n two, "quoted" \u2028 \nthree')
+    spec = {"source": "lines", "files": dict.fromkeys(corpora.SPLITS, str(path))}
+    assert texts_of(load_corpus(spec, "mine")["dev"]) == [
+        (0, "one", None),
+        (2, 'two, "quoted"', None),
+        (3, "three", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"files": {"train": "x.txt"}}, "mine: source lines needs either files, without labels, or class_files"),
+        ({"classes": {"formal": ["formal"]}}, "mine.classes: source lines takes its classes from class_files"),
+        ({"fractions": {"dev": 0.1}}, "mine: no source for the test split"),
+        (
+            {"class_files": {"formal": "nowhere.txt"}},
+            "nowhere.txt: no such file; correct corpora.mine.class_files.formal",
+        ),
+        ({"text": "text"}, "mine.text: source lines has no use for it"),
+    ],
+)
+def test_errors_of_class_files(tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    assert message in error_of(class_files_spec(tmp_path) | more)
+
+
+def test_a_class_without_texts_in_a_split(tmp_path: Path) -> None:
+    spec = class_files_spec(tmp_path)
+    (tmp_path / "chats.txt").write_text("only one\n")
+    assert "mine.classes.casual: empty class" in error_of(spec)
+
+
 # --- labels and classes ---
 
 

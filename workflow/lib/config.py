@@ -802,7 +802,8 @@ def _is_pickled(directory: Path) -> bool:
 def _declared_files(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, corpus in config["corpora"].items():
         for file in corpus_files(corpus):
-            yield f"corpora.{name}.{'files' if 'files' in corpus else 'path'}", file
+            key = next((key for key in ("files", "class_files") if key in corpus), "path")
+            yield f"corpora.{name}.{key}", file
     for name, prompts in config["prompts"].items():
         for file in prompt_files(prompts):
             yield f"prompts.{name}.path", file

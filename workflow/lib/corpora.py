@@ -33,6 +33,7 @@ _ACCEPTABILITY_CLASSES = {"acceptable": ["acceptable"], "unacceptable": ["unacce
 _COMMON_KEYS = {"source", "classes", "drop", "replace", "max_words", "fractions", "limit", "seed"}
 _CORPUS_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "sst": ({"path"}, {"detokenize"}),
+    "lines": (set(), {"files", "class_files"}),
     "csv": ({"files", "text"}, {"label", "separator", "columns", "quoting"}),
     "jsonl": ({"files", "text"}, {"label"}),
     "parquet": ({"files", "text"}, {"label"}),
@@ -72,12 +73,17 @@ def check_corpus(spec: Mapping[str, Any], name: str) -> None:
     """
     key = f"corpora.{name}"
     _check_keys(spec, key, _CORPUS_KEYS, _COMMON_KEYS)
+    if spec["source"] == "lines":
+        if ("files" in spec) == ("class_files" in spec):
+            raise UserError(f"{key}: source lines needs either files, without labels, or class_files; give one of them")
+        if "classes" in spec:
+            raise UserError(f"{key}.classes: source lines takes its classes from class_files; remove this key")
     _class_of_label(spec, key)
     if spec.get("stream"):
         _check_stream(spec, key)
         return
     own = "splits" if spec["source"] == "datasets" else "files"
-    _check_fractions(spec, key, spec.get(own, SPLITS))
+    _check_fractions(spec, key, ("train",) if "class_files" in spec else spec.get(own, SPLITS))
     if spec["source"] == "hub":
         for split, paths in spec["files"].items():
             for path in _as_list(paths):
@@ -125,8 +131,8 @@ def corpus_files(spec: Mapping[str, Any]) -> list[str]:
     match spec["source"]:
         case "sst":
             return [str(Path(spec["path"]) / f"{split}.txt") for split in SPLITS]
-        case "csv" | "jsonl" | "parquet":
-            return [path for paths in spec["files"].values() for path in _as_list(paths)]
+        case "csv" | "jsonl" | "parquet" | "lines":
+            return [path for paths in (spec.get("files") or spec["class_files"]).values() for path in _as_list(paths)]
         case "datasets" if Path(spec["id"]).is_dir():
             return sorted(str(path) for path in Path(spec["id"]).rglob("*") if path.is_file())
         case _:
@@ -308,6 +314,8 @@ def _class_of_label(spec: Mapping[str, Any], key: str) -> dict[str, str]:
         classes = spec.get("classes", _SENTIMENT_CLASSES)
     elif (spec["source"], spec.get("kind")) == ("synthetic", "acceptability"):
         classes = spec.get("classes", _ACCEPTABILITY_CLASSES)
+    elif "class_files" in spec:
+        classes = {name: [name] for name in spec["class_files"]}
     else:
         classes = spec.get("classes", {})
         if classes and _label_column(spec) is None:
@@ -324,7 +332,8 @@ def _class_of_label(spec: Mapping[str, Any], key: str) -> dict[str, str]:
 
 
 def _label_column(spec: Mapping[str, Any]) -> str | None:
-    if spec["source"] == "sst" or (spec["source"] == "synthetic" and spec["kind"] != "general"):
+    synthetic = spec["source"] == "synthetic" and spec["kind"] != "general"
+    if spec["source"] == "sst" or synthetic or "class_files" in spec:
         return "label"
     return spec.get("label")
 
@@ -428,7 +437,13 @@ def _read_source(spec: Mapping[str, Any], key: str, hub_lock: str | None) -> dic
             for split in SPLITS:
                 path = Path(spec["path"]) / f"{split}.txt"
                 tables[split] = [_read_sst(path, f"{key}.path", columns, spec.get("detokenize", False))]
-        case "csv" | "jsonl" | "parquet" as source:
+        case "lines" if "class_files" in spec:
+            tables["train"] = [
+                _read_text_lines(Path(path), f"{key}.class_files.{name}", columns, {"label": name})
+                for name, paths in spec["class_files"].items()
+                for path in _as_list(paths)
+            ]
+        case "csv" | "jsonl" | "parquet" | "lines" as source:
             for split in SPLITS:
                 if split in spec["files"]:
                     paths = map(Path, _as_list(spec["files"][split]))
@@ -461,6 +476,15 @@ def _synthetic_table(rows: Sequence[tuple[str, Any]], place: str, columns: Seque
     values = {"text": [text for text, _ in rows], "label": [raw for _, raw in rows]}
     _require_columns(columns, list(values), place)
     return _Table(values, lambda i: f"{place}, text {i}")
+
+
+def _read_text_lines(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
+    """One text per line; if ``spec`` has a ``label``, it is that of all of them."""
+    values: dict[str, list[str]] = {"text": _read_lines(path, key)}
+    if "label" in spec:
+        values["label"] = [spec["label"]] * len(values["text"])
+    _require_columns(columns, list(values), str(path))
+    return _Table(values, lambda i: f"{path}:{i + 1}")
 
 
 def _read_sst(path: Path, key: str, columns: Sequence[str], detokenized: bool) -> _Table:
@@ -655,6 +679,7 @@ def _read_parquet(path: Path, key: str, columns: Sequence[str], spec: Mapping[st
 _READERS: dict[str, Callable[[Path, str, Sequence[str], Mapping[str, Any]], _Table]] = {
     "csv": _read_csv,
     "jsonl": _read_jsonl,
+    "lines": _read_text_lines,
     "parquet": _read_parquet,
 }
 
