@@ -66,21 +66,29 @@ rule all:
     input:
         study.results(),
         study.path("manifest.json"),
+    message:
+        "The study is complete"
 
 
 rule figures:
     input:
         study.figures(),
+    message:
+        "All figures are there"
 
 
 rule claims:
     input:
         study.claims(),
+    message:
+        "The verdicts are there"
 
 
 rule quick:
     input:
         lambda wildcards: study.quick(),
+    message:
+        "The quick part is there"
 
 
 # Each figure by its own name: snakemake fig7
@@ -91,6 +99,8 @@ for name in config["figures"]:
             name
         input:
             study.figure(name),
+        message:
+            "{rule} is there"
 
 
 # Whoever asks for a figure that is left out is told why.
