@@ -1025,7 +1025,7 @@ def test_a_config_overrides_what_it_extends_key_by_key(tmp_path: Path) -> None:
     ("base", "words"),
     [
         ("a: [", ["base.yaml: not a YAML file", "mend it"]),
-        ("- a", ["base.yaml: is no mapping", "give a plain configuration"]),
+        ("- a", ["base.yaml: is no mapping", "give a configuration"]),
         ("extends: other.yaml", ["base.yaml", "extends another file itself"]),
         ({"study": "small", "sweps": {}}, ["unknown key 'sweps' at the top level", "did you mean 'sweeps'?"]),
     ],

@@ -56,6 +56,17 @@ def typed_overrides(value: Any) -> Any:
     return value
 
 
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file, as it stands there. Raises ``UserError`` if there is none."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}; mend it") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: is no mapping; give a configuration")
+    return content
+
+
 def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """``config`` checked against the schema, with all defaults filled in; and what is left out of it, with the reason.
 
@@ -85,12 +96,9 @@ def extended(config: Mapping[str, Any]) -> dict[str, Any]:
         return copy.deepcopy(dict(config))
     if not isinstance(path, str) or not Path(path).is_file():
         raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
-    try:
-        base = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}; mend it") from None
-    if not isinstance(base, dict) or "extends" in base:
-        raise UserError(f"{path}: is no mapping, or extends another file itself; give a plain configuration")
+    base = read_config(path)
+    if "extends" in base:
+        raise UserError(f"{path}: extends another file itself; give a plain configuration")
     own = {key: value for key, value in config.items() if key != "extends"}
     return _merged(base, own)
 

@@ -260,9 +260,14 @@ def load_language_model(
             "give a complete causal language model"
         )
     tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
+    return language_model(model.to(device).eval(), tokenizer, name)
+
+
+def language_model(model: Any, tokenizer: Any, name: str = "the model") -> LanguageModel:
+    """A causal language model of transformers, in evaluation mode, as texts are sampled from it."""
     return LanguageModel(
         name=name,
-        model=model.to(device).eval(),
+        model=model,
         tokenizer=tokenizer,
         end_tokens=_end_tokens(model, tokenizer),
         context=getattr(model.config, "max_position_embeddings", None),

@@ -51,7 +51,7 @@ def describe_study(config: Mapping[str, Any], root: PathLike, lock: PathLike) ->
         "device": config["device"],
         "precision": _precision(config),
         "seeds": dict(_seeds(config, "")),
-        "hub": _hub_commits(config),
+        "hub": hub_commits(config),
     }
 
 
@@ -324,7 +324,7 @@ def _seeds(value: Any, path: str) -> Iterator[tuple[str, int]]:
             yield from _seeds(item, place)
 
 
-def _hub_commits(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+def hub_commits(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The repositories on the hub that models and corpora come from, each with revision and commit."""
     path = config.get("hub_lock")
     lock = yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path and Path(path).is_file() else None

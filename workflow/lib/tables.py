@@ -80,14 +80,8 @@ def _statistics(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any]) -> l
 
     ones = np.ones(len(scores))
     if scorer["kind"] == "classifier":
-        classes = [key.removeprefix("p_") for key in map(str, scores) if key.startswith("p_")]
-        unknown = sorted(set(scorer["weights"]) - set(classes))
-        if unknown:
-            raise UserError(f"scorers.{name}.weights: no class {unknown}; the model's classes are {classes}")
-        expectation = sum(
-            (weight * column(f"p_{key}") for key, weight in scorer["weights"].items()), np.zeros(len(scores))
-        )
-        return [mean("score", expectation, ones)] + [mean(f"p_{key}", column(f"p_{key}"), ones) for key in classes]
+        score = classifier_score(scores, name, scorer["weights"])
+        return [mean("score", score, ones)] + [mean(key, column(key), ones) for key in _probabilities(scores)]
     if scorer["kind"] == "perplexity":
         statistics = []
         for part in ("continuation", "text"):
@@ -107,6 +101,24 @@ def _statistics(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any]) -> l
     if scorer["kind"] == "distinct":
         return [mean(f"distinct_{size}", column(f"distinct_{size}"), column("texts")) for size in scorer["n"]]
     raise UserError(f"scorers.{name}.kind: {scorer['kind']!r} is not one of classifier, perplexity, distinct")
+
+
+def classifier_score(scores: pd.DataFrame, name: str, weights: Mapping[str, float]) -> np.ndarray:
+    """The weighted sum of class probabilities of each text, (n,) float64; NaN for a text without a score.
+
+    ``scores`` has a column ``p_<class>`` for each class, ``name`` is that of the scorer. Raises ``UserError`` if
+    ``weights`` names another class.
+    """
+    classes = [key.removeprefix("p_") for key in _probabilities(scores)]
+    unknown = sorted(set(weights) - set(classes))
+    if unknown:
+        raise UserError(f"scorers.{name}.weights: no class {unknown}; the model's classes are {classes}")
+    values = (scores[f"p_{key}"].to_numpy(dtype=np.float64, na_value=np.nan) for key in weights)
+    return sum((weight * value for weight, value in zip(weights.values(), values, strict=True)), np.zeros(len(scores)))
+
+
+def _probabilities(scores: pd.DataFrame) -> list[str]:
+    return [key for key in map(str, scores) if key.startswith("p_")]
 
 
 class _Cells:
