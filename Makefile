@@ -1,6 +1,8 @@
 # make run   the quick part of the embedded study, in an environment of its own
 # make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake; VERBOSE=1)
 # make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
+# make steer STUDY=demo POINT="alpha=0.7" PROMPT="The movie was"   continuations at any point (SWEEP=; ARGS=)
+# make export STUDY=demo POINT="alpha=0.7" TO=my-model   that point as a Hugging Face directory: docs/steering.md
 # make test  checks and tests
 # make bench   our work beside that of others: docs/benchmarks.md (ONLY="merge scoring": some of it; RUNS=5)
 # make bench-gpu   what needs a GPU
@@ -20,7 +22,7 @@ ARGUMENTS = $(if $(CONFIG),--configfile $(CONFIG)) $(if $(PROFILE),--profile $(P
 QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(BIN)/snakemake $(QUIET) $(ARGUMENTS)
 
-.PHONY: run all resume test bench bench-gpu setup lock
+.PHONY: run all resume steer export test bench bench-gpu setup lock
 
 run: $(STAMP)
 	$(SNAKEMAKE) $(ARGS) -- quick
@@ -30,6 +32,19 @@ all: $(STAMP)
 
 resume: $(STAMP)
 	$(BIN)/python -m workflow.resume $(QUIET) $(ARGUMENTS) $(ARGS)
+
+# What people write may hold quotes and $: it reaches the shell in the environment, where make has not expanded it.
+unexport POINT PROMPT TO
+steer export: export ASKED_POINT = $(value POINT)
+steer: export ASKED_PROMPT = $(value PROMPT)
+export: export ASKED_TO = $(value TO)
+ASKED = $(if $(CONFIG),--config $(CONFIG)) $(if $(STUDY),--study $(STUDY)) $(if $(SWEEP),--sweep $(SWEEP)) --point="$$ASKED_POINT"
+
+steer: $(STAMP)
+	@$(BIN)/python -m workflow.steer $(ASKED) $(if $(value PROMPT),--prompt="$$ASKED_PROMPT") $(ARGS)
+
+export: $(STAMP)
+	@$(BIN)/python -m workflow.export $(ASKED) --to="$$ASKED_TO" $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .

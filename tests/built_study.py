@@ -1,0 +1,122 @@
+"""A study that looks as if the workflow had built it, made in seconds: for programs that use a study's results."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification
+
+from workflow.lib.checksums import write_checksums
+from workflow.lib.generation import Sampling, generate, write_texts
+from workflow.lib.merging import merge
+from workflow.lib.parquet import write_parquet
+from workflow.lib.points import Point, build_sweep
+from workflow.lib.scoring import score_classifier
+from workflow.lib.tables import sweep_table, write_table
+
+TINY = Path(__file__).parent / "tiny.yaml"
+CLASSES = {0: "negative", 1: "neutral", 2: "positive"}
+# Neither dense nor from 0: rows key the random numbers.
+PROMPTS = {3: "the film was", 8: "the plot was", 11: "as everybody"}
+SAMPLING = Sampling(top_p=0.9, max_new_tokens=6, samples=3, seed=5)
+WEIGHTS = {"positive": 1, "neutral": 0.5}
+
+CONFIG = {
+    "extends": str(TINY),
+    "study": "own",
+    "generation": {"seed": 5, "nucleus": "base"},
+    "sweeps": {
+        "theta1": {"label": "θ₁(α)", "grid": {"alpha": [-1, 0, 0.5, 1, 2]}},
+        "again": {
+            "origin": {"base": 1},
+            "directions": {"alpha": {"positive": 1, "base": -1}},
+            "grid": {"alpha": [0, 1]},
+            "prompts": [],
+        },
+        "plane": {
+            "origin": {"base": 1},
+            "directions": {"alpha": {"positive": 1, "base": -1}, "gamma": {"negative": 1, "base": -1}},
+            "grid": {"alpha": [-1, 2], "gamma": [-1, 2]},
+            "anchors": [{"alpha": 0, "gamma": 0}],
+            "prompts": ["neutral"],
+        },
+        "elsewhere": {
+            "origin": {"base": 1},
+            "directions": {"delta": {"absent-model": 1, "base": -1}},
+            "grid": {"delta": [0, 1]},
+            "prompts": ["neutral"],
+        },
+    },
+}
+
+
+def declare(folder: Path, **changes: object) -> Path:
+    """The file of the study, ``folder/config/own.yaml``."""
+    file = folder / "config" / "own.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump({**CONFIG, **changes}, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return file
+
+
+def build(folder: Path, model: Path) -> Path:
+    """Build the study in ``folder`` from copies of ``model`` with noise; returns the folder of its results.
+
+    Texts and scores are those of theta1, by the classifier alone.
+    """
+    declare(folder)
+    results = folder / "results" / "own"
+    for seed, name in enumerate(("base", "negative", "positive")):
+        _noisy(model, results / "models" / name, seed)
+    judge = AutoModelForSequenceClassification.from_pretrained(
+        model, num_labels=3, id2label=CLASSES, label2id={label: index for index, label in CLASSES.items()}
+    )
+    with torch.no_grad():
+        judge.score.weight.mul_(20)
+    directory = results / "models" / "sentiment-judge"
+    judge.save_pretrained(directory)
+    for file in model.glob("tokenizer*"):
+        shutil.copy(file, directory)
+    write_checksums(directory)
+    prompts = pa.table({"row": list(PROMPTS), "text": list(PROMPTS.values())})
+    write_parquet(prompts, results / "prompts" / "neutral.parquet")
+
+    spec = yaml.safe_load(TINY.read_text())["sweeps"]["theta1"] | CONFIG["sweeps"]["theta1"]
+    sweep = build_sweep("theta1", {"space": "weights", **spec})
+    scores = []
+    for entry in sweep.points:
+        texts = texts_at(results, entry.point.id, folder / "merged")
+        write_texts(texts, results / "texts" / "weights" / "neutral" / f"{entry.point.id}.parquet")
+        full = texts["row"].map(PROMPTS) + texts["continuation"]
+        values = score_classifier(directory, full.tolist(), 5)
+        scores.append(texts[["row", "sample"]].assign(point=entry.point.id).join(values))
+    scorers = {"sentiment": {"kind": "classifier", "weights": WEIGHTS}}
+    table = sweep_table(sweep, {"neutral": {"sentiment": pd.concat(scores, ignore_index=True)}}, scorers, 100, 0)
+    write_table(table, results / "tables" / "theta1.csv")
+    return results
+
+
+def _noisy(source: Path, target: Path, seed: int) -> None:
+    shutil.copytree(source, target)
+    tensors = load_file(source / "model.safetensors")
+    generator = torch.Generator().manual_seed(seed)
+    for name in sorted(tensors):
+        tensors[name] += torch.randn(tensors[name].shape, generator=generator) * 0.2
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    write_checksums(target)
+
+
+def texts_at(results: Path, point: str, scratch: Path) -> pd.DataFrame:
+    """What the workflow generates at a point: from a checkpoint merged into ``scratch``, which is removed."""
+    merge(Point.parse(point), models_of(results), scratch)
+    prompts = pd.DataFrame({"row": list(PROMPTS), "text": list(PROMPTS.values())})
+    texts = generate(scratch, prompts, SAMPLING, batch_size=4)
+    shutil.rmtree(scratch)
+    return texts
+
+
+def models_of(results: Path) -> dict[str, Path]:
+    return {name: results / "models" / name for name in ("base", "negative", "positive")}

@@ -1,0 +1,278 @@
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import built_study
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from workflow import export
+from workflow.lib.interpolation import WeightSpace
+from workflow.lib.points import Point
+from workflow.lib.runtime import UserError
+from workflow.lib.tables import read_table
+
+ROOT = Path(__file__).parents[1]
+TEXT = "the film was good but the plot was bad"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
+    """Folder of a built study."""
+    folder = tmp_path_factory.mktemp("export")
+    built_study.build(folder, tiny_gpt2)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _there(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(built)
+
+
+def exported(target: Path, point: str, *arguments: str) -> tuple[dict[str, Any], str]:
+    """Export ``point``; the front matter and the text of the card."""
+    export.main(["--study", "own", "--point", point, "--to", str(target), *arguments])
+    empty, front, text = (target / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    assert empty == ""
+    return yaml.safe_load(front), text
+
+
+# --- the model ---
+
+
+@pytest.mark.parametrize(
+    ("point", "coefficients"),
+    [
+        ("alpha=0.7", {"positive": "0.7", "negative": "0.3"}),
+        ("alpha=1", {"positive": 1}),
+        ("base=-1 positive=4 negative=-2", {"base": -1, "positive": 4, "negative": -2}),
+    ],
+)
+def test_the_exported_model_is_the_one_merged_in_memory(built, tmp_path, capsys, point, coefficients):
+    target = tmp_path / "new folder" / "my model"
+    exported(target, point)
+    assert capsys.readouterr().out == f"{target}\n"
+    tokenizer = AutoTokenizer.from_pretrained(target)
+    model, report = AutoModelForCausalLM.from_pretrained(target, output_loading_info=True)
+    assert not any(report.values())
+    assert model.dtype == torch.float32 and model.generation_config.eos_token_id == 0
+    ids = tokenizer(TEXT, return_tensors="pt")
+    space = WeightSpace(built_study.models_of(built / "results/own"))
+    assert space.tokenizer(TEXT, return_tensors="pt")["input_ids"].tolist() == ids["input_ids"].tolist()
+    with torch.inference_mode():
+        before = space.model(**ids).logits
+        space.set_point(Point.of(coefficients))
+        wanted = space.model(**ids).logits
+        # Sums in float64 may differ in their last bits.
+        torch.testing.assert_close(model.eval()(**ids).logits, wanted, rtol=0, atol=2e-6)
+    assert (before - wanted).abs().max() > 0.1
+    assert sorted(path.name for path in target.parent.iterdir()) == ["my model"]
+
+
+def test_it_says_what_it_does(built, tmp_path, capsys):
+    exported(tmp_path / "model", "alpha=0.7")
+    err = capsys.readouterr().err
+    assert "study own (config/own.yaml), models in results/own/models\n" in err
+    assert "alpha=0.7 on theta1, θ₁(α): 0.7 positive + 0.3 negative (a combination of weights), between points" in err
+    assert "the same coordinates have again, for --sweep\n" in err
+    assert "[merge alpha=0.7] 16/16 tensors" in err and "wrote 0." in err
+
+
+# --- the card ---
+
+
+def test_the_card_of_a_point_of_the_grid_has_its_scores(built, tmp_path):
+    front, text = exported(tmp_path / "my-model", "alpha=0.5")
+    assert front == {
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["text-generation", "merge", "lm-interpolation", "arxiv:2211.12092"],
+    }
+    assert "\n# own: alpha=0.5\n" in text
+    assert "\n    θ = 0.5 negative + 0.5 positive\n" in text
+    assert "On the sweep `theta1, θ₁(α)` this is the point alpha=0.5, a point of the grid of theta1.\n" in text
+    start = "random weights (architecture: model_type gpt2, n_layer 1, n_embd 32, n_head 2, n_positions 128)"
+    trained = "20 steps of 8 × 32 tokens, learning rate 0.003, seed 0"
+    assert f"| negative | 0.5 | base, trained on the negative texts of reviews: {trained} |\n" in text
+    assert f"| positive | 0.5 | base, trained on the positive texts of reviews: {trained} |\n" in text
+    assert f"| base |  | {start}, trained on general: {trained} |\n" in text
+    assert "\n- reviews: source synthetic, kind reviews, counts {train: 300, dev: 90, test: 90}" in text
+    table = read_table("results/own/tables/theta1.csv")
+    (row,) = table[(table["alpha"] == 0.5) & (table["statistic"] == "score")].to_dict("records")
+    scores = text.partition("## Scores\n")[2].partition("## Use")[0]
+    assert "Measured by the study at this very point, as in its table `tables/theta1.csv`.\n" in scores
+    cell = f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+    assert (
+        f"\n| point | prompts | texts | sentiment score |\n|---|---|---|---|\n| alpha=0.5 | neutral | 9 | {cell} |\n"
+        in scores
+    )
+    assert "- sentiment: P(positive) + 0.5 P(neutral) by sentiment-judge\n" in scores
+    assert 'AutoModelForCausalLM.from_pretrained("my-model")' in text
+    assert "eprint = " not in text and "arXiv:2211.12092" in text.partition("## Citation")[2]
+    assert "outside the range" not in text
+
+
+def test_the_card_of_another_point_has_those_of_its_neighbours(tmp_path):
+    _, text = exported(tmp_path / "model", "alpha=0.7")
+    scores = text.partition("## Scores\n")[2].partition("## Use")[0]
+    assert "**The study has not measured this point.**" in scores and "very point" not in scores
+    assert "(alpha=0.5; alpha=1)" in scores
+    assert "\n| alpha=0.5 | neutral | 9 |" in scores and "\n| alpha=1 | neutral | 9 |" in scores
+    assert "\n| alpha=0.7 |" not in scores and "\n| alpha=2 |" not in scores
+
+
+def test_the_card_of_a_point_outside_says_so(tmp_path):
+    _, text = exported(tmp_path / "model", "alpha=2.5")
+    assert "outside the range of theta1 (alpha from -1 to 2): it extrapolates beyond what the study measured.\n" in text
+    assert "(alpha=2)" in text and "- This point lies outside the range that the study measured" in text
+
+
+@pytest.mark.parametrize(
+    ("point", "arguments", "reason"),
+    [
+        ("positive=0.9 base=0.1", [], "None: not a point of any grid: the study has measured nothing here.\n"),
+        ("beta=1", [], "None: the study's table results/own/tables/toward.csv has not been built.\n"),
+        ("alpha=0.3", ["--sweep", "again"], "None: again generates no texts: the study has measured none here.\n"),
+    ],
+)
+def test_a_card_without_scores_says_why(tmp_path, point, arguments, reason):
+    _, text = exported(tmp_path / "model", point, *arguments)
+    assert f"## Scores\n\n{reason}\n## Use\n" in text
+
+
+def test_a_table_that_lacks_the_point_is_an_error(built, tmp_path):
+    shutil.copytree("results/own", tmp_path / "own")
+    table = tmp_path / "own/tables/theta1.csv"
+    table.write_text("".join(line for line in table.open() if ",0.5," not in line))
+    with pytest.raises(
+        UserError, match=r"theta1.csv: has no point negative=0.5.positive=0.5, which the study declares"
+    ):
+        exported(tmp_path / "model", "alpha=0.5", "--results", str(tmp_path / "own"))
+    assert not (tmp_path / "model").exists()
+
+
+def test_parents_from_elsewhere_are_named(built, tmp_path):
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    lock = tmp_path / "lock.yaml"
+    lock.write_text(yaml.safe_dump({"models": {"org/gpt": {"main": commit}}}))
+    models = {
+        "base": {"start": {"hub": "org/gpt", "revision": "main", "architecture": None, "tokenizer": None}},
+        "negative": {"start": {"directory": "/data/gpt", "model": None}, "data": None, "training": None},
+    }
+    models["base"] |= {"data": None, "training": None}
+    file = built_study.declare(tmp_path, models=models, hub_lock=str(lock))
+    arguments = ["--config", str(file), "--results", "results/own", "--to", str(tmp_path / "model")]
+    export.main([*arguments, "--point", "alpha=0.5"])
+    _, front, text = (tmp_path / "model/README.md").read_text(encoding="utf-8").split("---\n", 2)
+    assert yaml.safe_load(front)["base_model"] == ["org/gpt"]
+    assert f"| base |  | [org/gpt](https://huggingface.co/org/gpt), revision main, commit {commit} |\n" in text
+    assert "| negative | 0.5 | the local folder `/data/gpt` |\n" in text
+
+
+# --- what is refused, and what goes wrong ---
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "link"])
+def test_nothing_is_overwritten(tmp_path, kind):
+    target = tmp_path / "model"
+    {"directory": target.mkdir, "file": target.touch, "link": lambda: target.symlink_to("nowhere")}[kind]()
+    before = os.lstat(target)
+    with pytest.raises(UserError, match=f"^{target}: is there already; give another name, or remove it$"):
+        exported(target, "alpha=1")
+    after = os.lstat(target)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_ensembles_are_refused(tmp_path):
+    with pytest.raises(
+        UserError, match=r"beta=0.5 is a point in logit space: an ensemble.*sweep in weight space: theta1"
+    ):
+        exported(tmp_path / "model", "beta=0.5", "--sweep", "ensemble")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("target", ["", "/", "."])
+def test_a_name_is_needed(target):
+    with pytest.raises(UserError, match=f"--to '{target}' names no directory"):
+        export.main(["--study", "own", "--point", "alpha=1", "--to", target])
+
+
+def test_a_model_that_is_not_built_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"no model in .*elsewhere/models/negative \(nor positive\); build with: snake"):
+        exported(tmp_path / "model", "alpha=0.5", "--results", str(tmp_path / "elsewhere"))
+    assert not any(tmp_path.iterdir())
+
+
+def program(built: Path, *arguments: str, code: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own, or ``code`` that runs it."""
+    command = [sys.executable, *(["-c", code] if code else ["-m", "workflow.export"]), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=built, env=environment, capture_output=True, text=True, check=False, **options)
+
+
+HALF_WAY = """
+import os
+from workflow import export
+from workflow.lib.steering import run_program
+merge = export.merge
+def merge_and_die(*arguments):
+    merge(*arguments)
+    os.kill(os.getpid(), {signal})
+export.merge = merge_and_die
+run_program(export.main)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_program_that_is_ended_half_way_leaves_no_model(built, tmp_path, number):
+    target = tmp_path / "model"
+    arguments = ("--study", "own", "--point", "alpha=0.5", "--to", str(target))
+    ended = program(built, *arguments, code=HALF_WAY.format(signal=int(number)))
+    assert ended.returncode == (-number if number == signal.SIGKILL else 128 + number), ended.stderr
+    assert "[merge alpha=0.5] 16/16 tensors" in ended.stderr and "Traceback" not in ended.stderr
+    assert not target.exists() and ended.stdout == ""
+    # Nothing can clean up after SIGKILL but the next run.
+    assert [path.name for path in tmp_path.iterdir()] == ([".partial-model"] if number == signal.SIGKILL else [])
+    again = program(built, *arguments)
+    assert again.returncode == 0 and again.stdout == f"{target}\n", again.stderr
+    assert list(tmp_path.iterdir()) == [target]
+    assert {"README.md", "config.json", "model.safetensors"} <= {path.name for path in target.iterdir()}
+
+
+def test_a_disk_that_takes_no_more_is_told_in_one_line(built, tmp_path):
+    # The system refuses to let a file grow, as a full disk does.
+    limit = 5 * 4096
+    assert (built / "results/own/models/base/model.safetensors").stat().st_size > limit
+    arguments = ("--study", "own", "--point", "alpha=0.5", "--to", str(tmp_path / "model"))
+    done = program(built, *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"error: {tmp_path}/model: not written: File too large"
+    assert "Traceback" not in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_mistakes_are_one_line(built, tmp_path):
+    for arguments, code, line in (
+        (
+            [],
+            2,
+            "error: the following arguments are required: --point, --to; python -m workflow.export --help shows how",
+        ),
+        (
+            ["--study", "nix", "--point", "a=1", "--to", "x"],
+            1,
+            "error: no study 'nix' in config/*.yaml; there are: own (con",
+        ),
+        (["--study", "own", "--point", "a", "--to", "x"], 1, "error: point 'a': cannot read 'a'; write coordinates"),
+    ):
+        done = program(built, *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+        assert done.stderr.startswith(line)

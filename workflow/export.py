@@ -1,0 +1,75 @@
+"""Write any point of a study's sweeps as a Hugging Face directory: ``python -m workflow.export --help``.
+
+The directory holds weights (float32), config, tokenizer and a model card. It appears whole or not at all.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow.lib.checkpoints import Checkpoint
+from workflow.lib.merging import merge
+from workflow.lib.model_cards import model_card
+from workflow.lib.runtime import Progress, UserError, atomic_path
+from workflow.lib.steering import (
+    Parser,
+    describe_place,
+    describe_range,
+    find_place,
+    model_folders,
+    open_study,
+    run_program,
+)
+
+EXAMPLES = """\
+  python -m workflow.export --study demo --point alpha=0.7 --to my-model
+  python -m workflow.export --sweep plane --point alpha=0.7,beta=-1 --to my-model
+  python -m workflow.export --config config/sst.yaml --point "positive=1.5 negative=-0.5" --to my-model
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what the command line asks for. Raises ``UserError``."""
+    parser = Parser("export", "Write a point of a study's sweeps as a Hugging Face directory with a card.", EXAMPLES)
+    parser.add_argument(
+        "--point",
+        required=True,
+        metavar="POINT",
+        help="coordinates (alpha=0.7, or alpha=0.7,beta=-1) or models (positive=1.5 negative=-0.5)",
+    )
+    parser.add_argument("--to", required=True, metavar="DIR", help="the directory to make, which must not exist")
+    options = parser.parse_args(arguments)
+    study = open_study(options.config, options.study, options.results)
+    place = find_place(study, options.point, options.sweep)
+    if place.space == "logits":
+        others = "; ".join(describe_range(sweep) for sweep in study.sweeps.values() if sweep.space == "weights")
+        raise UserError(
+            f"{place.title} is a point in logit space: an ensemble of models, which no single model equals; export a "
+            f"point of a sweep in weight space: {others}"
+        )
+    target = Path(options.to).expanduser()
+    if not target.name:
+        raise UserError(f"--to {options.to!r} names no directory; give one to make")
+    if os.path.lexists(target):
+        raise UserError(f"{target}: is there already; give another name, or remove it")
+    folders = model_folders(study, place.point.models)
+    print(f"study {study.name} ({study.file}), models in {study.results / 'models'}", file=sys.stderr)
+    print(describe_place(study, place), file=sys.stderr)
+    if place.others:
+        print(f"the same coordinates have {', '.join(place.others)}, for --sweep", file=sys.stderr)
+    card = model_card(study, place, folders, target.name)
+    tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)
+    try:
+        with atomic_path(target) as scratch:
+            merge(place.point, folders, scratch, Progress(f"merge {place.title}", tensors, "tensors"))
+            (scratch / "README.md").write_text(card, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{target}: not written: {error.strerror or error}") from error
+    size = sum(path.stat().st_size for path in target.iterdir())
+    print(f"wrote {size / 1e6:.1f} MB; README.md there is its card", file=sys.stderr)
+    print(target)
+
+
+if __name__ == "__main__":
+    run_program(main)
