@@ -185,7 +185,7 @@ def test_texts_go_to_stdout_and_all_else_to_stderr(capsys):
         "alpha=2.5 on theta1, θ₁(α): 2.5 positive − 1.5 negative (a combination of weights), outside the range" in err
     )
     assert "it extrapolates beyond what the study measured" in err
-    assert "the same coordinates have again, for --sweep\n" in err
+    assert "also with these coordinates: again (choose with --sweep)\n" in err
     assert "sampling 2 continuations of 1 prompt: at most 6 tokens, top-p 0.9, seed 5, on cpu\n" in err
     assert "[sample alpha=2.5] 2/2 texts" in err and "mean sentiment 0." in err
 
@@ -250,7 +250,7 @@ def test_nothing_is_written(built, capsys):
         (["--prompt", " "], "the prompt is empty"),
         (["--prompt", "caf\udce9"], "the prompt is not text in UTF-8"),
         (["--prompts", "positive", "--row", "3"], "own.yaml: no prompts 'positive'; there are neutral"),
-        (["--prompts", "neutral", "--row", "4"], "neutral.parquet: has no row 4; it has 3 rows from 3 to 11"),
+        (["--prompts", "neutral", "--row", "4"], "neutral.parquet: has no row 4; it has 3 rows: 3, 8, 11$"),
         (["--prompt", "a", "--scorer", "perplexity"], "no classifier 'perplexity' among the scorers; there are: sent"),
         (["--prompt", "a", "--results", "nowhere"], "no model in nowhere/models/negative .nor positive.; build with"),
         (["--prompt", "a", "--max-new-tokens", "99"], "tokens . max_new_tokens 99 exceed the model's context of 32"),

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> None:
     print(f"study {study.name} ({study.file}), models in {study.results / 'models'}", file=sys.stderr)
     print(describe_place(study, place), file=sys.stderr)
     if place.others:
-        print(f"the same coordinates have {', '.join(place.others)}, for --sweep", file=sys.stderr)
+        print(f"also with these coordinates: {', '.join(place.others)} (choose with --sweep)", file=sys.stderr)
     card = model_card(study, place, folders, target.name)
     tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)
     try:

@@ -56,29 +56,22 @@ def main(arguments: Sequence[str]) -> None:
     study = open_study(options.config, options.study, options.results)
     places = [find_place(study, words, options.sweep) for words in options.point]
     rows = _prompts(study, options)
-    generation = study.config["generation"]
-    chosen = {"top_p": options.top_p, "max_new_tokens": options.max_new_tokens, "seed": options.seed}
-    sampling = {key: generation[key] if value is None else value for key, value in chosen.items()}
-    sampling["samples"] = options.samples
+    sampling = _sampling(study, options)
     device = options.device or study.config["device"]
-    nucleus = generation.get("nucleus")
-    names = [name for place in places for name in place.point.models]
-    if nucleus is not None and any(place.space == "logits" for place in places):
-        names.append(nucleus)
-    folders = model_folders(study, names)
+    folders = model_folders(study, _models(study, places))
     judge = None if options.no_score else _judge(study, options.scorer)
 
     _say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
     for place in places:
         _say(describe_place(study, place))
     for others in dict.fromkeys(place.others for place in places if place.others):
-        _say(f"the same coordinates have {', '.join(others)}, for --sweep")
+        _say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")
     _say(
-        f"sampling {options.samples} continuations of {_count(len(rows), 'prompt')}"
+        f"sampling {_count(options.samples, 'continuation')} of {_count(len(rows), 'prompt')}"
         f"{'' if len(places) == 1 else f' at each of {len(places)} points'}: at most {sampling['max_new_tokens']} "
         f"tokens, top-p {sampling['top_p']}, seed {sampling['seed']}, on {device}"
     )
-    if device.startswith("cuda"):
+    if device == "cuda":
         from workflow.lib.leases import lease_gpus
 
         lease_gpus(1)
@@ -161,8 +154,22 @@ def _prompts(study: OpenStudy, options: Namespace) -> list[tuple[int, str]]:
     known = dict(zip(table["row"], table["text"], strict=True))
     for row in options.row:
         if row not in known:
-            raise UserError(f"{file}: has no row {row}; it has {len(known)} rows from {min(known)} to {max(known)}")
+            some = ", ".join(map(str, sorted(known)[:5]))
+            raise UserError(f"{file}: has no row {row}; it has {len(known)} rows: {some}{', ...' * (len(known) > 5)}")
     return [(row, known[row]) for row in dict.fromkeys(options.row)]
+
+
+def _sampling(study: OpenStudy, options: Namespace) -> dict[str, Any]:
+    """Arguments of ``generation.Sampling``: those of the command line, else the study's."""
+    given = {key: getattr(options, key) for key in ("top_p", "max_new_tokens", "samples", "seed")}
+    return {key: study.config["generation"][key] if value is None else value for key, value in given.items()}
+
+
+def _models(study: OpenStudy, places: Sequence[Place]) -> list[str]:
+    """Names of the models that the places need, for ensembles that of the nucleus, too."""
+    nucleus = study.config["generation"].get("nucleus")
+    deciding = [nucleus] if nucleus is not None and any(place.space == "logits" for place in places) else []
+    return [name for place in places for name in place.point.models] + deciding
 
 
 def _judge(study: OpenStudy, name: str | None) -> str | None:

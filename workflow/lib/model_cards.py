@@ -13,7 +13,6 @@ from workflow.lib.captions import describe_entry, describe_sampling, describe_sc
 from workflow.lib.checkpoints import Checkpoint
 from workflow.lib.manifest import hub_commits
 from workflow.lib.points import format_decimal
-from workflow.lib.runtime import UserError
 from workflow.lib.steering import (
     Measured,
     OpenStudy,
@@ -34,7 +33,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
     """The card (Markdown with YAML front matter) of the model at ``place`` in the space of weights.
 
     ``folders`` are those of the models of its point, ``name`` is what the exported folder is called. Scores are
-    those of the study's table where that is there. Raises ``UserError`` if it is there but lacks the point.
+    those of the study's table; where there are none, the card says why.
     """
     config = study.config
     first = Checkpoint.open(next(iter(folders.values())))
@@ -131,9 +130,9 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
     if not path.is_file():
         return {"scores": [], "no_scores": f"the study's table {path} has not been built"}
     table = read_table(path)
-    for entry in found.entries:
-        if entry.point.id not in set(table["point"]):
-            raise UserError(f"{path}: has no point {entry.point.id}, which the study declares; build the table again")
+    lacking = sorted({entry.point.id for entry in found.entries} - set(table["point"]))
+    if lacking:
+        return {"scores": [], "no_scores": f"the study's table {path} is of another grid, without {lacking[0]}"}
     scorers = study.config["scorers"]
     used = [name for name in scorers if name in set(table["scorer"])]
     return {

@@ -116,4 +116,6 @@ def _read_lock() -> tuple[dict[str, str], dict[str, set[str]], set[str]]:
             requires.setdefault(via[1].lower(), set()).add(package)
     # The Trainer runs on accelerate, which transformers declares as an extra.
     requires["transformers"].add("accelerate")
+    # Templates of torch.compile, which nothing here calls.
+    requires["torch"].discard("jinja2")
     return pins, requires, direct
