@@ -57,6 +57,7 @@ include: "workflow/rules/analyses.smk"
 include: "workflow/rules/searches.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/manifest.smk"
 include: "workflow/rules/fetch.smk"
 

@@ -84,6 +84,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("scoring") >= scores | {"table.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("captions"), users("cost")) == ({"claims.py"}, {"caption.py"}, {"cost.py"})
+    assert users("explorer") == {"explorer.py"}
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
     early = training | {"corpus.py", "stream_corpus.py", "prompts.py"}
@@ -141,7 +142,7 @@ def test_packages_that_only_come_along_do_not_count() -> None:
 
 LIGHT = ["corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py", "summary.py"]
 LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
-LIGHT += ["plot_search.py", "plot_training.py"]
+LIGHT += ["plot_search.py", "plot_training.py", "explorer.py"]
 
 
 @pytest.mark.parametrize("script", LIGHT)
@@ -156,6 +157,10 @@ def test_drawing_is_pinned_to_seaborn() -> None:
         pins = pinned_packages(script).keys()
         assert ({"seaborn", "matplotlib", "pandas", "numpy"} <= pins) == (script in draw), script
         assert (script in draw) or not {"seaborn", "matplotlib"} & pins, script
+
+
+def test_the_page_is_pinned_to_what_it_is_made_with() -> None:
+    assert {"jinja2", "plotly", "pandas", "numpy"} <= pinned_packages("explorer.py").keys()
 
 
 def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from workflow.lib.sources import pinned_packages, source_digests
 
 SPLITS = ("train", "dev", "test")
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
+_STATISTICS = {"classifier": "score", "perplexity": "continuation_corpus"}
 
 
 class Study:
@@ -247,6 +248,39 @@ class Study:
         facts += [describe_entry(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
         return {"figure": {key: spec[key] for key in ("title", "caption", "paper")}, "facts": facts}
 
+    def explorer_settings(self) -> dict[str, Any]:
+        """What the explorer is set by; sweeps in the order of its tables."""
+        colours = {name: self._colour(name) for name in self.scored_sweeps()}
+        planes = {name: [f for f in self.figures_of("plane") if name in self.figure_sweeps(f)] for name in colours}
+        ensembles = any(self.sweeps[name].space == "logits" for name in colours)
+        nucleus = self.config["generation"].get("nucleus") if ensembles else None
+        return {
+            "study": self.name,
+            "samples": self.config["generation"]["samples"],
+            "sampling": describe_sampling(self.sampling(), nucleus),
+            "spaces": self._spaces(self.explorer_inputs()["scores"]),
+            "sweeps": [
+                {
+                    "sweep": self.sweep_settings(name),
+                    "label": self.config["sweeps"][name].get("label", name),
+                    "formula": describe_sweep(self.sweeps[name], self.config["sweeps"][name], False),
+                    "coordinate_labels": [
+                        self.config["sweeps"][name]["coordinate_labels"].get(coordinate, coordinate)
+                        for coordinate in self.sweeps[name].directions
+                    ],
+                    "colour": colours[name],
+                    "panels": self._explorer_panels(name),
+                    "markers": next((self.config["figures"][plane]["markers"] for plane in planes[name]), []),
+                }
+                for name in colours
+            ],
+            "scorers": {
+                name: {"weights": spec["weights"], "description": describe_scorer(name, spec)}
+                for name, spec in self.config["scorers"].items()
+                if name in colours.values()
+            },
+        }
+
     # Names, for wildcard constraints.
 
     def scored_sweeps(self) -> list[str]:
@@ -408,6 +442,19 @@ class Study:
             "losses": [self.path("losses", f"{name}.parquet") for name in self._named(needs, "losses")],
         }
 
+    def explorer_inputs(self) -> dict[str, list[str]]:
+        """Tables, prompts and texts of all sweeps that have texts, and the scores that colour texts."""
+        names = self.scored_sweeps()
+        prompts = dict.fromkeys(prompts for name in names for prompts in self.sweeps[name].prompts)
+        texts = {path for lines in self.lines for path in self.line_texts(*lines)}
+        scores = {path for name in names if (c := self._colour(name)) for path in self.sweep_scores(name, [c])}
+        return {
+            "tables": self.sweep_tables(),
+            "prompts": [self.path("prompts", f"{name}.parquet") for name in prompts],
+            "texts": sorted(texts),
+            "scores": sorted(scores),
+        }
+
     def trial_metrics(self, search: str) -> list[str]:
         """Results of the trials of a search."""
         return [self.path("searches", search, trial, "metrics.json") for trial in self._trials[search]]
@@ -499,7 +546,7 @@ class Study:
 
     def results(self) -> list[str]:
         """What the complete study ends with; all else is on the way there."""
-        return [self.path("summary.txt"), *self.tables(), *self.figures(), *self.claims()]
+        return [self.path("summary.txt"), *self.tables(), *self.figures(), *self.claims(), *self.explorer()]
 
     def quick(self) -> list[str]:
         """Files of the figures that the study names as its quick part."""
@@ -518,6 +565,10 @@ class Study:
     def claims(self) -> list[str]:
         """The verdicts, for people and for programs; nothing if the study makes no claims."""
         return [self.path("claims.md"), self.path("claims.json")] if self.config["claims"] else []
+
+    def explorer(self) -> list[str]:
+        """The page on which texts and scores are explored; nothing if the study generates no texts."""
+        return [self.path("explorer.html")] if self.scored_sweeps() else []
 
     def refuse(self, path: str) -> NoReturn:
         """Tell whoever asks for something that is left out why it cannot be had."""
@@ -540,6 +591,33 @@ class Study:
     def _scorers_of(self, sweep: str) -> list[str]:
         chosen = self.sweeps[sweep].scorers
         return [name for name in self.config["scorers"] if chosen is None or name in chosen]
+
+    def _colour(self, sweep: str) -> str | None:
+        """The scorer that colours the texts of a sweep: its first classifier."""
+        return next((name for name in self._scorers_of(sweep) if name in self.scorers("classifier")), None)
+
+    def _explorer_panels(self, sweep: str) -> list[dict[str, Any]]:
+        """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
+
+        Of a scorer that no figure shows, the one of `_STATISTICS`.
+        """
+        own: dict[str, dict[str, dict[str, Any]]] = {}
+        others: dict[str, dict[str, dict[str, Any]]] = {}
+        for name, figure in self.config["figures"].items():
+            found = own if sweep in self.figure_sweeps(name) else others
+            for panel in figure.get("panels", []):
+                if "scorer" in panel:
+                    found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], panel)
+        panels = []
+        for scorer in self._scorers_of(sweep):
+            spec = self.config["scorers"][scorer]
+            statistic = _STATISTICS.get(spec["kind"]) or f"distinct_{spec['n'][-1]}"
+            scale = "log" if spec["kind"] == "perplexity" else "linear"
+            default = {statistic: {"label": f"{scorer} {statistic}", "scale": scale}}
+            for statistic, panel in (own.get(scorer) or others.get(scorer) or default).items():
+                kept = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
+                panels.append({"scorer": scorer, "statistic": statistic, **kept})
+        return panels
 
     def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
         """(name, config entry) of the scorers of a sweep that are models."""

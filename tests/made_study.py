@@ -1,0 +1,103 @@
+"""Results of a study made up by hand, as far as the explorer reads them: no model is trained or run."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from workflow.lib.explorer import page_data, write_page
+from workflow.lib.parquet import write_parquet
+from workflow.lib.points import Point
+from workflow.lib.scoring import ScoreFiles, score_distinct, write_scores
+from workflow.lib.study import Study
+from workflow.lib.tables import sweep_table, write_table
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "workflow" / "templates" / "explorer.html"
+
+Text = Callable[[Point, int, int], str]
+"""(point, row, sample) to its continuation."""
+
+
+def made_config(**changes: Any) -> dict[str, Any]:
+    """The config of tests/tiny.yaml without what the explorer does not read; ``changes`` replace whole keys."""
+    config = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text())
+    for key in ("analyses", "searches", "claims"):
+        del config[key]
+    # YAML anchors make one object of settings that several models share.
+    return copy.deepcopy({**config, "tables": {"resamples": 100}, **changes})
+
+
+def plain_text(point: Point, row: int, sample: int) -> str:
+    return f" text {sample} of prompt {row} at {point.id}"
+
+
+def made_score(point: Point, row: int, sample: int) -> float:
+    """Probability of the positive class, which rises with the share of the positive model."""
+    share = float(dict(point.coefficients).get("positive", 0))
+    return round(float(np.clip(0.3 + 0.4 * share + 0.05 * sample - 0.01 * (row % 7), 0, 1)), 3)
+
+
+def make_results(study: Study, text: Text = plain_text) -> None:
+    """Write prompts, texts, scores and tables of ``study`` below the working directory.
+
+    Class probabilities are ``made_score`` for positive (and acceptable) and the rest for negative; an empty
+    continuation has no perplexity.
+    """
+    samples = study.config["generation"]["samples"]
+    for name, spec in study.config["prompts"].items():
+        table = pa.table({"row": pa.array(range(len(spec["texts"])), pa.int64()), "text": spec["texts"]})
+        write_parquet(table, study.path("prompts", f"{name}.parquet"))
+    for (prompts, name), line in study.lines.items():
+        rows = range(len(study.config["prompts"][prompts]["texts"]))
+        keys = [(point, row, sample) for point in line.points for row in rows for sample in range(samples)]
+        frame = pd.DataFrame({"point": [p.id for p, _, _ in keys], "row": [r for _, r, _ in keys]})
+        frame["sample"] = np.array([sample for _, _, sample in keys], dtype=np.int32)
+        frame["continuation"] = [text(*key) for key in keys]
+        for point, path in zip(line.points, study.line_texts(prompts, name), strict=True):
+            texts = frame.loc[frame["point"] == point.id, ["row", "sample", "continuation"]]
+            write_parquet(pa.Table.from_pandas(texts, preserve_index=False), path)
+        score = np.array([made_score(*key) for key in keys])
+        tokens = frame["continuation"].str.split().str.len().to_numpy(dtype=np.int32)
+        for scorer in study._scorers_of(line.id.partition("+")[0]):
+            kind = study.config["scorers"][scorer]["kind"]
+            values = frame[["point", "row", "sample"]].copy()
+            if kind == "classifier":
+                first, *others = study.config["scorers"][scorer]["weights"]
+                values[f"p_{first}"] = score
+                for other in others:
+                    values[f"p_{other}"] = 0.0
+                values["p_rest"] = 1 - score
+            elif kind == "perplexity":
+                for part, count in (("continuation", tokens), ("text", tokens + 2)):
+                    values[f"nll_{part}"] = count * (2 + score)
+                    values[f"tokens_{part}"] = count
+            else:
+                values = pd.concat(
+                    score_distinct(
+                        group["row"].tolist(),
+                        group["sample"].tolist(),
+                        group["continuation"].tolist(),
+                        study.config["scorers"][scorer]["n"],
+                    ).assign(point=point)
+                    for point, group in frame.groupby("point", sort=False)
+                )
+            write_scores(values, study.path("scores", prompts, name, f"{scorer}.parquet"))
+    for name in study.scored_sweeps():
+        sweep = study.sweeps[name]
+        files = ScoreFiles(study.sweep_scores(name), {key: study.sweeps[key].space for key in study.sweeps})
+        scorers = {scorer: study.config["scorers"][scorer] for scorer in study._scorers_of(name)}
+        scores = {prompts: {scorer: files(sweep, prompts, scorer) for scorer in scorers} for prompts in sweep.prompts}
+        write_table(sweep_table(sweep, scores, scorers, **study.config["tables"]), study.path("tables", f"{name}.csv"))
+
+
+def make_page(study: Study, page: str) -> dict[str, Any]:
+    """Write the page of the results below the working directory; returns what it shows."""
+    data = page_data(study.settings("explorer.py", **study.explorer_settings()), study.explorer_inputs())
+    write_page(data, TEMPLATE, page)
+    return data
