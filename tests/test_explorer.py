@@ -148,7 +148,7 @@ def test_scores_are_those_of_the_table(study: Study) -> None:
                 & (table["scorer"] == panel["scorer"])
                 & (table["statistic"] == panel["statistic"])
             ]
-            expected = rows.sort_values("alpha")[["estimate", "low", "high", "n_texts", "n_excluded"]]
+            expected = rows.sort_values("alpha")[["estimate", "low", "high", "n_excluded"]]
             assert view["scores"][prompts][index] == expected.to_numpy().tolist()
 
 
@@ -202,7 +202,7 @@ def test_what_is_missing_is_null(study: Study) -> None:
     make_results(study, text)
     view = make_page(study, "page.html")["sweeps"][0]
     perplexity = [panel["scorer"] for panel in view["panels"]].index("perplexity")
-    assert view["scores"]["neutral"][perplexity][3] == [None, None, None, 0, 90]
+    assert view["scores"]["neutral"][perplexity][3] == [None, None, None, 90]
     path = Path("results/tiny/scores/neutral/theta1/sentiment.parquet")
     frame = read_parquet(path).to_pandas()
     frame["p_positive"] = frame["p_positive"].astype("Float64").mask((frame["row"] == 0) & (frame["sample"] == 1))

@@ -336,7 +336,7 @@ def test_markup_in_texts_is_shown_and_does_not_run(open_page: Open, folder: Path
 def test_what_is_missing_is_told(open_page: Open, folder: Path) -> None:
     page = open_page(folder / "page.html", "sweep=theta1&at=1")
     expect(card(page, "this").locator("p.empty")).to_have_text("(nothing)")
-    expect(page.locator("#scores")).to_contain_text("30 texts have no score")
+    expect(page.locator("#scores")).to_contain_text("texts without a score: 30")
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)

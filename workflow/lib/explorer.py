@@ -129,8 +129,8 @@ def sweep_view(sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame) -> d
     Returns ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts,
     or None), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates), ``coordinates``
     (``name``, ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and ``scores``: for
-    each prompt set, panel and point estimate, low, high, number of texts, and of those without a score; None for what
-    is missing. The points of a line are all on its grid; those of a plane may lie beside it.
+    each prompt set, panel and point estimate, low, high, and the number of texts without a score; None for what is
+    missing. The points of a line are all on its grid; those of a plane may lie beside it.
     """
     axes = [
         [format_decimal(value) for value in grid_values(entry["sweep"]["spec"]["grid"][coordinate])]
@@ -140,7 +140,7 @@ def sweep_view(sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame) -> d
     ]
     ids = [point.point.id for point in sweep.points]
     keys = table.set_index(["prompts", "scorer", "statistic"]).sort_index()
-    columns = ["estimate", "low", "high", "n_texts", "n_excluded"]
+    columns = ["estimate", "low", "high", "n_excluded"]
     scores: dict[str, list] = {}
     for prompts in sweep.prompts:
         scores[prompts] = []

@@ -185,9 +185,9 @@ function showScores() {
   const rows = sweep.panels.map((panel, index) => [panel, ...sweep.scores[prompts][index][point]]);
   const interval = (low, high) => (low === null || high === null ? "–" : `${rounded(low)} to ${rounded(high)}`);
   byId("scores").replaceChildren(
-    ...rows.map(([panel, estimate, low, high, , excluded]) => {
+    ...rows.map(([panel, estimate, low, high, excluded]) => {
       const name = element("th", { scope: "row", title: `${panel.scorer}, ${panel.statistic}` }, panel.label);
-      if (excluded) name.append(element("div", { className: "note" }, `${excluded} texts have no score`));
+      if (excluded) name.append(element("div", { className: "note" }, `texts without a score: ${excluded}`));
       return element("tr", {}, name, element("td", {}, rounded(estimate)), element("td", {}, interval(low, high)));
     }),
   );
