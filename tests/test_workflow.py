@@ -117,6 +117,7 @@ def test_results_are_complete(finished: Path) -> None:
     assert (table["n_texts"] + table["n_excluded"] == 12).all()
     assert (top / "figures" / "fig3.png").read_bytes().startswith(b"\x89PNG")
     assert (top / "figures" / "fig3.pdf").read_bytes().startswith(b"%PDF")
+    assert "<title>Explorer: tiny</title>" in (top / "explorer.html").read_text()
     assert "Study tiny" in (top / "summary.txt").read_text()
     assert not list((top / "checkpoints").rglob("*=*")), "merged checkpoints are temporary"
     assert not list(top.rglob(".partial-*"))
@@ -290,6 +291,11 @@ def test_edited_merging(finished: Path, append: Callable) -> None:
 def test_edited_plots(finished: Path, append: Callable) -> None:
     append("workflow/lib/plots.py", "# edited\n")
     assert planned(finished) == {"draw_curves": 1}
+
+
+def test_edited_page(finished: Path, append: Callable) -> None:
+    append("workflow/templates/explorer.css", "/* edited */\n")
+    assert planned(finished) == {"explorer": 1}
 
 
 def test_edited_readme(finished: Path, append: Callable) -> None:
