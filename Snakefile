@@ -85,6 +85,13 @@ rule claims:
         "The verdicts are there"
 
 
+rule explorer:
+    input:
+        study.path("explorer.html"),
+    message:
+        "The explorer is there"
+
+
 rule quick:
     input:
         lambda wildcards: study.quick(),

@@ -18,7 +18,7 @@ from workflow.lib.study import Study
 from workflow.lib.tables import sweep_table, write_table
 
 ROOT = Path(__file__).parents[1]
-TEMPLATE = ROOT / "workflow" / "templates" / "explorer.html"
+TEMPLATE = ROOT / "workflow" / "report" / "explorer.html"
 
 Text = Callable[[Point, int, int], str]
 """(point, row, sample) to its continuation."""
@@ -96,8 +96,8 @@ def make_results(study: Study, text: Text = plain_text) -> None:
         write_table(sweep_table(sweep, scores, scorers, **study.config["tables"]), study.path("tables", f"{name}.csv"))
 
 
-def make_page(study: Study, page: str) -> dict[str, Any]:
-    """Write the page of the results below the working directory; returns what it shows."""
-    data = page_data(study.settings("explorer.py", **study.explorer_settings()), study.explorer_inputs())
-    write_page(data, TEMPLATE, page)
+def make_page(study: Study, path: str, page: str = "explorer") -> dict[str, Any]:
+    """Write a page of the results below the working directory; returns what it shows."""
+    data = page_data(study.settings("explorer.py", **study.explorer_settings(page)), study.explorer_inputs(page))
+    write_page(data, TEMPLATE, path)
     return data

@@ -164,7 +164,7 @@ def test_statistics_are_those_of_the_figures() -> None:
     figures = {**made_config()["figures"], "fig7": figure}
     figures["fig3"]["sweeps"] = ["theta1"]
     study = Study(made_config(sweeps={"theta1": LABELLED, "plane": PLANE}, prompts=PROMPT_SETS, figures=figures))
-    theta1, plane = study.explorer_settings()["sweeps"]
+    theta1, plane = study.explorer_settings("explorer")["sweeps"]
     assert theta1["panels"] == [
         {"scorer": "sentiment", "statistic": "score", "label": "Positive score", "scale": "linear"},
         # Which no figure shows.
@@ -184,8 +184,8 @@ def test_statistics_are_those_of_the_figures() -> None:
 def test_the_first_classifier_of_a_sweep_colours_its_texts() -> None:
     sweeps = {"theta1": {**LABELLED, "scorers": ["distinct", "grammar"]}, "plane": {**PLANE, "scorers": ["distinct"]}}
     study = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={}))
-    assert [entry["colour"] for entry in study.explorer_settings()["sweeps"]] == ["grammar", None]
-    assert study.explorer_inputs()["scores"] == [
+    assert [entry["colour"] for entry in study.explorer_settings("explorer")["sweeps"]] == ["grammar", None]
+    assert study.explorer_inputs("explorer")["scores"] == [
         "results/tiny/scores/neutral/theta1/grammar.parquet", "results/tiny/scores/others/theta1/grammar.parquet"
     ]  # fmt: skip
     make_results(study)
@@ -218,7 +218,7 @@ def test_a_study_of_one_point() -> None:
     make_results(study)
     (view,) = make_page(study, "page.html")["sweeps"]
     assert [point["at"] for point in view["points"]] == [[0.5]]
-    assert study.explorer_inputs()["prompts"] == ["results/tiny/prompts/others.parquet"]
+    assert study.explorer_inputs("explorer")["prompts"] == ["results/tiny/prompts/others.parquet"]
 
 
 def test_a_text_file_without_a_sample_is_told(study: Study) -> None:
@@ -238,9 +238,25 @@ def test_a_study_without_texts_has_no_explorer() -> None:
 
 def test_points_shared_by_sweeps_are_read_and_kept_once(study: Study) -> None:
     # theta1 at 1 and the plane at (1, 0).
-    texts = study.explorer_inputs()["texts"]
+    texts = study.explorer_inputs("explorer")["texts"]
     assert len(texts) == len(set(texts)) == 4 * 2 + 7 - 2
     assert study.explorer() == ["results/tiny/explorer.html"] and study.explorer()[0] in study.results()
+
+
+def test_the_quick_part_has_a_page_of_its_own() -> None:
+    figures = made_config()["figures"]
+    figures["fig3"]["sweeps"] = ["theta1"]
+    sweeps = {"plane": {**PLANE, "scorers": list(made_config()["scorers"])}, "theta1": LABELLED}
+    config = made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures=figures, quick=["fig3"])
+    study = Study(config)
+    assert study.quick()[-1] == "results/tiny/explorer-quick.html" and study.quick()[-1] not in study.results()
+    inputs = study.explorer_inputs("explorer-quick")
+    assert inputs["tables"] == ["results/tiny/tables/theta1.csv"] and len(inputs["texts"]) == 2 * 4
+    make_results(study)
+    assert [view["name"] for view in make_page(study, "quick.html", "explorer-quick")["sweeps"]] == ["theta1"]
+    # A figure of no texts: there is nothing to explore.
+    bare = {**config, "figures": {"fig11": {"kind": "training", "models": ["base"]}}, "quick": ["fig11"]}
+    assert Study(bare).quick()[-1].endswith("fig11.md")
 
 
 # --- page ---

@@ -485,7 +485,7 @@ def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
         "texts/weights/few/base=0.5+other=0.5.parquet": "generate",
         "scores/few/line/distinct.parquet": "score_distinct",
         "tables/line.csv": "table",
-        "explorer.html": "explorer",
+        "explorer.html": "write_explorer",
         "summary.txt": "summary",
     }
     assert manifests[0]["folders"] == ["models/base", "models/other"]

@@ -577,7 +577,8 @@ def test_the_quick_part_is_of_the_figures_that_the_study_names() -> None:
     with pytest.raises(WorkflowError, match="the study has no quick part; list the figures of one under its key quick"):
         Study(config).quick()
     config["quick"] = ["map"]
-    assert Study(config).quick() == results("figures/map.png", "figures/map.pdf", "figures/map.md")
+    files = results("figures/map.png", "figures/map.pdf", "figures/map.md", "explorer-quick.html")
+    assert Study(config).quick() == files
 
 
 def test_progress_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,6 +591,14 @@ def test_progress_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
     first, second = study.progress().splitlines()
     assert first == "Figures in results/small/figures: map"
     assert "map" not in second and second.endswith("All of it: the same command without a target (make all)")
+    assert ", the explorer of all sweeps, a summary. " in second
+    Path("results/small/explorer-quick.html").touch()
+    quick = study.progress().splitlines()
+    assert quick[1].endswith("open in a browser: results/small/explorer-quick.html") and quick[2] == second
+    Path("results/small/explorer.html").touch()
+    whole = study.progress().splitlines()
+    assert whole[1].endswith("open in a browser: results/small/explorer.html")
+    assert "the explorer of all sweeps" not in whole[2] and len(whole) == 3
 
 
 @pytest.mark.parametrize("target", ["all", "figures", "map", "claims"])

@@ -170,7 +170,7 @@ def test_plot_setting(finished: Path, edit: Callable) -> None:
     assert planned(finished) == {"draw_curves": 1}
 
 
-AFTER_TABLES = {"draw_curves": 1, "describe_figure": 1, "verdicts": 1, "explorer": 1, "summary": 1}
+AFTER_TABLES = {"draw_curves": 1, "describe_figure": 1, "verdicts": 1, "write_explorer": 1, "summary": 1}
 
 THETA1_SCORED = {
     "score_classifier": 2,
@@ -210,7 +210,7 @@ def test_perplexity_judge(finished: Path, edit: Callable) -> None:
 
 def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["sentiment"]["weights"].update(neutral=0.4))
-    assert planned(finished) == {"table": 2, "draw_curves": 1, "describe_figure": 1, "explorer": 1, "summary": 1}
+    assert planned(finished) == {"table": 2, "draw_curves": 1, "describe_figure": 1, "write_explorer": 1, "summary": 1}
 
 
 AFTER_GENERATION = {
@@ -294,8 +294,8 @@ def test_edited_plots(finished: Path, append: Callable) -> None:
 
 
 def test_edited_page(finished: Path, append: Callable) -> None:
-    append("workflow/templates/explorer.css", "/* edited */\n")
-    assert planned(finished) == {"explorer": 1}
+    append("workflow/report/explorer.css", "/* edited */\n")
+    assert planned(finished) == {"write_explorer": 1}
 
 
 def test_edited_readme(finished: Path, append: Callable) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +20,7 @@ from plotly.offline import get_plotlyjs
 from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Sweep, format_decimal, grid_values, line_owner, sweep_from_settings
 from workflow.lib.runtime import Progress, UserError, atomic_path
-from workflow.lib.tables import read_table
+from workflow.lib.tables import classifier_score, read_table
 
 PathLike = str | os.PathLike[str]
 
@@ -109,14 +108,13 @@ def point_texts(path: PathLike, shown: Shown) -> list[list[str]]:
 def line_scores(path: PathLike, shown: Shown, weights: Mapping[str, float]) -> dict[str, list[list[float | None]]]:
     """Point to the scores of its shown texts, from a classifier's score file: a list per prompt, 3 decimals.
 
-    A score is the sum of ``weights`` times the probabilities of their classes (the statistic ``score`` of the
-    tables is its mean); None where a text has none.
+    A score is what the statistic ``score`` of the tables is the mean of; None where a text has none. Raises
+    ``UserError`` if the file is damaged, or ``weights`` names a class that it does not have.
     """
     table = read_parquet(path)
     kept = pc.and_(pc.is_in(table["row"], pa.array(shown.rows)), pc.less(table["sample"], shown.samples))
     frame = table.filter(kept).to_pandas()
-    probabilities = frame[[f"p_{name}" for name in weights]].to_numpy(dtype=np.float64)
-    frame["score"] = (probabilities @ np.array(list(weights.values()), dtype=np.float64)).round(3)
+    frame["score"] = classifier_score(frame, Path(path).stem, weights).round(3)
     return {
         str(point): nested(thin_rows(group, shown), "score")
         for point, group in frame.groupby("point", sort=False, observed=True)
@@ -169,7 +167,7 @@ def sweep_view(sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame) -> d
 
 
 def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLike]]) -> dict[str, Any]:
-    """All that the page shows. ``settings`` are those of ``Study.explorer_settings``, ``inputs`` its files by kind.
+    """All that the page shows. ``settings`` are those of ``Study.explorer_settings``, ``inputs`` its files.
 
     Returns ``study``, ``sampling``, ``sweeps`` (see ``sweep_view``), ``prompts`` (set to ``rows``, ``texts``, and
     ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]

@@ -248,9 +248,9 @@ class Study:
         facts += [describe_entry(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
         return {"figure": {key: spec[key] for key in ("title", "caption", "paper")}, "facts": facts}
 
-    def explorer_settings(self) -> dict[str, Any]:
-        """What the explorer is set by; sweeps in the order of its tables."""
-        colours = {name: self._colour(name) for name in self.scored_sweeps()}
+    def explorer_settings(self, page: str) -> dict[str, Any]:
+        """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
+        colours = {name: self._colour(name) for name in self.explorer_pages()[page]}
         planes = {name: [f for f in self.figures_of("plane") if name in self.figure_sweeps(f)] for name in colours}
         ensembles = any(self.sweeps[name].space == "logits" for name in colours)
         nucleus = self.config["generation"].get("nucleus") if ensembles else None
@@ -258,7 +258,7 @@ class Study:
             "study": self.name,
             "samples": self.config["generation"]["samples"],
             "sampling": describe_sampling(self.sampling(), nucleus),
-            "spaces": self._spaces(self.explorer_inputs()["scores"]),
+            "spaces": self._spaces(self.explorer_inputs(page)["scores"]),
             "sweeps": [
                 {
                     "sweep": self.sweep_settings(name),
@@ -442,14 +442,30 @@ class Study:
             "losses": [self.path("losses", f"{name}.parquet") for name in self._named(needs, "losses")],
         }
 
-    def explorer_inputs(self) -> dict[str, list[str]]:
-        """Tables, prompts and texts of all sweeps that have texts, and the scores that colour texts."""
-        names = self.scored_sweeps()
-        prompts = dict.fromkeys(prompts for name in names for prompts in self.sweeps[name].prompts)
-        texts = {path for lines in self.lines for path in self.line_texts(*lines)}
-        scores = {path for name in names if (c := self._colour(name)) for path in self.sweep_scores(name, [c])}
+    def explorer_pages(self) -> dict[str, list[str]]:
+        """Page to the sweeps that are explored on it: all that have texts, or those that the quick part draws."""
+        drawn = {path for figure in self.config["quick"] for path in self.figure_tables(figure)}
+        sweeps = self.scored_sweeps()
         return {
-            "tables": self.sweep_tables(),
+            "explorer": sweeps,
+            "explorer-quick": [name for name in sweeps if self.path("tables", f"{name}.csv") in drawn],
+        }
+
+    def explorer_inputs(self, page: str) -> dict[str, list[str]]:
+        """Tables, prompts and texts of the sweeps of a page, and the scores that colour texts."""
+        sweeps = {name: self.sweeps[name] for name in self.explorer_pages()[page]}
+        prompts = dict.fromkeys(prompts for sweep in sweeps.values() for prompts in sweep.prompts)
+        texts = {
+            self.path("texts", sweep.space, prompts, f"{entry.point.id}.parquet")
+            for sweep in sweeps.values()
+            for prompts in sweep.prompts
+            for entry in sweep.points
+        }
+        scores = {
+            path for name in sweeps if (scorer := self._colour(name)) for path in self.sweep_scores(name, [scorer])
+        }
+        return {
+            "tables": [self.path("tables", f"{name}.csv") for name in sweeps],
             "prompts": [self.path("prompts", f"{name}.parquet") for name in prompts],
             "texts": sorted(texts),
             "scores": sorted(scores),
@@ -549,17 +565,23 @@ class Study:
         return [self.path("summary.txt"), *self.tables(), *self.figures(), *self.claims(), *self.explorer()]
 
     def quick(self) -> list[str]:
-        """Files of the figures that the study names as its quick part."""
+        """Files of the figures that the study names as its quick part, and the page that explores their sweeps."""
         if not self.config["quick"]:
             raise WorkflowError("the study has no quick part; list the figures of one under its key quick")
-        return [path for name in self.config["quick"] for path in self.figure(name)]
+        figures = [path for name in self.config["quick"] for path in self.figure(name)]
+        return figures + [self.path("explorer-quick.html")] * bool(self.explorer_pages()["explorer-quick"])
 
     def progress(self) -> str:
-        """For people: which figures are there, and how to get the rest."""
+        """For people: what there is to look at, and how to get the rest."""
         drawn = [name for name in self.config["figures"] if all(map(os.path.exists, self.figure(name)))]
         missing = [name for name in self.config["figures"] if name not in drawn]
         lines = [f"Figures in {self.path('figures')}: {', '.join(drawn)}"] if drawn else []
-        rest = ", ".join([*missing, *(["the verdicts on the claims"] if self.config["claims"] else []), "a summary"])
+        pages = [self.path(f"{name}.html") for name in self.explorer_pages()]
+        pages = [path for path in pages if Path(path).exists()]
+        lines += [f"To read texts and scores point by point, open in a browser: {path}" for path in pages[:1]]
+        verdicts = ["the verdicts on the claims"] if self.config["claims"] else []
+        explorer = ["the explorer of all sweeps"] if self.explorer() and self.explorer() != pages[:1] else []
+        rest = ", ".join([*missing, *verdicts, *explorer, "a summary"])
         return "\n".join([*lines, f"Not built yet: {rest}. All of it: the same command without a target (make all)"])
 
     def claims(self) -> list[str]:

@@ -1,20 +1,22 @@
-# The explorer: a page with the curves, planes and texts of the study.
+# The explorer: a page with the curves, planes and texts of the study, and one for its quick part.
 
 
-rule explorer:
+rule write_explorer:
     input:
-        unpack(lambda wildcards: study.explorer_inputs()),
-        # As the manifest has it: from the folder that Snakemake runs in.
+        unpack(lambda wildcards: study.explorer_inputs(wildcards.page)),
+        # From the folder that Snakemake runs in, so that a study can be moved.
         template=[
-            os.path.join(os.path.relpath(workflow.basedir), "workflow", "templates", f"explorer.{kind}")
+            os.path.relpath(os.path.join(workflow.basedir, "workflow", "report", f"explorer.{kind}"))
             for kind in ("html", "css", "js")
         ],
     output:
-        study.path("explorer.html"),
+        study.path("{page}.html"),
     log:
-        study.log("explorer"),
+        study.log("{page}"),
     benchmark:
-        study.benchmark("explorer")
+        study.benchmark("{page}")
+    wildcard_constraints:
+        page=alternatives(list(study.explorer_pages())),
     conda:
         "../../envs/workflow.yaml"
     threads: 1
@@ -22,8 +24,8 @@ rule explorer:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: study.settings("explorer.py", **study.explorer_settings()),
+        settings=lambda wildcards: study.settings("explorer.py", **study.explorer_settings(wildcards.page)),
     message:
-        "Write the explorer"
+        "Write {wildcards.page}"
     script:
         "../scripts/explorer.py"
