@@ -1,6 +1,7 @@
 # make run   the quick part of the embedded study, in an environment of its own
 # make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake; VERBOSE=1)
 # make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
+# make report   results/<study>/report.html of the finished study (CONFIG, ARGS)
 # make steer STUDY=demo POINT="alpha=0.7" PROMPT="The movie was"   continuations at any point (SWEEP=; ARGS=)
 # make export STUDY=demo POINT="alpha=0.7" TO=my-model   that point as a Hugging Face directory: docs/steering.md
 # make test  checks and tests
@@ -22,7 +23,7 @@ ARGUMENTS = $(if $(CONFIG),--configfile $(CONFIG)) $(if $(PROFILE),--profile $(P
 QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(BIN)/snakemake $(QUIET) $(ARGUMENTS)
 
-.PHONY: run all resume steer export test bench bench-gpu setup lock
+.PHONY: run all resume report steer export test bench bench-gpu setup lock
 
 run: $(STAMP)
 	$(SNAKEMAKE) $(ARGS) -- quick
@@ -45,6 +46,9 @@ steer: $(STAMP)
 
 export: $(STAMP)
 	@$(BIN)/python -m workflow.export $(ASKED) --to="$$ASKED_TO" $(ARGS)
+
+report: $(STAMP)
+	$(BIN)/python -m workflow.write_report $(ARGUMENTS) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .

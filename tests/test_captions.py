@@ -94,7 +94,12 @@ def test_the_text_opens_with_the_figure_and_ends_with_its_data() -> None:
 
 def test_texts_are_shown_side_by_side() -> None:
     texts = pd.DataFrame(
-        {"row": [3, 3], "prompt": ["The film", "The film"], "coordinate": [0, 1], "theta2": [" was\nbad", "null"]}
+        {
+            "row": [3, 3],
+            "prompt": ["The film", "The film"],
+            "coordinate": [0, 1],
+            "theta2": [" was\nbad", "<b>&*_null_*"],
+        }
     ).assign(ensemble=[" a|b", ""])
     text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], ["t.csv"], [texts])
     assert text.endswith(
@@ -103,7 +108,7 @@ def test_texts_are_shown_side_by_side() -> None:
         "| prompt | coordinate | theta2 | ensemble |\n"
         "| --- | --- | --- | --- |\n"
         "| The film | 0 | was bad | a\\|b |\n"
-        "| The film | 1 | null |  |\n"
+        r"| The film | 1 | \<b\>\&\*\_null\_\* |  |" + "\n"
     )
 
 

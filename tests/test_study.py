@@ -606,13 +606,14 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
     jobs = planned(dry_run(tmp_path, target, "--configfile", write_config(tmp_path, full_config())))
     figures = full_config()["figures"]
     told = [*(f"Draw {name}" for name in figures), *(f"Describe {name}" for name in figures)]
+    tables = [f"Describe table {Path(path).stem}" for path in Study(full_config()).tables()]
     whole = {
-        "all": [*told, "Test the claims", "Summarise the study"],
+        "all": [*told, *tables, "Test the claims", "Show the verdicts", "Summarise the study"],
         "figures": told,
         "map": ["Draw map", "Describe map"],
         "claims": ["Test the claims"],
     }
-    ends = ("Draw ", "Describe ", "Test ", "Summarise ")
+    ends = ("Draw ", "Describe ", "Show ", "Test ", "Summarise ")
     assert sorted(job for job in jobs if job.startswith(ends)) == sorted(whole[target])
     if target == "map":
         # The six points of theta3 lie on its two lines and on that of theta1, which has a point of its own.

@@ -1,5 +1,6 @@
 """The text beside each figure: what it shows, the paper's own setting, and what this study did."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ from workflow.lib.points import Sweep
 # The Snakefile imports this module.
 if TYPE_CHECKING:
     import pandas as pd
+
+_MARKUP = re.compile(r"([\\`*_~\[\]<>&|#])")
 
 
 def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
@@ -81,7 +84,7 @@ def write_up(
     lines += [f"- {fact}" for fact in facts]
     lines += ["", "**Data.**", ""]
     for path, frame in zip(tables, frames, strict=True):
-        lines.append(f"- `{path}`{_size(frame)}")
+        lines.append(f"- `{path}`{describe_size(frame)}")
     for frame in frames:
         if "prompt" in frame:
             lines += ["", "**Texts.**", "", *_markdown(frame.drop(columns="row"))]
@@ -91,13 +94,14 @@ def write_up(
 
 
 def _markdown(frame: "pd.DataFrame") -> list[str]:
-    """The rows of a table of texts."""
+    """The rows of a table of texts, which are nobody's markup: whatever a model wrote is shown as it stands."""
     cells = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
     cells += [[str(value) for value in row] for row in frame.itertuples(index=False)]
-    return ["| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |" for row in cells]
+    return ["| " + " | ".join(" ".join(_MARKUP.sub(r"\\\1", cell).split()) for cell in row) + " |" for row in cells]
 
 
-def _size(frame: "pd.DataFrame") -> str:
+def describe_size(frame: "pd.DataFrame") -> str:
+    """``: 2 points, up to 5 prompts per point, ...``: the numbers that a table has; nothing if it has none."""
     parts = []
     for column, word in (("n_prompts", "prompts"), ("n_texts", "texts")):
         if column in frame and len(frame):

@@ -18,7 +18,7 @@ LOCK = ROOT / "requirements.lock"
 
 _PACKAGE = "workflow.lib"
 # Import names that differ from the name of the distribution.
-_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub"}
+_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
 
 
 @functools.cache

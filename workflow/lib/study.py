@@ -4,7 +4,7 @@ This is the only place that turns the configuration into jobs; the rules only na
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +20,8 @@ from workflow.lib.searches import Trial, trials
 from workflow.lib.sources import pinned_packages, source_digests
 
 SPLITS = ("train", "dev", "test")
+OTHER_SECTION = "Other results"
+"""Category, in the report, of what belongs to no section of the paper."""
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
 _STATISTICS = {"classifier": "score", "perplexity": "continuation_corpus"}
 
@@ -203,7 +205,7 @@ class Study:
 
     def figure_settings(self, figure: str) -> dict[str, Any]:
         """A figure's config entry as its script takes it, with the labels of sweeps and coordinates."""
-        told = ("caption", "paper", "texts")
+        told = ("caption", "paper", "section", "texts")
         spec = {key: value for key, value in self.config["figures"][figure].items() if key not in told}
         sweeps = self.figure_sweeps(figure)
         labels = {
@@ -230,20 +232,9 @@ class Study:
         analysis = self.config["analyses"].get(spec.get("analysis"), {})
         if analysis.get("kind") == "barrier":
             used.add(analysis["scorer"])
-        # Of texts, where there are any in the figure.
-        facts = [describe_sweep(self.sweeps[name], self.config["sweeps"][name], bool(used)) for name in sweeps]
-        if used:
-            ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
-            nucleus = self.config["generation"].get("nucleus") if ensembles else None
-            facts.append(describe_sampling(self.sampling(), nucleus))
-        facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in used]
-        lower = {"texts": self.config["generation"]["precision"]} if used else {}
-        lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(used)}
-        facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
         analyses = {spec.get("analysis"), spec.get("cost"), *(panel.get("analysis") for panel in panels)}
-        facts += [
-            describe_entry(name, self.config["analyses"][name]) for name in self.config["analyses"] if name in analyses
-        ]
+        # Of texts, where there are any in the figure.
+        facts = self._facts(sweeps, used, bool(used), [name for name in self.config["analyses"] if name in analyses])
         facts += [describe_entry(name, self.config["searches"][name]) for name in spec.get("searches", [])]
         facts += [describe_entry(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
         return {"figure": {key: spec[key] for key in ("title", "caption", "paper")}, "facts": facts}
@@ -279,6 +270,87 @@ class Study:
                 for name, spec in self.config["scorers"].items()
                 if name in colours.values()
             },
+        }
+
+    def _facts(
+        self, sweeps: Sequence[str], scorers: Collection[str], texts: bool, analyses: Sequence[str]
+    ) -> list[str]:
+        """Lines on sweeps, with how their texts are sampled if it is about ``texts``, on scorers and analyses."""
+        facts = [describe_sweep(self.sweeps[name], self.config["sweeps"][name], texts) for name in sweeps]
+        if texts:
+            ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
+            nucleus = self.config["generation"].get("nucleus") if ensembles else None
+            facts.append(describe_sampling(self.sampling(), nucleus))
+        facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in scorers]
+        lower = {"texts": self.config["generation"]["precision"]} if texts else {}
+        lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
+        facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
+        return facts + [describe_entry(name, self.config["analyses"][name]) for name in analyses]
+
+    # The report.
+
+    def table_kind(self, table: str) -> str:
+        """``sweep``, ``search``, the kind of an analysis, or ``linearity_summary``."""
+        if table in self.sweeps:
+            return "sweep"
+        if table in self._trials:
+            return "search"
+        if table in self.config["analyses"]:
+            return self.config["analyses"][table]["kind"]
+        return "linearity_summary"
+
+    def table_caption_settings(self, table: str) -> dict[str, Any]:
+        """What the text beside a table is made of; facts are lines on what this study did."""
+        kind = self.table_kind(table)
+        sweeps: list[str] = []
+        if kind == "sweep":
+            sweeps = [table]
+            facts = self._facts(sweeps, self._scorers_of(table), True, [])
+        elif kind == "search":
+            facts = [describe_entry(table, self.config["searches"][table])]
+        else:
+            analysis = table if table in self.config["analyses"] else table.removesuffix("_summary")
+            spec, sweeps = self.config["analyses"][analysis], self._analysis_sweeps(analysis)
+            judged = [spec["scorer"]] if kind == "barrier" else []
+            judged += [name for name, _ in self._judged(spec["sweep"])] if kind == "precision" else []
+            facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
+        return {
+            "kind": kind,
+            "facts": facts,
+            "figures": self._figures_behind(table),
+            "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
+        }
+
+    def _figures_behind(self, table: str) -> list[str]:
+        """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""
+        return [
+            figure
+            for figure, spec in self.config["figures"].items()
+            if self.path("tables", f"{table}.csv") in self.figure_tables(figure)
+            or table in self.config["analyses"].get(spec.get("analysis"), {}).get("losses", [])
+        ]
+
+    def section(self, figure: str) -> str:
+        """Category of a figure in the report."""
+        return self.config["figures"][figure]["section"] or OTHER_SECTION
+
+    def table_section(self, table: str) -> str:
+        """Category of a table in the report: that of the first figure behind which it stands."""
+        figures = self._figures_behind(table)
+        return self.section(figures[0]) if figures else OTHER_SECTION
+
+    def overview_settings(self) -> dict[str, Any]:
+        """What the front page of the report is made of, besides tables and verdicts."""
+        scored = self.scored_sweeps()
+        # A point that two sweeps share is one point, in one space.
+        points = {(self.sweeps[name].space, entry.point) for name in scored for entry in self.sweeps[name].points}
+        return {
+            "study": self.name,
+            # Of the tables, in the order of ``sweep_tables``.
+            "spaces": [self.sweeps[name].space for name in scored],
+            "points": len(points),
+            "ensembles": sum(space == "logits" for space, _ in points),
+            "facts": self._facts(list(self.sweeps), self.config["scorers"], bool(scored), []),
         }
 
     # Names, for wildcard constraints.
@@ -510,10 +582,14 @@ class Study:
             return list(spec["sweeps"])
         if "sweep" in spec:
             return [spec["sweep"]]
-        analysis = self.config["analyses"].get(spec.get("analysis"), {})
-        losses = [self.config["analyses"][loss]["sweep"] for loss in analysis.get("losses", [])]
-        one = [analysis["sweep"]] if "sweep" in analysis else []
-        return list(dict.fromkeys([*analysis.get("sweeps", []), *losses, *one]))
+        return self._analysis_sweeps(spec["analysis"]) if "analysis" in spec else []
+
+    def _analysis_sweeps(self, analysis: str) -> list[str]:
+        """Names of the sweeps that an analysis is about, directly or through losses."""
+        spec = self.config["analyses"][analysis]
+        losses = [self.config["analyses"][loss]["sweep"] for loss in spec.get("losses", [])]
+        one = [spec["sweep"]] if "sweep" in spec else []
+        return list(dict.fromkeys([*spec.get("sweeps", []), *losses, *one]))
 
     def figure_tables(self, figure: str) -> list[str]:
         """The tables, or loss curves, behind a figure."""
@@ -560,9 +636,15 @@ class Study:
         """Files of all figures."""
         return [path for name in self.config["figures"] for path in self.figure(name)]
 
+    def pages(self) -> list[str]:
+        """What the report shows besides tables, figures and verdicts: texts beside tables, and all of it to read."""
+        tables = [str(Path(table).with_suffix(suffix)) for table in self.tables() for suffix in (".html", ".md")]
+        return [*tables, *([self.path("claims.html")] if self.claims() else []), self.path("overview.md")]
+
     def results(self) -> list[str]:
         """What the complete study ends with; all else is on the way there."""
-        return [self.path("summary.txt"), *self.tables(), *self.figures(), *self.claims(), *self.explorer()]
+        pages = [*self.explorer(), *self.pages()]
+        return [self.path("summary.txt"), *self.tables(), *self.figures(), *self.claims(), *pages]
 
     def quick(self) -> list[str]:
         """Files of the figures that the study names as its quick part, and the page that explores their sweeps."""

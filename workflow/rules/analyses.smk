@@ -32,7 +32,7 @@ rule loss_table:
     input:
         losses=study.path("losses", "{analysis}.parquet"),
     output:
-        study.path("tables", "{analysis}.csv"),
+        tabulated("{analysis}"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
@@ -61,7 +61,7 @@ rule next_token_probabilities:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
-        study.path("tables", "{analysis}.csv"),
+        tabulated("{analysis}"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
@@ -88,8 +88,8 @@ rule expand_linearly:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
-        table=study.path("tables", "{analysis}.csv"),
-        summary=study.path("tables", "{analysis}_summary.csv"),
+        table=tabulated("{analysis}"),
+        summary=tabulated("{analysis}_summary", caption="../report/table_summary.rst"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
@@ -116,7 +116,7 @@ rule weight_norms:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
-        study.path("tables", "{analysis}.csv"),
+        tabulated("{analysis}"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
@@ -142,7 +142,7 @@ rule measure_cost:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
-        study.path("tables", "{analysis}.csv"),
+        tabulated("{analysis}"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
@@ -171,7 +171,7 @@ rule compare_precisions:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
-        study.path("tables", "{analysis}.csv"),
+        tabulated("{analysis}"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
@@ -198,7 +198,7 @@ rule barrier_table:
     input:
         unpack(lambda wildcards: study.barrier_inputs(wildcards.analysis)),
     output:
-        study.path("tables", "{analysis}.csv"),
+        tabulated("{analysis}"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
@@ -223,7 +223,7 @@ rule texts_table:
     input:
         unpack(lambda wildcards: study.texts_inputs(wildcards.analysis)),
     output:
-        study.path("tables", "{analysis}.csv"),
+        tabulated("{analysis}"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:

@@ -1,4 +1,14 @@
-# Verdicts on the paper's claims.
+# Verdicts on the paper's claims, and the front page of the report, which counts them.
+
+
+def verdicts_file(suffix, format):
+    """A file of the verdicts, as the report shows it; ``format`` is told there."""
+    return report(
+        study.path(f"claims.{suffix}"),
+        caption="../report/claims.rst",
+        category="Claims",
+        labels={"claims": "verdicts", "format": format},
+    )
 
 
 rule verdicts:
@@ -6,7 +16,7 @@ rule verdicts:
         unpack(lambda wildcards: study.claim_inputs()),
     output:
         markdown=study.path("claims.md"),
-        json=study.path("claims.json"),
+        json=verdicts_file("json", "values (JSON)"),
     log:
         study.log("claims"),
     benchmark:
@@ -23,3 +33,50 @@ rule verdicts:
         "Test the claims"
     script:
         "../scripts/claims.py"
+
+
+rule verdicts_page:
+    input:
+        study.path("claims.md"),
+    output:
+        verdicts_file("html", "page (HTML)"),
+    log:
+        study.log("claims-page"),
+    benchmark:
+        study.benchmark("claims-page")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        settings=study.settings("claims_page.py", study=study.name),
+    message:
+        "Show the verdicts"
+    script:
+        "../scripts/claims_page.py"
+
+
+rule overview:
+    input:
+        tables=study.sweep_tables(),
+        claims=study.claims(),
+    output:
+        study.path("overview.md"),
+    log:
+        study.log("overview"),
+    benchmark:
+        study.benchmark("overview")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        settings=study.settings("overview.py", **study.overview_settings()),
+    message:
+        "Write the front page of the report"
+    script:
+        "../scripts/overview.py"

@@ -1,12 +1,23 @@
 # Figures, drawn from tables. One script per kind, so that an edit draws the figures of that kind only.
 
 
+def drawn(format):
+    """A file of a figure, as the report shows it; ``format`` is told there."""
+    return report(
+        study.path("figures", "{figure}." + {"image (PNG)": "png", "vector (PDF)": "pdf"}[format]),
+        caption="../report/figure.rst",
+        category=lambda wildcards: study.section(wildcards.figure),
+        subcategory="Figures",
+        labels={"figure": "{figure}", "format": format},
+    )
+
+
 rule draw_curves:
     input:
         unpack(lambda wildcards: study.curves_inputs(wildcards.figure)),
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -31,8 +42,8 @@ rule draw_plane:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -57,8 +68,8 @@ rule draw_words:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -83,8 +94,8 @@ rule draw_norms:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -109,8 +120,8 @@ rule draw_training:
     input:
         curves=lambda wildcards: study.figure_tables(wildcards.figure),
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -135,8 +146,8 @@ rule draw_search:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -161,8 +172,8 @@ rule draw_barrier:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -188,8 +199,8 @@ rule draw_linearity:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
         summary=lambda wildcards: study.figure_tables(wildcards.figure)[1],
     output:
-        png=study.path("figures", "{figure}.png"),
-        pdf=study.path("figures", "{figure}.pdf"),
+        png=drawn("image (PNG)"),
+        pdf=drawn("vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:

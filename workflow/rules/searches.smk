@@ -33,7 +33,7 @@ rule search_table:
     input:
         metrics=lambda wildcards: study.trial_metrics(wildcards.search),
     output:
-        study.path("tables", "{search}.csv"),
+        tabulated("{search}"),
     log:
         study.log("tables", "{search}"),
     benchmark:

@@ -1,11 +1,22 @@
-# Tables: one tidy CSV per sweep, and the summary that a run ends with.
+# Tables: one tidy CSV per sweep, what is told of all tables, and the summary that a run ends with.
+
+
+def tabulated(table, caption="../report/table.rst", suffix="csv", format="table (CSV)"):
+    """A file of a table, whose name is ``table``, as the report shows it; ``format`` is told there."""
+    return report(
+        study.path("tables", f"{table}.{suffix}"),
+        caption=caption,
+        category=lambda wildcards, output: study.table_section(Path(output[0]).stem),
+        subcategory="Tables",
+        labels={"table": table, "format": format},
+    )
 
 
 rule table:
     input:
         scores=lambda wildcards: study.sweep_scores(wildcards.sweep),
     output:
-        study.path("tables", "{sweep}.csv"),
+        tabulated("{sweep}"),
     log:
         study.log("tables", "{sweep}"),
     benchmark:
@@ -22,6 +33,32 @@ rule table:
         "Tabulate {wildcards.sweep}"
     script:
         "../scripts/table.py"
+
+
+rule describe_table:
+    input:
+        table=study.path("tables", "{table}.csv"),
+    output:
+        page=tabulated("{table}", suffix="html", format="page (HTML)"),
+        text=study.path("tables", "{table}.md"),
+    log:
+        study.log("captions", "tables", "{table}"),
+    benchmark:
+        study.benchmark("captions", "tables", "{table}")
+    wildcard_constraints:
+        table=alternatives([Path(path).stem for path in study.tables()]),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        settings=lambda wildcards: study.settings("table_caption.py", **study.table_caption_settings(wildcards.table)),
+    message:
+        "Describe table {wildcards.table}"
+    script:
+        "../scripts/table_caption.py"
 
 
 rule summary:

@@ -1,0 +1,55 @@
+"""The front page of the report: the study in a screenful."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_VERDICTS = ("holds", "does not hold", "not tested")
+_PLURALS = (" hold", " do not hold", " are not tested")
+
+_IDEA = """\
+Take a language model θ⁰ and models that were fine-tuned from it towards opposite attributes. Every affine combination \
+of their weights, θ = Σ cₘ θₘ with Σ cₘ = 1, is a *point*, and again a model. Along *sweeps* of points this study \
+generates texts, has them scored by judges, and asks what changes; after *Linear Interpolation in Parameter Space is \
+Good Enough for Fine-Tuned Language Models* (Rofin, Balagansky, Gavrilov 2022, \
+[arXiv 2211.12092](https://arxiv.org/abs/2211.12092))."""
+
+
+def count_texts(tables: "Iterable[tuple[str, pd.DataFrame]]") -> int:
+    """Number of texts with a score, given (space, sweep table) of all sweeps; shared points count once."""
+    found: dict[tuple[str, ...], int] = {}
+    for space, table in tables:
+        most = table.groupby(["prompts", "point"], as_index=False)["n_texts"].max()
+        for prompts, point, texts in zip(most["prompts"], most["point"], most["n_texts"], strict=True):
+            found[space, prompts, point] = max(found.get((space, prompts, point), 0), texts)
+    return sum(found.values())
+
+
+def write_overview(
+    study: str,
+    points: int,
+    ensembles: int,
+    sweeps: int,
+    texts: int,
+    facts: Sequence[str],
+    claims: Sequence[Mapping[str, Any]],
+) -> str:
+    """The page, in Markdown. ``ensembles`` of the ``points`` combine logits; ``claims`` are those of ``claims.json``.
+
+    ``points`` and ``sweeps`` are those whose ``texts`` are scored, ``facts`` are lines on sweeps and scorers.
+    """
+    combined = f", {ensembles} of them ensembles, which combine logits" if ensembles else ""
+    size = f"**{texts} texts** from {points} points on {sweeps} sweeps{combined}."
+    lines = [f"# Study {study}", "", _IDEA, "", size]
+    if claims:
+        counts = Counter((claim["section"], claim["verdict"]) for claim in claims)
+        verdicts = Counter(claim["verdict"] for claim in claims)
+        told = [str(verdicts[verdict]) + words for verdict, words in zip(_VERDICTS, _PLURALS, strict=True)]
+        lines += ["", f"Of **{len(claims)} claims of the paper** {', '.join(told)}.", ""]
+        lines += [f"| § | {' | '.join(_VERDICTS)} |", "|---|---|---|---|"]
+        for section in sorted({claim["section"] for claim in claims}):
+            lines.append(f"| {section} | {' | '.join(str(counts[section, verdict]) for verdict in _VERDICTS)} |")
+    return "\n".join([*lines, "", "**Sweeps and scores**", "", *(f"- {fact}" for fact in facts)]) + "\n"

@@ -1,0 +1,17 @@
+"""The verdicts on the paper's claims as a page to read."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.lib.pages import markdown_page
+from workflow.lib.runtime import atomic_path, run_job
+
+
+def main(snakemake: Any) -> None:
+    text = Path(snakemake.input[0]).read_text()
+    with atomic_path(snakemake.output[0]) as scratch:
+        scratch.write_text(markdown_page(f"Claims in the study {snakemake.params.settings['study']}", text))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,29 @@
+"""The front page of the report: what the study is, how large it is, and what its verdicts are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workflow.lib.overview import count_texts, write_overview
+from workflow.lib.runtime import atomic_path, run_job
+from workflow.lib.tables import read_table
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    verdicts = [json.loads(Path(path).read_text()) for path in snakemake.input.claims if path.endswith(".json")]
+    text = write_overview(
+        settings["study"],
+        points=settings["points"],
+        ensembles=settings["ensembles"],
+        sweeps=len(settings["spaces"]),
+        texts=count_texts(zip(settings["spaces"], map(read_table, snakemake.input.tables), strict=True)),
+        facts=settings["facts"],
+        claims=verdicts[0] if verdicts else [],
+    )
+    with atomic_path(snakemake.output[0]) as scratch:
+        scratch.write_text(text)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

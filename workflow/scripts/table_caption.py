@@ -1,0 +1,26 @@
+"""The text beside one table, and the table as a page to read."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.lib.pages import table_page
+from workflow.lib.runtime import atomic_path, run_job
+from workflow.lib.table_captions import write_up_table
+
+
+def main(snakemake: Any) -> None:
+    settings, path, table = snakemake.params.settings, snakemake.input.table, snakemake.wildcards.table
+    told = {key: settings[key] for key in ("kind", "facts", "figures", "coordinates")}
+    # Texts may well read "null".
+    text = write_up_table(table, frame=pd.read_csv(path, keep_default_na=False), **told)
+    # Numbers as they stand in the file.
+    page = table_page(table, pd.read_csv(path, dtype=str, keep_default_na=False))
+    for output, content in ((snakemake.output.text, text), (snakemake.output.page, page)):
+        with atomic_path(Path(output)) as scratch:
+            scratch.write_text(content)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,65 @@
+"""Write the HTML report of a finished study: ``python -m workflow.write_report`` and the arguments of its Snakemake.
+
+Snakemake's own ``--report FILE`` does the work. Before it, one line says what an unfinished study lacks; after it,
+where the report is.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.cli import parse_args, parse_config
+from snakemake.common.configfile import load_configfile
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+from workflow.lib.config import typed_overrides
+from workflow.lib.runtime import UserError
+from workflow.lib.study import Study
+
+
+def load_study(files: list[str], overrides: list[str]) -> Study:
+    """The study of these config files and ``key=value`` pairs, as the Snakefile reads it. Raises ``UserError``."""
+    config: dict = {}
+    for file in files:
+        if not Path(file).is_file():
+            raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
+        update_config(config, load_configfile(file))
+    update_config(config, typed_overrides(parse_config(overrides)))
+    return Study(config)
+
+
+def check_finished(study: Study, how: str) -> None:
+    """Raise ``UserError`` if something of the study is not there; ``how`` is the command that builds it."""
+    wanted = study.results()
+    missing = [path for path in wanted if not Path(path).exists()]
+    if missing:
+        named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise UserError(
+            f"study {study.name} is not finished: {len(missing)} of {len(wanted)} results are missing ({named}); "
+            f"build them with {how}, then ask for the report again"
+        )
+
+
+def main(arguments: list[str]) -> None:
+    """Write ``results/<study>/report.html``. Raises ``UserError`` if it cannot be written."""
+    _, options = parse_args(arguments)
+    if options.directory:
+        os.chdir(options.directory)
+    files = [str(file) for file in options.configfile or ["config/config.yaml"]]
+    study = load_study(files, options.config)
+    check_finished(study, " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])]))
+    report = study.path("report.html")
+    quiet = [] if options.verbose else ["--quiet", "all"]
+    command = [sys.executable, "-m", "snakemake", *arguments, *quiet, "--report", report]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise UserError("snakemake --report failed, see above")
+    print(f"{report}: {Path(report).stat().st_size / 1e6:.1f} MB, to be opened in any browser, here or elsewhere")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (UserError, WorkflowError) as error:
+        sys.exit(f"error: {error}")
