@@ -21,6 +21,12 @@ from workflow.lib.runtime import UserError
 from workflow.lib.searches import search_table
 
 
+def dashes(line):
+    """Lengths of dashes and gaps in line widths, None for a solid line."""
+    _, pattern = line._dash_pattern
+    return pattern and tuple(round(length / line.get_linewidth(), 3) for length in pattern)
+
+
 def drawn(axes):
     """The lines with data, without reference lines."""
     return [line for line in axes.lines if line.get_marker() not in ("None", None, "") and len(line.get_xdata())]
@@ -123,6 +129,22 @@ def points(axes):
     return np.vstack([part.get_offsets() for part in axes.collections if isinstance(part, PathCollection)])
 
 
+def test_pairs_of_norms_differ_in_their_filling():
+    figure = plot_norms(norms())
+    axes, _ = figure.axes
+    looks = [
+        {tuple(map(tuple, (part.get_facecolor()[0, :3], part.get_edgecolor()[0, :3])))}
+        for part in axes.collections
+        if isinstance(part, PathCollection)
+    ]
+    tuned, unrelated = set.union(*looks[:4]), set.union(*looks[4:])
+    assert [len(tuned), len(unrelated)] == [1, 1]
+    assert {face == edge for face, edge in tuned} == {True}
+    assert {face for face, _ in unrelated} == {(1.0, 1.0, 1.0)}
+    handles = axes.get_legend().legend_handles
+    assert [handle.get_markerfacecolor() == "white" for handle in handles] == [False, True]
+
+
 def test_norms_by_depth_on_one_log_scale():
     figure = plot_norms(norms(), title="A title")
     axes, strip = figure.axes
@@ -182,6 +204,10 @@ def test_training_shows_losses_perplexity_and_learning_rate():
     np.testing.assert_allclose(dev.get_xydata(), [[20, 3.0], [40, 2.5]])
     assert train.get_color() == dev.get_color() == rate.lines[0].get_color() != axes.lines[2].get_color()
     np.testing.assert_allclose(rate.lines[0].get_ydata(), [7.5e-4, 5e-4, 2.5e-4, 0])
+    # Without colour, too, it is seen which train loss and which learning rate are whose.
+    base, other = ({dashes(line) for line in lines} for lines in ([train, dev, rate.lines[0]], axes.lines[2:4]))
+    assert len(base) == len(other) == 1 and base != other
+    assert axes.lines[3].get_marker() != dev.get_marker()
     assert legend_texts(axes.get_legend()) == [
         "base: lowest dev loss 2.5 (perplexity 12.2) at step 40",
         "other: lowest dev loss 3.5 (perplexity 33.1) at step 40",
@@ -312,10 +338,10 @@ def test_barriers_stand_beside_their_curves():
     assert [text.get_text() for text in forest.texts][:2] == ["0 [0.02, 0.1]", "1.5 [1.5, 1.6]\nat 0.5"]
     bars = [line for line in forest.lines if len(line.get_xdata()) == 2 and line not in drawn(forest)][1:]
     np.testing.assert_allclose([bar.get_xdata() for bar in bars[:2]], [[0.02, 0.1], [1.52, 1.6]])
-    # Colour and marker are the key of the curves.
+    # Colour and marker are the key of the curves; without colour marker and dashes tell them apart.
     for curves, marks in ((drawn(perplexity), drawn(forest)[:2]), (drawn(loss), drawn(forest)[2:])):
         assert [(c.get_color(), c.get_marker()) for c in curves] == [(m.get_color(), m.get_marker()) for m in marks]
-        assert len({(c.get_color(), c.get_marker()) for c in curves}) == len(curves)
+        assert len({c.get_marker() for c in curves}) == len({dashes(c) for c in curves}) == len(curves)
     assert {matplotlib.colors.to_hex(c.get_color()) for c in drawn(loss)} == set(CLASS_COLOURS.values())
     assert all_inside(figure)
 

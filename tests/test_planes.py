@@ -7,6 +7,7 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgba
 
+from workflow.lib import planes
 from workflow.lib.planes import PlanePanel, plot_plane, select_points
 from workflow.lib.plots import save_figure
 from workflow.lib.runtime import UserError
@@ -124,19 +125,27 @@ def test_above_the_limit_is_grey_and_told():
     assert 0 < over.sum() < 9
     assert (np.isclose(colours, grey).all(axis=-1) == over).all()
     assert np.isclose(discs(axes).get_facecolors(), grey).all(axis=1).tolist() == [False, True]
+    # Dots on the cells, since light grey is also how greyscale shows the top of the scale.
+    assert [patch.get_hatch() for patch in axes.patches] == ["...."] * over.sum()
     assert mesh(axes).colorbar.extend == "max"
-    assert bar(axes).get_ylabel() == "Perplexity\n(above 1,500 in grey)"
+    assert bar(axes).get_ylabel() == "Perplexity\n(above 1,500 grey, dotted)"
     # Nothing is above: nothing is said.
     (axes,) = draw(PlanePanel(data, "Perplexity", "log", limit=1e9)).axes
     assert mesh(axes).norm.vmax == 1e9 and mesh(axes).colorbar.extend == "neither"
     assert bar(axes).get_ylabel() == "Perplexity"
 
 
+@pytest.mark.parametrize("name", planes._MAPS.values())
+def test_greyscale_keeps_the_order_of_a_scale(name):
+    luminance = mpl.colormaps[name](np.linspace(0, 1, 64))[:, :3] @ [0.299, 0.587, 0.114]
+    assert (np.diff(luminance) > 0).all() and luminance[-1] - luminance[0] > 0.6
+
+
 def test_centred_scale_is_symmetric():
     (axes,) = draw(PlanePanel(plane(value=lambda x, y: 0.5 + 0.1 * x + 0.02 * y), "score", centre=0.5)).axes
     norm = mesh(axes).norm
     assert (norm.vmin, norm.vmax) == pytest.approx((0.5 - 0.26, 0.5 + 0.26))  # at (2, 3)
-    assert mesh(axes).get_cmap().name == "coolwarm"
+    assert mesh(axes).get_cmap().name == "cividis"
 
 
 def test_missing_cells_are_hatched():
@@ -145,13 +154,14 @@ def test_missing_cells_are_hatched():
     data = data.drop(index=8)  # (2, 3)
     (axes,) = draw(PlanePanel(data, "value", limit=16)).axes
     assert np.ma.getmaskarray(mesh(axes).get_array()).tolist() == [[False] * 3, [False, True, False], [False, False, True]]  # noqa: E501  # fmt: skip
-    assert [(patch.get_xy(), patch.get_width(), patch.get_height()) for patch in axes.patches] == [
+    hatched = [patch for patch in axes.patches if patch.get_hatch() == "/////"]
+    assert [(patch.get_xy(), patch.get_width(), patch.get_height()) for patch in hatched] == [
         ((-0.75, -0.25), 2, 2),
         ((1.25, 1.75), 1.5, 2.5),
     ]
     assert all(patch.get_hatch() for patch in axes.patches)
     assert [tuple(at) for at in discs(axes).get_offsets()] == [(1, 0)]
-    assert bar(axes).get_ylabel() == "value\n(above 16 in grey)\n(no value where hatched)"
+    assert bar(axes).get_ylabel() == "value\n(above 16 grey, dotted)\n(no value where hatched)"
 
 
 def test_rings_and_lines():

@@ -21,7 +21,9 @@ from workflow.lib.runtime import UserError
 from workflow.lib.tables import grid_mask
 
 _ABOVE = "0.8"
-"""Colour of what lies above the limit of a scale: no colour of the maps."""
+"""Colour of what lies above the limit of a scale: no colour of the maps. In greyscale it is the dots that tell."""
+_MAPS = {False: "viridis", True: "cividis"}
+"""Colour map by whether the scale is centred. Both rise in lightness throughout: greyscale keeps their order."""
 
 _OUTLINE = [withStroke(linewidth=1.8, foreground="black")]
 
@@ -31,7 +33,7 @@ class PlanePanel:
     """One heat map. ``data`` has a row per point: the two coordinates and ``estimate`` (NaN: no value).
 
     ``scale`` is ``linear`` or ``log``. ``limit`` is the upper end of the colour scale (None: the largest value); what
-    lies above is grey. ``centre`` makes the scale diverge from that value, by the same amount to both sides.
+    lies above is grey and dotted. ``centre`` makes the scale diverge from that value, by the same amount to both sides.
     """
 
     data: pd.DataFrame
@@ -180,13 +182,11 @@ def _draw_panel(axes: Axes, panel: PlanePanel, coordinates: tuple[str, str], wra
         where = panel.data[np.isinf(panel.data["estimate"])].iloc[0][list(coordinates)].to_dict()
         raise UserError(f"panel {panel.label!r}: the value at {where} is infinite; leave that point out")
     norm = _norm(panel, known)
-    colours = mpl.colormaps["viridis" if panel.centre is None else "coolwarm"].with_extremes(over=_ABOVE)
+    colours = mpl.colormaps[_MAPS[panel.centre is not None]].with_extremes(over=_ABOVE)
     x_edges, y_edges = cell_edges(grid.x), cell_edges(grid.y)
     notes = []
     missing = np.isnan(grid.values)
-    for j, i in np.argwhere(missing):
-        corner, size = (x_edges[i], y_edges[j]), (x_edges[i + 1] - x_edges[i], y_edges[j + 1] - y_edges[j])
-        axes.add_patch(Rectangle(corner, *size, facecolor="white", edgecolor="0.6", hatch="/////", linewidth=0))
+    _hatch(axes, missing, x_edges, y_edges, facecolor="white", edgecolor="0.6", hatch="/////")
     mesh = axes.pcolormesh(
         x_edges,
         y_edges,
@@ -213,8 +213,9 @@ def _draw_panel(axes: Axes, panel: PlanePanel, coordinates: tuple[str, str], wra
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     above = panel.limit is not None and bool((known > panel.limit).any())
-    if above:
-        notes.append(f"(above {panel.limit:,.6g} in grey)")
+    if panel.limit is not None and above:
+        _hatch(axes, grid.values > panel.limit, x_edges, y_edges, facecolor="none", edgecolor="0.45", hatch="....")
+        notes.append(f"(above {panel.limit:,.6g} grey, dotted)")
     if missing.any():
         notes.append("(no value where hatched)")
     bar = axes.figure.colorbar(mesh, cax=axes.inset_axes((1.04, 0, 0.05, 1)), extend="max" if above else "neither")
@@ -222,6 +223,13 @@ def _draw_panel(axes: Axes, panel: PlanePanel, coordinates: tuple[str, str], wra
         log_ticks(bar.ax)
     bar.outline.set_linewidth(0.6)
     bar.set_label("\n".join(textwrap.fill(text, wrap) for text in [panel.label, *notes]))
+
+
+def _hatch(axes: Axes, cells: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarray, **style: Any) -> None:
+    """Mark the ``cells``, (n_y, n_x) bool, by a pattern."""
+    for j, i in np.argwhere(cells):
+        corner, size = (x_edges[i], y_edges[j]), (x_edges[i + 1] - x_edges[i], y_edges[j + 1] - y_edges[j])
+        axes.add_patch(Rectangle(corner, *size, linewidth=0, **style))
 
 
 def _annotate(

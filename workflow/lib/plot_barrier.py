@@ -46,10 +46,10 @@ def plot_barrier(
 
     ``table``: see ``barriers.barrier_table``. One panel each for perplexity and for loss, where the table has them:
     height over the coordinate, with 95 % bands. Right: the barrier of each of these lines with its interval, in
-    figures too; colours and markers there name the lines of the other panels. Colours tell perplexities by sweep and
-    prompts and losses by class, whose sweeps differ in marker and dashes. A panel is ``panel_width`` wide, the right
-    one with its labels 1.6 times that; the figure is ``panel_height`` high, or more if the labels need it (inches).
-    ``font_size`` is in points.
+    figures too; colours and markers there name the lines of the other panels. Lines of a panel differ in
+    marker and dashes; colours tell perplexities by sweep and prompts, and losses by class. A panel is ``panel_width``
+    wide, the right one with its labels 1.6 times that; the figure is ``panel_height`` high, or more if the labels need
+    it (inches). ``font_size`` is in points.
 
     Raises ``UserError`` if the table has no rows, or a line has no heights or no barrier.
     """
@@ -79,20 +79,18 @@ def _lines(table: pd.DataFrame, sweep_labels: Mapping[str, str]) -> list[_Line]:
     if table.empty:
         raise UserError("the table of barriers has no rows; name sweeps or losses whose barriers are wanted")
     lines: list[_Line] = []
-    sweeps = list(dict.fromkeys(table.loc[table["quantity"] == "loss", "sweep"]))
     classes = list(dict.fromkeys(table.loc[table["quantity"] == "loss", "class"]))
     for keys, rows in table.groupby(["quantity", "sweep", "prompts", "class"], sort=False):
         quantity, sweep, prompts, name = map(str, keys)
+        index = sum(line.quantity == quantity for line in lines)
         curve, barrier = (rows[rows["row"] == row] for row in ("excess", "barrier"))
         if curve.empty or len(barrier) != 1:
             raise UserError(f"sweep {sweep}, {quantity} {prompts or name}: the table lacks its heights or its barrier")
         if quantity == "loss":
             what = f"loss, {name} texts" if name else "loss, all texts"
-            index = sweeps.index(sweep)
             colour: Any = CLASS_COLOURS.get(name, _COLOURS[classes.index(name) % len(_COLOURS)])
         else:
             what = f"perplexity, {prompts} prompts"
-            index = sum(line.quantity == quantity for line in lines)
             colour = _COLOURS[index % len(_COLOURS)]
         label = f"{textwrap.fill(sweep_labels.get(sweep, sweep), 30)}\n{textwrap.fill(what, 30)}"
         lines.append(_Line(quantity, label, curve.sort_values("coordinate"), barrier.iloc[0], colour, index))

@@ -1,6 +1,7 @@
 """Figure of the norms of weight differences (Fig. 9 of arXiv 2211.12092)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -27,9 +28,10 @@ def plot_norms(
     """Scaled norm of the difference of each tensor by depth, for all pairs of models on one log axis.
 
     ``table``: see ``geometry.weight_norms``. Left: one point per tensor over its depth (embedding, blocks, what follows
-    them), its colour the pair and its marker the kind of the tensor. Right: the same points by pair, with their median.
-    Tensors that do not differ (norm 0) have no place on a log axis: they are left out, of the median too, and counted
-    in the legend. The figure is 2.2 ``panel_width`` by 1.3 ``panel_height`` inches; ``font_size`` is in points.
+    them), its colour and filling the pair and its marker the kind of the tensor. Right: the same points by pair, with
+    their median. Tensors that do not differ (norm 0) have no place on a log axis: they are left out, of the median too,
+    and counted in the legend. The figure is 2.2 ``panel_width`` by 1.3 ``panel_height`` inches; ``font_size`` is in
+    points.
 
     Raises ``UserError`` if the table has no rows, every norm is 0, or no tensor is in a block.
     """
@@ -39,7 +41,10 @@ def plot_norms(
     if table["layer"].isna().all():
         raise UserError("no tensor is in a numbered block (h.0, layers.0), so there is no depth to draw norms over")
     pairs = list(dict.fromkeys(table["pair"]))
-    colours = dict(zip(pairs, sns.color_palette("colorblind", len(pairs)), strict=True))
+    styles = {
+        pair: _marker_colours(index, colour)
+        for index, (pair, colour) in enumerate(zip(pairs, sns.color_palette("colorblind", len(pairs)), strict=True))
+    }
     blocks = 1 + int(table["layer"].max())
     # Room for the names of both ends among the numbers of many blocks.
     gap = max(1.0, blocks / 12)
@@ -55,9 +60,9 @@ def plot_norms(
             # Pairs stand side by side within a depth.
             offset = 0.7 * ((index + 0.5) / len(pairs) - 0.5)
             for kind, points in part.groupby("kind"):
-                _scatter(axes, points["depth"] + offset, points["scaled_norm"], colours[pair], _KINDS[str(kind)])
+                _scatter(axes, points["depth"] + offset, points["scaled_norm"], styles[pair], _KINDS[str(kind)])
                 jitter = random.uniform(-0.25, 0.25, len(points))
-                _scatter(strip, index + jitter, points["scaled_norm"], colours[pair], _KINDS[str(kind)])
+                _scatter(strip, index + jitter, points["scaled_norm"], styles[pair], _KINDS[str(kind)])
             if len(part):
                 median = part["scaled_norm"].median()
                 strip.hlines(median, index - 0.4, index + 0.4, color="0.1", linewidth=1.5, zorder=3)
@@ -76,7 +81,7 @@ def plot_norms(
             sns.despine(ax=axis)
         if title:
             figure_title(figure, title, font_size + 2)
-        _legends(figure, axes, table, colours, font_size)
+        _legends(figure, axes, table, styles, font_size)
     return figure
 
 
@@ -106,25 +111,30 @@ def _depth_ticks(axes: Axes, blocks: int, gap: float) -> None:
         axes.axvline(border, color="0.75", linewidth=0.8, zorder=0)
 
 
-def _scatter(
-    axes: Axes, x: pd.Series | np.ndarray, y: pd.Series, colour: tuple[float, float, float], marker: str
-) -> None:
-    axes.scatter(x, y, s=14, color=[colour], marker=marker, alpha=0.7, linewidth=0)
+def _marker_colours(index: int, colour: tuple[float, float, float]) -> tuple[Any, Any]:
+    """Face and edge of the markers of a pair: filled, hollow or rimmed in turn, which greyscale shows."""
+    return ((colour, colour), ("white", colour), (colour, "0.1"))[index % 3]
+
+
+def _scatter(axes: Axes, x: pd.Series | np.ndarray, y: pd.Series, style: tuple[Any, Any], marker: str) -> None:
+    face, edge = style
+    axes.scatter(x, y, s=14, facecolor=[face], edgecolor=[edge], marker=marker, alpha=0.8, linewidth=0.8)
 
 
 def _legends(
     figure: Figure,
     axes: Axes,
     table: pd.DataFrame,
-    colours: Mapping[str, tuple[float, float, float]],
+    styles: Mapping[str, tuple[Any, Any]],
     font_size: float,
 ) -> None:
     """Pairs above the panels, with the count of tensors that are not drawn; kinds of tensors below."""
     pairs, kinds = [], []
-    for pair, colour in colours.items():
+    for pair, (face, edge) in styles.items():
         unchanged = int((table.loc[table["pair"] == pair, "scaled_norm"] == 0).sum())
         count = f" ({unchanged} tensor{'s' * (unchanged > 1)} unchanged)" if unchanged else ""
-        pairs.append(Line2D([], [], linestyle="", marker="o", color=colour, label=pair + count))
+        colours = {"markerfacecolor": face, "markeredgecolor": edge}
+        pairs.append(Line2D([], [], linestyle="", marker="o", label=pair + count, **colours))
     for kind, marker in _KINDS.items():
         if (table["kind"] == kind).any():
             kinds.append(Line2D([], [], linestyle="", marker=marker, color="0.35", markersize=4.5, label=kind))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from workflow.lib.plots import MARKERS, figure_style, figure_title
+from workflow.lib.plots import DASHES, MARKERS, figure_style, figure_title
 from workflow.lib.runtime import UserError
 
 
@@ -27,8 +27,9 @@ def plot_training(
 
     ``curves`` are loss curves as ``training.train_language_model`` writes them (columns ``step, split, loss`` in nats
     per token, ``learning_rate``), in the order of ``models``, their names. Train loss is a thin line, dev loss one with
-    markers; the axis on the right shows the same as perplexity, exp(loss). The legend tells each model's lowest dev
-    loss. The figure is 1.6 ``panel_width`` by 1.4 ``panel_height`` inches; ``font_size`` is in points.
+    markers; models differ in colour, marker and dashes. The axis on the right shows the same as perplexity, exp(loss).
+    The legend tells each model's lowest dev loss. The figure is 1.6 ``panel_width`` by 1.4 ``panel_height`` inches;
+    ``font_size`` is in points.
 
     Raises ``UserError`` if a curve has no train or no dev loss.
     """
@@ -45,12 +46,13 @@ def plot_training(
         handles = []
         for index, (model, curve) in enumerate(zip(models, curves, strict=True)):
             train, dev = (curve[curve["split"] == split].sort_values("step") for split in ("train", "dev"))
-            axes.plot(train["step"], train["loss"], color=colours[index], linewidth=0.9, alpha=0.6)
-            style = {"color": colours[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 3.5}
+            line = {"color": colours[index], "linestyle": DASHES[index % len(DASHES)]}
+            style = {**line, "marker": MARKERS[index % len(MARKERS)], "markersize": 3.5}
+            axes.plot(train["step"], train["loss"], linewidth=0.9, alpha=0.6, **line)
             # About twenty markers, however many evaluations there are.
             every = max(1, round(len(dev) / 20))
             axes.plot(dev["step"], dev["loss"], linewidth=1.3, markeredgewidth=0, markevery=every, **style)
-            rate.plot(train["step"], train["learning_rate"], color=colours[index], linewidth=1.3)
+            rate.plot(train["step"], train["learning_rate"], linewidth=1.3, **line)
             step, loss = dev[["step", "loss"]].to_numpy()[int(dev["loss"].to_numpy().argmin())]
             lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g}) at step {step:,.0f}"
             handles.append(Line2D([], [], linewidth=1.3, label=f"{model}: {lowest}", **style))
