@@ -1,10 +1,10 @@
-"""Write the HTML report of a finished study: ``python -m workflow.write_report`` and the arguments of its Snakemake.
+"""Write the HTML report of a finished study: ``python -m workflow.write_report`` and the arguments of its Snakemake,
+in the folder of the Snakefile.
 
 Snakemake's own ``--report FILE`` does the work. Before it, one line says what an unfinished study lacks; after it,
 where the report is.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,8 +45,6 @@ def check_finished(study: Study, how: str) -> None:
 def main(arguments: list[str]) -> None:
     """Write ``results/<study>/report.html``. Raises ``UserError`` if it cannot be written."""
     _, options = parse_args(arguments)
-    if options.directory:
-        os.chdir(options.directory)
     files = [str(file) for file in options.configfile or ["config/config.yaml"]]
     study = load_study(files, options.config)
     check_finished(study, " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])]))

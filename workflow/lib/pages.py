@@ -3,8 +3,6 @@
 import html
 
 import pandas as pd
-from docutils.core import publish_parts
-from myst_parser.docutils_ import Parser
 
 _PAGE = """\
 <!doctype html>
@@ -42,6 +40,10 @@ def table_page(title: str, frame: pd.DataFrame) -> str:
 
 def markdown_page(title: str, text: str) -> str:
     """A page of ``text``, Markdown with tables. Raises ``docutils.utils.SystemMessage`` if it cannot be read."""
+    # Not for the pages of tables, of which there are many.
+    from docutils.core import publish_parts
+    from myst_parser.docutils_ import Parser
+
     # From warnings on.
     strict = {"halt_level": 2}
     parts = publish_parts(text, parser=Parser(), writer="html5", settings_overrides=strict)
