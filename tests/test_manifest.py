@@ -117,10 +117,12 @@ def test_jobs_of_the_embedded_study_are_those_that_snakemake_plans(tmp_path: Pat
     for rule in ("all", "manifest", "merge"):
         assert counts.pop(rule) > 0
     assert Counter(job["rule"] for job in jobs) == counts
-    # What shows times: the costs, the figure of them with its text, and the summary.
+    # What shows times: the costs and what is told of them, the figure of them with its text, and the summary.
     measured = [path for job in jobs if not job["reproducible"] for path in job["outputs"]]
     assert measured == [
         "results/demo/tables/generation-cost.csv",
+        "results/demo/tables/generation-cost.html",
+        "results/demo/tables/generation-cost.md",
         "results/demo/figures/fig6.md",
         "results/demo/figures/fig6.png",
         "results/demo/figures/fig6.pdf",
@@ -486,6 +488,9 @@ def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
         "scores/few/line/distinct.parquet": "score_distinct",
         "tables/line.csv": "table",
         "explorer.html": "write_explorer",
+        "tables/line.md": "describe_table",
+        "tables/line.html": "describe_table",
+        "overview.md": "overview",
         "summary.txt": "summary",
     }
     assert manifests[0]["folders"] == ["models/base", "models/other"]
@@ -516,7 +521,7 @@ def test_a_flipped_bit_is_found(rebuilds: tuple[Path, Path], path: str) -> None:
         (error,) = errors(console)
         assert error.startswith(f"error: results/small/{path} (rule ")
         assert "has changed since the study was finished, the first in the order of the data flow" in error
-        assert ": 1 changed, 17 equal; all that are not are listed in results/small/logs/verify.log" in error
+        assert ": 1 changed, 20 equal; all that are not are listed in results/small/logs/verify.log" in error
         if path != "summary.txt":
             status, console = verify(one, two / "results" / "small" / "manifest.json")
             assert status == 1 and errors(console)[0].startswith(f"error: results/small/{path} (rule ")
@@ -550,7 +555,7 @@ def test_the_manifest_follows_what_is_made(rebuilds: tuple[Path, Path], edit_sma
     edit_small(compute={"batch_size": {"generate": 2}})
     assert planned() == set()
     edit_small(tables={"resamples": 101})
-    assert planned() == {"table", "summary", "manifest"}
+    assert planned() == {"table", "describe_table", "overview", "summary", "manifest"}
 
 
 @pytest.fixture
