@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 
 from snakemake.cli import parse_args, parse_config
-from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-from workflow.lib.config import typed_overrides
+from workflow.lib.config import read_config, typed_overrides
 from workflow.lib.runtime import UserError
 from workflow.lib.study import Study
 
@@ -25,7 +24,7 @@ def load_study(files: list[str], overrides: list[str]) -> Study:
     for file in files:
         if not Path(file).is_file():
             raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
-        update_config(config, load_configfile(file))
+        update_config(config, read_config(file))
     update_config(config, typed_overrides(parse_config(overrides)))
     return Study(config)
 
