@@ -31,10 +31,6 @@ config.clear()
 config.update(study.config)
 
 
-# The front page of snakemake --report. What else is in it, and under which section, the rules say with report(...).
-report: "workflow/report/workflow.rst"
-
-
 # Said once, not by each of the jobs, which read this file again.
 if workflow.is_main_process:
     for path, reason in study.left_out.items():
@@ -51,6 +47,7 @@ wildcard_constraints:
     line=alternatives(study.line_names()),
 
 
+include: "workflow/rules/report.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/points.smk"

@@ -1,16 +1,6 @@
 # Verdicts on the paper's claims, and the front page of the report, which counts them.
 
 
-def verdicts_file(suffix, format):
-    """A file of the verdicts, as the report shows it; ``format`` is told there."""
-    return report(
-        study.path(f"claims.{suffix}"),
-        caption="../report/claims.rst",
-        category="Claims",
-        labels={"claims": "verdicts", "format": format},
-    )
-
-
 rule verdicts:
     input:
         unpack(lambda wildcards: study.claim_inputs()),

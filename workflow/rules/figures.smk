@@ -1,23 +1,12 @@
 # Figures, drawn from tables. One script per kind, so that an edit draws the figures of that kind only.
 
 
-def drawn(format):
-    """A file of a figure, as the report shows it; ``format`` is told there."""
-    return report(
-        study.path("figures", "{figure}." + {"image (PNG)": "png", "vector (PDF)": "pdf"}[format]),
-        caption="../report/figure.rst",
-        category=lambda wildcards: study.section(wildcards.figure),
-        subcategory="Figures",
-        labels={"figure": "{figure}", "format": format},
-    )
-
-
 rule draw_curves:
     input:
         unpack(lambda wildcards: study.curves_inputs(wildcards.figure)),
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -42,8 +31,8 @@ rule draw_plane:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -68,8 +57,8 @@ rule draw_words:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -94,8 +83,8 @@ rule draw_norms:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -120,8 +109,8 @@ rule draw_training:
     input:
         curves=lambda wildcards: study.figure_tables(wildcards.figure),
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -146,8 +135,8 @@ rule draw_search:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -172,8 +161,8 @@ rule draw_barrier:
     input:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:
@@ -199,8 +188,8 @@ rule draw_linearity:
         table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
         summary=lambda wildcards: study.figure_tables(wildcards.figure)[1],
     output:
-        png=drawn("image (PNG)"),
-        pdf=drawn("vector (PDF)"),
+        png=drawn("png", "image (PNG)"),
+        pdf=drawn("pdf", "vector (PDF)"),
     log:
         study.log("figures", "{figure}"),
     benchmark:

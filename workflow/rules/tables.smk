@@ -1,17 +1,6 @@
 # Tables: one tidy CSV per sweep, what is told of all tables, and the summary that a run ends with.
 
 
-def tabulated(table, caption="../report/table.rst", suffix="csv", format="table (CSV)"):
-    """A file of a table, whose name is ``table``, as the report shows it; ``format`` is told there."""
-    return report(
-        study.path("tables", f"{table}.{suffix}"),
-        caption=caption,
-        category=lambda wildcards, output: study.table_section(Path(output[0]).stem),
-        subcategory="Tables",
-        labels={"table": table, "format": format},
-    )
-
-
 rule table:
     input:
         scores=lambda wildcards: study.sweep_scores(wildcards.sweep),
