@@ -339,6 +339,28 @@ def test_what_is_missing_is_told(open_page: Open, folder: Path) -> None:
     expect(page.locator("#scores")).to_contain_text("texts without a score: 30")
 
 
+def test_a_study_without_any_value(open_page: Open, tmp_path: Path) -> None:
+    sweeps = {name: {**SWEEPS[name], "scorers": ["perplexity", "distinct"]} for name in ("plane", "theta1")}
+    study = Study(made_config(sweeps=sweeps, prompts=PROMPTS, figures={}))
+    with contextlib.chdir(tmp_path):
+        make_results(study, lambda point, row, sample: "")
+        make_page(study, "page.html")
+    page = open_page(tmp_path / "page.html")
+    assert set(shown_scores(page)) == {"perplexity continuation_corpus", "distinct distinct_2"}
+    assert all(values == ["–", "–"] for values in shown_scores(page).values())
+    page.locator("#sweep").select_option(index=1)
+    expect(page.locator("#point")).to_have_text("θ = 0.5 negative + 0.5 positive")
+    assert all(values == ["–", "–"] for values in shown_scores(page).values())
+
+
+def test_logarithmic_axes_have_labels_over_any_span(open_page: Open, folder: Path) -> None:
+    page = open_page(folder / "page.html")
+    for low, high in ((3.8, 7.6), (7.41, 7.43), (4, 12), (5, 4000), (1, 10**7), (0.002, 0.9)):
+        ticks = page.evaluate("([low, high]) => logTicks(Math.log10(low), Math.log10(high))", [low, high])
+        assert 3 <= len(ticks) <= 10 and all(low * 0.999 <= tick <= high * 1.001 for tick in ticks), (low, high, ticks)
+    assert page.evaluate("logTicks(1, 1)") == [10]
+
+
 @pytest.mark.parametrize("sweep", SWEEPS)
 def test_nothing_is_wider_than_a_phone(open_page: Open, folder: Path, sweep: str) -> None:
     page = open_page(folder / "page.html", f"sweep={sweep}", width=375)

@@ -262,13 +262,24 @@ function frame(extra) {
   return layout;
 }
 
-// Labels between two decimal logarithms, whether they lie a fraction of a decade apart or six.
+// Values to label between two decimal logarithms, whether they lie a fraction of a decade apart or six.
 function logTicks(low, high) {
+  if (high <= low) return [10 ** low];
   const span = high - low, steps = span < 1 ? [1, 1.5, 2, 3, 5, 7] : span < 2 ? [1, 2, 5] : span < 3 ? [1, 3] : [1];
   const found = [];
   for (let power = Math.floor(low); power <= high; power += 1) found.push(...steps.map((step) => step * 10 ** power));
-  const seen = found.filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9);
-  return seen.length > 1 ? seen : [0, 0.5, 1].map((share) => 10 ** (low + share * span));
+  const seen = found.filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
+  return seen.length > 2 ? seen : evenTicks(10 ** low, 10 ** high);
+}
+
+// At least three multiples of 1, 2 or 5 times a power of ten.
+function evenTicks(low, high) {
+  for (let power = Math.floor(Math.log10(high - low)); ; power -= 1) {
+    for (const size of [5, 2, 1].map((step) => step * 10 ** power)) {
+      const first = Math.ceil(low / size), count = Math.floor(high / size) - first + 1;
+      if (count > 2) return Array.from({ length: count }, (_, index) => (first + index) * size);
+    }
+  }
 }
 
 function curve(panel, values) {
@@ -297,8 +308,13 @@ function curve(panel, values) {
     ],
     layout: frame({
       hovermode: "x",
-      xaxis: { title: { text: sweep.coordinates[0].label }, nticks: 8, tickangle: 0 },
+      xaxis: { title: { text: sweep.coordinates[0].label }, nticks: 8, tickangle: 0, showgrid: false },
       yaxis,
+      // Two names keep off each other.
+      annotations: models.map((i, index) => ({
+        x: x[i], y: 1, yref: "paper", yanchor: "bottom", xanchor: models.length === 2 ? ["right", "left"][index] : "center",
+        text: singleModel(sweep, i), showarrow: false, font: { size: 10, color: "#50535c" },
+      })),
       shapes: [
         ...models.map((i) => ({ type: "line", x0: x[i], x1: x[i], y0: 0, y1: 1, yref: "paper", layer: "below", line: { color: "#8a8f99", dash: "dash", width: 1 } })),
         { type: "line", x0: x[point], x1: x[point], y0: 0, y1: 1, yref: "paper", layer: "below", line: { color: "#1b1b1f", width: 1 } },
@@ -309,12 +325,13 @@ function curve(panel, values) {
 
 function plane(panel, values) {
   const { sweep, point } = state, [first, second] = sweep.coordinates, indices = cell(sweep, point);
-  const scaled = values.map(([value]) => (value === null ? null : panel.scale === "log" ? Math.log10(value) : value));
-  const limit = panel.limit === undefined ? Infinity : panel.scale === "log" ? Math.log10(panel.limit) : panel.limit;
+  const scale = (value) => (panel.scale !== "log" || value === null ? value : value > 0 ? Math.log10(value) : null);
+  const scaled = values.map(([value]) => scale(value));
   const known = scaled.filter((value) => value !== null);
-  let low = Math.min(...known), high = Math.min(limit, Math.max(...known)), colorscale = "Viridis";
+  let low = Math.min(...known), high = Math.min(Math.max(...known), scale(panel.limit ?? Infinity)), colorscale = "Viridis";
+  if (!known.length) [low, high] = [0, 1];
   if (panel.centre !== undefined) {
-    const half = Math.max(...known.map((value) => Math.abs(value - panel.centre)));
+    const half = Math.max(0, ...known.map((value) => Math.abs(value - panel.centre)));
     [low, high] = [panel.centre - half, panel.centre + half];
     colorscale = [[0, `rgb(${ORANGE})`], [0.5, "#f7f7f7"], [1, `rgb(${BLUE})`]];
   }
