@@ -37,7 +37,7 @@ def test_experiments_of_the_readme_are_those_of_the_configuration():
         re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|")))
     )
     experiments = yaml.safe_load((ROOT / "config" / "experiments.yaml").read_text(encoding="utf-8"))
-    assert named == {"claims", "quick", *experiments["figures"]}
+    assert named == {"claims", "explorer", "quick", *experiments["figures"]}
 
 
 def test_the_picture_of_the_stages_shows_the_rules():

@@ -217,12 +217,15 @@ def program(built: Path, *arguments: str, code: str = "", **options: Any) -> sub
 
 HALF_WAY = """
 import os
+import signal
 from workflow import export
 from workflow.lib.steering import run_program
 merge = export.merge
 def merge_and_die(*arguments):
     merge(*arguments)
     os.kill(os.getpid(), {signal})
+# What runs in the background ignores it, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 export.merge = merge_and_die
 run_program(export.main)
 """

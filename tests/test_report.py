@@ -93,8 +93,8 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, dict[str, 
 
 def test_all_figures_tables_and_verdicts_are_in_the_report(listing: tuple[Study, dict[str, Any]]) -> None:
     study, results = listing
-    # The texts beside them are the captions; the summary is for the terminal.
-    beside = {path for path in results if path.endswith((".md", "summary.txt"))}
+    # The texts beside them are the captions; the summary is for the terminal, and the explorer a page of its own.
+    beside = {path for path in results if path.endswith((".md", "summary.txt", "explorer.html"))}
     assert {path for path, shown in results.items() if shown is None} == beside
     assert {Path(path).suffix for path in results if "/figures/" in path and path not in beside} == {".png", ".pdf"}
     assert {Path(path).suffix for path in results if "/tables/" in path and path not in beside} == {".csv", ".html"}
@@ -304,6 +304,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ("--cores", "1", "--configfile", "mine.yaml", "--rerun-triggers", "mtime", "--quiet", "all")
     made = run(folder, "snakemake", *options, "--", *study.figures(), *study.pages())
     assert made.returncode == 0, made.stdout + made.stderr
+    # It is not in the report, and there are no texts to make it of.
+    (page,) = study.explorer()
+    (folder / page).write_text("")
     done = write_report(folder, "mine.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("results/tiny/report.html: ")
