@@ -19,6 +19,7 @@ RUNS ?= 5
 
 # On a cluster --cores would bound the threads of each job. Files of configuration first: they would take targets for files.
 ARGUMENTS = $(if $(CONFIG),--configfile $(CONFIG)) $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES))
+$(foreach file,$(CONFIG),$(if $(wildcard $(file)),,$(error CONFIG=$(file): no such file; there are $(wildcard config/*.yaml))))
 # Of Snakemake's own words those that one can work with; VERBOSE=1: all of them.
 QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(BIN)/snakemake $(QUIET) $(ARGUMENTS)

@@ -116,7 +116,9 @@ def test_errors_of_class_files(tmp_path: Path, more: dict[str, Any], message: st
 def test_a_class_without_texts_in_a_split(tmp_path: Path) -> None:
     spec = class_files_spec(tmp_path)
     (tmp_path / "chats.txt").write_text("only one\n")
-    assert "mine.classes.casual: empty class" in error_of(spec)
+    assert "mine.class_files.casual: none of its texts is in the" in error_of(spec)
+    (tmp_path / "chats.txt").write_text("\n \n")
+    assert error_of(spec).startswith(f"{tmp_path}/chats.txt: holds no text; put one on each line, or take the file out")
 
 
 # --- labels and classes ---

@@ -245,7 +245,7 @@ def test_the_front_page_counts_texts_once_and_verdicts_by_section() -> None:
         for section, verdict in [("5", "holds"), ("4.1", "holds"), ("4.1", "not tested"), ("4.1", "does not hold")]
     ]
     text = write_overview("mine", 7, 2, 3, 1000, ["a fact"], claims)
-    assert "**1000 texts** from 7 points on 3 sweeps, 2 of them ensembles" in text
+    assert "**1000 texts** from 7 points (2 of them ensembles, which combine logits) on 3 sweeps" in text
     assert "Of **4 claims of the paper** 2 hold, 1 do not hold, 1 are not tested." in text
     assert "| 4.1 | 1 | 1 | 1 |\n| 5 | 1 | 0 | 0 |\n" in text
     assert text.endswith("- a fact\n")
@@ -372,7 +372,7 @@ def test_the_front_page_tells_of_the_study(browser_page: tuple[Page, list[str]])
     assert box is not None and 0 <= box["y"] < 100
     text = page.locator("#app").inner_text()
     # 4 points of weights, of which the sweeps share one, and one of logits.
-    assert "60 texts from 5 points on 3 sweeps, 1 of them ensembles" in text
+    assert "60 texts from 5 points (1 of them ensembles, which combine logits) on 3 sweeps" in text
     assert "Of 1 claims of the paper 0 hold, 0 do not hold, 1 are not tested." in text
     for category in ("§ 4.1 Lines", "Claims", OTHER_SECTION):
         assert category in text

@@ -364,6 +364,7 @@ def test_make_passes_words_on_as_they_are(made, prompt):
     wanted = ["-m", "workflow.steer", "--study", "own", f"--point={point}", f"--prompt={prompt}"]
     assert asked(made, "steer", "STUDY=own", f"POINT={point}", f"PROMPT={prompt}") == wanted
     assert asked(made, "steer", "STUDY=own", POINT=point, PROMPT=prompt) == wanted
+    (made / "a.yaml").touch()
     wanted = ["-m", "workflow.export", "--config", "a.yaml", "--sweep", "plane", "--point=alpha=1", f"--to={prompt}"]
     assert asked(made, "export", "CONFIG=a.yaml", "SWEEP=plane", "POINT=alpha=1", f"TO={prompt}") == wanted
 

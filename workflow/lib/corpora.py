@@ -188,6 +188,11 @@ def load_corpus(spec: Mapping[str, Any], name: str, hub_lock: str | None = None)
             if text.label is not None:
                 counts[text.label] += 1
         for class_name, count in counts.items():
+            if count == 0 and "class_files" in spec:
+                raise UserError(
+                    f"{key}.class_files.{class_name}: none of its texts is in the {split} split; give it more "
+                    "texts, or larger fractions"
+                )
             if count == 0:
                 raise UserError(
                     f"{key}.classes.{class_name}: empty class, no text of the {split} split has one of its labels; "
@@ -481,6 +486,8 @@ def _synthetic_table(rows: Sequence[tuple[str, Any]], place: str, columns: Seque
 def _read_text_lines(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
     """One text per line; if ``spec`` has a ``label``, it is that of all of them."""
     values: dict[str, list[str]] = {"text": _read_lines(path, key)}
+    if not any(map(str.strip, values["text"])):
+        raise UserError(f"{path}: holds no text; put one on each line, or take the file out of {key}")
     if "label" in spec:
         values["label"] = [spec["label"]] * len(values["text"])
     _require_columns(columns, list(values), str(path))

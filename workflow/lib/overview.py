@@ -41,8 +41,8 @@ def write_overview(
 
     ``points`` and ``sweeps`` are those whose ``texts`` are scored, ``facts`` are lines on sweeps and scorers.
     """
-    combined = f", {ensembles} of them ensembles, which combine logits" if ensembles else ""
-    size = f"**{texts} texts** from {points} points on {sweeps} sweeps{combined}."
+    combined = f" ({ensembles} of them ensembles, which combine logits)" if ensembles else ""
+    size = f"**{texts} texts** from {points} points{combined} on {sweeps} sweeps."
     lines = [f"# Study {study}", "", _IDEA, "", size]
     if claims:
         counts = Counter((claim["section"], claim["verdict"]) for claim in claims)
