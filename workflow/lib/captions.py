@@ -1,7 +1,7 @@
 """The text beside each figure: what it shows, the paper's own setting, and what this study did."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow.lib.points import Sweep
@@ -15,8 +15,8 @@ _MARKUP = re.compile(r"([\\`*_~\[\]<>&|#])")
 
 def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
     """One line on a sweep, declared by ``spec``: its formula, its grid and, if it is about texts, its prompts."""
-    terms = [_combination(spec["origin"])]
-    terms += [f"{coordinate} ({_combination(spec['directions'][coordinate])})" for coordinate in sweep.directions]
+    terms = [combination(spec["origin"])]
+    terms += [f"{coordinate} ({combination(spec['directions'][coordinate])})" for coordinate in sweep.directions]
     grids = []
     for index, coordinate in enumerate(sweep.directions):
         values = sorted({entry.coordinates[index][1] for entry in sweep.points})
@@ -39,7 +39,7 @@ def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
     """One line on a scorer: its judge, and the weights of classes."""
     match scorer["kind"]:
         case "classifier":
-            weights = _combination({f"P({label})": weight for label, weight in scorer["weights"].items()})
+            weights = combination({f"P({label})": weight for label, weight in scorer["weights"].items()})
             return f"{name}: {weights} by {scorer['model']}"
         case "perplexity":
             return f"{name}: perplexity under {scorer['model']}"
@@ -60,11 +60,11 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _combination(coefficients: Mapping[str, float]) -> str:
-    """``0.5 base + positive − negative``."""
+def combination(coefficients: Mapping[str, Any], show: Callable[[Any], str] = "{:g}".format) -> str:
+    """``0.5 base + positive − negative``, the sizes of coefficients as ``show`` writes them."""
     text = ""
     for model, value in coefficients.items():
-        size = "" if abs(value) == 1 else f"{abs(value):g} "
+        size = "" if abs(value) == 1 else f"{show(abs(value))} "
         sign = ("−" if value < 0 else "") if not text else (" − " if value < 0 else " + ")
         text += f"{sign}{size}{model}"
     return text

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+from workflow.lib.captions import combination
 from workflow.lib.config import build_sweeps, read_config, resolve
 from workflow.lib.points import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
 from workflow.lib.runtime import UserError
@@ -179,12 +180,7 @@ def show_coordinates(coordinates: Iterable[tuple[str, Decimal]]) -> str:
 
 def formula(point: Point) -> str:
     """``1.5 positive − 0.5 negative``, the largest coefficient first."""
-    text = ""
-    for model, value in sorted(point.coefficients, key=lambda pair: -pair[1]):
-        size = "" if abs(value) == 1 else f"{format_decimal(abs(value))} "
-        sign = ("−" if value < 0 else "") if not text else (" − " if value < 0 else " + ")
-        text += f"{sign}{size}{model}"
-    return text
+    return combination(dict(sorted(point.coefficients, key=lambda pair: -pair[1])), format_decimal)
 
 
 def describe_sweep_of(study: OpenStudy, place: Place) -> str:

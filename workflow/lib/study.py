@@ -243,12 +243,10 @@ class Study:
         """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
         colours = {name: self._colour(name) for name in self.explorer_pages()[page]}
         planes = {name: [f for f in self.figures_of("plane") if name in self.figure_sweeps(f)] for name in colours}
-        ensembles = any(self.sweeps[name].space == "logits" for name in colours)
-        nucleus = self.config["generation"].get("nucleus") if ensembles else None
         return {
             "study": self.name,
             "samples": self.config["generation"]["samples"],
-            "sampling": describe_sampling(self.sampling(), nucleus),
+            "sampling": self._describe_sampling(colours),
             "spaces": self._spaces(self.explorer_inputs(page)["scores"]),
             "sweeps": [
                 {
@@ -278,14 +276,17 @@ class Study:
         """Lines on sweeps, with how their texts are sampled if it is about ``texts``, on scorers and analyses."""
         facts = [describe_sweep(self.sweeps[name], self.config["sweeps"][name], texts) for name in sweeps]
         if texts:
-            ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
-            nucleus = self.config["generation"].get("nucleus") if ensembles else None
-            facts.append(describe_sampling(self.sampling(), nucleus))
+            facts.append(self._describe_sampling(sweeps))
         facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in scorers]
         lower = {"texts": self.config["generation"]["precision"]} if texts else {}
         lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
         facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
         return facts + [describe_entry(name, self.config["analyses"][name]) for name in analyses]
+
+    def _describe_sampling(self, sweeps: Iterable[str]) -> str:
+        """One line on how texts along these sweeps are sampled."""
+        ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
+        return describe_sampling(self.sampling(), self.config["generation"].get("nucleus") if ensembles else None)
 
     # The report.
 
