@@ -55,3 +55,19 @@ def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) ->
     model.save_pretrained(directory)
     AutoTokenizer.from_pretrained(tiny_tokenizer).save_pretrained(directory)
     return directory
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
+    """Folder of a built study (see ``built_study``)."""
+    import built_study
+
+    folder = tmp_path_factory.mktemp("built")
+    built_study.build(folder, tiny_gpt2)
+    return folder
+
+
+@pytest.fixture
+def in_built(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in that folder."""
+    monkeypatch.chdir(built)

@@ -20,20 +20,9 @@ from workflow.lib.runtime import UserError
 from workflow.lib.tables import read_table
 
 ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.usefixtures("in_built")
 TEXT = "the film was good but the plot was bad"
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
-    """Folder of a built study."""
-    folder = tmp_path_factory.mktemp("export")
-    built_study.build(folder, tiny_gpt2)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _there(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(built)
 
 
 def exported(target: Path, point: str, *arguments: str) -> tuple[dict[str, Any], str]:

@@ -22,22 +22,11 @@ from workflow.lib.scoring import score_classifier
 from workflow.lib.steering import find_place, model_folders, open_study
 
 ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.usefixtures("in_built")
 ROWS = [part for row in built_study.PROMPTS for part in ("--row", str(row))]
 STUDY_PROMPTS = ["--prompts", "neutral", *ROWS, "--samples", "3"]
 POINT = "negative=0.5+positive=0.5"
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
-    """Folder of a built study."""
-    folder = tmp_path_factory.mktemp("steer")
-    built_study.build(folder, tiny_gpt2)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _there(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(built)
 
 
 def steered(capsys: pytest.CaptureFixture[str], *arguments: str, study: str = "config/own.yaml") -> pd.DataFrame:
