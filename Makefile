@@ -1,6 +1,7 @@
 # make run   the quick part of the embedded study, in an environment of its own
 # make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake; VERBOSE=1)
 # make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
+# make verify   is the finished study as it was made? (CONFIG; ARGS="--config manifest=FILE": as that rebuild?)
 # make report   results/<study>/report.html of the finished study (CONFIG, ARGS)
 # make steer STUDY=demo POINT="alpha=0.7" PROMPT="The movie was"   continuations at any point (SWEEP=; ARGS=)
 # make export STUDY=demo POINT="alpha=0.7" TO=my-model   that point as a Hugging Face directory: docs/steering.md
@@ -24,15 +25,15 @@ $(foreach file,$(CONFIG),$(if $(wildcard $(file)),,$(error CONFIG=$(file): no su
 QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(BIN)/snakemake $(QUIET) $(ARGUMENTS)
 
-.PHONY: run all resume report steer export test bench bench-gpu setup lock
+.PHONY: run all resume verify report steer export test bench bench-gpu setup lock readable
 
-run: $(STAMP)
+run: readable
 	$(SNAKEMAKE) $(ARGS) -- quick
 
-all: $(STAMP)
+all: readable
 	$(SNAKEMAKE) $(ARGS)
 
-resume: $(STAMP)
+resume: readable
 	$(BIN)/python -m workflow.resume $(QUIET) $(ARGUMENTS) $(ARGS)
 
 # What people write may hold quotes and $: it reaches the shell in the environment, where make has not expanded it.
@@ -48,8 +49,15 @@ steer: $(STAMP)
 export: $(STAMP)
 	@$(BIN)/python -m workflow.export $(ASKED) --to="$$ASKED_TO" $(ARGS)
 
-report: $(STAMP)
-	$(BIN)/python -m workflow.write_report $(ARGUMENTS) $(ARGS)
+report: readable
+	$(BIN)/python -m workflow.write_report $(if $(VERBOSE),--verbose) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS)
+
+verify: readable
+	@$(BIN)/snakemake $(if $(VERBOSE),,--quiet all) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS) -- verify
+
+# Of a slip in YAML Snakemake would tell neither file nor line.
+readable: $(STAMP)
+	@$(BIN)/python -m workflow.check_yaml $(or $(CONFIG),config/config.yaml)
 
 test: $(STAMP)
 	$(BIN)/ruff check .
@@ -61,7 +69,7 @@ test: $(STAMP)
 
 # The embedded study's models are what some of it measures.
 bench: $(STAMP) $(PEERS)/installed
-	$(SNAKEMAKE) $(ARGS) -- $(foreach model,base positive negative,results/demo/models/$(model)) results/demo/prompts/neutral.parquet
+	$(SNAKEMAKE) $(ARGS) -- $(foreach model,base positive negative sentiment-judge grammar-judge judge,results/demo/models/$(model)) results/demo/prompts/neutral.parquet
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) --runs $(RUNS)
 
 bench-gpu: $(STAMP)

@@ -9,7 +9,7 @@ from snakemake.utils import update_config
 
 from workflow.lib.config import typed_overrides
 from workflow.lib.finished import forget
-from workflow.lib.runtime import UserError
+from workflow.lib.runtime import UserError, short_path
 from workflow.lib.study import Study, alternatives
 
 # A study replaces the default one; Snakemake would merge the two files.
@@ -23,7 +23,7 @@ update_config(config, typed_overrides(workflow.config_settings.config))
 try:
     study = Study(config)
 except UserError as error:
-    files = ", ".join(map(os.path.relpath, workflow.configfiles)) or "config"
+    files = ", ".join(map(short_path, workflow.configfiles)) or "config"
     raise WorkflowError(f"{files}: {str(error).removeprefix('config: ')}") from None
 
 # Scripts get the config with its defaults filled in.

@@ -1,6 +1,8 @@
 import copy
 import functools
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -855,11 +857,41 @@ def test_models_fine_tuned_from_local_ones_count_as_those(tmp_path: Path) -> Non
     assert "n_embd is 4 and 6" in error_of(config)
 
 
-def test_classes_of_an_imported_classifier_are_not_known_yet(tmp_path: Path) -> None:
-    config = changed("models/judge", {"task": "classifier", "start": {"directory": str(save_model(tmp_path / "a"))}})
+def with_imported_judge(directory: Path) -> dict[str, Any]:
+    config = changed("models/judge", {"task": "classifier", "start": {"directory": str(directory)}})
     config["scorers"]["sentiment"] |= {"labels": {"LABEL_2": "good"}, "weights": {"good": 1}}
     config["figures"]["curves"]["panels"][0]["statistic"] = "p_good"
+    return config
+
+
+def test_classes_of_an_imported_classifier_are_those_in_its_files(tmp_path: Path) -> None:
+    directory = save_model(tmp_path / "a")
+    config = with_imported_judge(directory)
+    # As long as the files do not name them.
     Study(config)
+    settings = json.loads((directory / "config.json").read_text())
+    labels = {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
+    (directory / "config.json").write_text(json.dumps(settings | {"id2label": labels}))
+    Study(config)
+    config["scorers"]["sentiment"]["weights"] = {"goood": 1}
+    assert "scorers.sentiment.weights: class 'goood' is not declared; did you mean 'good'?" in error_of(config)
+    config["scorers"]["sentiment"] |= {"labels": {"LABEL_3": "good"}, "weights": {"LABEL_2": 1}}
+    assert "scorers.sentiment.labels: class 'LABEL_3' is not declared; did you mean" in error_of(config)
+
+
+# --- files that are not YAML ---
+
+
+def test_a_slip_in_yaml_is_told_with_its_line(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("study: own\n")
+    bad.write_text("study: own\nsweeps:\n  theta1: {a: 1\n")
+    command = [sys.executable, "-m", "workflow.check_yaml", str(good)]
+    assert subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stderr == ""
+    for file, message in ((bad, f"error: {bad}: not a YAML file: "), (tmp_path / "lost.yaml", "No such file")):
+        done = subprocess.run([*command, str(file)], cwd=ROOT, check=False, capture_output=True, text=True)
+        assert done.returncode == 1 and message in done.stderr and done.stderr.count("\n") == 1
+        assert file is not bad or "line 4" in done.stderr
 
 
 # --- defaults ---

@@ -11,10 +11,19 @@ from pathlib import Path
 import pytest
 
 from workflow.lib import runtime
-from workflow.lib.runtime import Progress, UserError, announce, atomic_path, error_prefix, file_digest
+from workflow.lib.runtime import Progress, UserError, announce, atomic_path, error_prefix, file_digest, short_path
 from workflow.lib.sources import ROOT
 
 # --- errors ---
+
+
+def test_paths_are_short_where_they_lie_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert short_path(tmp_path / "here" / "a" / "b.yaml") == short_path("a/b.yaml") == "a/b.yaml"
+    assert short_path("../other/b.yaml") == str(tmp_path / "other" / "b.yaml")
+    # A name that only begins with dots.
+    assert short_path("..b.yaml") == "..b.yaml"
 
 
 def test_error_prefix_names_the_place_of_user_errors_only() -> None:

@@ -390,8 +390,8 @@ def _check_references(config: Mapping[str, Any]) -> None:
             found = config["models"][scorer["model"]]["task"]
             if found != task:
                 raise UserError(f"config: {path}: {scorer['model']!r} is a {found}; choose a {task}")
-        if scorer["kind"] == "classifier":
-            _check_classes(config, name, scorer)
+        if scorer["kind"] == "classifier" and (classes := _trained_classes(config, scorer)):
+            _check_classes(name, scorer, classes)
     for name, sweep in config["sweeps"].items():
         for model in _models_of_sweep(sweep):
             _known_language_model(config, model, f"sweeps.{name}")
@@ -752,27 +752,26 @@ def _check_batch(config: Mapping[str, Any], processes: int, batch_size: int, pat
         raise UserError(f"config: {path}: {batch_size} cannot be divided over {parts}; choose a multiple")
 
 
-def _check_classes(config: Mapping[str, Any], name: str, scorer: Mapping[str, Any]) -> None:
-    """Check names of classes where they are known: an imported classifier's are in its files only."""
-    data = config["models"][scorer["model"]].get("data")
-    if data is None:
-        return
-    for label in scorer.get("labels", {}):
-        _known(label, class_names(config["corpora"][data["corpus"]]), f"scorers.{name}.labels", "class")
+def _check_classes(name: str, scorer: Mapping[str, Any], classes: Iterable[str]) -> None:
+    """Check names of classes against ``classes``, those of the scorer's model."""
+    labels = scorer.get("labels", {})
+    for label in labels:
+        _known(label, classes, f"scorers.{name}.labels", "class")
     for class_name in scorer["weights"]:
-        _known(class_name, _classes(config, scorer), f"scorers.{name}.weights", "class")
+        _known(class_name, [labels.get(own, own) for own in classes], f"scorers.{name}.weights", "class")
 
 
-def _classes(config: Mapping[str, Any], scorer: Mapping[str, Any]) -> list[str]:
-    """Names of the classes that a classifier trained here has as a scorer; empty if it is imported."""
-    data, labels = config["models"][scorer["model"]].get("data"), scorer.get("labels", {})
-    return [labels.get(name, name) for name in class_names(config["corpora"][data["corpus"]])] if data else []
+def _trained_classes(config: Mapping[str, Any], scorer: Mapping[str, Any]) -> list[str]:
+    """Names of the classes of a scorer's model that is trained here; empty if it is imported."""
+    data = config["models"][scorer["model"]].get("data")
+    return class_names(config["corpora"][data["corpus"]]) if data else []
 
 
 def _check_statistic(config: Mapping[str, Any], panel: Mapping[str, Any], path: str) -> None:
     scorer, statistic = config["scorers"][panel["scorer"]], panel["statistic"]
     if scorer["kind"] == "classifier":
-        classes = _classes(config, scorer)
+        labels = scorer.get("labels", {})
+        classes = [labels.get(own, own) for own in _trained_classes(config, scorer)]
         if not classes and statistic.startswith("p_"):
             return
         known = ["score", *(f"p_{name}" for name in classes or ["<class>"])]
@@ -792,14 +791,24 @@ def build_sweeps(config: Mapping[str, Any]) -> dict[str, Sweep]:
 
 
 def check_files(config: Mapping[str, Any]) -> None:
-    """Raise ``UserError`` for the first declared data file or local model that is not there."""
+    """Raise ``UserError`` for the first declared data file or local model that is not there or not as declared."""
     for path, file in _declared_files(config):
         if not Path(file).is_file():
             raise UserError(f"config: {path}: no file {file}; correct the path (relative ones start at {Path.cwd()})")
     for name, model in config["models"].items():
         if "directory" in model["start"] and not _is_pickled(Path(model["start"]["directory"])):
             with error_prefix(f"config: models.{name}.start.directory"):
-                Checkpoint.open(Path(model["start"]["directory"]))
+                checkpoint = Checkpoint.open(Path(model["start"]["directory"]))
+            _check_imported_classes(config, name, checkpoint)
+
+
+def _check_imported_classes(config: Mapping[str, Any], model: str, checkpoint: Checkpoint) -> None:
+    """Check names of classes in the scorers that ``model`` is the judge of, where its ``config.json`` names them."""
+    id2label = checkpoint.config.get("id2label")
+    if isinstance(id2label, Mapping):
+        for name, scorer in config["scorers"].items():
+            if scorer["kind"] == "classifier" and scorer["model"] == model:
+                _check_classes(name, scorer, list(map(str, id2label.values())))
 
 
 def _is_pickled(directory: Path) -> bool:

@@ -36,6 +36,12 @@ def error_prefix(where: str) -> Iterator[None]:
         raise UserError(f"{where}: {error}") from None
 
 
+def short_path(path: str | os.PathLike[str]) -> str:
+    """``path`` as seen from the working directory, if it lies in it; else the absolute path, without ``../..``."""
+    relative = Path(os.path.relpath(path))
+    return str(Path.cwd().joinpath(path).resolve() if relative.parts[:1] == (os.pardir,) else relative)
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a scratch path next to ``path`` that becomes ``path`` when the block ends without an error.
