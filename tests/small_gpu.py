@@ -1,5 +1,6 @@
 """Models that run out of GPU memory, on a machine without a GPU."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, *model_classes: Any, rows: int
     """Let models fail as CUDA does when they are given more than ``rows`` sequences at once: the sizes that failed."""
     failed: list[int] = []
     for model_class in model_classes:
-
+        # Wrapped, so that its signature stays: it tells what a model can do.
+        @functools.wraps(model_class.forward)
         def forward(self: Any, *, input_ids: torch.Tensor, original: Any = model_class.forward, **rest: Any) -> Any:
             if len(input_ids) > rows:
                 failed.append(len(input_ids))

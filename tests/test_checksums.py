@@ -13,10 +13,10 @@ from workflow.lib.checksums import check_files, check_model, checked_reader, wri
 from workflow.lib.generation import load_language_model
 from workflow.lib.geometry import weight_norms
 from workflow.lib.interpolation import WeightSpace
+from workflow.lib.loading import load_model
 from workflow.lib.merging import merge
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
-from workflow.lib.scoring import load_model
 from workflow.lib.training import import_model, train_tokenizer
 
 

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -109,16 +110,20 @@ def edit_weights(directory: Path, target: Path, edit) -> Path:
     return target
 
 
+def many_uniforms(seed: int, rows: Iterable[int], samples: int, steps: int) -> np.ndarray:
+    """``uniforms`` of many sequences, shape (rows, samples, steps)."""
+    return np.array([[uniforms(seed, row, sample, steps) for sample in range(samples)] for row in rows])
+
+
 def one_by_one(directory: Path, prompts: pd.DataFrame, sampling: Sampling) -> list[tuple[int, int, tuple[int, ...]]]:
     """Reference: each sequence alone, no padding, no cache, the whole text through the model for each token."""
     model, tokenizer = AutoModelForCausalLM.from_pretrained(directory).eval(), AutoTokenizer.from_pretrained(directory)
     result = []
     for row, text in zip(prompts["row"], prompts["text"], strict=True):
-        numbers = uniforms(sampling.seed, [row], sampling.samples, sampling.max_new_tokens)[0]
         for sample in range(sampling.samples):
             tokens = tokenizer(text).input_ids
             start = len(tokens)
-            for number in numbers[sample]:
+            for number in uniforms(sampling.seed, row, sample, sampling.max_new_tokens):
                 with torch.inference_mode():
                     logits = model(input_ids=torch.tensor([tokens])).logits[:, -1]
                 token = int(top_p_sample(logits, torch.tensor([number], dtype=torch.float64), sampling.top_p))
@@ -134,17 +139,17 @@ def one_by_one(directory: Path, prompts: pd.DataFrame, sampling: Sampling) -> li
 
 
 def test_uniforms_depend_on_seed_row_sample_and_step_only():
-    whole = uniforms(3, [0, 7, 2], samples=4, steps=10)
+    whole = many_uniforms(3, [0, 7, 2], samples=4, steps=10)
     assert whole.shape == (3, 4, 10) and whole.dtype == np.float64
-    np.testing.assert_array_equal(uniforms(3, [7], samples=2, steps=6)[0], whole[1, :2, :6])
+    np.testing.assert_array_equal(many_uniforms(3, [7], samples=2, steps=6)[0], whole[1, :2, :6])
     expected = np.random.Generator(np.random.Philox(key=3, counter=[0, 0, 3, 2])).random(10)
     np.testing.assert_array_equal(whole[2, 3], expected)
-    assert not np.intersect1d(whole, uniforms(4, [0, 7, 2], samples=4, steps=10)).size
-    assert np.unique(uniforms(3, range(50), 20, 30)).size == 50 * 20 * 30
+    assert not np.intersect1d(whole, many_uniforms(4, [0, 7, 2], samples=4, steps=10)).size
+    assert np.unique(many_uniforms(3, range(50), 20, 30)).size == 50 * 20 * 30
 
 
 def test_uniforms_are_uniform_and_uncorrelated():
-    numbers = uniforms(0, range(100), samples=10, steps=20)
+    numbers = many_uniforms(0, range(100), samples=10, steps=20)
     assert numbers.min() >= 0 and numbers.max() < 1
     counts = np.histogram(numbers, bins=20, range=(0, 1))[0]
     chi_square = ((counts - 1000) ** 2 / 1000).sum()
@@ -160,7 +165,7 @@ def test_uniforms_are_uniform_and_uncorrelated():
 def draw(probabilities: list[float], top_p: float, count: int = 20_000) -> np.ndarray:
     """Frequencies of the tokens in ``count`` draws from one distribution."""
     logits = torch.tensor([probabilities]).log().expand(count, -1)
-    numbers = torch.from_numpy(uniforms(1, [0], 1, count)[0, 0])
+    numbers = torch.from_numpy(uniforms(1, 0, 0, count))
     return np.bincount(top_p_sample(logits, numbers, top_p).numpy(), minlength=len(probabilities)) / count
 
 
@@ -192,7 +197,7 @@ def test_nucleus_of_other_logits_by_hand():
     count = 20_000
     logits = torch.tensor([[0.1, 0.3, 0.5, 0.1]]).log().expand(count, -1)
     nucleus = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log().expand(count, -1)
-    numbers = torch.from_numpy(uniforms(1, [0], 1, count)[0, 0])
+    numbers = torch.from_numpy(uniforms(1, 0, 0, count))
     tokens = top_p_sample(logits, numbers, 0.6, nucleus)
     frequencies = np.bincount(tokens.numpy(), minlength=4) / count
     assert frequencies[2:].tolist() == [0, 0]
@@ -217,7 +222,7 @@ def test_large_vocabulary_is_sampled_from_the_exact_nucleus(spread):
     size = 3000 if spread == 0 else int(np.searchsorted(probabilities[order].cumsum(), 0.9)) + 1
     nucleus = order[:size]
     count = 3000
-    numbers = torch.from_numpy(uniforms(5, [1], 1, count)[0, 0])
+    numbers = torch.from_numpy(uniforms(5, 1, 0, count))
     tokens = torch.cat([top_p_sample(logits.expand(len(part), -1), part, 0.9) for part in numbers.split(500)]).numpy()
     assert set(tokens) <= set(nucleus)
     # Pearson's chi-square over 10 groups of nucleus tokens, by rank; 99.9 % with 9 degrees of freedom.
@@ -390,7 +395,17 @@ def test_incomplete_model_is_refused(tmp_path, model_dir):
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors["transformer.h.1.ln_1.weight"]
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(UserError, match=r"no weights for transformer.h.1.ln_1.weight \(1 tensors in all\)"):
+    with pytest.raises(
+        UserError, match=r"not a whole GPT2LMHeadModel, weights are missing: transformer.h.1.ln_1.weight"
+    ):
+        generate(tmp_path, make_prompts(1), Sampling(0.9, 2, 1, 0), batch_size=1)
+
+
+def test_an_architecture_without_a_cache_of_attention_is_refused(tmp_path, model_dir):
+    AutoTokenizer.from_pretrained(model_dir).save_pretrained(tmp_path)
+    sizes = {"vocab_size": 40, "hidden_size": 16, "state_size": 4, "num_hidden_layers": 1}
+    AutoModelForCausalLM.from_config(AutoConfig.for_model("mamba", **sizes)).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="MambaForCausalLM keeps no cache of keys and values"):
         generate(tmp_path, make_prompts(1), Sampling(0.9, 2, 1, 0), batch_size=1)
 
 

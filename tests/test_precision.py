@@ -19,10 +19,11 @@ from workflow.lib import precision
 from workflow.lib.config import resolve
 from workflow.lib.ensembles import generate_ensemble, load_ensemble
 from workflow.lib.generation import Sampling, generate, load_language_model
+from workflow.lib.loading import load_model
 from workflow.lib.points import Point
 from workflow.lib.precision import PRECISION_COLUMNS, check_precisions, compare_precisions, runs, write_precisions
 from workflow.lib.runtime import UserError
-from workflow.lib.scoring import load_model, score_perplexity
+from workflow.lib.scoring import score_perplexity
 from workflow.lib.study import Study
 
 ROOT = Path(__file__).parents[1]

@@ -31,6 +31,7 @@ def test_sources_are_found_through_other_modules() -> None:
         "workflow/lib/dtypes.py",
         "workflow/lib/generation.py",
         "workflow/lib/leases.py",
+        "workflow/lib/loading.py",
         "workflow/lib/parquet.py",
         "workflow/lib/runtime.py",
         "workflow/scripts/generate.py",

@@ -6,6 +6,7 @@ the model, which does depend on the shape of a batch, can flip a choice; the sam
 (see ``top_p_sample``).
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,11 @@ import pandas as pd
 import pyarrow as pa
 import torch
 import torch.nn.functional as F
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 from transformers.cache_utils import DynamicLayer
 
 from workflow.lib.batches import AdaptiveBatches
-from workflow.lib.checksums import check_model
-from workflow.lib.dtypes import torch_dtype
+from workflow.lib.loading import load_model
 from workflow.lib.parquet import write_parquet
 from workflow.lib.runtime import Progress, UserError
 
@@ -57,20 +57,12 @@ class _Sequence:
     prompt: list[int]
 
 
-def uniforms(seed: int, rows: Sequence[int], samples: int, steps: int) -> npt.NDArray[np.float64]:
-    """Random numbers in [0, 1), shape (len(rows), samples, steps), each a function of (seed, row, sample, step) only.
+def uniforms(seed: int, row: int, sample: int, steps: int) -> npt.NDArray[np.float64]:
+    """Random numbers in [0, 1), shape (steps,), each a function of (seed, row, sample, step) only.
 
-    One stream of the counter-based generator Philox 4x64 (Salmon et al. 2011) per (row, sample). The raw bits are
+    One stream of the counter-based generator Philox 4x64 (Salmon et al. 2011) for each (row, sample). The raw bits are
     used, which numpy guarantees to stay the same over its versions, unlike the distributions of ``Generator``.
     """
-    numbers = np.empty((len(rows), samples, steps))
-    for place, row in enumerate(rows):
-        for sample in range(samples):
-            numbers[place, sample] = _stream(seed, row, sample, steps)
-    return numbers
-
-
-def _stream(seed: int, row: int, sample: int, steps: int) -> npt.NDArray[np.float64]:
     # The lowest of the four words counts the draws of a stream.
     bits = np.random.Philox(key=seed, counter=[0, 0, sample, row]).random_raw(steps)
     return np.asarray((bits >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
@@ -82,9 +74,10 @@ def top_p_sample(
     """Sample a token from the nucleus of each row: shapes (n, V) float and (n,) float64 -> (n,) int64.
 
     The nucleus (Holtzman et al. 2020) is the smallest set of most likely tokens with total probability >= ``top_p``,
-    together with tokens exactly as likely as its last one. The token is the argmax of logit + Gumbel noise
-    (Gumbel-max trick), which is a sample from the renormalised nucleus; the noise is a hash of (u, token id).
-    ``nucleus_logits`` (n, V), if given, decide which tokens make up the nucleus, and ``logits`` only on their odds.
+    together with tokens exactly as likely as its last one (in 16 bits many are: a nucleus can hold visibly more than
+    ``top_p``). The token is the argmax of logit + Gumbel noise (Gumbel-max trick), which is a sample from the
+    renormalised nucleus; the noise is a hash of (u, token id). ``nucleus_logits`` (n, V), if given, decide which tokens
+    make up the nucleus, and ``logits`` only on their odds.
 
     Why not invert the cumulative distribution at u: there a rounding error of one likely token moves the edges of all
     tokens behind it, so that the chance of a flip grows with the size of the nucleus. Here only the best two tokens
@@ -94,7 +87,7 @@ def top_p_sample(
     deciding = logits if nucleus_logits is None else nucleus_logits
     probabilities = torch.softmax(deciding, dim=-1, dtype=torch.promote_types(deciding.dtype, torch.float32))
     vocabulary = logits.shape[-1]
-    # On a CPU torch finds the best 1/64 of a vocabulary much faster than more; they mostly hold the nucleus.
+    # On a CPU torch finds a few of the best much faster than many (above 1/64 of the vocabulary it sorts differently).
     return _choose(probabilities, logits, u, top_p, min(max(16, vocabulary // 64), 128, vocabulary))
 
 
@@ -245,22 +238,16 @@ def load_language_model(
 ) -> LanguageModel:
     """Load a Hugging Face directory, its weights cast to ``precision``, in evaluation mode, with its tokenizer.
 
-    Raises ``UserError`` if the folder is damaged (see ``check_model``) or leaves weights at random values.
+    Raises ``UserError`` if the folder is damaged or incomplete (see ``load_model``), or if the architecture keeps no
+    cache of keys and values that texts could go on from (Mamba, say).
     """
-    check_model(model_dir)
-    # Cast by transformers, not afterwards: tables of positions (rotary embeddings) stay in float32.
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        model_dir, dtype=torch_dtype(precision), local_files_only=True, output_loading_info=True
-    )
-    model, info = loaded
-    missing = sorted([*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])])
-    if missing:
+    model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device, precision)
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
         raise UserError(
-            f"{model_dir}: no weights for {missing[0]} ({len(missing)} tensors in all), which would stay random; "
-            "give a complete causal language model"
+            f"{model_dir}: {type(model).__name__} keeps no cache of keys and values, without which texts cannot be "
+            "sampled here; choose another architecture"
         )
-    tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
-    return language_model(model.to(device).eval(), tokenizer, name)
+    return language_model(model, tokenizer, name)
 
 
 def language_model(model: Any, tokenizer: Any, name: str = "the model") -> LanguageModel:
@@ -307,7 +294,7 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
     end_tokens = models[0].end_tokens
     device = models[0].model.device
     steps = sampling.max_new_tokens
-    draws = np.stack([_stream(sampling.seed, sequence.row, sequence.sample, steps) for sequence in batch])
+    draws = np.stack([uniforms(sampling.seed, sequence.row, sequence.sample, steps) for sequence in batch])
     # Samples of a prompt share its computation: each prompt goes through the model once, then its cache is copied.
     distinct = list({sequence.row: sequence.prompt for sequence in batch}.items())
     place = {row: index for index, (row, _) in enumerate(distinct)}

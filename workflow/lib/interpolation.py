@@ -17,10 +17,10 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from workflow.lib.checkpoints import check_compatible
 from workflow.lib.checksums import check_model
+from workflow.lib.loading import load_model
 from workflow.lib.merging import check_tied
 from workflow.lib.points import Point, Sweep, SweepPoint
 from workflow.lib.runtime import UserError
-from workflow.lib.scoring import load_model
 
 CHUNK = 1 << 22
 """Elements that are held in float64 at once."""
@@ -62,7 +62,7 @@ class WeightSpace:
         self.names = tuple(models)
         self._parents: dict[str, _Tensors] = {}
         for name, directory in models.items():
-            model, tokenizer = load_model(AutoModelForCausalLM, directory, device)
+            model, tokenizer = load_model(AutoModelForCausalLM, directory, device, checked=True)
             # Tied tensors occur once, under the name of the first.
             parameters = {key: tensor.detach() for key, tensor in model.named_parameters()}
             broken = _not_finite(parameters)

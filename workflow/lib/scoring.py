@@ -21,8 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow.lib.batches import AdaptiveBatches, pad_right
-from workflow.lib.checksums import check_model
-from workflow.lib.dtypes import torch_dtype
+from workflow.lib.loading import load_model
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep, line_owner
 from workflow.lib.runtime import UserError
@@ -266,35 +265,6 @@ class ScoreFiles:
         if missing:
             raise UserError(f"sweep {sweep.name}, prompts {prompts}: no {scorer} score for point {missing[0]}")
         return pd.concat([read_scores(path) for path, points in files if points & wanted], ignore_index=True)
-
-
-def load_model(auto_class: Any, model_dir: PathLike, device: str, precision: str = "fp32") -> tuple[Any, Any]:
-    """Model in evaluation mode, its weights cast to ``precision``, and its tokenizer.
-
-    Raises ``UserError`` if the folder is damaged (see ``check_model``) or a weight is missing.
-    """
-    from transformers import AutoTokenizer
-
-    directory = Path(model_dir)
-    if not (directory / "config.json").is_file():
-        raise UserError(f"{directory}: no config.json; expected a Hugging Face model directory")
-    check_model(directory)
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        # Cast by transformers, not afterwards: tables of positions (rotary embeddings) stay in float32.
-        model, report = auto_class.from_pretrained(
-            directory, dtype=torch_dtype(precision), weights_only=True, output_loading_info=True, **local
-        )
-        tokenizer = AutoTokenizer.from_pretrained(directory, **local)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{directory}: cannot be loaded: {str(error).strip().splitlines()[0]}") from error
-    absent = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
-    if absent:
-        # transformers would draw them at random and go on.
-        raise UserError(
-            f"{directory}: not a whole {type(model).__name__}, weights are missing: {', '.join(absent[:5])}"
-        )
-    return model.to(device).eval(), tokenizer
 
 
 def max_tokens(model: Any, tokenizer: Any) -> int:
