@@ -102,10 +102,9 @@ def step_by_step(
     tokenizer = AutoTokenizer.from_pretrained(models["base"])
     result = []
     for row, prompt in zip(prompts["row"], prompts["text"], strict=True):
-        numbers = uniforms(sampling.seed, [row], sampling.samples, sampling.max_new_tokens)[0]
         for sample in range(sampling.samples):
             tokens, stop = [], "length"
-            for number in numbers[sample]:
+            for number in uniforms(sampling.seed, row, sample, sampling.max_new_tokens):
                 ids = torch.tensor([tokenizer(prompt).input_ids + tokens])
                 with torch.inference_mode():
                     logits = {name: model(ids).logits[0, -1].double().numpy() for name, model in loaded.items()}

@@ -126,7 +126,7 @@ def test_the_card_of_a_point_outside_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("point", "arguments", "reason"),
     [
-        ("positive=0.9 base=0.1", [], "None: not a point of any grid: the study has measured nothing here.\n"),
+        ("positive=0.9 base=0.1", [], "None: not a point of a grid with texts: the study has generated none here.\n"),
         ("beta=1", [], "None: the study's table results/own/tables/toward.csv has not been built.\n"),
         ("alpha=0.3", ["--sweep", "again"], "None: again generates no texts: the study has measured none here.\n"),
     ],
@@ -183,6 +183,25 @@ def test_ensembles_are_refused(tmp_path):
     ):
         exported(tmp_path / "model", "beta=0.5", "--sweep", "ensemble")
     assert not any(tmp_path.iterdir())
+
+
+def test_what_somebody_made_in_the_meantime_stays(tmp_path, monkeypatch):
+    target = tmp_path / "model"
+
+    def merge_slowly(*arguments, merge_=export.merge):
+        merge_(*arguments)
+        target.mkdir()
+        (target / "theirs").touch()
+
+    monkeypatch.setattr(export, "merge", merge_slowly)
+    with pytest.raises(UserError, match="model: is there already"):
+        exported(target, "alpha=1")
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "theirs"]
+
+
+def test_a_user_that_does_not_exist_is_told():
+    with pytest.raises(UserError, match="--to '~nobody-here/model': there is no such user"):
+        export.main(["--study", "own", "--point", "alpha=1", "--to", "~nobody-here/model"])
 
 
 @pytest.mark.parametrize("target", ["", "/", "."])

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from workflow import steer
+from workflow.lib import ensembles
 from workflow.lib.ensembles import generate_ensemble
 from workflow.lib.generation import load_language_model
 from workflow.lib.merging import merge
@@ -100,6 +101,28 @@ def test_in_logit_space_texts_are_those_of_the_ensemble(built, capsys):
     models = built_study.models_of(built / "results/own")
     point = Point.of({"base": -0.5, "positive": 1.5})
     assert_same_texts(found, generate_ensemble(point, models, prompts, built_study.SAMPLING, "base", 4))
+
+
+def test_models_are_loaded_once_for_all_points(capsys, monkeypatch):
+    loaded = []
+
+    def load(directory, *arguments, load_=ensembles.load_language_model):
+        loaded.append(Path(directory).name)
+        return load_(directory, *arguments)
+
+    monkeypatch.setattr(ensembles, "load_language_model", load)
+    asked = ["--sweep", "ensemble", *STUDY_PROMPTS, "--no-score"]
+    both = steered(capsys, "--point", "beta=1.5", "--point", "beta=0", *asked)
+    assert sorted(loaded) == ["base", "positive"]
+    for coordinate, point in (("beta=1.5", "base=-0.5+positive=1.5"), ("beta=0", "base=1")):
+        alone = steered(capsys, "--point", coordinate, *asked)
+        assert_same_texts(both[both["point"] == point], alone)
+
+
+def test_only_models_that_a_point_combines_need_to_fit():
+    groups = [["a", "b"], ["c"], ["d", "b"], ["e", "c"]]
+    assert steer._families(groups) == [("a", "b", "d"), ("c", "e")]
+    assert steer._families([]) == []
 
 
 def test_sampling_is_the_studys_unless_given(capsys):
@@ -301,6 +324,9 @@ def test_the_program(built):
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 5 and r"\u03b8 film" in done.stdout
     assert "Traceback" not in done.stderr and "Loading weights" not in done.stderr and "Warning" not in done.stderr
+    asked = ("--study", "own", "--point", "alpha=1", "--prompt", "é 🎬", "--json")
+    told = program(built, *asked, text=True, env={"PYTHONIOENCODING": "latin-1"})
+    assert [json.loads(line)["prompt"] for line in told.stdout.splitlines()] == ["é 🎬"] * 5
     wrong = program(built, "--study", "own", "--point", "eps=1", "--prompt", "a", text=True)
     assert (
         wrong.returncode == 1 and wrong.stdout == "" and wrong.stderr.startswith("error: 'eps=1': no sweep has the c")
@@ -356,6 +382,15 @@ def test_make_passes_words_on_as_they_are(made, prompt):
     (made / "a.yaml").touch()
     wanted = ["-m", "workflow.export", "--config", "a.yaml", "--sweep", "plane", "--point=alpha=1", f"--to={prompt}"]
     assert asked(made, "export", "CONFIG=a.yaml", "SWEEP=plane", "POINT=alpha=1", f"TO={prompt}") == wanted
+
+
+def test_make_looks_at_the_files_first(made):
+    (made / "a.yaml").touch()
+    (made / "b.yaml").touch()
+    assert asked(made, "readable") == ["-m", "workflow.check_yaml", "config/config.yaml"]
+    assert asked(made, "readable", "CONFIG=a.yaml b.yaml") == ["-m", "workflow.check_yaml", "a.yaml", "b.yaml"]
+    plan = subprocess.run(["make", "-n", "verify", "all"], cwd=made, capture_output=True, text=True, check=True).stdout
+    assert plan.index("workflow.check_yaml") < plan.index("-- verify")
 
 
 def test_make_passes_further_arguments(made):

@@ -14,6 +14,7 @@ from workflow.lib.steering import (
     describe_position,
     find_place,
     formula,
+    in_words_of_make,
     is_outside,
     measured,
     model_folders,
@@ -65,7 +66,7 @@ def test_the_first_sweep_is_taken_and_the_others_are_told(study: OpenStudy) -> N
 @pytest.mark.parametrize(
     ("words", "sweep", "message"),
     [
-        ("", None, "the point is empty; write coordinates"),
+        ("", None, "--point is empty; write coordinates"),
         ("alpha", None, "cannot read 'alpha'; write coordinates"),
         ("alpha=1/2", None, "cannot read 'alpha=1/2'"),
         ("alpha=0.7; gamma=1", None, "cannot read 'alpha=0.7; gamma=1'"),
@@ -80,7 +81,8 @@ def test_the_first_sweep_is_taken_and_the_others_are_told(study: OpenStudy) -> N
             r"ensemble \(beta from 0.5 to 0.5, logits\).*plane \(alpha from -1 to 2, gamma from -1 to 2\); "
             "or combine models: base, negative, positive$",
         ),
-        ("alpha=1 positive=1", None, "no sweep has the coordinates alpha, positive"),
+        ("alpha=1 positive=1", None, r"mixes coordinates \(alpha\) and models \(positive\); write the one or the o"),
+        ("delta=1 positive=1", None, "no sweep has the coordinates delta, positive"),
         ("sentiment-judge=1", None, "no sweep has the coordinates sentiment-judge"),
         ("positive=1 negative=1", None, "sum to 2, not to 1"),
         ("alpha=1", "plane", r"sweep plane \(.*\) has no point 'alpha=1'; name each of its coordinates"),
@@ -166,7 +168,7 @@ def test_places_are_described(study: OpenStudy) -> None:
     assert position("alpha=0.7") == "between points of the grid of theta1"
     outside = "outside the range of theta1 (alpha from -1 to 2): it extrapolates beyond what the study measured"
     assert position("alpha=2.5") == outside
-    assert position("positive=0.9 base=0.1").startswith("not a point of any grid")
+    assert position("positive=0.9 base=0.1").startswith("not a point of a grid with texts")
     assert position("alpha=0.5", "again") == "again generates no texts: the study has measured none here"
     assert is_outside(find_place(study, "alpha=1,gamma=2.1")) and not is_outside(find_place(study, "base=1"))
     line = describe_place(study, find_place(study, "alpha=0.7"))
@@ -175,6 +177,17 @@ def test_places_are_described(study: OpenStudy) -> None:
         "between points of the grid of theta1"
     )
     assert "a combination of logits" in describe_place(study, find_place(study, "beta=0.7", "ensemble"))
+    line = describe_place(study, find_place(study, "positive=1"))
+    assert line == "positive (the model itself), a point of the grid of theta1 (alpha=1)"
+
+
+def test_whoever_comes_by_make_is_told_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "choose with --sweep; --to 'a/..' names no directory; --prompt TEXT, or --prompts; snakemake --configfile a"
+    assert in_words_of_make(text) == text
+    monkeypatch.setenv("ASKED_POINT", "alpha=1")
+    assert in_words_of_make(text) == (
+        "choose with SWEEP=; TO= 'a/..' names no directory; PROMPT=TEXT, or --prompts; snakemake --configfile a"
+    )
 
 
 # --- studies and their files ---
@@ -199,8 +212,9 @@ def test_studies_that_cannot_be_found_are_refused(study: OpenStudy, tmp_path: Pa
     ):
         open_study(name="own")
     Path("config/zoo.yaml").write_text("study: [")
-    with pytest.raises(UserError, match=r"^config/zoo.yaml: not a YAML file"):
-        open_study(name="own")
+    assert open_study(name="own").file == study.file
+    with pytest.raises(UserError, match=r"there are: own \(config/own.yaml\); config/zoo.yaml: not a YAML file"):
+        open_study(name="zoo")
     os.chdir(shutil.move(tmp_path / "config", tmp_path / "empty"))
     with pytest.raises(UserError, match=r"there are: none in .*empty/config$"):
         open_study(name="own")

@@ -4,7 +4,6 @@ The directory holds weights (float32), config, tokenizer and a model card. It ap
 """
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from workflow.lib.steering import (
     model_folders,
     open_study,
     run_program,
+    say,
 )
 
 EXAMPLES = """\
@@ -48,27 +48,36 @@ def main(arguments: Sequence[str]) -> None:
             f"{place.title} is a point in logit space: an ensemble of models, which no single model equals; export a "
             f"point of a sweep in weight space: {others}"
         )
-    target = Path(options.to).expanduser()
+    try:
+        target = Path(options.to).expanduser()
+    except RuntimeError:
+        raise UserError(f"--to {options.to!r}: there is no such user; give another path") from None
     if not target.name:
         raise UserError(f"--to {options.to!r} names no directory; give one to make")
-    if os.path.lexists(target):
-        raise UserError(f"{target}: is there already; give another name, or remove it")
+    _refuse_existing(target)
     folders = model_folders(study, place.point.models)
-    print(f"study {study.name} ({study.file}), models in {study.results / 'models'}", file=sys.stderr)
-    print(describe_place(study, place), file=sys.stderr)
+    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
+    say(describe_place(study, place))
     if place.others:
-        print(f"also with these coordinates: {', '.join(place.others)} (choose with --sweep)", file=sys.stderr)
+        say(f"also with these coordinates: {', '.join(place.others)} (choose with --sweep)")
     card = model_card(study, place, folders, target.name)
     tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)
     try:
         with atomic_path(target) as scratch:
             merge(place.point, folders, scratch, Progress(f"merge {place.title}", tensors, "tensors"))
             (scratch / "README.md").write_text(card, encoding="utf-8")
+            # Once more: somebody may have made it in the meantime.
+            _refuse_existing(target)
     except OSError as error:
         raise UserError(f"{target}: not written: {error.strerror or error}") from error
     size = sum(path.stat().st_size for path in target.iterdir())
-    print(f"wrote {size / 1e6:.1f} MB; README.md there is its card", file=sys.stderr)
+    say(f"wrote {size / 1e6:.1f} MB; README.md there is its card")
     print(target)
+
+
+def _refuse_existing(target: Path) -> None:
+    if os.path.lexists(target):
+        raise UserError(f"{target}: is there already; give another name, or remove it")
 
 
 if __name__ == "__main__":

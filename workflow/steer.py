@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from workflow.lib.steering import (
     model_folders,
     open_study,
     run_program,
+    say,
 )
 
 # torch takes seconds to import: first come the arguments, and what is wrong with them.
@@ -58,15 +59,15 @@ def main(arguments: Sequence[str]) -> None:
     rows = _prompts(study, options)
     sampling = _sampling(study, options)
     device = options.device or study.config["device"]
-    folders = model_folders(study, _models(study, places))
+    folders = model_folders(study, [name for place in places for name in _models(study, place)])
     judge = None if options.no_score else _judge(study, options.scorer)
 
-    _say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
+    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
     for place in places:
-        _say(describe_place(study, place))
+        say(describe_place(study, place))
     for others in dict.fromkeys(place.others for place in places if place.others):
-        _say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")
-    _say(
+        say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")
+    say(
         f"sampling {_count(options.samples, 'continuation')} of {_count(len(rows), 'prompt')}"
         f"{'' if len(places) == 1 else f' at each of {len(places)} points'}: at most {sampling['max_new_tokens']} "
         f"tokens, top-p {sampling['top_p']}, seed {sampling['seed']}, on {device}"
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str]) -> None:
         lease_gpus(1)
     texts = _sample(study, places, folders, rows, sampling, device)
     scorer = None if judge is None else _score(study, judge, texts, device)
-    _say(f"{_count(len(texts), 'continuation')} in {time.monotonic() - started:.0f} s")
+    say(f"{_count(len(texts), 'continuation')} in {time.monotonic() - started:.0f} s")
     (_print_json if options.json else _print)(study, places, texts, scorer)
 
 
@@ -165,11 +166,11 @@ def _sampling(study: OpenStudy, options: Namespace) -> dict[str, Any]:
     return {key: study.config["generation"][key] if value is None else value for key, value in given.items()}
 
 
-def _models(study: OpenStudy, places: Sequence[Place]) -> list[str]:
-    """Names of the models that the places need, for ensembles that of the nucleus, too."""
+def _models(study: OpenStudy, place: Place) -> list[str]:
+    """Names of the models that a place needs, for an ensemble that of the nucleus, too."""
     nucleus = study.config["generation"].get("nucleus")
-    deciding = [nucleus] if nucleus is not None and any(place.space == "logits" for place in places) else []
-    return [name for place in places for name in place.point.models] + deciding
+    deciding = [nucleus] if nucleus is not None and place.space == "logits" else []
+    return list(dict.fromkeys([*place.point.models, *deciding]))
 
 
 def _judge(study: OpenStudy, name: str | None) -> str | None:
@@ -179,11 +180,11 @@ def _judge(study: OpenStudy, name: str | None) -> str | None:
         raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {', '.join(classifiers)}")
     name = name or next(iter(classifiers), None)
     if name is None:
-        _say("no scores: the study has no classifier")
+        say("no scores: the study has no classifier")
         return None
     model = study.config["scorers"][name]["model"]
     if not (study.results / "models" / model / "config.json").is_file():
-        _say(f"no scores: the judge is not there; build with: {build_command(study, [model])}")
+        say(f"no scores: the judge is not there; build with: {build_command(study, [model])}")
         return None
     return name
 
@@ -216,26 +217,35 @@ def _sample(
 def _mixtures(
     study: OpenStudy, places: Sequence[Place], folders: Mapping[str, Path], device: str
 ) -> "Iterator[Mixture]":
-    """What texts are sampled from at each place; the models of weight space are loaded once for all."""
+    """What texts are sampled from at each place; models are loaded once for all places that need them."""
     from transformers.utils import logging
 
     from workflow.lib.dtypes import torch_dtype
-    from workflow.lib.ensembles import load_ensemble
-    from workflow.lib.generation import Mixture, language_model
+    from workflow.lib.ensembles import ensemble, load_members
+    from workflow.lib.generation import LanguageModel, Mixture, language_model
     from workflow.lib.interpolation import WeightSpace
 
     logging.disable_progress_bar()
     precision, nucleus = study.config["generation"]["precision"], study.config["generation"].get("nucleus")
-    merged = list(dict.fromkeys(name for place in places if place.space == "weights" for name in place.point.models))
-    space = None
+    families = {
+        space: _families(_models(study, place) for place in places if place.space == space)
+        for space in ("weights", "logits")
+    }
+    spaces: dict[tuple[str, ...], WeightSpace] = {}
+    members: dict[tuple[str, ...], dict[str, LanguageModel]] = {}
     for place in places:
+        (family,) = (names for names in families[place.space] if place.point.models[0] in names)
+        needed = {name: folders[name] for name in family}
         if place.space == "logits":
-            _say(f"loading {_count(len(place.point.models), 'model')}, to run side by side")
-            yield load_ensemble(place.point, folders, nucleus, device, precision)
+            if family not in members:
+                say(f"loading {_count(len(family), 'model')}, to run side by side")
+                members[family] = load_members(needed, device, precision)
+            yield ensemble(place.point, members[family], nucleus)
             continue
-        if space is None:
-            _say(f"loading {_count(len(merged), 'model')}, to be combined in memory")
-            space = WeightSpace({name: folders[name] for name in merged}, device)
+        if family not in spaces:
+            say(f"loading {_count(len(family), 'model')}, to be combined in memory")
+            spaces[family] = WeightSpace(needed, device)
+        space = spaces[family]
         space.set_point(place.point)
         model = space.model
         if precision != "fp32":
@@ -244,6 +254,18 @@ def _mixtures(
             for parameter in model.parameters():
                 parameter.data = parameter.data.to(torch_dtype(precision))
         yield Mixture(((1.0, language_model(model, space.tokenizer)),))
+
+
+def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Names that occur in one group, or are linked by others: models that some place combines must fit together."""
+    families: list[dict[str, None]] = []
+    for group in groups:
+        joined = dict.fromkeys(group)
+        for family in [family for family in families if family.keys() & joined.keys()]:
+            families.remove(family)
+            joined = family | joined
+        families.append(joined)
+    return [tuple(family) for family in families]
 
 
 def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> str | None:
@@ -267,7 +289,7 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
             scorer["precision"],
         )
     except UserError as error:
-        _say(f"no scores: {error}")
+        say(f"no scores: {error}")
         return None
     texts["score"] = classifier_score(probabilities, name, scorer["weights"])
     return name
@@ -282,7 +304,7 @@ def _print(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", sco
         if len(places) > 1:
             print(f"{bold}{place.title}{plain}{f' ({mean})' if mean else ''}")
         elif mean:
-            _say(f"{mean}, by {study.config['scorers'][scorer]['model']}")
+            say(f"{mean}, by {study.config['scorers'][scorer]['model']}")
         for text in part.to_dict("records"):
             score = "" if not scorer else "   -  " if math.isnan(text["score"]) else f"{text['score']:.2f}  "
             print(f"{score}{dim}{_one_line(text['prompt'])}{plain}{_one_line(text['continuation'])}")
@@ -313,15 +335,12 @@ def _print_json(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame"
             "scorer": scorer,
             "score": None if not scorer or math.isnan(text["score"]) else text["score"],
         }
-        print(json.dumps(entry, ensure_ascii=False))
+        # ASCII: whatever the terminal's encoding, it is JSON.
+        print(json.dumps(entry))
 
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -49,29 +49,43 @@ def generate_ensemble(
 def load_ensemble(
     point: Point, models: Mapping[str, str | Path], nucleus: str | None, device: str = "cpu", precision: str = "fp32"
 ) -> Mixture:
-    """Load the models of ``point``, and the one of ``nucleus``, onto ``device``, cast to ``precision``.
+    """Load the models of ``point``, and the one of ``nucleus``, and combine them: ``load_members``, ``ensemble``.
 
-    Args:
-        models: name -> Hugging Face directory; only those that are needed get loaded. They may differ in architecture
-            and size.
-        nucleus: None takes the top-p nucleus from the combined logits. A model's name takes it from that model's own
-            logits, whatever its coefficient, and samples from the softmax of the combined logits over what was
-            kept: DExperts filters the logits of the base model before it adds the difference of the experts.
+    ``models`` may hold more; only those that are needed get loaded.
+    """
+    names = dict.fromkeys([*point.models, *([] if nucleus is None else [nucleus])])
+    return ensemble(point, load_members({name: models[name] for name in names}, device, precision), nucleus)
 
-    Raises ``UserError`` naming two models whose tokenizers, numbers of logits or end-of-text tokens differ.
+
+def load_members(
+    models: Mapping[str, str | Path], device: str = "cpu", precision: str = "fp32"
+) -> dict[str, LanguageModel]:
+    """Load ``models`` (name -> Hugging Face directory) onto ``device``, cast to ``precision``, to add their logits.
+
+    They may differ in architecture and size. Raises ``UserError`` naming two models whose tokenizers, numbers of
+    logits or end-of-text tokens differ.
+    """
+    check_same_tokenizer(models)
+    loaded = {
+        name: load_language_model(directory, device, f"model {name}", precision) for name, directory in models.items()
+    }
+    for one, two in itertools.pairwise(loaded.values()):
+        _check_outputs(one, two)
+    return loaded
+
+
+def ensemble(point: Point, members: Mapping[str, LanguageModel], nucleus: str | None) -> Mixture:
+    """The sum of logits at ``point`` of ``load_members``, which may hold more than it needs.
+
+    ``nucleus``: None takes the top-p nucleus from the combined logits. A model's name takes it from that model's own
+    logits, whatever its coefficient, and samples from the softmax of the combined logits over what was kept: DExperts
+    filters the logits of the base model before it adds the difference of the experts.
     """
     coefficients = {name: float(value) for name, value in point.coefficients}
     if nucleus is not None:
         coefficients.setdefault(nucleus, 0.0)
-    directories = {name: models[name] for name in coefficients}
-    check_same_tokenizer(directories)
-    loaded = [
-        load_language_model(directory, device, f"model {name}", precision) for name, directory in directories.items()
-    ]
-    for one, two in itertools.pairwise(loaded):
-        _check_outputs(one, two)
     place = None if nucleus is None else list(coefficients).index(nucleus)
-    return Mixture(tuple(zip(coefficients.values(), loaded, strict=True)), place)
+    return Mixture(tuple((value, members[name]) for name, value in coefficients.items()), place)
 
 
 def _check_outputs(one: LanguageModel, two: LanguageModel) -> None:

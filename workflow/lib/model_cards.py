@@ -47,6 +47,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         tags=["text-generation", "merge", "lm-interpolation", "arxiv:2211.12092"],
     )
     coefficients = dict(place.point.coefficients)
+    found = measured(study, place)
     corpora = dict.fromkeys(
         config["models"][model]["data"]["corpus"] for model in lineage if "data" in config["models"][model]
     )
@@ -66,7 +67,8 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         sweep=describe_sweep_of(study, place),
         coordinates=show_coordinates(place.coordinates),
         position=describe_position(study, place),
-        outside=is_outside(place),
+        trained=len(place.point.models) == 1,
+        outside=is_outside(place) and not (found is not None and found.here),
         parents=[
             {
                 "name": model,

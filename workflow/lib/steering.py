@@ -6,6 +6,7 @@ Imports neither torch nor pandas: what is wrong with a request is told at once.
 import argparse
 import io
 import itertools
+import os
 import re
 import shlex
 import signal
@@ -78,18 +79,28 @@ def open_study(file: str | None = None, name: str | None = None, results: str | 
     return OpenStudy(path, resolved, left_out, sweeps, folder)
 
 
-def _studies() -> list[tuple[str, Path]]:
-    """(name, file) of the studies in the folder ``config``."""
-    declared = ((read_config(path).get("study"), path) for path in sorted(CONFIGS.glob("*.yaml")))
-    return [(str(name), path) for name, path in declared if name is not None]
+def _studies() -> tuple[list[tuple[str, Path]], list[str]]:
+    """(name, file) of the studies in the folder ``config``, and what is wrong with files that cannot be read."""
+    declared, broken = [], []
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        try:
+            name = read_config(path).get("study")
+        except UserError as error:
+            broken.append(str(error))
+            continue
+        if name is not None:
+            declared.append((str(name), path))
+    return declared, broken
 
 
 def _known_studies() -> str:
-    return ", ".join(f"{name} ({path})" for name, path in _studies()) or f"none in {CONFIGS.absolute()}"
+    declared, broken = _studies()
+    known = ", ".join(f"{name} ({path})" for name, path in declared) or f"none in {CONFIGS.absolute()}"
+    return "; ".join([known, *broken])
 
 
 def _file_of(name: str) -> Path:
-    files = [path for study, path in _studies() if study == name]
+    files = [path for study, path in _studies()[0] if study == name]
     if not files:
         raise UserError(f"no study {name!r} in {CONFIGS}/*.yaml; there are: {_known_studies()}")
     if len(files) > 1:
@@ -108,6 +119,7 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
     """
     values = _read_terms(words)
     language_models = {name for name, model in study.config["models"].items() if model["task"] == "language-model"}
+    coordinates = {name for sweep in study.sweeps.values() for name in sweep.directions}
     fitting = [found for found in study.sweeps.values() if set(found.directions) == set(values)]
     if sweep is not None:
         chosen = _sweep(study, sweep)
@@ -119,6 +131,11 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
         return Place(Point.of(values), "weights", None, ())
     elif fitting:
         chosen = fitting[0]
+    elif set(values) <= language_models | coordinates and set(values) & (language_models - coordinates):
+        raise UserError(
+            f"point {words!r} mixes coordinates ({', '.join(sorted(set(values) - language_models))}) and models "
+            f"({', '.join(sorted(set(values) & language_models))}); write the one or the other"
+        )
     else:
         raise UserError(
             f"{words!r}: no sweep has the coordinates {', '.join(values)}; sweeps: "
@@ -147,7 +164,7 @@ def _read_terms(words: str) -> dict[str, Decimal]:
         values[term[1]] = decimal(term[2])
         rest = rest[term.end() :]
     if not values:
-        raise UserError("the point is empty; write coordinates (alpha=0.7) or models (positive=1.5 negative=-0.5)")
+        raise UserError("--point is empty; write coordinates (alpha=0.7) or models (positive=1.5 negative=-0.5)")
     return values
 
 
@@ -195,7 +212,7 @@ def describe_place(study: OpenStudy, place: Place) -> str:
     """One line for people: the formula with its numbers, and what the study has measured there."""
     sweep = describe_sweep_of(study, place)
     where = f"{place.title} on {sweep}: " if sweep else ""
-    how = {"weights": "a combination of weights", "logits": "a combination of logits"}[place.space]
+    how = f"a combination of {place.space}" if len(place.point.models) > 1 else "the model itself"
     return f"{where}{formula(place.point)} ({how}), {describe_position(study, place)}"
 
 
@@ -253,7 +270,7 @@ def describe_position(study: OpenStudy, place: Place) -> str:
         name = "" if found.sweep is place.sweep else f" ({show_coordinates(found.entries[0].coordinates)})"
         return f"a point of the grid of {found.sweep.name}{name}"
     if place.sweep is None:
-        return "not a point of any grid: the study has measured nothing here"
+        return "not a point of a grid with texts: the study has generated none here"
     if is_outside(place):
         return f"outside the range of {describe_range(place.sweep)}: it extrapolates beyond what the study measured"
     if found is None:
@@ -295,7 +312,20 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--sweep", metavar="NAME", help="default: the first one with the coordinates of the point")
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; {self.prog} --help shows how\n")
+        self.exit(2, f"error: {in_words_of_make(message)}; {self.prog} --help shows how\n")
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    print(in_words_of_make(text), file=sys.stderr, flush=True)
+
+
+def in_words_of_make(text: str) -> str:
+    """``text`` with options as whoever came by ``make steer`` or ``make export`` writes them: ``SWEEP=``."""
+    if "ASKED_POINT" not in os.environ:
+        return text
+    options = r"--(config|study|sweep|point|prompt|to)\b(?: (?=[A-Z]{2}))?"
+    return re.sub(options, lambda option: option[1].upper() + "=", text)
 
 
 def run_program(main: Callable[[Sequence[str]], None]) -> NoReturn:
@@ -309,7 +339,7 @@ def run_program(main: Callable[[Sequence[str]], None]) -> NoReturn:
     try:
         main(sys.argv[1:])
     except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(in_words_of_make(f"error: {error}"))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(0)
