@@ -181,6 +181,23 @@ def test_statistics_are_those_of_the_figures() -> None:
     assert (theta1["colour"], plane["colour"]) == ("sentiment", "sentiment")
 
 
+def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:
+    figure = {
+        "kind": "plane",
+        "sweep": "plane",
+        "panels": [
+            {"scorer": "sentiment", "statistic": "score", "label": f"Positive, {name}", "prompts": name, "centre": 0.5}
+            for name in ("neutral", "others")
+        ],
+    }
+    plane = {**PLANE, "prompts": ["neutral", "others"], "scorers": ["sentiment"]}
+    study = Study(made_config(sweeps={"plane": plane}, prompts=PROMPT_SETS, figures={"fig7": figure}))
+    (view,) = study.explorer_settings("explorer")["sweeps"]
+    assert view["panels"] == [
+        {"scorer": "sentiment", "statistic": "score", "label": "sentiment score", "scale": "linear", "centre": 0.5}
+    ]
+
+
 def test_the_first_classifier_of_a_sweep_colours_its_texts() -> None:
     sweeps = {"theta1": {**LABELLED, "scorers": ["distinct", "grammar"]}, "plane": {**PLANE, "scorers": ["distinct"]}}
     study = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={}))

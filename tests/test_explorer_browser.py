@@ -361,6 +361,20 @@ def test_logarithmic_axes_have_labels_over_any_span(open_page: Open, folder: Pat
     assert page.evaluate("logTicks(1, 1)") == [10]
 
 
+def test_a_linear_plane_of_huge_values_is_drawn(open_page: Open, folder: Path) -> None:
+    page = open_page(folder / "page.html", "sweep=plane")
+    drawn = """scale => plane({ scale }, state.sweep.points.map((_, index) => [400 + 1e8 * index, null, null, 0]))"""
+    assert page.evaluate(f"scale => 'tickvals' in ({drawn})(scale).layout.coloraxis.colorbar", "linear") is False
+    assert page.evaluate(f"scale => 'tickvals' in ({drawn})(scale).layout.coloraxis.colorbar", "log") is True
+
+
+def test_numbers_keep_three_digits(open_page: Open, folder: Path) -> None:
+    page = open_page(folder / "page.html")
+    values = [0, 0.5, 0.00012345, 1.234e-6, 1e-9, 123456, 1.5e7, None]
+    shown = ["0", "0.5", "0.000123", "1.23e−6", "1.00e−9", "123,000", "1.50e+7", "–"]
+    assert page.evaluate("values => values.map(rounded)", values) == shown
+
+
 @pytest.mark.parametrize("sweep", SWEEPS)
 def test_nothing_is_wider_than_a_phone(open_page: Open, folder: Path, sweep: str) -> None:
     page = open_page(folder / "page.html", f"sweep={sweep}", width=375)

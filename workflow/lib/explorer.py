@@ -100,8 +100,7 @@ def point_texts(path: PathLike, shown: Shown) -> list[list[str]]:
     Raises ``UserError`` if the file lacks one of them, or is damaged.
     """
     frame = thin_rows(read_parquet(path, ["row", "sample", "continuation"]).to_pandas(), shown)
-    if len(frame) != len(shown.rows) * shown.samples:
-        raise UserError(f"{path}: does not have {shown.samples} continuations of each prompt; delete it and run again")
+    _check_complete(frame, shown, path)
     return nested(frame, "continuation")
 
 
@@ -109,16 +108,22 @@ def line_scores(path: PathLike, shown: Shown, weights: Mapping[str, float]) -> d
     """Point to the scores of its shown texts, from a classifier's score file: a list per prompt, 3 decimals.
 
     A score is what the statistic ``score`` of the tables is the mean of; None where a text has none. Raises
-    ``UserError`` if the file is damaged, or ``weights`` names a class that it does not have.
+    ``UserError`` if the file is damaged or lacks a shown text, or if ``weights`` names a class that it does not have.
     """
     table = read_parquet(path)
     kept = pc.and_(pc.is_in(table["row"], pa.array(shown.rows)), pc.less(table["sample"], shown.samples))
     frame = table.filter(kept).to_pandas()
     frame["score"] = classifier_score(frame, Path(path).stem, weights).round(3)
-    return {
-        str(point): nested(thin_rows(group, shown), "score")
-        for point, group in frame.groupby("point", sort=False, observed=True)
-    }
+    scores = {}
+    for point, group in frame.groupby("point", sort=False, observed=True):
+        _check_complete(group, shown, path)
+        scores[str(point)] = nested(thin_rows(group, shown), "score")
+    return scores
+
+
+def _check_complete(frame: pd.DataFrame, shown: Shown, path: PathLike) -> None:
+    if len(frame) != len(shown.rows) * shown.samples:
+        raise UserError(f"{path}: does not have {shown.samples} continuations of each prompt; delete it and run again")
 
 
 def sweep_view(sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame) -> dict[str, Any]:

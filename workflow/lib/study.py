@@ -275,6 +275,12 @@ class Study:
     ) -> list[str]:
         """Lines on sweeps, with how their texts are sampled if it is about ``texts``, on scorers and analyses."""
         facts = [describe_sweep(self.sweeps[name], self.config["sweeps"][name], texts) for name in sweeps]
+        if texts and not analyses:
+            # An analysis may generate texts of its own along a sweep without.
+            facts = [
+                fact if self.sweeps[name].prompts else f"{fact}; no texts"
+                for name, fact in zip(sweeps, facts, strict=True)
+            ]
         if texts:
             facts.append(self._describe_sampling(sweeps))
         facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in scorers]
@@ -706,21 +712,24 @@ class Study:
 
         Of a scorer that no figure shows, the one of `_STATISTICS`.
         """
-        own: dict[str, dict[str, dict[str, Any]]] = {}
-        others: dict[str, dict[str, dict[str, Any]]] = {}
+        own: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        others: dict[str, dict[str, list[dict[str, Any]]]] = {}
         for name, figure in self.config["figures"].items():
             found = own if sweep in self.figure_sweeps(name) else others
             for panel in figure.get("panels", []):
                 if "scorer" in panel:
-                    found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], panel)
+                    found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
         panels = []
         for scorer in self._scorers_of(sweep):
             spec = self.config["scorers"][scorer]
             statistic = _STATISTICS.get(spec["kind"]) or f"distinct_{spec['n'][-1]}"
             scale = "log" if spec["kind"] == "perplexity" else "linear"
-            default = {statistic: {"label": f"{scorer} {statistic}", "scale": scale}}
-            for statistic, panel in (own.get(scorer) or others.get(scorer) or default).items():
-                kept = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
+            default = {statistic: [{"label": f"{scorer} {statistic}", "scale": scale}]}
+            for statistic, same in (own.get(scorer) or others.get(scorer) or default).items():
+                kept = {key: same[0][key] for key in ("label", "scale", "limit", "centre") if key in same[0]}
+                if len({panel.get("prompts") for panel in same}) > 1:
+                    # Panels of several sets of prompts, which their labels tell apart; here all are shown.
+                    kept["label"] = f"{scorer} {statistic}"
                 panels.append({"scorer": scorer, "statistic": statistic, **kept})
         return panels
 

@@ -27,8 +27,9 @@ function exact(value) {
 // A measured value: three digits; "–" where there is none.
 function rounded(value) {
   if (value === null) return "–";
-  const digits = Number(value.toPrecision(3));
-  return minus(Math.abs(digits) < 1e6 ? digits.toLocaleString("en", { maximumFractionDigits: 6 }) : digits.toExponential(2));
+  const digits = Number(value.toPrecision(3)), size = Math.abs(digits);
+  const plain = size === 0 || (size >= 1e-4 && size < 1e6);
+  return minus(plain ? digits.toLocaleString("en", { maximumFractionDigits: 6 }) : digits.toExponential(2));
 }
 
 // --- the grid of a sweep ---
@@ -106,6 +107,7 @@ function writeAddress() {
   const at = state.sweep.points[state.point].at.join();
   const kept = { sweep: state.sweep.name, at, prompts: state.prompts, prompt: data.prompts[state.prompts].rows[state.row] };
   history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
+  byId("notice").hidden = true;
 }
 
 function readAddress() {
@@ -294,7 +296,7 @@ function curve(panel, values) {
   }
   const models = sweep.points.map((_, i) => i).filter((i) => singleModel(sweep, i));
   const logs = values.flatMap((value) => value.slice(0, 3)).filter((value) => value > 0).map(Math.log10);
-  const labels = logs.length ? logTicks(Math.min(...logs), Math.max(...logs)) : [];
+  const labels = panel.scale === "log" && logs.length ? logTicks(Math.min(...logs), Math.max(...logs)) : [];
   const yaxis = panel.scale === "log" ? { type: "log", tickvals: labels, ticktext: labels.map(rounded) } : { type: "linear", nticks: 6 };
   const line = { color: "#0072b2", width: 1.8 };
   return {
@@ -335,7 +337,8 @@ function plane(panel, values) {
     [low, high] = [panel.centre - half, panel.centre + half];
     colorscale = [[0, `rgb(${ORANGE})`], [0.5, "#f7f7f7"], [1, `rgb(${BLUE})`]];
   }
-  const labels = logTicks(low, high);
+  // Logarithms themselves on a logarithmic scale: labelled by hand.
+  const labels = panel.scale === "log" ? logTicks(low, high) : [];
   const ticks = panel.scale === "log" ? { tickvals: labels.map(Math.log10), ticktext: labels.map(rounded) } : { nticks: 5 };
   // With more than two coordinates: the others as they are at this point.
   const at = (i, j) => pointAt(sweep, [i, j, ...indices.slice(2)]);
