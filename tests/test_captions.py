@@ -27,7 +27,7 @@ def test_a_line_is_told_by_its_formula_grid_and_prompts() -> None:
     )
 
 
-def test_a_plane_counts_the_values_of_its_anchors_too() -> None:
+def test_anchors_are_counted_beside_the_grid() -> None:
     text = sweep_text(
         origin={"base": 1},
         directions={"alpha": {"negative": -2, "positive": 2}, "beta": {"negative": 1, "base": -1}},
@@ -38,7 +38,7 @@ def test_a_plane_counts_the_values_of_its_anchors_too() -> None:
     )
     assert text == (
         "mine = base + alpha (−2 negative + 2 positive) + beta (negative − base) (logits, an ensemble); "
-        "alpha: 3 values from 0 to 1; beta: 20 values from -4 to 4"
+        "alpha: 2 values from 0 to 1; beta: 20 values from -4 to 4; 1 more point off the grid"
     )
 
 

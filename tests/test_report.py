@@ -167,7 +167,7 @@ def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> No
         "**Here.**\n\n"
         "- one fact\n"
         "- shown in fig8, fig9\n\n"
-        "**Size.** 2 rows: 2 points, up to 9 texts per point\n\n"
+        "**Size.** 2 rows: 2 points, up to 9 texts per point and class\n\n"
         "**Columns.**\n\n"
         "- `sweep`: name of the sweep\n"
         "- `alpha`: coordinate of the point\n"
@@ -310,6 +310,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = write_report(folder, "mine.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("results/tiny/report.html: ")
+    # The results were made up, not by Snakemake.
+    assert (
+        "note: results of study tiny are older than its settings" in done.stderr and "CONFIG=mine.yaml" in done.stderr
+    )
     return folder / "results" / "tiny" / "report.html"
 
 

@@ -121,7 +121,8 @@ def test_results_are_complete(finished: Path) -> None:
     assert (top / "figures" / "fig3.png").read_bytes().startswith(b"\x89PNG")
     assert (top / "figures" / "fig3.pdf").read_bytes().startswith(b"%PDF")
     assert "<title>Explorer: tiny</title>" in (top / "explorer.html").read_text()
-    assert "Study tiny" in (top / "summary.txt").read_text()
+    summary = (top / "summary.txt").read_text()
+    assert "Study tiny" in summary and summary.endswith("in a browser: results/tiny/explorer.html\n")
     assert not list((top / "checkpoints").rglob("*=*")), "merged checkpoints are temporary"
     assert not list(top.rglob(".partial-*"))
     texts = pd.read_parquet(top / "texts" / "weights" / "neutral" / "positive=1.parquet")

@@ -1,8 +1,8 @@
 """Write the HTML report of a finished study: ``python -m workflow.write_report`` and the arguments of its Snakemake,
 in the folder of the Snakefile.
 
-Snakemake's own ``--report FILE`` does the work. Before it, one line says what an unfinished study lacks; after it,
-where the report is.
+Snakemake's own ``--report FILE`` does the work. Before it, one line says what an unfinished study lacks, or that
+results are older than the settings; after it, where the report is.
 """
 
 import subprocess
@@ -25,7 +25,10 @@ def load_study(files: list[str], overrides: list[str]) -> Study:
         if not Path(file).is_file():
             raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
         update_config(config, read_config(file))
-    update_config(config, typed_overrides(parse_config(overrides)))
+    try:
+        update_config(config, typed_overrides(parse_config(overrides)))
+    except ValueError as error:
+        raise UserError(f"--config {' '.join(overrides)}: {error}; write key=value") from None
     return Study(config)
 
 
@@ -41,12 +44,31 @@ def check_finished(study: Study, how: str) -> None:
         )
 
 
+def check_current(study: Study, arguments: list[str], how: str) -> None:
+    """Say on stderr if Snakemake would make results again: the report shows them, and their captions, as they are.
+
+    Raises ``UserError`` if Snakemake cannot tell.
+    """
+    command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "rules"]
+    plan = subprocess.run(command, check=False, capture_output=True, text=True)
+    if plan.returncode != 0:
+        raise UserError(f"snakemake cannot plan the study:\n{plan.stdout}{plan.stderr}".rstrip())
+    if "Nothing to be done" not in plan.stdout + plan.stderr:
+        print(
+            f"note: results of study {study.name} are older than its settings, data or sources; the report shows them "
+            f"as they were made ({how} brings them up to date, with ARGS=-n it says which)",
+            file=sys.stderr,
+        )
+
+
 def main(arguments: list[str]) -> None:
     """Write ``results/<study>/report.html``. Raises ``UserError`` if it cannot be written."""
     _, options = parse_args(arguments)
     files = [str(file) for file in options.configfile or ["config/config.yaml"]]
     study = load_study(files, options.config)
-    check_finished(study, " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])]))
+    how = " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])])
+    check_finished(study, how)
+    check_current(study, arguments, how)
     report = study.path("report.html")
     quiet = [] if options.verbose else ["--quiet", "all"]
     command = [sys.executable, "-m", "snakemake", *arguments, *quiet, "--report", report]

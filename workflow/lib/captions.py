@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workflow.lib.points import Sweep
+from workflow.lib.points import Sweep, format_decimal, grid_values
 
 # The Snakefile imports this module.
 if TYPE_CHECKING:
@@ -17,10 +17,14 @@ def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
     """One line on a sweep, declared by ``spec``: its formula, its grid and, if it is about texts, its prompts."""
     terms = [combination(spec["origin"])]
     terms += [f"{coordinate} ({combination(spec['directions'][coordinate])})" for coordinate in sweep.directions]
-    grids = []
-    for index, coordinate in enumerate(sweep.directions):
-        values = sorted({entry.coordinates[index][1] for entry in sweep.points})
-        grids.append(f"{coordinate}: {len(values)} values from {values[0]:f} to {values[-1]:f}")
+    values = {coordinate: grid_values(spec["grid"][coordinate]) for coordinate in sweep.directions}
+    grids = [
+        f"{name}: {len(along)} values from {format_decimal(along[0])} to {format_decimal(along[-1])}"
+        for name, along in values.items()
+    ]
+    beside = sum(any(value not in values[name] for name, value in entry.coordinates) for entry in sweep.points)
+    if beside:
+        grids.append(f"{beside} more {'point' if beside == 1 else 'points'} off the grid")
     combined = {"weights": "weights", "logits": "logits, an ensemble"}[sweep.space]
     prompts = f"; prompts: {', '.join(sweep.prompts)}" if texts and sweep.prompts else ""
     return f"{sweep.name} = {' + '.join(terms)} ({combined}); {'; '.join(grids)}{prompts}"
@@ -103,8 +107,10 @@ def _markdown(frame: "pd.DataFrame") -> list[str]:
 def describe_size(frame: "pd.DataFrame") -> str:
     """``: 2 points, up to 5 prompts per point, ...``: the numbers that a table has; nothing if it has none."""
     parts = []
+    # What a number of texts is told for beside the point.
+    others = [word for column, word in (("prompts", "set of prompts"), ("class", "class")) if column in frame]
     for column, word in (("n_prompts", "prompts"), ("n_texts", "texts")):
         if column in frame and len(frame):
-            parts.append(f"up to {frame[column].max()} {word} per point")
+            parts.append(f"up to {frame[column].max()} {word} per {' and '.join(['point', *others])}")
     points = frame["point"].nunique() if "point" in frame else 0
     return ": " + ", ".join([f"{points} points", *parts]) if points else ""

@@ -577,4 +577,4 @@ def write_claims(
     }
     for path, text in texts.items():
         with atomic_path(path) as scratch:
-            scratch.write_text(text)
+            scratch.write_text(text, encoding="utf-8")

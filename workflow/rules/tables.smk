@@ -72,7 +72,12 @@ rule summary:
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=study.settings(
-            "summary.py", study=study.name, tables=study.tables(), figures=study.figures(), claims=study.claims()
+            "summary.py",
+            study=study.name,
+            tables=study.tables(),
+            figures=study.figures(),
+            claims=study.claims(),
+            explorer=study.explorer(),
         ),
     message:
         "Summarise the study"

@@ -18,7 +18,7 @@ def main(snakemake: Any) -> None:
     frames = [pd.read_csv(path, keep_default_na=False) for path in snakemake.input.tables]
     text = write_up(snakemake.wildcards.figure, settings["figure"], settings["facts"], tables, frames)
     with atomic_path(output) as scratch:
-        scratch.write_text(text)
+        scratch.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

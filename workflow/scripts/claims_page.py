@@ -8,9 +8,11 @@ from workflow.lib.runtime import atomic_path, run_job
 
 
 def main(snakemake: Any) -> None:
-    text = Path(snakemake.input[0]).read_text()
+    text = Path(snakemake.input[0]).read_text(encoding="utf-8")
     with atomic_path(snakemake.output[0]) as scratch:
-        scratch.write_text(markdown_page(f"Claims in the study {snakemake.params.settings['study']}", text))
+        scratch.write_text(
+            markdown_page(f"Claims in the study {snakemake.params.settings['study']}", text), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

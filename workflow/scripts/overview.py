@@ -22,7 +22,7 @@ def main(snakemake: Any) -> None:
         claims=verdicts[0] if verdicts else [],
     )
     with atomic_path(snakemake.output[0]) as scratch:
-        scratch.write_text(text)
+        scratch.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -45,8 +45,10 @@ def main(snakemake: Any) -> None:
             folder = os.path.commonpath([Path(path).parent for path in settings[what]])
             names = dict.fromkeys(Path(path).stem for path in settings[what])
             lines += ["", f"{what.capitalize()} in {folder}: {', '.join(names)}"]
+    for page in settings["explorer"]:
+        lines += ["", f"To read texts and scores point by point, open in a browser: {page}"]
     with atomic_path(snakemake.output[0]) as scratch:
-        scratch.write_text("\n".join(lines) + "\n")
+        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

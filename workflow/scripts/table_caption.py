@@ -19,7 +19,7 @@ def main(snakemake: Any) -> None:
     page = table_page(table, pd.read_csv(path, dtype=str, keep_default_na=False))
     for output, content in ((snakemake.output.text, text), (snakemake.output.page, page)):
         with atomic_path(Path(output)) as scratch:
-            scratch.write_text(content)
+            scratch.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":
