@@ -1,4 +1,6 @@
+import contextlib
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -313,15 +315,76 @@ def test_nan_is_an_error_that_names_model_and_tensor(tmp_path, trio):
         merge(Point.of({"broken": 4, "positive": -3}), trio | {"broken": broken}, tmp_path / "merged")
 
 
-def test_a_disk_that_fails_is_an_error(tmp_path, monkeypatch, trio):
-    def fail(*_):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+@pytest.mark.parametrize("failing", ["first", "middle", "last"])
+def test_a_disk_that_fails_is_an_error(tmp_path, monkeypatch, trio, failing):
+    calls = []
+
+    def write(descriptor, data, write_=os.write):
+        calls.append(len(data))
+        if len(calls) == wanted:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return write_(descriptor, data)
 
     monkeypatch.setattr(merging, "_BLOCK", 1 << 12)
-    monkeypatch.setattr(os, "write", fail)
+    monkeypatch.setattr(os, "write", write)
+    point, wanted = Point.of({"base": 0.5, "positive": 0.5}), 0
+    merge(point, trio, tmp_path / "whole")
+    shutil.rmtree(tmp_path / "whole")
+    count = len(calls)
+    assert count > 3
+    wanted = {"first": 1, "middle": count // 2, "last": count}[failing]
+    calls.clear()
+    with pytest.raises(OSError, match="Input/output error"):
+        merge(point, trio, tmp_path / "merged")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_read_on_is_an_error(tmp_path, monkeypatch, trio):
+    @contextlib.contextmanager
+    def reader(directory, checked_reader_=merging.checked_reader):
+        with checked_reader_(directory) as read:
+            calls = iter(range(5))
+
+            def some(*arguments):
+                if next(calls, None) is None:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                return read(*arguments)
+
+            yield some
+
+    monkeypatch.setattr(merging, "checked_reader", reader)
     with pytest.raises(OSError, match="Input/output error"):
         merge(Point.of({"base": 0.5, "positive": 0.5}), trio, tmp_path / "merged")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("most", [1 << 12, 1000])
+def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(tmp_path, monkeypatch, trio, most):
+    point = Point.of({"base": 0.5, "positive": 0.5})
+    merge(point, trio, tmp_path / "at once")
+    # After 1000 bytes nothing is aligned as it has to be past the page cache.
+    monkeypatch.setattr(os, "write", lambda descriptor, data, write_=os.write: write_(descriptor, data[:most]))
+    merge(point, trio, tmp_path / "in parts")
+    for file in (tmp_path / "at once").iterdir():
+        assert file.read_bytes() == (tmp_path / "in parts" / file.name).read_bytes()
+
+
+def test_a_file_system_that_refuses_the_first_direct_write_gets_the_same_bytes(tmp_path, monkeypatch, trio):
+    point = Point.of({"base": 0.5, "positive": 0.5})
+    merge(point, trio, tmp_path / "direct")
+    refused = []
+
+    def write(descriptor, data, write_=os.write):
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT:
+            refused.append(len(data))
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return write_(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    merge(point, trio, tmp_path / "buffered")
+    assert len(refused) <= 1
+    for file in (tmp_path / "direct").iterdir():
+        assert file.read_bytes() == (tmp_path / "buffered" / file.name).read_bytes()
 
 
 @pytest.mark.parametrize("block", [1 << 12, 1 << 24])

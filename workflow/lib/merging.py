@@ -9,6 +9,7 @@ was summed before (what that gains: benchmarks/notes.md).
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import json
 import mmap
@@ -117,7 +118,8 @@ class _Writer(contextlib.AbstractContextManager["_Writer"]):
         self.digest = xxhash.xxh3_128()
         self._descriptor = _open_direct(path)
         # Of whole pages, as writing past the page cache needs.
-        self._blocks = [memoryview(mmap.mmap(-1, _BLOCK)) for _ in range(2)]
+        anonymous = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self._blocks = [memoryview(mmap.mmap(-1, _BLOCK, flags=anonymous)) for _ in range(2)]
         self._used = self._size = 0
         self._thread = ThreadPoolExecutor(1)
         self._job: Future[None] | None = None
@@ -158,7 +160,17 @@ class _Writer(contextlib.AbstractContextManager["_Writer"]):
         self.digest.update(block[:used])
         block = block[: -(-used // _SECTOR) * _SECTOR]
         while block:
-            block = block[os.write(self._descriptor, block) :]
+            try:
+                block = block[os.write(self._descriptor, block) :]
+            except OSError as error:
+                if error.errno != errno.EINVAL or not self._leave_direct():
+                    raise
+
+    def _leave_direct(self) -> bool:
+        """Go on through the page cache, as some file systems refuse no sooner; whether that is anything new."""
+        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags & ~os.O_DIRECT)
+        return bool(flags & os.O_DIRECT)
 
 
 def _open_direct(path: Path) -> int:
