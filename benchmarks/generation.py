@@ -55,14 +55,14 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
 
 
 def setting_of_embedded(count: int) -> Setting:
-    """The embedded study's base model, with DExperts prompts that leave room for 30 tokens in its 64 positions."""
+    """The embedded study's base model and batch size, DExperts prompts that leave room for 30 of its 64 positions."""
     model_dir = embedded("base")
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     prompts = dexperts_prompts(2 * count)
     short = [len(tokenizer(text).input_ids) <= 64 - SAMPLING.max_new_tokens for text in prompts["text"]]
     prompts = prompts[short][:count].reset_index(drop=True)
     assert len(prompts) == count
-    return Setting("embedded model", model_dir, prompts, batch_size=1600, peer_batch=10, threads=1)
+    return Setting("embedded model", model_dir, prompts, batch_size=400, peer_batch=10, threads=1)
 
 
 def setting_of_gpt2(folder: Path, count: int) -> Setting:

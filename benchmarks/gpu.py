@@ -7,6 +7,7 @@ tries the script out where there is no GPU; its figures then mean nothing.
 
 import importlib.util
 import os
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,12 @@ BATCH_SIZES = (25, 100, 400, 1600)
 PROMPTS = 64
 SENTENCES = 2000
 GEMM_SIZE = 8192
+TOKENS = PROMPTS * SAMPLING.samples * SAMPLING.max_new_tokens
+"""New tokens of a generation."""
 
 
 def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
-    """Rows for each of ``SHAPES``; the growth of generation with the batch size."""
+    """Rows for each of ``SHAPES``; batch sizes are rows, too, so there is no growth beside them."""
     if DEVICE == "cuda" and not torch.cuda.is_available():
         raise UserError("no GPU is available: make bench-gpu needs one (nvidia-smi says which there are)")
     rows: list[Row] = []
@@ -68,7 +71,7 @@ def _synchronised(action: Callable[[], object]) -> Callable[[], None]:
 
 
 def _generation(shape: str, model_dir: Path, precision: str, runs: int) -> list[Row]:
-    """Ours at several batch sizes; at the largest beside ``generate`` with the same rows in a batch, and vLLM."""
+    """Ours at several batch sizes, each beside ``generate`` with the same rows in a batch."""
     prompts = dexperts_prompts(PROMPTS)
     model = load_language_model(model_dir, DEVICE, precision=precision)
     plain = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch_dtype(precision)).to(DEVICE).eval()
@@ -86,15 +89,14 @@ def _generation(shape: str, model_dir: Path, precision: str, runs: int) -> list[
         )
         actions[f"generate {size}"] = _synchronised(lambda size=size: with_transformers(size))
     seconds = alternate(runs, actions)
-    tokens = PROMPTS * SAMPLING.samples * SAMPLING.max_new_tokens
     return [
         Row(
             "gpu",
             f"generation, {shape}, {precision}, batches of {size}",
-            [tokens / value for value in seconds[f"ours {size}"]],
-            unit="tokens/s",
+            seconds[f"ours {size}"],
             peer="transformers generate, same rows in a batch",
-            peers=[tokens / value for value in seconds[f"generate {size}"]],
+            peers=seconds[f"generate {size}"],
+            note=f"ours {TOKENS / statistics.median(seconds[f'ours {size}']):.0f} tokens/s",
         )
         for size in BATCH_SIZES
     ]
@@ -112,14 +114,13 @@ def _vllm(shape: str, model_dir: Path, precision: str, runs: int, ours: Row) -> 
     )
     texts = dexperts_prompts(PROMPTS)["text"].tolist()
     seconds = alternate(runs, {"vllm": lambda: engine.generate(texts, settings, use_tqdm=False)})["vllm"]
-    tokens = PROMPTS * SAMPLING.samples * SAMPLING.max_new_tokens
     return Row(
         "gpu",
-        f"generation, {shape}, {precision}, vLLM",
+        f"generation, {shape}, {precision}, batches of {BATCH_SIZES[-1]}",
         ours.ours,
-        unit="tokens/s",
         peer="vLLM",
-        peers=[tokens / value for value in seconds],
+        peers=seconds,
+        note=f"not in turns: vLLM ran after ours; {TOKENS / statistics.median(seconds):.0f} tokens/s",
     )
 
 
@@ -127,15 +128,22 @@ def _scoring(shape: str, model_dir: Path, precision: str, runs: int) -> Row:
     """NLL of real sentences beside the time that their FLOPs take at the GEMM rate of the same precision."""
     model = load_language_model(model_dir, DEVICE, precision=precision)
     texts = encode_texts(model.model, model.tokenizer, {"": sentences(SENTENCES)}, batch_size=64)
-    seconds = alternate(runs, {"ours": _synchronised(lambda: text_losses(model.model, texts))})["ours"]
-    flops = forward_flops(model.model.config, texts.lengths.tolist())
-    limit = flops / gemm_rate(1, size=GEMM_SIZE, repeats=10, precision=precision, device=DEVICE)
+    rates: list[float] = []
+    seconds = alternate(
+        runs,
+        {
+            "ours": _synchronised(lambda: text_losses(model.model, texts)),
+            "rate": lambda: rates.append(gemm_rate(1, GEMM_SIZE, repeats=10, precision=precision, device=DEVICE)),
+        },
+    )
+    # The last token of a text predicts nothing, and is not read.
+    flops = forward_flops(model.model.config, (texts.lengths - 1).tolist())
     return Row(
         "gpu",
         f"scoring, {shape}, {precision}, {SENTENCES} real sentences",
-        seconds,
+        seconds["ours"],
         limit="FLOPs at the GEMM rate",
-        limits=[limit] * runs,
+        limits=[flops / rate for rate in rates[-runs:]],
         note="the model FLOPs utilisation is limit / ours",
     )
 

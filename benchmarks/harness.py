@@ -100,11 +100,20 @@ class Growth:
         return float(np.polyfit(np.log(self.sizes), np.log(medians), 1)[0])
 
 
-def alternate(runs: int, actions: Mapping[str, Callable[[], object]], warmups: int = 1) -> dict[str, list[float]]:
-    """Wall seconds of each action: all in turn, ``runs`` times, after ``warmups`` turns that do not count."""
+def alternate(
+    runs: int,
+    actions: Mapping[str, Callable[[], object]],
+    warmups: int = 1,
+    before: Callable[[], object] = lambda: None,
+) -> dict[str, list[float]]:
+    """Wall seconds of each action: all in turn, ``runs`` times, after ``warmups`` turns that do not count.
+
+    What ``before`` does, before each of them, does not count.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     for turn in range(warmups + runs):
         for name, action in actions.items():
+            before()
             started = time.perf_counter()
             action()
             if turn >= warmups:
@@ -147,9 +156,9 @@ def forward_flops(config: Any, lengths: Sequence[int]) -> float:
     return float(sum(2 * weights * n + layers * 4 * width * n * (n + 1) / 2 for n in lengths))
 
 
-def in_process(command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+def in_process(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     """Run a command of our Python in the repository; a failure ends the benchmark with its output."""
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, text=True, capture_output=True, check=False, **options)
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, text=True, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done
@@ -159,9 +168,6 @@ def machine() -> dict[str, Any]:
     """Processor, cores, memory, system, versions of packages and git revision."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True, capture_output=True, check=False
-    ).stdout.strip()
     return {
         "processor": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
@@ -169,5 +175,15 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in PACKAGES},
-        "revision": revision,
+        "revision": _revision(),
     }
+
+
+def _revision() -> str:
+    """The commit, with "-dirty" if something is not as committed; the page that the benchmarks write does not count."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, text=True, capture_output=True, check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/benchmarks.*")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")

@@ -1,14 +1,14 @@
 """Merging one checkpoint: ours, ``mergekit-yaml`` (linear) and ``cp``, each as a process of its own.
 
 Parents are random GPT-2 models in float32 on the same disk, read before (by the turn that does not count), so that all
-three read from the page cache if it holds them. Every action first removes what the one before it wrote, so that all
-write into memory that was just freed (where the host takes free memory back, as virtual machines do, the first touch of
-the rest costs several times a copy) and the disk never holds more than one result.
+three read from the page cache if it holds them. Before every action, outside of its time, what the one before it wrote
+is removed, and as much memory as a result needs is touched and freed: where the host takes free memory back, as virtual
+machines do, the first touch of it costs several times a copy, whoever comes first.
 
 Ours checks digests of its parents, writes those of its output, and ends when that is on the disk (``atomic_path``). So
 the limit is ``cp`` followed by ``sync FILE``; ``cp`` alone, which leaves the data in memory, has a row of its own.
-mergekit leaves them in memory, too, and neither checks nor digests. It runs with the options that are fastest on a CPU:
-safetensors are loaded lazily without one (``--async-write`` and ``-j 2`` took longer, one run each).
+mergekit leaves them in memory, too, and neither checks nor digests. It runs as it comes, which keeps the whole result
+in memory until the end, and with the options that were fastest on a CPU, which write many small files.
 
 Memory is the peak of RssAnon in /proc/PID/status, read every 5 ms in runs of their own: pages of files do not count.
 """
@@ -16,6 +16,7 @@ Memory is the peak of RssAnon in /proc/PID/status, read every 5 ms in runs of th
 import functools
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -32,6 +33,9 @@ from workflow.lib.points import Point
 
 POINTS = (Point.of({"a": 1.5, "b": -0.5}), Point.of({"a": 1, "b": 1.5, "c": -1.5}))
 """Eq. 1 at alpha = 1.5 and Eq. 3 at gamma = 1.5: two and three parents."""
+
+SHARDS = ("--out-shard-size", "50M")
+"""Files of 50 M parameters. Of 200 M, ``--async-write`` and ``-j 2`` took longer (one or two runs each)."""
 
 SHAPES = {"gpt2": 124_439_808, "gpt2-medium": 354_823_168, "gpt2-large": 774_030_080}
 """Numbers of parameters."""
@@ -55,8 +59,8 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
         if shape != "gpt2-large":
             parents = {name: _parent(folder / f"{shape}-{name}", shape, seed) for seed, name in enumerate("ab")}
         command = _ours(POINTS[0], parents, folder / "ours")
-        actions[shape] = functools.partial(_call, command, folder)
-    growth.seconds = list(alternate(runs, actions).values())
+        actions[shape] = functools.partial(_call, command)
+    growth.seconds = list(alternate(runs, actions, before=lambda: _level(folder)).values())
     _clean(folder)
     return rows, [growth]
 
@@ -69,14 +73,21 @@ def _rows(point: Point, models: Mapping[str, Path], runs: int, folder: Path) -> 
     seconds = alternate(
         runs,
         {
-            "ours": lambda: _call(ours, folder),
-            "cp, sync": lambda: _call(["sh", "-c", f"cp {source} {copy} && sync {copy}"], folder),
-            "mergekit": lambda: _call(peer, folder),
-            "cp": lambda: _call(["cp", source, copy], folder),
+            "ours": lambda: _call(ours),
+            "cp, sync": lambda: _call(["sh", "-c", f"cp {source} {copy} && sync {copy}"]),
+            "mergekit": lambda: _call(peer),
+            "mergekit, shards": lambda: _call([*peer, *SHARDS]),
+            "cp": lambda: _call(["cp", source, copy]),
         },
+        before=lambda: _level(folder),
     )
-    _clean(folder)
-    anonymous = {"mergekit": [_anonymous_peak(peer)], "ours": [_anonymous_peak(ours) for _ in range(min(runs, 3))]}
+    anonymous: dict[str, list[float]] = {"ours": [], "mergekit, shards": [], "mergekit": []}
+    commands = {"ours": ours, "mergekit, shards": [*peer, *SHARDS], "mergekit": peer}
+    for _ in range(min(runs, 3)):
+        _clean(folder)
+        for name, command in commands.items():
+            shutil.rmtree(folder / "mergekit", ignore_errors=True)
+            anonymous[name].append(_anonymous_peak(command))
     difference = _check_equal(folder, point, models)
     _clean(folder)
     return [
@@ -95,8 +106,10 @@ def _rows(point: Point, models: Mapping[str, Path], runs: int, folder: Path) -> 
         ),
         Row(
             "merge",
-            f"{work}, against cp without sync",
+            f"{work}, against small files and cp without sync",
             seconds["ours"],
+            peer=f"mergekit-yaml linear {' '.join(SHARDS)}",
+            peers=seconds["mergekit, shards"],
             limit="cp of one checkpoint, left in memory",
             limits=seconds["cp"],
             note="ours is still flushed to disk: not the same work.",
@@ -107,9 +120,10 @@ def _rows(point: Point, models: Mapping[str, Path], runs: int, folder: Path) -> 
             anonymous["ours"],
             unit="MB",
             peer="mergekit-yaml linear",
-            peers=anonymous["mergekit"] * len(anonymous["ours"]),
+            peers=anonymous["mergekit"],
             goals=[Goal("ours", "at most", 300)],
-            note="peak of RssAnon, sampled every 5 ms.",
+            note="peak of RssAnon, sampled every 5 ms; mergekit with small files: "
+            f"{statistics.median(anonymous['mergekit, shards']):.0f} MB.",
         ),
     ]
 
@@ -147,8 +161,13 @@ def _clean(folder: Path) -> None:
     (folder / "copy.safetensors").unlink(missing_ok=True)
 
 
-def _call(command: Sequence[str | Path], folder: Path) -> None:
+def _level(folder: Path) -> None:
+    """The same conditions for whoever comes next: see the top."""
     _clean(folder)
+    subprocess.run([sys.executable, "-c", f"b'x' * {4 << 30}"], check=True)
+
+
+def _call(command: Sequence[str | Path]) -> None:
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")

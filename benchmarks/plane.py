@@ -2,16 +2,18 @@
 
 Ours is ``evaluate_losses``: one live model that is moved along the lines of the plane. The peers merge to disk, load
 and evaluate at each point, with our own ``merge`` (no other that we know is as fast) and the very batches of ours, so
-that only rewriting and reloading differ. One peer does so for all points in one process; the other starts a process
-for each, as jobs of a workflow and scripts around ``mergekit-yaml`` do. They visit a sample of the points, at which
-losses must be equal to 1e-5 relative.
+that only rewriting and reloading differ. One peer does so for all points in one process, and reads the texts once; the
+other starts a process for each, as jobs of a workflow and scripts around ``mergekit-yaml`` do. They visit a sample of
+the points, at which losses must be equal to 1e-5 relative.
 """
 
+import json
 import os
 import shutil
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +24,10 @@ from benchmarks.models import data, embedded, gpt2
 from workflow.lib.compute import prepare_torch
 from workflow.lib.corpora import load_corpus
 from workflow.lib.interpolation import WeightSpace
+from workflow.lib.loading import load_model
 from workflow.lib.losses import encode_texts, evaluate_losses, text_losses
 from workflow.lib.merging import merge
 from workflow.lib.points import Point, Sweep, build_sweep, grid_values
-from workflow.lib.scoring import load_model
 from workflow.lib.synthetic import generate
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
@@ -43,25 +45,34 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
     whole = plane(20)
     step = len(whole.points) // SAMPLE
     sample = [entry.point for entry in whole.points[step // 2 :: step]]
-    losses: dict[str, pd.Series] = {}
+    reviews = _reviews()
+    (folder / "reviews.json").write_text(json.dumps(reviews), encoding="utf-8")
+    losses: dict[str, dict[str, np.ndarray]] = {}
 
     def ours(sweep: Sweep) -> None:
-        losses["ours"] = _by_point(evaluate_losses(WeightSpace(_models()), sweep, _reviews(), BATCH_SIZE))
+        losses["ours"] = _by_point(evaluate_losses(WeightSpace(_models()), sweep, reviews, BATCH_SIZE))
 
     def one_process() -> None:
-        losses["peer"] = pd.concat([_merge_load_evaluate(point, folder) for point in sample])
+        encoded = None
+        for point in sample:
+            model, tokenizer = _merge_and_load(point, folder)
+            encoded = encoded or encode_texts(model, tokenizer, reviews, BATCH_SIZE)
+            losses["one"][point.id] = text_losses(model, encoded)
 
     def process_each() -> None:
         for point in sample:
-            in_process(["-m", "benchmarks.plane", point.id, folder])
+            done = in_process(["-m", "benchmarks.plane", point.id, folder])
+            losses["each"][point.id] = np.array(json.loads(done.stdout.splitlines()[-1]))
 
     peers = {
         "merge to disk, load, evaluate; one process": one_process,
         "merge to disk, load, evaluate; a process for each point": process_each,
     }
+    losses |= {"one": {}, "each": {}}
     seconds = alternate(runs, {"ours": lambda: ours(whole), **peers}, warmups=0)
-    for point, found in losses["peer"].items():
-        np.testing.assert_allclose(found, losses["ours"][point], rtol=1e-5, err_msg=str(point))
+    for peer in ("one", "each"):
+        for point, found in losses[peer].items():
+            np.testing.assert_allclose(found, losses["ours"][point], rtol=1e-5, err_msg=f"{peer}, {point}")
     rows = [
         Row(
             benchmark="plane",
@@ -106,18 +117,17 @@ def _reviews() -> dict[str, list[str]]:
     return {name: [text for text, level in reviews if level in levels][:120] for name, levels in classes.items()}
 
 
-def _by_point(losses: pd.DataFrame) -> pd.Series:
+def _by_point(losses: pd.DataFrame) -> dict[str, np.ndarray]:
     """Point -> (n,) NLL of its texts."""
-    return losses.groupby("point", observed=True)["nll"].apply(np.array)
+    return {str(point): group.to_numpy() for point, group in losses.groupby("point", observed=True)["nll"]}
 
 
-def _merge_load_evaluate(point: Point, folder: Path) -> pd.Series:
-    """What a peer does at one point of the plane."""
+def _merge_and_load(point: Point, folder: Path) -> tuple[Any, Any]:
+    """What a peer does at one point of the plane before it evaluates there."""
     merge(point, _models(), folder / "merged")
-    model, tokenizer = load_model(AutoModelForCausalLM, folder / "merged", "cpu")
-    texts = encode_texts(model, tokenizer, _reviews(), BATCH_SIZE)
+    loaded = load_model(AutoModelForCausalLM, folder / "merged", "cpu")
     shutil.rmtree(folder / "merged")
-    return pd.Series({point.id: text_losses(model, texts)})
+    return loaded
 
 
 def _switch(runs: int, folder: Path) -> Row:
@@ -146,4 +156,6 @@ def _switch(runs: int, folder: Path) -> Row:
 
 if __name__ == "__main__":
     prepare_torch(THREADS)
-    _merge_load_evaluate(Point.parse(sys.argv[1]), Path(sys.argv[2]))
+    texts = json.loads((Path(sys.argv[2]) / "reviews.json").read_text(encoding="utf-8"))
+    merged, its_tokenizer = _merge_and_load(Point.parse(sys.argv[1]), Path(sys.argv[2]))
+    print(json.dumps(text_losses(merged, encode_texts(merged, its_tokenizer, texts, BATCH_SIZE)).tolist()))

@@ -7,7 +7,8 @@ imports of jobs, merging, loading, checks, reading and writing.
 
 At the paper's scale (GPT-2 Large, 5000 prompts, 25 continuations of 30 tokens; Figs. 7 and 8) the parts that grow with
 the model, merging three parents and loading what came of it, are measured in its shape here; the arithmetic is
-estimated from its FLOPs on one A100 (as paper_cost.py does, whose counts and speeds these are).
+estimated from its FLOPs on one A100, at the speeds of paper_cost.py: prompts are read once for all their continuations
+by the model and by the judge of perplexity, and with each of them by classifiers.
 """
 
 import json
@@ -24,15 +25,10 @@ from benchmarks.paper_cost import FP32, GENERATION, PARAMETERS, PROMPT_TOKENS
 
 SWEEP = "theta1"
 LARGE = PARAMETERS["openai-community/gpt2-large"]
-JUDGES = sum(
-    PARAMETERS[judge]
-    for judge in (
-        "openai-community/gpt2-xl",
-        "cardiffnlp/twitter-roberta-base-sentiment",
-        "textattack/roberta-base-CoLA",
-    )
+JUDGE = PARAMETERS["openai-community/gpt2-xl"]
+CLASSIFIERS = sum(
+    PARAMETERS[judge] for judge in ("cardiffnlp/twitter-roberta-base-sentiment", "textattack/roberta-base-CoLA")
 )
-"""Parameters of all that score a text."""
 
 PROMPTS, SAMPLES, NEW_TOKENS = 5000, 25, 30
 
@@ -65,7 +61,8 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
             unit="s of CPU",
             goals=[Goal("ours", "at most", 6.0)],
             note=(
-                f"of {totals[-1]:.2f} s of CPU per point {arithmetic[-1]:.2f} s are generating and scoring; to import "
+                f"of {totals[-1]:.2f} s of CPU per point {arithmetic[-1]:.2f} s are generating (taken to cost at every "
+                "point what it costs the base model) and scoring; to import "
                 + ", ".join(f"{module} takes {seconds:.2f} s" for module, seconds in starts.items())
             ),
         ),
@@ -164,16 +161,16 @@ def _cpu(action: Callable[[], object]) -> float:
 
 def _at_scale(folder: Path, overhead: float) -> Row:
     """The share of the overhead in a point of GPT-2 Large, from what is measured here and the FLOPs of its texts."""
-    parent = gpt2(folder / "large", "gpt2-large")
+    parents = [gpt2(folder / name, "gpt2-large", seed) for seed, name in enumerate("abc")]
     code = (
         "import sys, time\n"
         "from workflow.lib.merging import merge\n"
         "from workflow.lib.points import Point\n"
         "started = time.perf_counter()\n"
-        "merge(Point.of({'a': -1, 'b': 1.5, 'c': 0.5}), dict.fromkeys('abc', sys.argv[1]), sys.argv[2])\n"
+        "merge(Point.of({'a': -1, 'b': 1.5, 'c': 0.5}), dict(zip('abc', sys.argv[2:])), sys.argv[1])\n"
         "print(time.perf_counter() - started)\n"
     )
-    merging = float(in_process(["-c", code, parent, folder / "merged"]).stdout.split()[-1])
+    merging = float(in_process(["-c", code, folder / "merged", *parents]).stdout.split()[-1])
     code = (
         "import sys, time\n"
         "from workflow.lib.generation import load_language_model\n"
@@ -182,9 +179,9 @@ def _at_scale(folder: Path, overhead: float) -> Row:
         "print(time.perf_counter() - started)\n"
     )
     loading = float(in_process(["-c", code, folder / "merged"]).stdout.split()[-1])
-    tokens = PROMPTS * SAMPLES * (PROMPT_TOKENS + NEW_TOKENS)
-    generating = 2 * LARGE * (PROMPTS * PROMPT_TOKENS + PROMPTS * SAMPLES * NEW_TOKENS) / GENERATION
-    scoring = 2 * JUDGES * tokens / FP32
+    once = PROMPTS * PROMPT_TOKENS + PROMPTS * SAMPLES * NEW_TOKENS
+    generating = 2 * LARGE * once / GENERATION
+    scoring = 2 * (JUDGE * once + CLASSIFIERS * PROMPTS * SAMPLES * (PROMPT_TOKENS + NEW_TOKENS)) / FP32
     around = overhead + merging + loading
     return Row(
         "point",

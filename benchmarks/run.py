@@ -6,6 +6,7 @@ With ``--only`` the rows of the other benchmarks stay as the JSON has them.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         # After each, so that a benchmark that fails takes none with it.
         page.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    _write_page(results, options.docs)
+        _write_page(results, options.docs)
     print(f"written: {options.docs / 'benchmarks.md'}")
 
 
@@ -125,7 +126,7 @@ def _plot(growths: Sequence[dict[str, Any]], path: Path) -> None:
     sizes = list(dict.fromkeys(growth["size"] for growth in growths))
     figure, axes = plt.subplots(1, len(sizes), figsize=(3.8 * len(sizes), 5), squeeze=False, layout="constrained")
     for axis, size in zip(axes[0], sizes, strict=True):
-        for growth, marker in zip([g for g in growths if g["size"] == size], "osD^v", strict=False):
+        for growth, marker in zip([g for g in growths if g["size"] == size], itertools.cycle("osD^v"), strict=False):
             medians = [statistics.median(runs) for runs in growth["seconds"]]
             label = f"{growth['what']} (slope {growth['slope']:.2f})"
             axis.plot(growth["sizes"], medians, marker=marker, label=label)

@@ -88,7 +88,7 @@ def _compare(runs: int, judge: _Judge, texts: Sequence[str]) -> list[Row]:
         scores[name] = ways[name](judge.model, texts)
 
     actions: dict[str, Callable[[], object]] = {name: partial(score, name) for name in ways}
-    actions["rate"] = lambda: rates.append(gemm_rate(THREADS, device=DEVICE))
+    actions["rate"] = lambda: rates.append(gemm_rate(THREADS, 8192 if DEVICE == "cuda" else 2048, device=DEVICE))
     for way in ways.values():
         # What is set up at first use; whole turns as a warm-up would take minutes.
         way(judge.model, texts[:8])
@@ -133,7 +133,8 @@ def _line(runs: int, model: Path, folder: Path) -> Row:
     starts = texts["row"].map(prompts.set_index("row")["text"]).tolist()
     continuations = texts["continuation"].tolist()
     whole = [start + continuation for start, continuation in zip(starts, continuations, strict=True)]
-    order = sorted(range(len(whole)), key=lambda index: -len(whole[index]))
+    lengths = [len(ids) for ids in AutoTokenizer.from_pretrained(model)(whole).input_ids]
+    order = sorted(range(len(whole)), key=lambda index: -lengths[index])
     scores: dict[str, np.ndarray] = {}
 
     def ours() -> None:

@@ -5,11 +5,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from benchmarks import run
+from benchmarks.generation import Setting, needed_flops
 from benchmarks.harness import Goal, Growth, Row, alternate, forward_flops
+from benchmarks.scoring import _classifier_flops
 
 
 def test_ratios_are_taken_within_a_turn() -> None:
@@ -44,6 +47,32 @@ def test_flops_are_two_per_weight_and_token_and_those_of_attention() -> None:
     # Attention: each token looks at itself and those before it, 2 d FLOPs for a score and 2 d for a value.
     pairs = (1 + 2 + 3) + (1 + 2)
     assert forward_flops(config, [3, 2]) == 2 * weights * 5 + 2 * 4 * 16 * pairs
+
+
+def test_flops_of_generation_count_prompts_once_and_each_new_token_once(tiny_gpt2: Path) -> None:
+    prompts = pd.DataFrame({"row": [4, 9], "text": ["the film was", "a"]})
+    setting = Setting("tiny", tiny_gpt2, prompts, batch_size=4, peer_batch=1, threads=1)
+    first, second = map(len, AutoTokenizer.from_pretrained(tiny_gpt2)(prompts["text"].tolist()).input_ids)
+    texts = pd.DataFrame({"row": [4, 4, 9], "tokens": [3, 1, 0], "stop": ["length", "eos", "eos"]})
+    # Tokens that are read, and how many positions each looks at: prompts, then all new tokens but the last one chosen.
+    read = [*range(1, first + 1), *range(1, second + 1), first + 1, first + 2, first + 1]
+    model = GPT2LMHeadModel.from_pretrained(tiny_gpt2)
+    layers = sum(p.numel() for name, p in model.named_parameters() if p.ndim == 2 and ".h." in name)
+    # Logits: behind each prompt, and behind each new token that is read.
+    logits = (2 + 3) * 300 * 16
+    assert needed_flops(setting, texts) == 2 * layers * len(read) + 2 * logits + 4 * 16 * sum(read)
+
+
+def test_flops_of_a_classifier_read_every_token_and_classify_one(tiny_gpt2: Path) -> None:
+    texts = ["the film was", "a"]
+    width, layers, classes = 768, 12, 3
+    found = 0
+    for ids in AutoTokenizer.from_pretrained(tiny_gpt2)(texts).input_ids:
+        # Four products of attention, two of the feed-forward part (four times as wide); every token looks at all.
+        found += 2 * len(ids) * layers * (4 * width * width + 2 * width * 4 * width)
+        found += 2 * len(ids) ** 2 * layers * 2 * width
+        found += 2 * (width * width + width * classes)
+    assert _classifier_flops(tiny_gpt2, texts) == found
 
 
 def test_the_page_holds_what_was_measured(
