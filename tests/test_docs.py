@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workflow.lib.config import build_sweeps, resolve
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     ROOT / "README.md",
@@ -38,6 +40,22 @@ def test_experiments_of_the_readme_are_those_of_the_configuration():
     )
     experiments = yaml.safe_load((ROOT / "config" / "experiments.yaml").read_text(encoding="utf-8"))
     assert named == {"claims", "explorer", "quick", *experiments["figures"]}
+
+
+def test_the_study_of_the_walk_through_holds():
+    """Its blocks, put together as the text says, and the rest as in the smallest study."""
+    text = (ROOT / "docs" / "own-study.md").read_text(encoding="utf-8")
+    sections: dict[str, str] = {}
+    for block in re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for key, body in re.findall(r"^(\w+):\n((?: .*\n)+)", block, re.MULTILINE):
+            sections[key] = sections.get(key, "") + body
+    own = yaml.safe_load("".join(f"{key}:\n{body}" for key, body in sections.items()))
+    rest = yaml.safe_load((ROOT / "config" / "minimal.yaml").read_text(encoding="utf-8"))
+    assert {"corpora", "models", "scorers", "sweeps", "figures"} == set(own)
+    resolved, left_out = resolve({**{key: rest[key] for key in ("study", "prompts", "generation")}, **own})
+    assert not left_out
+    assert set(resolved["models"]) == {"base", "review", "encyclopaedia", "genre-judge"}
+    assert set(build_sweeps(resolved)) == {"line"}
 
 
 def test_the_picture_of_the_stages_shows_the_rules():
