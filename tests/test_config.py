@@ -874,9 +874,10 @@ def test_classes_of_an_imported_classifier_are_those_in_its_files(tmp_path: Path
     (directory / "config.json").write_text(json.dumps(settings | {"id2label": labels}))
     Study(config)
     config["scorers"]["sentiment"]["weights"] = {"goood": 1}
-    assert "scorers.sentiment.weights: class 'goood' is not declared; did you mean 'good'?" in error_of(config)
+    kind = f"class (id2label in {directory}/config.json)"
+    assert f"scorers.sentiment.weights: {kind} 'goood' is not declared; did you mean 'good'?" in error_of(config)
     config["scorers"]["sentiment"] |= {"labels": {"LABEL_3": "good"}, "weights": {"LABEL_2": 1}}
-    assert "scorers.sentiment.labels: class 'LABEL_3' is not declared; did you mean" in error_of(config)
+    assert f"scorers.sentiment.labels: {kind} 'LABEL_3' is not declared; did you mean" in error_of(config)
 
 
 # --- files that are not YAML ---

@@ -193,9 +193,21 @@ def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:
     plane = {**PLANE, "prompts": ["neutral", "others"], "scorers": ["sentiment"]}
     study = Study(made_config(sweeps={"plane": plane}, prompts=PROMPT_SETS, figures={"fig7": figure}))
     (view,) = study.explorer_settings("explorer")["sweeps"]
-    assert view["panels"] == [
-        {"scorer": "sentiment", "statistic": "score", "label": "sentiment score", "scale": "linear", "centre": 0.5}
-    ]
+    unnamed = {
+        "scorer": "sentiment",
+        "statistic": "score",
+        "label": "sentiment score",
+        "scale": "linear",
+        "centre": 0.5,
+    }
+    assert view["panels"] == [unnamed]
+    # Nor that of the only panel, unless its prompts are the only ones.
+    del figure["panels"][1]  # type: ignore[attr-defined]
+    for prompts, label in ((["neutral", "others"], "sentiment score"), (["neutral"], "Positive, neutral")):
+        sweeps = {"plane": {**plane, "prompts": prompts}}
+        study = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={"fig7": figure}))
+        (view,) = study.explorer_settings("explorer")["sweeps"]
+        assert view["panels"] == [{**unnamed, "label": label}]
 
 
 def test_the_first_classifier_of_a_sweep_colours_its_texts() -> None:

@@ -472,6 +472,15 @@ def verify(folder: Path, manifest_path: Path | None = None) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def test_make_verify_is_quiet_but_for_what_is_found(rebuilds: tuple[Path, Path]) -> None:
+    (quiet,) = re.findall(r"VERBOSE\),,(--quiet [a-z ]+)\) .* -- verify", (ROOT / "Makefile").read_text())
+    found = run(rebuilds[0], *quiet.split(), "--configfile", "small.yaml", "--", "verify")
+    assert found.returncode == 0 and "artefacts equal" in found.stderr
+    assert "Building DAG" not in found.stderr and "localrule" not in found.stderr
+    wrong = run(rebuilds[0], *quiet.split(), "--configfile", "small.yaml", "--config", "nix=1", "--", "verify")
+    assert wrong.returncode == 1 and "unknown key 'nix'" in wrong.stdout + wrong.stderr
+
+
 def errors(console: str) -> list[str]:
     return [line for line in console.splitlines() if line.startswith("error: ")]
 

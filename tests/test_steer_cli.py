@@ -355,13 +355,15 @@ def made(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(made: Path, *arguments: str, **environment: str) -> list[str]:
+def make(made: Path, *arguments: str, **environment: str) -> str:
     # Of a make that runs these tests.
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
-    done = subprocess.run(
-        ["make", *arguments], cwd=made, env=clean | environment, capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout)
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=made, env=clean | environment, capture_output=True, text=True, check=True).stdout
+
+
+def asked(made: Path, *arguments: str, **environment: str) -> list[str]:
+    return json.loads(make(made, *arguments, **environment))
 
 
 @pytest.mark.parametrize(
@@ -389,8 +391,12 @@ def test_make_looks_at_the_files_first(made):
     (made / "b.yaml").touch()
     assert asked(made, "readable") == ["-m", "workflow.check_yaml", "config/config.yaml"]
     assert asked(made, "readable", "CONFIG=a.yaml b.yaml") == ["-m", "workflow.check_yaml", "a.yaml", "b.yaml"]
-    plan = subprocess.run(["make", "-n", "verify", "all"], cwd=made, capture_output=True, text=True, check=True).stdout
-    assert plan.index("workflow.check_yaml") < plan.index("-- verify")
+    for target, program in (
+        *((name, "bin/snakemake ") for name in ("run", "all", "verify")),
+        *((name, "bin/python -m workflow.") for name in ("resume", "report")),
+    ):
+        first, second = make(made, "-n", target).splitlines()
+        assert first == ".venv/bin/python -m workflow.check_yaml config/config.yaml" and program in second
 
 
 def test_make_passes_further_arguments(made):

@@ -211,6 +211,8 @@ def _sample(
         progress = Progress(f"sample {places[index].title}", len(rows) * sampling.samples, "texts")
         texts = sample_texts(mixture, prompts, sampling, AdaptiveBatches(batch_size), progress)
         frames.append(texts.assign(place=index, prompt=texts["row"].map(dict(rows))))
+        # Before the models of the next are loaded.
+        del mixture
     return pd.concat(frames, ignore_index=True)
 
 
@@ -231,17 +233,19 @@ def _mixtures(
         space: _families(_models(study, place) for place in places if place.space == space)
         for space in ("weights", "logits")
     }
+    # Each is held from its first place to its last.
+    last = {(place.space, _family(families, place)): index for index, place in enumerate(places)}
     spaces: dict[tuple[str, ...], WeightSpace] = {}
     members: dict[tuple[str, ...], dict[str, LanguageModel]] = {}
-    for place in places:
-        (family,) = (names for names in families[place.space] if place.point.models[0] in names)
+
+    def load(place: Place) -> Mixture:
+        family = _family(families, place)
         needed = {name: folders[name] for name in family}
         if place.space == "logits":
             if family not in members:
                 say(f"loading {_count(len(family), 'model')}, to run side by side")
                 members[family] = load_members(needed, device, precision)
-            yield ensemble(place.point, members[family], nucleus)
-            continue
+            return ensemble(place.point, members[family], nucleus)
         if family not in spaces:
             say(f"loading {_count(len(family), 'model')}, to be combined in memory")
             spaces[family] = WeightSpace(needed, device)
@@ -253,7 +257,19 @@ def _mixtures(
             model = copy.deepcopy(model)
             for parameter in model.parameters():
                 parameter.data = parameter.data.to(torch_dtype(precision))
-        yield Mixture(((1.0, language_model(model, space.tokenizer)),))
+        return Mixture(((1.0, language_model(model, space.tokenizer)),))
+
+    for index, place in enumerate(places):
+        yield load(place)
+        family = _family(families, place)
+        if last[place.space, family] == index:
+            held: dict[tuple[str, ...], Any] = members if place.space == "logits" else spaces
+            del held[family]
+
+
+def _family(families: Mapping[str, Sequence[tuple[str, ...]]], place: Place) -> tuple[str, ...]:
+    (family,) = (names for names in families[place.space] if place.point.models[0] in names)
+    return family
 
 
 def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:

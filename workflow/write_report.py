@@ -49,7 +49,7 @@ def check_current(study: Study, arguments: list[str], how: str) -> None:
 
     Raises ``UserError`` if Snakemake cannot tell.
     """
-    command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "rules"]
+    command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "rules", "--", *study.results()]
     plan = subprocess.run(command, check=False, capture_output=True, text=True)
     if plan.returncode != 0:
         raise UserError(f"snakemake cannot plan the study:\n{plan.stdout}{plan.stderr}".rstrip())

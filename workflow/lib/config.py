@@ -752,13 +752,13 @@ def _check_batch(config: Mapping[str, Any], processes: int, batch_size: int, pat
         raise UserError(f"config: {path}: {batch_size} cannot be divided over {parts}; choose a multiple")
 
 
-def _check_classes(name: str, scorer: Mapping[str, Any], classes: Iterable[str]) -> None:
-    """Check names of classes against ``classes``, those of the scorer's model."""
+def _check_classes(name: str, scorer: Mapping[str, Any], classes: Iterable[str], kind: str = "class") -> None:
+    """Check names of classes against ``classes``, those of the scorer's model; ``kind`` is how the error calls them."""
     labels = scorer.get("labels", {})
     for label in labels:
-        _known(label, classes, f"scorers.{name}.labels", "class")
+        _known(label, classes, f"scorers.{name}.labels", kind)
     for class_name in scorer["weights"]:
-        _known(class_name, [labels.get(own, own) for own in classes], f"scorers.{name}.weights", "class")
+        _known(class_name, [labels.get(own, own) for own in classes], f"scorers.{name}.weights", kind)
 
 
 def _trained_classes(config: Mapping[str, Any], scorer: Mapping[str, Any]) -> list[str]:
@@ -808,7 +808,8 @@ def _check_imported_classes(config: Mapping[str, Any], model: str, checkpoint: C
     if isinstance(id2label, Mapping):
         for name, scorer in config["scorers"].items():
             if scorer["kind"] == "classifier" and scorer["model"] == model:
-                _check_classes(name, scorer, list(map(str, id2label.values())))
+                kind = f"class (id2label in {checkpoint.directory / 'config.json'})"
+                _check_classes(name, scorer, list(map(str, id2label.values())), kind)
 
 
 def _is_pickled(directory: Path) -> bool:

@@ -238,20 +238,22 @@ def load_language_model(
 ) -> LanguageModel:
     """Load a Hugging Face directory, its weights cast to ``precision``, in evaluation mode, with its tokenizer.
 
-    Raises ``UserError`` if the folder is damaged or incomplete (see ``load_model``), or if the architecture keeps no
-    cache of keys and values that texts could go on from (Mamba, say).
+    Raises ``UserError`` if the folder is damaged or incomplete (see ``load_model``), or as ``language_model`` does.
     """
     model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device, precision)
-    if "past_key_values" not in inspect.signature(model.forward).parameters:
-        raise UserError(
-            f"{model_dir}: {type(model).__name__} keeps no cache of keys and values, without which texts cannot be "
-            "sampled here; choose another architecture"
-        )
     return language_model(model, tokenizer, name)
 
 
 def language_model(model: Any, tokenizer: Any, name: str = "the model") -> LanguageModel:
-    """A causal language model of transformers, in evaluation mode, as texts are sampled from it."""
+    """A causal language model of transformers, in evaluation mode, as texts are sampled from it.
+
+    Raises ``UserError`` if its architecture keeps no cache of keys and values that texts could go on from (Mamba, say).
+    """
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
+        raise UserError(
+            f"{name}: {type(model).__name__} keeps no cache of keys and values, without which texts cannot be sampled "
+            "here; choose another architecture"
+        )
     return LanguageModel(
         name=name,
         model=model,

@@ -726,12 +726,19 @@ class Study:
             scale = "log" if spec["kind"] == "perplexity" else "linear"
             default = {statistic: [{"label": f"{scorer} {statistic}", "scale": scale}]}
             for statistic, same in (own.get(scorer) or others.get(scorer) or default).items():
-                kept = {key: same[0][key] for key in ("label", "scale", "limit", "centre") if key in same[0]}
-                if len({panel.get("prompts") for panel in same}) > 1:
-                    # Panels of several sets of prompts, which their labels tell apart; here all are shown.
+                # A panel of one set of prompts may say so in its label.
+                fitting = [panel for panel in same if panel.get("prompts") in (None, *self._only_prompts(sweep))]
+                panel = (fitting or same)[0]
+                kept = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
+                if not fitting:
                     kept["label"] = f"{scorer} {statistic}"
                 panels.append({"scorer": scorer, "statistic": statistic, **kept})
         return panels
+
+    def _only_prompts(self, sweep: str) -> tuple[str, ...]:
+        """The set of prompts of a sweep that has one only."""
+        prompts = self.sweeps[sweep].prompts
+        return prompts if len(prompts) == 1 else ()
 
     def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
         """(name, config entry) of the scorers of a sweep that are models."""
