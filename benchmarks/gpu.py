@@ -31,7 +31,7 @@ SHAPES = os.environ.get("BENCH_SHAPES", "gpt2-large gpt2-xl").split()
 BATCH_SIZES = (25, 100, 400, 1600)
 PROMPTS = 64
 SENTENCES = 2000
-GEMM_SIZE = 8192
+GEMM_SIZE = 8192 if DEVICE == "cuda" else 512
 TOKENS = PROMPTS * SAMPLING.samples * SAMPLING.max_new_tokens
 """New tokens of a generation."""
 
