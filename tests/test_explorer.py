@@ -182,7 +182,7 @@ def test_statistics_are_those_of_the_figures() -> None:
 
 
 def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:
-    figure = {
+    figure: dict[str, Any] = {
         "kind": "plane",
         "sweep": "plane",
         "panels": [
@@ -202,7 +202,7 @@ def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:
     }
     assert view["panels"] == [unnamed]
     # Nor that of the only panel, unless its prompts are the only ones.
-    del figure["panels"][1]  # type: ignore[attr-defined]
+    del figure["panels"][1]
     for prompts, label in ((["neutral", "others"], "sentiment score"), (["neutral"], "Positive, neutral")):
         sweeps = {"plane": {**plane, "prompts": prompts}}
         study = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={"fig7": figure}))

@@ -381,9 +381,10 @@ def test_a_file_system_that_refuses_the_first_direct_write_gets_the_same_bytes(t
         return write_(descriptor, data)
 
     descriptor = merging._open_direct(tmp_path / "probe")
-    if not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT:
-        pytest.skip(f"{tmp_path}: its file system cannot be written past the page cache")
+    direct = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT
     os.close(descriptor)
+    if not direct:
+        pytest.skip(f"{tmp_path}: its file system cannot be written past the page cache")
     monkeypatch.setattr(os, "write", write)
     merge(point, trio, tmp_path / "buffered")
     assert len(refused) == 1

@@ -13,7 +13,7 @@ from workflow.lib.model_cards import model_card
 from workflow.lib.runtime import Progress, UserError, atomic_path
 from workflow.lib.steering import (
     Parser,
-    describe_place,
+    announce,
     describe_range,
     find_place,
     model_folders,
@@ -56,10 +56,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--to {options.to!r} names no directory; give one to make")
     _refuse_existing(target)
     folders = model_folders(study, place.point.models)
-    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
-    say(describe_place(study, place))
-    if place.others:
-        say(f"also with these coordinates: {', '.join(place.others)} (choose with --sweep)")
+    announce(study, [place])
     card = model_card(study, place, folders, target.name)
     tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)
     try:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow.lib.parquet import read_parquet
+from workflow.lib.points import Point
 from workflow.lib.runtime import Progress, UserError
 from workflow.lib.steering import (
     OpenStudy,
     Parser,
     Place,
+    announce,
     build_command,
-    describe_place,
     find_place,
     model_folders,
     open_study,
@@ -62,11 +63,7 @@ def main(arguments: Sequence[str]) -> None:
     folders = model_folders(study, [name for place in places for name in _models(study, place)])
     judge = None if options.no_score else _judge(study, options.scorer)
 
-    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
-    for place in places:
-        say(describe_place(study, place))
-    for others in dict.fromkeys(place.others for place in places if place.others):
-        say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")
+    announce(study, places)
     say(
         f"sampling {_count(options.samples, 'continuation')} of {_count(len(rows), 'prompt')}"
         f"{'' if len(places) == 1 else f' at each of {len(places)} points'}: at most {sampling['max_new_tokens']} "
@@ -224,7 +221,7 @@ def _mixtures(
 
     from workflow.lib.dtypes import torch_dtype
     from workflow.lib.ensembles import ensemble, load_members
-    from workflow.lib.generation import LanguageModel, Mixture, language_model
+    from workflow.lib.generation import Mixture, language_model
     from workflow.lib.interpolation import WeightSpace
 
     logging.disable_progress_bar()
@@ -233,24 +230,24 @@ def _mixtures(
         space: _families(_models(study, place) for place in places if place.space == space)
         for space in ("weights", "logits")
     }
-    # Each is held from its first place to its last.
-    last = {(place.space, _family(families, place)): index for index, place in enumerate(places)}
-    spaces: dict[tuple[str, ...], WeightSpace] = {}
-    members: dict[tuple[str, ...], dict[str, LanguageModel]] = {}
+    keys = [
+        (place.space, next(names for names in families[place.space] if place.point.models[0] in names))
+        for place in places
+    ]
+    # Each family is held from its first place to its last.
+    last = {key: index for index, key in enumerate(keys)}
+    held: dict[tuple[str, tuple[str, ...]], Any] = {}
 
-    def load(place: Place) -> Mixture:
-        family = _family(families, place)
+    def load(family: Sequence[str], space: str) -> Any:
         needed = {name: folders[name] for name in family}
-        if place.space == "logits":
-            if family not in members:
-                say(f"loading {_count(len(family), 'model')}, to run side by side")
-                members[family] = load_members(needed, device, precision)
-            return ensemble(place.point, members[family], nucleus)
-        if family not in spaces:
-            say(f"loading {_count(len(family), 'model')}, to be combined in memory")
-            spaces[family] = WeightSpace(needed, device)
-        space = spaces[family]
-        space.set_point(place.point)
+        if space == "logits":
+            say(f"loading {_count(len(family), 'model')}, to run side by side")
+            return load_members(needed, device, precision)
+        say(f"loading {_count(len(family), 'model')}, to be combined in memory")
+        return WeightSpace(needed, device)
+
+    def mixture_at(point: Point, space: WeightSpace) -> Mixture:
+        space.set_point(point)
         model = space.model
         if precision != "fp32":
             # As when a merged checkpoint is loaded: weights alone are cast, tables of positions stay in float32.
@@ -259,17 +256,15 @@ def _mixtures(
                 parameter.data = parameter.data.to(torch_dtype(precision))
         return Mixture(((1.0, language_model(model, space.tokenizer)),))
 
-    for index, place in enumerate(places):
-        yield load(place)
-        family = _family(families, place)
-        if last[place.space, family] == index:
-            held: dict[tuple[str, ...], Any] = members if place.space == "logits" else spaces
-            del held[family]
-
-
-def _family(families: Mapping[str, Sequence[tuple[str, ...]]], place: Place) -> tuple[str, ...]:
-    (family,) = (names for names in families[place.space] if place.point.models[0] in names)
-    return family
+    for index, (place, key) in enumerate(zip(places, keys, strict=True)):
+        if key not in held:
+            held[key] = load(key[1], place.space)
+        if place.space == "logits":
+            yield ensemble(place.point, held[key], nucleus)
+        else:
+            yield mixture_at(place.point, held[key])
+        if last[key] == index:
+            del held[key]
 
 
 def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:

@@ -754,11 +754,16 @@ def _check_batch(config: Mapping[str, Any], processes: int, batch_size: int, pat
 
 def _check_classes(name: str, scorer: Mapping[str, Any], classes: Iterable[str], kind: str = "class") -> None:
     """Check names of classes against ``classes``, those of the scorer's model; ``kind`` is how the error calls them."""
-    labels = scorer.get("labels", {})
-    for label in labels:
+    for label in scorer.get("labels", {}):
         _known(label, classes, f"scorers.{name}.labels", kind)
     for class_name in scorer["weights"]:
-        _known(class_name, [labels.get(own, own) for own in classes], f"scorers.{name}.weights", kind)
+        _known(class_name, _relabelled(classes, scorer), f"scorers.{name}.weights", kind)
+
+
+def _relabelled(classes: Iterable[str], scorer: Mapping[str, Any]) -> list[str]:
+    """``classes`` of the scorer's model by the names that they have as scores."""
+    labels = scorer.get("labels", {})
+    return [labels.get(name, name) for name in classes]
 
 
 def _trained_classes(config: Mapping[str, Any], scorer: Mapping[str, Any]) -> list[str]:
@@ -770,8 +775,7 @@ def _trained_classes(config: Mapping[str, Any], scorer: Mapping[str, Any]) -> li
 def _check_statistic(config: Mapping[str, Any], panel: Mapping[str, Any], path: str) -> None:
     scorer, statistic = config["scorers"][panel["scorer"]], panel["statistic"]
     if scorer["kind"] == "classifier":
-        labels = scorer.get("labels", {})
-        classes = [labels.get(own, own) for own in _trained_classes(config, scorer)]
+        classes = _relabelled(_trained_classes(config, scorer), scorer)
         if not classes and statistic.startswith("p_"):
             return
         known = ["score", *(f"p_{name}" for name in classes or ["<class>"])]

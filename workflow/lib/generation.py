@@ -6,7 +6,6 @@ the model, which does depend on the shape of a batch, can flip a choice; the sam
 (see ``top_p_sample``).
 """
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from transformers import AutoModelForCausalLM
 from transformers.cache_utils import DynamicLayer
 
 from workflow.lib.batches import AdaptiveBatches
-from workflow.lib.loading import load_model
+from workflow.lib.loading import load_model, takes_cache
 from workflow.lib.parquet import write_parquet
 from workflow.lib.runtime import Progress, UserError
 
@@ -249,7 +248,7 @@ def language_model(model: Any, tokenizer: Any, name: str = "the model") -> Langu
 
     Raises ``UserError`` if its architecture keeps no cache of keys and values that texts could go on from (Mamba, say).
     """
-    if "past_key_values" not in inspect.signature(model.forward).parameters:
+    if not takes_cache(model):
         raise UserError(
             f"{name}: {type(model).__name__} keeps no cache of keys and values, without which texts cannot be sampled "
             "here; choose another architecture"

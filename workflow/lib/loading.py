@@ -1,5 +1,6 @@
 """Loading models of transformers from local folders, in one way for all who compute with them."""
 
+import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,8 @@ def load_model(
             f"{directory}: not a whole {type(model).__name__}, weights are missing: {', '.join(absent[:5])}"
         )
     return model.to(device).eval(), tokenizer
+
+
+def takes_cache(model: Any) -> bool:
+    """Whether the model reads on from a cache of keys and values; Mamba and its like keep a state instead."""
+    return "past_key_values" in inspect.signature(model.forward).parameters

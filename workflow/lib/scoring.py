@@ -6,7 +6,6 @@ not depend on the batch size beyond rounding: texts are padded on the right and 
 """
 
 import copy
-import inspect
 import itertools
 import math
 import os
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow.lib.batches import AdaptiveBatches, pad_right
-from workflow.lib.loading import load_model
+from workflow.lib.loading import load_model, takes_cache
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep, line_owner
 from workflow.lib.runtime import UserError
@@ -382,7 +381,7 @@ def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool
 
 def _can_go_on(model: Any) -> bool:
     """Whether the model can read on from a cache of attention, several tokens at once: recurrent ones cannot."""
-    return not model._is_stateful and "past_key_values" in inspect.signature(model.forward).parameters
+    return not model._is_stateful and takes_cache(model)
 
 
 def _shared_starts(

@@ -320,6 +320,15 @@ def say(text: str) -> None:
     print(in_words_of_make(text), file=sys.stderr, flush=True)
 
 
+def announce(study: OpenStudy, places: Sequence[Place]) -> None:
+    """Say what was asked for, and where it comes from."""
+    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
+    for place in places:
+        say(describe_place(study, place))
+    for others in dict.fromkeys(place.others for place in places if place.others):
+        say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")
+
+
 def in_words_of_make(text: str) -> str:
     """``text`` with options as whoever came by ``make steer`` or ``make export`` writes them: ``SWEEP=``."""
     if "ASKED_POINT" not in os.environ:
