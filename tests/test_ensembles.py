@@ -12,7 +12,7 @@ from small_gpu import halvings, limit_memory
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from workflow.lib.checkpoints import check_same_tokenizer
-from workflow.lib.ensembles import generate_ensemble
+from workflow.lib.ensembles import generate_ensemble, load_ensemble
 from workflow.lib.generation import Sampling, generate, uniforms
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
@@ -267,12 +267,14 @@ def test_other_numbers_of_logits_are_refused(tmp_path, models, tiny_tokenizer):
     )
 
 
-def test_other_end_tokens_are_refused(tmp_path, models, tiny_tokenizer):
+def test_a_token_that_ends_texts_of_any_member_ends_them(tmp_path, models, tiny_tokenizer, capsys):
+    """As of a base model and its instruct model, which differ in just that."""
     other = save_model(tmp_path, tiny_tokenizer, seed=3, eos_token_id=[0, 7])
-    refused(
-        {"base": models["base"], "other": other},
-        r"model base ends a text with token \[0, 15, .*\] and model other with \[0, 7\]; ",
-    )
+    mixture = load_ensemble(Point.of({"base": 2, "other": -1}), {"base": models["base"], "other": other}, None)
+    assert mixture.stops == {7, *END_TOKENS}
+    assert "model base stops at [0, 15," in capsys.readouterr().err
+    alone = load_ensemble(Point.of({"other": 1}), {"base": models["base"], "other": other}, "base")
+    assert alone.stops == {0, 7}
 
 
 def test_the_smallest_context_counts(tmp_path, models, tiny_tokenizer):

@@ -91,14 +91,13 @@ def test_everything_is_resolved_and_fetched(tmp_path: Path, hub: Path, asked: li
 
 def test_of_a_stream_come_the_files_that_training_reads(tmp_path: Path, hub: Path, asked: list[str]) -> None:
     from workflow.lib.hub import ShardList
+    from workflow.lib.special_tokens import SpecialTokens
     from workflow.lib.streams import Stream, TokenStream
-
-    class Tokenizer:
-        eos_token_id = 0
 
     order = reading_order(3, seed=3)
     shards = ShardList("allenai/c4", "", ("a", "b", "c"), "text")
-    assert TokenStream(Stream(shards), Tokenizer(), 8, seed=3)._shards == order
+    special = SpecialTokens((), 0, frozenset([0]))
+    assert TokenStream(Stream(shards), None, 8, seed=3, special=special)._shards == order
     # 20 texts of some 40 bytes are in a file.
     file = repository_folder(hub, "dataset", "allenai/c4") / "snapshots" / commit_of("dataset", "allenai/c4")
     text = fetching._text_bytes(file / f"en/c4-train.{order[0]:05}-of-00003.json.gz", "text")

@@ -107,11 +107,17 @@ def test_what_gpu_memory_holds_is_found_out_once_for_all_points(pair, monkeypatc
 class CountingTokenizer:
     def __init__(self, tokenizer, calls: list) -> None:
         self.tokenizer, self.calls = tokenizer, calls
-        self.model_max_length = tokenizer.model_max_length
 
-    def __call__(self, *arguments, **options):
-        self.calls.append(arguments)
-        return self.tokenizer(*arguments, **options)
+    def __getattr__(self, name):
+        return getattr(self.tokenizer, name)
+
+    def __len__(self):
+        return len(self.tokenizer)
+
+    def __call__(self, texts, **options):
+        if isinstance(texts, list):
+            self.calls.append(texts)
+        return self.tokenizer(texts, **options)
 
 
 def test_nll_by_hand(tmp_path, tiny_gpt2):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from small_gpu import halvings, limit_memory
-from transformers import GPT2LMHeadModel
+from transformers import BatchEncoding, GPT2LMHeadModel
 
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.next_tokens import (
@@ -35,13 +35,15 @@ class Letters:
     """A tokenizer of four letters: a token each, spaces are none. ``joined`` texts have one token only."""
 
     names = "pxyz"
+    eos_token_id = None
+    model_max_length = 10**30
 
     def __init__(self, joined: tuple[str, ...] = ()) -> None:
         self.joined = joined
 
-    def __call__(self, text: str) -> SimpleNamespace:
-        ids = [3] if text in self.joined else [self.names.index(c) for c in text if c in self.names]
-        return SimpleNamespace(input_ids=ids)
+    def __call__(self, text: str | list[str], **_: bool) -> BatchEncoding:
+        ids = [[3] if t in self.joined else [self.names.index(c) for c in t if c in self.names] for t in [*text]]
+        return BatchEncoding({"input_ids": ids if isinstance(text, list) else self([text])["input_ids"][0]})
 
     def __len__(self) -> int:
         return len(self.names)
@@ -69,10 +71,14 @@ class Chain:
 
 class Model:
     device = "cpu"
+    generation_config = SimpleNamespace(eos_token_id=None)
 
     def __init__(self, transitions: torch.Tensor, context: int) -> None:
         self.transitions = transitions
-        self.config = SimpleNamespace(max_position_embeddings=context)
+        self.config = SimpleNamespace(max_position_embeddings=context, vocab_size=4, eos_token_id=None)
+
+    def named_modules(self) -> list[tuple[str, Any]]:
+        return []
 
     def __call__(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, use_cache: bool) -> SimpleNamespace:
         assert not use_cache and attention_mask.shape == input_ids.shape

@@ -18,9 +18,9 @@ from local_shards import LocalShards
 from transformers import AutoTokenizer
 
 import tests.test_training as training_tests
+from workflow.lib.blocks import pack
 from workflow.lib.runtime import UserError
 from workflow.lib.streams import Position, Stream, StreamLoader, TokenStream
-from workflow.lib.training import pack
 
 ROOT = Path(__file__).parents[1]
 LENGTH = 8
@@ -65,9 +65,9 @@ def test_blocks_are_the_packed_texts_again_and_again(shards: LocalShards, tokeni
     order = order_of(stream)
     assert sorted(order) == [0, 1, 2]
     texts = [text for shard in order for text in documents(shard)]
-    expected = pack(texts * 3, tokenizer, LENGTH)
+    expected = pack(texts * 3, tokenizer, LENGTH)[0]
     # More than two epochs: the end of an epoch does not end a block.
-    assert len(expected) > 60 and len(pack(texts, tokenizer, LENGTH)) * 3 < len(expected)
+    assert len(expected) > 60 and len(pack(texts, tokenizer, LENGTH)[0]) * 3 < len(expected)
     assert take(stream, len(expected)) == expected.tolist()
     first = next(iter(stream))
     assert {key: (value.dtype, value.shape) for key, value in first.items()} == {
@@ -92,7 +92,7 @@ def test_processes_read_different_files(shards: LocalShards, tokenizer: Any) -> 
     order = order_of(TokenStream(Stream(shards), tokenizer, LENGTH, seed=3))
     for rank, files in ((0, [order[0], order[2]]), (1, [order[1]])):
         texts = [text for shard in files for text in documents(shard)] * 2
-        expected = pack(texts, tokenizer, LENGTH).tolist()
+        expected = pack(texts, tokenizer, LENGTH)[0].tolist()
         assert take(TokenStream(Stream(shards), tokenizer, LENGTH, 3, rank, 2), len(expected)) == expected
 
 
@@ -100,7 +100,7 @@ def test_with_fewer_files_than_processes_documents_are_dealt_out(shards: LocalSh
     order = order_of(TokenStream(Stream(shards), tokenizer, LENGTH, seed=3))
     for rank in range(4):
         texts = [text for shard in order for text in documents(shard)[rank::4]] * 2
-        expected = pack(texts, tokenizer, LENGTH).tolist()
+        expected = pack(texts, tokenizer, LENGTH)[0].tolist()
         assert take(TokenStream(Stream(shards), tokenizer, LENGTH, 3, rank, 4), len(expected)) == expected
 
 
@@ -130,7 +130,7 @@ def test_a_file_is_fetched_when_it_is_reached_and_not_read_again(shards: LocalSh
 
     stream = TokenStream(Stream(Lazy()), tokenizer, LENGTH, seed=3)
     order = order_of(stream)
-    one = len(pack(documents(order[0]), tokenizer, LENGTH))
+    one = len(pack(documents(order[0]), tokenizer, LENGTH)[0])
     assert not fetched
     take(stream, one)
     assert fetched == order[:1]

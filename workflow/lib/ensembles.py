@@ -15,7 +15,7 @@ from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.checkpoints import check_same_tokenizer
 from workflow.lib.generation import LanguageModel, Mixture, Sampling, load_language_model, sample_texts
 from workflow.lib.points import Point
-from workflow.lib.runtime import Progress, UserError, error_prefix
+from workflow.lib.runtime import Progress, UserError, announce, error_prefix
 
 
 def generate_ensemble(
@@ -62,8 +62,8 @@ def load_members(
 ) -> dict[str, LanguageModel]:
     """Load ``models`` (name -> Hugging Face directory) onto ``device``, cast to ``precision``, to add their logits.
 
-    They may differ in architecture and size. Raises ``UserError`` naming two models whose tokenizers, numbers of
-    logits or end-of-text tokens differ.
+    They may differ in architecture and size, and in the tokens that end a text: the log says so. Raises ``UserError``
+    naming two models whose tokenizers or numbers of logits differ.
     """
     check_same_tokenizer(models)
     loaded = {
@@ -94,8 +94,8 @@ def _check_outputs(one: LanguageModel, two: LanguageModel) -> None:
             f"{one.name} gives {one.vocabulary} logits and {two.name} {two.vocabulary}, which cannot be added; "
             "use models with the same vocab_size in config.json"
         )
-    if one.end_tokens != two.end_tokens:
-        raise UserError(
-            f"{one.name} ends a text with token {sorted(one.end_tokens)} and {two.name} with {sorted(two.end_tokens)}; "
-            "give both the same eos_token_id in generation_config.json or config.json"
+    if one.special.stops != two.special.stops:
+        announce(
+            f"{one.name} stops at {sorted(one.special.stops)} and {two.name} at {sorted(two.special.stops)}: texts of "
+            "both stop at any of these tokens"
         )

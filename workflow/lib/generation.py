@@ -21,9 +21,11 @@ from transformers import AutoModelForCausalLM
 from transformers.cache_utils import DynamicLayer
 
 from workflow.lib.batches import AdaptiveBatches
-from workflow.lib.loading import load_model, takes_cache
+from workflow.lib.loading import context_length, load_model, takes_cache
+from workflow.lib.logits import rows_at_once
 from workflow.lib.parquet import write_parquet
-from workflow.lib.runtime import Progress, UserError
+from workflow.lib.runtime import Progress, UserError, note
+from workflow.lib.special_tokens import SpecialTokens, encode, of_model
 
 TEXTS_SCHEMA = pa.schema(
     [
@@ -84,10 +86,17 @@ def top_p_sample(
     neighbouring points of a sweep, which share u, choose the same token more often.
     """
     deciding = logits if nucleus_logits is None else nucleus_logits
-    probabilities = torch.softmax(deciding, dim=-1, dtype=torch.promote_types(deciding.dtype, torch.float32))
-    vocabulary = logits.shape[-1]
+    rows, vocabulary = logits.shape
     # On a CPU torch finds a few of the best much faster than many (above 1/64 of the vocabulary it sorts differently).
-    return _choose(probabilities, logits, u, top_p, min(max(16, vocabulary // 64), 128, vocabulary))
+    size = min(max(16, vocabulary // 64), 128, vocabulary)
+    chosen = []
+    kind = torch.promote_types(deciding.dtype, torch.float32)
+    step = rows_at_once(vocabulary)
+    for begin in range(0, rows, step):
+        span = slice(begin, begin + step)
+        probabilities = torch.softmax(deciding[span], dim=-1, dtype=kind)
+        chosen.append(_choose(probabilities, logits[span], u[span], top_p, size))
+    return torch.cat(chosen)
 
 
 def _choose(
@@ -135,14 +144,14 @@ def _signed(word: int) -> int:
 class LanguageModel:
     """A loaded causal language model; ``name`` is how errors call it.
 
-    ``end_tokens`` are the ids that end a text, ``context`` is the largest number of positions (None: no limit is
-    known), ``vocabulary`` the number of logits.
+    ``special`` are its special tokens, ``context`` is the largest number of positions (None: no limit is known),
+    ``vocabulary`` the number of logits.
     """
 
     name: str
     model: Any
     tokenizer: Any
-    end_tokens: frozenset[int]
+    special: SpecialTokens
     context: int | None
     vocabulary: int
 
@@ -151,12 +160,17 @@ class LanguageModel:
 class Mixture:
     """What texts are sampled from: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
 
-    The members share device, tokenizer, vocabulary and end tokens. ``nucleus`` is the place of the member whose logits
-    decide on the top-p nucleus; None: the sum decides. A member may have the coefficient 0.
+    The members share device, tokenizer and vocabulary. ``nucleus`` is the place of the member whose logits decide on
+    the top-p nucleus; None: the sum decides. A member may have the coefficient 0.
     """
 
     members: tuple[tuple[float, LanguageModel], ...]
     nucleus: int | None = None
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """The tokens that end a continuation: those of any member that is not multiplied by 0."""
+        return frozenset().union(*(model.special.stops for coefficient, model in self.members if coefficient))
 
 
 def generate(
@@ -204,10 +218,12 @@ def sample_texts(
     one sequence.
     """
     models = [model for _, model in mixture.members]
-    tokenizer = models[0].tokenizer
-    encoded = {int(row): tokenizer(text).input_ids for row, text in zip(prompts["row"], prompts["text"], strict=True)}
+    tokenizer, special = models[0].tokenizer, models[0].special
+    note(special.describe(tokenizer))
+    prompt_ids = encode(tokenizer, prompts["text"].tolist(), special.start)
+    encoded = {int(row): ids for row, ids in zip(prompts["row"], prompt_ids, strict=True)}
     contexts = [model.context for model in models if model.context is not None]
-    _check_lengths(encoded, sampling.max_new_tokens, min(contexts, default=None))
+    _check_lengths(encoded, len(special.start), sampling.max_new_tokens, min(contexts, default=None))
     # Prompts of similar length together: less padding.
     order = sorted(encoded, key=lambda row: (len(encoded[row]), row))
     sequences = [_Sequence(row, sample, encoded[row]) for row in order for sample in range(sampling.samples)]
@@ -257,29 +273,16 @@ def language_model(model: Any, tokenizer: Any, name: str = "the model") -> Langu
         name=name,
         model=model,
         tokenizer=tokenizer,
-        end_tokens=_end_tokens(model, tokenizer),
-        context=getattr(model.config, "max_position_embeddings", None),
+        special=of_model(model, tokenizer),
+        context=context_length(model, tokenizer),
         vocabulary=model.config.vocab_size,
     )
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Ids that end a text, from the first of generation config, config and tokenizer that has one in the vocabulary.
-
-    A config's default need not be in a small vocabulary (GPT-2's is 50256).
-    """
-    for source in (model.generation_config, model.config, tokenizer):
-        ids = source.eos_token_id
-        ids = [] if ids is None else [ids] if isinstance(ids, int) else ids
-        known = frozenset(token for token in ids if token < model.config.vocab_size)
-        if known:
-            return known
-    return frozenset()
-
-
-def _check_lengths(encoded: dict[int, list[int]], max_new_tokens: int, context: int | None) -> None:
+def _check_lengths(encoded: dict[int, list[int]], start: int, max_new_tokens: int, context: int | None) -> None:
+    """``start`` is how many special tokens each of the prompts begins with."""
     for row, ids in encoded.items():
-        if not ids:
+        if len(ids) == start:
             raise UserError(f"prompt row {row}: has no tokens; remove the empty prompt")
         if context is not None and len(ids) + max_new_tokens > context:
             raise UserError(
@@ -292,7 +295,7 @@ def _check_lengths(encoded: dict[int, list[int]], max_new_tokens: int, context: 
 def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampling) -> list[tuple[list[int], bool]]:
     """(new tokens without the end token, whether it came) of each sequence, computed in one batch."""
     models = [model for _, model in mixture.members]
-    end_tokens = models[0].end_tokens
+    stops = mixture.stops
     device = models[0].model.device
     steps = sampling.max_new_tokens
     draws = np.stack([uniforms(sampling.seed, sequence.row, sequence.sample, steps) for sequence in batch])
@@ -327,7 +330,7 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
             None if mixture.nucleus is None else logits[mixture.nucleus],
         )
         for index, token in zip(active, tokens.tolist(), strict=True):
-            if token in end_tokens:
+            if token in stops:
                 ended[index] = True
             elif not ended[index]:
                 new_tokens[index].append(token)

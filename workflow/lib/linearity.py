@@ -24,7 +24,8 @@ from workflow.lib.next_tokens import (
     right_padded_logits,
 )
 from workflow.lib.points import Point, Sweep
-from workflow.lib.runtime import Progress, UserError, announce
+from workflow.lib.runtime import Progress, UserError, announce, note
+from workflow.lib.special_tokens import of_model
 from workflow.lib.tables import write_table
 
 _MEASURES = ["value", "prediction", "change", "error", "relative_error"]
@@ -138,6 +139,7 @@ def _encode(
     if len(words) != 2:
         raise UserError(f"words: has the groups {list(words)}; give two, the margin is the first minus the second")
     check_words(words)
+    note(of_model(space.model, space.tokenizer).describe(space.tokenizer))
     encoded = [encode_prompt(space.tokenizer, prefix) for prefix in prefixes]
     groups, left_out = [], []
     for group, group_words in words.items():
@@ -154,7 +156,7 @@ def _encode(
     if left_out:
         announce(f"linearity: left out of the margin, since they are several tokens: {', '.join(left_out)}")
     for prefix, ids in zip(prefixes, encoded, strict=True):
-        check_context(space.model, prefix, len(ids))
+        check_context(space, prefix, len(ids))
     return encoded, groups
 
 

@@ -44,6 +44,33 @@ def load_model(
     return model.to(device).eval(), tokenizer
 
 
+def context_length(model: Any, tokenizer: Any) -> int | None:
+    """The longest text, in tokens, that the model can read; None if neither config nor tokenizer knows a limit.
+
+    Raises ``UserError`` if the config gives something else than a positive number.
+    """
+    positions = next(
+        (value for key in _POSITIONS if (value := getattr(model.config, key, None)) is not None),
+        None,
+    )
+    if positions is not None:
+        if type(positions) is not int or positions < 1:
+            raise UserError(
+                f"config.json: the context (max_position_embeddings) is {positions!r}; give the number of tokens"
+            )
+        for name, module in model.named_modules():
+            # RoBERTa counts positions from padding_idx + 1.
+            if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+                positions -= module.padding_idx + 1
+    # Where a tokenizer knows no limit, transformers says 1e30.
+    limits = [limit for limit in (positions, int(tokenizer.model_max_length)) if limit is not None and limit < 10**18]
+    return min(limits, default=None)
+
+
+# Attributes of a config: MPT calls it by another name than the others.
+_POSITIONS = ("max_position_embeddings", "max_seq_len")
+
+
 def takes_cache(model: Any) -> bool:
     """Whether the model reads on from a cache of keys and values; Mamba and its like keep a state instead."""
     return "past_key_values" in inspect.signature(model.forward).parameters

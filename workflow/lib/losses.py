@@ -2,8 +2,8 @@
 
 Fig. 8 of Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092, section 4.3) shows the mean NLL of the SST test
 sentences over the plane theta3(alpha, beta), positive and negative sentences apart. We tabulate the mean over texts and
-the mean over tokens. The NLL of a text is that of ``scoring.score_perplexity``: all its tokens but the first, no
-special token added, nothing truncated.
+the mean over tokens. The NLL of a text is that of ``scoring.score_perplexity``: all its tokens behind the special
+tokens that texts of the model start with, or all but the first where there are none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,12 @@ import pandas as pd
 import pyarrow as pa
 
 from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.loading import context_length
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep
-from workflow.lib.runtime import UserError
-from workflow.lib.scoring import OnDone, PathLike, max_tokens, show_text, token_losses
+from workflow.lib.runtime import UserError, note
+from workflow.lib.scoring import OnDone, PathLike, show_text, token_losses
+from workflow.lib.special_tokens import encode, of_model
 from workflow.lib.tables import bootstrap_ratio
 
 # Tables and figures read losses too: they need no torch.
@@ -43,11 +45,13 @@ STATISTICS = ("nll_text", "nll_token")
 class EncodedTexts:
     """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and how errors call it.
 
-    ``lengths`` (n,) int64 are the texts' tokens, the first one included; ``batches`` is how they are read.
+    Of each, the first ``context`` tokens are not scored, and ``scored`` (n,) int64 tokens are; ``batches`` is how the
+    texts are read.
     """
 
     ids: Sequence[Sequence[int]]
-    lengths: np.ndarray
+    context: int
+    scored: np.ndarray
     names: Sequence[str]
     batches: AdaptiveBatches
 
@@ -65,27 +69,30 @@ def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]],
         prefix = f"class {class_name!r}, " if class_name else ""
         names += [f"{prefix}{show_text(index, text)}" for index, text in enumerate(members)]
         flat += members
-    encoded = tokenizer(flat, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-    limit = max_tokens(model, tokenizer)
+    special = of_model(model, tokenizer)
+    note(special.describe(tokenizer))
+    encoded = encode(tokenizer, flat, special.start)
+    limit = context_length(model, tokenizer)
     for name, ids in zip(names, encoded, strict=True):
-        if len(ids) < 2:
-            raise UserError(f"{name}: {len(ids)} token(s), so that none is predicted; take it out of the corpus")
-        if len(ids) > limit:
+        if len(ids) <= special.context:
+            own = len(ids) - len(special.start)
+            raise UserError(f"{name}: {own} token(s), so that none is predicted; take it out of the corpus")
+        if limit is not None and len(ids) > limit:
             raise UserError(
                 f"{name}: {len(ids)} tokens, but the model reads at most {limit}; shorten it or take it out"
             )
-    lengths = np.array([len(ids) for ids in encoded])
-    return EncodedTexts(encoded, lengths, names, AdaptiveBatches(batch_size))
+    scored = np.array([len(ids) - special.context for ids in encoded])
+    return EncodedTexts(encoded, special.context, scored, names, AdaptiveBatches(batch_size))
 
 
 def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
-    """NLL of each text under a causal LM, summed over all its tokens but the first: (n,) float64, nats.
+    """NLL of each text under a causal LM, summed over the tokens that are scored: (n,) float64, nats.
 
     Raises ``UserError`` naming the text if it is NaN or infinite, and if GPU memory does not suffice for one text.
     """
     nll = np.empty(len(texts.ids))
     for batch, losses in token_losses(model, texts.ids, {0: [range(len(texts.ids))]}, texts.batches):
-        nll[batch] = [loss.sum() for loss in losses]
+        nll[batch] = [loss[texts.context - 1 :].sum() for loss in losses]
     finite = np.isfinite(nll)
     if not finite.all():
         name = texts.names[int(np.argmin(finite))]
@@ -130,7 +137,7 @@ def evaluate_losses(
             "class": np.tile(np.repeat(np.array(list(texts), dtype=object), counts), len(nll)),
             "text": np.tile(np.concatenate([np.arange(count, dtype=np.int32) for count in counts]), len(nll)),
             "nll": np.concatenate(list(nll.values())),
-            "tokens": np.tile(encoded.lengths - 1, len(nll)).astype(np.int32),
+            "tokens": np.tile(encoded.scored, len(nll)).astype(np.int32),
         }
     )
 

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from workflow.lib.batches import AdaptiveBatches, pad_right
+from workflow.lib.loading import context_length
 from workflow.lib.points import Sweep, decimal, format_decimal
-from workflow.lib.runtime import Progress, UserError
+from workflow.lib.runtime import Progress, UserError, note
+from workflow.lib.special_tokens import added_tokens, encode, of_model
 from workflow.lib.tables import write_table
 
 if TYPE_CHECKING:
@@ -74,12 +76,13 @@ def next_token_probabilities(
     coordinate = _line_coordinate(sweep)
     first, last = _ends(sweep, ends)
     check_words(words)
+    note(of_model(space.model, space.tokenizer).describe(space.tokenizer))
     prompt_ids = encode_prompt(space.tokenizer, prompt)
     pairs = [(group, word) for group, group_words in words.items() for word in group_words]
     entries = [(group, word, encode_word(space.tokenizer, prompt, word)) for group, word in pairs]
     # The bare prompt gives the first token of every word; longer words need a sequence each for their others.
     sequences = [prompt_ids] + [prompt_ids + word_ids[:-1] for *_, word_ids in entries if len(word_ids) > 1]
-    check_context(space.model, prompt, max(map(len, sequences)))
+    check_context(space, prompt, max(map(len, sequences)))
 
     def read(batch: Sequence[Sequence[int]]) -> "list[torch.Tensor]":
         """Logits after the prompt, then after each token of a word but its last: (tokens of the word, V) of each."""
@@ -174,8 +177,9 @@ def check_words(words: Mapping[str, Sequence[str]]) -> None:
 
 def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
     """Token ids of ``prompt``, as for generation. Raises ``UserError`` if it has none or ends with a space."""
-    ids = list(tokenizer(prompt).input_ids) if prompt == prompt.rstrip() else []
-    if not prompt or not ids:
+    start, _ = added_tokens(tokenizer)
+    (ids,) = encode(tokenizer, [prompt], start)
+    if prompt != prompt.rstrip() or len(ids) == len(start):
         raise UserError(
             f"prompt {prompt!r}: is empty or ends with a space; the space before a word is put there for you"
         )
@@ -189,7 +193,7 @@ def encode_word(tokenizer: Any, prompt: str, word: str) -> list[int]:
     continuation of the prompt's tokens, and what ``encode_prompt`` raises.
     """
     prompt_ids = encode_prompt(tokenizer, prompt)
-    both = list(tokenizer(f"{prompt} {word}").input_ids)
+    (both,) = encode(tokenizer, [f"{prompt} {word}"], added_tokens(tokenizer)[0])
     if both[: len(prompt_ids)] != prompt_ids:
         raise UserError(
             f"prompt {prompt!r}: its tokens are not the first ones of {f'{prompt} {word}'!r}, so that for this "
@@ -209,9 +213,9 @@ def right_padded_logits(model: Any, sequences: Sequence[Sequence[int]]) -> "torc
     return model(input_ids=ids, attention_mask=mask, use_cache=False).logits
 
 
-def check_context(model: Any, prompt: str, tokens: int) -> None:
+def check_context(space: "WeightSpace", prompt: str, tokens: int) -> None:
     """Raise ``UserError`` if ``tokens`` tokens, of the prompt and what is read after it, exceed the model's context."""
-    context = getattr(model.config, "max_position_embeddings", None)
+    context = context_length(space.model, space.tokenizer)
     if context is not None and tokens > context:
         raise UserError(
             f"prompt {prompt!r}: {tokens} tokens, with a word, exceed the model's context of {context}; shorten it"

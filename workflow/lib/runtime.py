@@ -140,6 +140,12 @@ def announce(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def note(message: str) -> None:
+    """Print one line into the log of the running job; outside of a job say nothing."""
+    if _console is not None:
+        print(message, file=sys.stderr, flush=True)
+
+
 class _Claim:
     """A job's lock, held to the end of this process, and the wish of another process to have it.
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,15 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow.lib.batches import AdaptiveBatches, pad_right
-from workflow.lib.loading import load_model, takes_cache
+from workflow.lib.loading import context_length, load_model, takes_cache
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep, line_owner
-from workflow.lib.runtime import UserError
+from workflow.lib.runtime import UserError, note
+from workflow.lib.special_tokens import encode, of_model
 
 # torch and transformers are imported in the functions that run a model: tables and figures read score files too.
-if TYPE_CHECKING:
-    import torch
-
 PathLike = str | os.PathLike[str]
 OnDone = Callable[[int], object]
 """Called with the number of texts done so far, e.g. ``Progress(...).update``."""
@@ -67,44 +65,76 @@ def score_classifier(
     """Class probabilities of each text under a sequence classifier, in the order of ``texts``.
 
     ``model_dir`` is a Hugging Face directory (safetensors, or a pickle read with weights_only). ``labels`` renames
-    classes of the model's ``id2label``. Returns one nullable float32 column ``p_<class>`` per class (softmax in
-    fp32). A text of which the tokenizer makes no token at all has no score: its row is null.
+    classes of the model's ``id2label``. Returns one nullable float32 column ``p_<class>`` per class (see
+    ``class_probabilities``). A text of which the tokenizer makes no token at all has no score: its row is null.
 
     Raises ``UserError`` if the directory is not a whole classifier with a padding token, if ``labels`` do not match its
     classes, if a text is longer than the model can read (nothing is truncated), or if a logit is not finite.
     """
-    import torch
     from transformers import AutoModelForSequenceClassification
 
     model, tokenizer = load_model(AutoModelForSequenceClassification, model_dir, device, precision)
     classes = class_names(model.config.id2label, labels, model_dir)
-    pad = model.config.pad_token_id
-    if pad is None:
+    if model.config.pad_token_id is None:
         # GPT-2 classifies from the last token that is not padding: without the id it would read the padding.
         raise UserError(f"{model_dir}: config.json has no pad_token_id; set it (and train the classifier with it)")
-    encoded = tokenizer(list(texts), return_attention_mask=False)["input_ids"] if len(texts) else []
-    _check_lengths(encoded, texts, max_tokens(model, tokenizer), model_dir)
-
-    @torch.inference_mode()
-    def logits_of(batch: Sequence[int]) -> "torch.Tensor":
-        ids, mask = pad_right([encoded[index] for index in batch], pad, device)
-        return model(input_ids=ids, attention_mask=mask).logits.float()
-
+    encoded = encode_for_classifier(tokenizer, texts)
+    _check_lengths(encoded, texts, context_length(model, tokenizer), model_dir)
     probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
-    readable = longest_first(encoded, [index for index, tokens in enumerate(encoded) if tokens])
-    done = len(texts) - len(readable)
-    for batch, logits in AdaptiveBatches(batch_size).over(readable, logits_of):
-        finite = torch.isfinite(logits).all(dim=-1).cpu().numpy()
+    done = sum(not tokens for tokens in encoded)
+    for batch, values in class_probabilities(model, encoded, AdaptiveBatches(batch_size)):
+        finite = np.isfinite(values).all(axis=-1)
         if not finite.all():
             index = batch[int(np.argmin(finite))]
             raise UserError(f"{model_dir}: a logit of {show_text(index, texts[index])} is not finite; {_remedy(model)}")
-        probabilities[batch] = torch.softmax(logits, dim=-1).cpu().numpy()
+        probabilities[batch] = values
         done += len(batch)
         if progress:
             progress(done)
     empty = np.array([not tokens for tokens in encoded], dtype=bool)
     columns = zip(classes, probabilities.T, strict=True)
     return pd.DataFrame({f"p_{name}": pd.Series(values, dtype="Float32").mask(empty) for name, values in columns})
+
+
+def encode_for_classifier(tokenizer: Any, texts: Sequence[str], limit: int | None = None) -> list[list[int]]:
+    """Token ids of each text as a classifier reads it: with all special tokens that its tokenizer adds.
+
+    Texts of more than ``limit`` tokens are cut to that by the tokenizer, which keeps its special tokens.
+    """
+    if not len(texts):
+        return []
+    options = {"return_attention_mask": False, "verbose": False}
+    if limit is None:
+        return tokenizer(list(texts), **options)["input_ids"]
+    ids = tokenizer(list(texts), truncation=True, max_length=limit, **options)["input_ids"]
+    # A fast tokenizer is saved with the truncation that it was last used with.
+    tokenizer("", **options)
+    return ids
+
+
+def class_probabilities(
+    model: Any, encoded: Sequence[Sequence[int]], batches: AdaptiveBatches
+) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+    """Yield texts (indices) and their class probabilities, float32 of shape (n, classes), computed in fp32.
+
+    They sum to 1 (softmax), but for a model with ``problem_type: multi_label_classification``, where each class is a
+    yes or no of its own (sigmoid). Probabilities of logits that are not finite are NaN. Texts without tokens are left
+    out; padding is on the right, whatever the tokenizer says.
+    """
+    import torch
+
+    multi_label = model.config.problem_type == "multi_label_classification"
+
+    @torch.inference_mode()
+    def probabilities_of(batch: Sequence[int]) -> np.ndarray:
+        ids, mask = pad_right([encoded[index] for index in batch], model.config.pad_token_id, model.device)
+        logits = model(input_ids=ids, attention_mask=mask).logits.float()
+        values = torch.sigmoid(logits) if multi_label else torch.softmax(logits, dim=-1)
+        # The sigmoid of infinity is 1.
+        return values.masked_fill(~torch.isfinite(logits), torch.nan).cpu().numpy()
+
+    readable = longest_first(encoded, [index for index, tokens in enumerate(encoded) if tokens])
+    yield from batches.over(readable, probabilities_of)
 
 
 def class_names(id2label: Mapping[int, str], labels: Mapping[str, str] | None, model_dir: PathLike) -> list[str]:
@@ -130,10 +160,12 @@ def score_perplexity(
 ) -> pd.DataFrame:
     """Negative log-likelihood of each text under a causal LM, for the perplexities in use (see ``tables.summarise``).
 
-    Prompt and continuation are tokenised as one string. No BOS or other special token is added. The tokens that all
-    texts of a prompt begin with are read once. Columns, in the order of the texts:
+    Prompt and continuation are tokenised as one string, behind the special tokens that texts of the model start with
+    (see ``special_tokens``). The tokens that all texts of a prompt begin with are read once. Columns, in the order of
+    the texts:
 
-    - ``nll_text`` (float64, nats, sum) and ``tokens_text`` (int32): all tokens but the first, which nothing predicts;
+    - ``nll_text`` (float64, nats, sum) and ``tokens_text`` (int32): all tokens of the text; where no special token
+      precedes it, all but the first, which nothing predicts;
     - ``nll_continuation`` and ``tokens_continuation``: those of them that belong to the continuation, given all that
       precedes. A token belongs to it if its last character does, so that a token across the boundary is part of the
       continuation.
@@ -147,24 +179,25 @@ def score_perplexity(
     model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device, precision)
     if not tokenizer.is_fast:
         raise UserError(f"{model_dir}: its tokenizer gives no character offsets; save a fast one (tokenizer.json)")
+    special = of_model(model, tokenizer)
+    note(special.describe(tokenizer))
     texts = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
-    encoded, offsets = [], []
-    if texts:
-        tokens = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
-        encoded, offsets = tokens["input_ids"], tokens["offset_mapping"]
-    _check_lengths(encoded, texts, max_tokens(model, tokenizer), model_dir)
+    encoded = encode(tokenizer, texts, special.start)
+    _check_lengths(encoded, texts, context_length(model, tokenizer), model_dir)
+    offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"] if texts else []
     # Only ends are used: ByteLevel's trim_offsets moves the start of " film" past its space, never the end.
     belongs = [
-        np.array([end > len(prompt) for _, end in spans[1:]], dtype=bool)
+        np.array([end > len(prompt) for _, end in spans[special.context - len(special.start) :]], dtype=bool)
         for prompt, spans in zip(prompts, offsets, strict=True)
     ]
 
-    predictable = [index for index, ids in enumerate(encoded) if len(ids) > 1]
+    predictable = [index for index, ids in enumerate(encoded) if len(ids) > special.context]
     starts = _shared_starts(encoded, prompts, predictable) if _can_go_on(model) else {0: [predictable]}
     nll = np.zeros((len(texts), 2))
     done = len(texts) - len(predictable)
     for batch, losses in token_losses(model, encoded, starts, AdaptiveBatches(batch_size)):
-        for index, loss in zip(batch, losses, strict=True):
+        for index, whole in zip(batch, losses, strict=True):
+            loss = whole[special.context - 1 :]
             nll[index] = loss[belongs[index]].sum(), loss.sum()
             if not math.isfinite(nll[index, 1]):
                 raise UserError(
@@ -266,22 +299,11 @@ class ScoreFiles:
         return pd.concat([read_scores(path) for path, points in files if points & wanted], ignore_index=True)
 
 
-def max_tokens(model: Any, tokenizer: Any) -> int:
-    """The longest text, in tokens, that the model can read."""
-    limit = int(tokenizer.model_max_length)
-    positions = getattr(model.config, "max_position_embeddings", None)
-    if positions is not None:
-        for name, module in model.named_modules():
-            # RoBERTa counts positions from padding_idx + 1.
-            if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-                positions -= module.padding_idx + 1
-        limit = min(limit, positions)
-    return limit
-
-
-def _check_lengths(encoded: Sequence[Sequence[int]], texts: Sequence[str], limit: int, model_dir: PathLike) -> None:
+def _check_lengths(
+    encoded: Sequence[Sequence[int]], texts: Sequence[str], limit: int | None, model_dir: PathLike
+) -> None:
     for index, tokens in enumerate(encoded):
-        if len(tokens) > limit:
+        if limit is not None and len(tokens) > limit:
             raise UserError(
                 f"{model_dir}: {show_text(index, texts[index])} has {len(tokens)} tokens, the model reads at most "
                 f"{limit}; shorten the prompts or generate fewer tokens"
@@ -365,18 +387,13 @@ def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool
     """
     import torch
 
-    with torch.inference_mode():
-        ids, mask = pad_right(sequences, 0, model.device)
-        options = {} if cache is None else {"past_key_values": cache}
-        before = cache.get_seq_length() if cache is not None else 0
-        mask = torch.nn.functional.pad(mask[:, 1:], (before, 0), value=1)
-        output = model(input_ids=ids[:, :-1], attention_mask=mask, use_cache=keep or before > 0, **options)
-        # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
-        losses = [
-            torch.nn.functional.cross_entropy(row.float(), targets, reduction="none")
-            for row, targets in zip(output.logits, ids[:, 1:], strict=True)
-        ]
-        return torch.stack(losses).double().cpu().numpy(), output.past_key_values if keep else None
+    from workflow.lib.logits import token_nll
+
+    ids, mask = pad_right(sequences, 0, model.device)
+    before = cache.get_seq_length() if cache is not None else 0
+    mask = torch.nn.functional.pad(mask[:, 1:], (before, 0), value=1)
+    losses, cache = token_nll(model, ids[:, :-1], mask, ids[:, 1:], cache, keep)
+    return losses.double().cpu().numpy(), cache
 
 
 def _can_go_on(model: Any) -> bool:

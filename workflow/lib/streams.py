@@ -9,19 +9,20 @@ import gzip
 import json
 import signal
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
+from workflow.lib.blocks import check_special, cut_blocks
 from workflow.lib.corpora import checked_text, field_of
 from workflow.lib.hub import reading_order
 from workflow.lib.runtime import UserError
+from workflow.lib.special_tokens import SpecialTokens, special_tokens
 
 _CHUNK = 256
 """Documents that are tokenized together: enough to be fast, few enough to wait for."""
@@ -63,13 +64,14 @@ class Position:
 class TokenStream(IterableDataset):
     """An endless stream of blocks for causal language modelling, for one of several processes.
 
-    The documents, each closed by the end-of-text token, are laid end to end and cut into blocks of ``block_length``
-    tokens, across the borders of files. The order of the files is drawn once from ``seed``; process ``rank`` of
+    The documents are laid end to end and cut into blocks of ``block_length`` tokens (see ``blocks.cut_blocks``), across
+    the borders of files. The order of the files is drawn once from ``seed``; process ``rank`` of
     ``processes`` reads the files number ``rank``, ``rank + processes``, ... in this order, then starts over. Where
     there are fewer files than processes, every process reads all files, but only every ``processes``-th line.
 
-    Each item holds ``input_ids``, ``labels`` and ``attention_mask``, int64 of shape (block_length,), and ``end``, int64
-    of shape (4,): the ``Position`` at which the next block starts.
+    ``special`` are by default the special tokens that the tokenizer names. Each item holds ``input_ids``, ``labels``
+    and ``attention_mask``, int64 of shape (block_length,), and ``end``, int64 of shape (4,): the ``Position`` at which
+    the next block starts.
 
     Raises ``UserError`` for a line that is not JSON or lacks the text, a broken file, or files without any text.
     """
@@ -82,12 +84,13 @@ class TokenStream(IterableDataset):
         seed: int,
         rank: int = 0,
         processes: int = 1,
+        special: SpecialTokens | None = None,
     ) -> None:
-        if tokenizer.eos_token_id is None:
-            raise UserError("the tokenizer has no end-of-text (eos) token, which separates the texts of a corpus")
+        special = special or special_tokens(tokenizer)
+        check_special(special, block_length)
         if len(stream.shards) == 0:
             raise UserError("the stream of training texts has no files")
-        self.stream, self.tokenizer, self.block_length = stream, tokenizer, block_length
+        self.stream, self.tokenizer, self.block_length, self.special = stream, tokenizer, block_length, special
         self.start = Position()
         order = reading_order(len(stream.shards), seed)
         whole_files = len(order) >= processes
@@ -98,29 +101,18 @@ class TokenStream(IterableDataset):
         worker = get_worker_info()
         if worker is not None and worker.num_workers > 1:
             raise RuntimeError("a stream has one reader; several would each give all of its blocks")
-        block, filled = np.empty(self.block_length, np.int64), 0
-        used = self.start.offset
-        for epoch, shard, line, ids in self._documents():
-            while used < len(ids):
-                taken = min(len(ids) - used, self.block_length - filled)
-                block[filled : filled + taken] = ids[used : used + taken]
-                used, filled = used + taken, filled + taken
-                if filled == self.block_length:
-                    tokens = torch.from_numpy(block)
-                    # The mask is given because the tokens that end a text also serve as padding, which they are not
-                    # here.
-                    yield {
-                        "input_ids": tokens,
-                        "labels": tokens,
-                        "attention_mask": torch.ones_like(tokens),
-                        "end": torch.tensor(Position(epoch, shard, line, used).as_list()),
-                    }
-                    block, filled = np.empty(self.block_length, np.int64), 0
-            used = 0
+        for block in cut_blocks(self._documents(), self.block_length, self.special, self.start.offset):
+            ids = torch.from_numpy(block.ids)
+            # The mask is given because the tokens that end a text also serve as padding, which they are not here.
+            yield {
+                "input_ids": ids,
+                "labels": torch.from_numpy(block.labels),
+                "attention_mask": torch.ones_like(ids),
+                "end": torch.tensor([*cast(tuple[int, int, int], block.place), block.used]),
+            }
 
-    def _documents(self) -> Iterator[tuple[int, int, int, np.ndarray]]:
-        """Epoch, file, line and token ids (with the end) of each document, from ``start`` on, without end."""
-        end = self.tokenizer.eos_token_id
+    def _documents(self) -> Iterator[tuple[tuple[int, int, int], Sequence[int]]]:
+        """Epoch, file and line, and the token ids, of each document, from ``start`` on, without end."""
         at = self.start
         while True:
             found = False
@@ -130,7 +122,7 @@ class TokenStream(IterableDataset):
                     found = True
                     encoded = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
                     for line, ids in zip(lines, encoded, strict=True):
-                        yield at.epoch, shard, line, np.asarray([*ids, end], dtype=np.int64)
+                        yield (at.epoch, shard, line), ids
                 at = Position(at.epoch, shard + 1)
             if not found and at.epoch > self.start.epoch:
                 raise UserError(

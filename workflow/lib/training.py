@@ -28,7 +28,6 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
-    DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
@@ -39,9 +38,15 @@ from transformers import (
     set_seed,
 )
 
+from workflow.lib.batches import AdaptiveBatches, pad_right
+from workflow.lib.blocks import IGNORED, pack
 from workflow.lib.checksums import CHECKSUMS, check_files, check_model, write_checksums
 from workflow.lib.finished import keep
-from workflow.lib.runtime import Progress, UserError, announce, atomic_path
+from workflow.lib.loading import context_length
+from workflow.lib.logits import token_nll, training_loss
+from workflow.lib.runtime import Progress, UserError, announce, atomic_path, note
+from workflow.lib.scoring import class_probabilities, encode_for_classifier
+from workflow.lib.special_tokens import of_model
 from workflow.lib.streams import Stream, StreamLoader, TokenStream
 
 END_OF_TEXT = "<|endoftext|>"
@@ -129,36 +134,14 @@ def import_model(source: str, revision: str | None, task: str, output: Path) -> 
     _save(model, tokenizer, output)
 
 
-def pack(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, block_length: int) -> np.ndarray:
-    """Token ids, int32 of shape (blocks, block_length): the texts, each closed by the end-of-text token, end to end.
-
-    The remainder that does not fill a block is dropped. Raises ``UserError`` if the texts do not fill one block.
-    """
-    end = tokenizer.eos_token_id
-    if end is None:
-        raise UserError("the tokenizer has no end-of-text (eos) token, which separates the texts of a corpus")
-    pieces: list[np.ndarray] = []
-    for start in range(0, len(texts), 10_000):
-        batch = tokenizer(list(texts[start : start + 10_000]), add_special_tokens=False, verbose=False)["input_ids"]
-        pieces.extend(np.asarray([*ids, end], dtype=np.int32) for ids in batch)
-    stream = np.concatenate(pieces) if pieces else np.empty(0, np.int32)
-    blocks = len(stream) // block_length
-    if blocks == 0:
-        raise UserError(
-            f"{len(texts)} texts make {len(stream)} tokens, less than one block of {block_length}; "
-            "lower training.block_length or give more text"
-        )
-    return stream[: blocks * block_length].reshape(blocks, block_length)
-
-
 class _Blocks(Dataset):
-    """Blocks of token ids for causal language modelling: the model shifts the labels itself.
+    """Blocks of token ids for causal language modelling, with labels: the model shifts them itself.
 
     The item after the last one is a blank: a block without labels, which adds nothing to a loss or its gradient.
     """
 
-    def __init__(self, blocks: np.ndarray) -> None:
-        self.blocks = torch.from_numpy(blocks.astype(np.int64))
+    def __init__(self, blocks: np.ndarray, labels: np.ndarray) -> None:
+        self.blocks, self.labels = torch.from_numpy(blocks.astype(np.int64)), torch.from_numpy(labels.astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -167,7 +150,7 @@ class _Blocks(Dataset):
         # The mask is given because the tokens that end a text also serve as padding, which they are not here.
         blank = index == len(self)
         block = self.blocks[0 if blank else index]
-        labels = torch.full_like(block, -100) if blank else block
+        labels = torch.full_like(block, IGNORED) if blank else self.labels[index]
         return {"input_ids": block, "labels": labels, "attention_mask": torch.ones_like(block)}
 
 
@@ -248,20 +231,52 @@ class _Trainer(Trainer):
         with _writing(Path(self.args.output_dir)):
             super()._save_checkpoint(*arguments)
 
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> Any:
+        """The loss, whose value is the cross-entropy of the logits: whatever else the model adds is only learnt by.
+
+        (The loss of a router, where a mixture of experts has ``output_router_logits: true``, is no nats per token.)
+        """
+        router = getattr(self.model.config, "output_router_logits", False)
+        # DistributedDataParallel must see the whole model run.
+        if inputs["labels"].ndim == 2 and self.args.world_size == 1 and num_items_in_batch is not None and not router:
+            with self.accelerator.autocast():
+                loss = training_loss(model, inputs, num_items_in_batch)
+            if loss is not None:
+                return loss
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        if router:
+            with torch.no_grad():
+                entropy = torch.nn.functional.cross_entropy(
+                    outputs.logits[:, :-1].flatten(0, 1).float(), inputs["labels"][:, 1:].flatten(), reduction="sum"
+                )
+                entropy *= self.args.world_size / num_items_in_batch
+            loss = loss + (entropy - loss).detach()
+        return (loss, outputs) if return_outputs else loss
+
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
-        if self.args.world_size == 1:
-            return super().evaluate(*arguments, **options)
         blocks = self.eval_dataset
+        if not isinstance(blocks, _Blocks):
+            return super().evaluate(*arguments, **options)
         own = range(self.args.process_index, len(blocks), self.args.world_size)
-        total = torch.zeros((), dtype=torch.float64, device=self.args.device)
+        # NLL, and number of predicted tokens.
+        total = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         self.model.eval()
         for first in range(0, len(own), self.args.per_device_eval_batch_size):
             batch = self.data_collator([blocks[k] for k in own[first : first + self.args.per_device_eval_batch_size]])
-            with torch.no_grad():
-                # A mean over tokens, of which all blocks have as many.
-                total += self.model(**self._prepare_inputs(batch)).loss.double() * len(batch["input_ids"])
-        torch.distributed.all_reduce(total)
-        metrics = {"eval_loss": total.item() / len(blocks)}
+            batch = self._prepare_inputs(batch)
+            ids, mask, targets = batch["input_ids"][:, :-1], batch["attention_mask"][:, :-1], batch["labels"][:, 1:]
+            with self.accelerator.autocast():
+                losses, _ = token_nll(self.model, ids, mask, targets)
+            total += torch.stack([losses.double().sum(), (targets != IGNORED).sum()])
+        if self.args.world_size > 1:
+            torch.distributed.all_reduce(total)
+        metrics = {"eval_loss": (total[0] / total[1]).item()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -507,14 +522,15 @@ def _fit_language_model(
     # transformers does not recognise GPT2LMHeadModel by its name. It takes this very loss all the same, but divides it
     # by the number of all tokens, of which the first one of a block is not predicted.
     model.loss_type = "ForCausalLM"
-    length = settings["block_length"]
-    _check_context(name, model, length)
+    length, special = settings["block_length"], of_model(model, texts)
+    note(special.describe(texts))
+    _check_context(name, model, texts, length)
     data: Dataset
     if isinstance(train, Stream):
-        data = TokenStream(train, texts, length, settings["seed"], _rank(settings), _processes(settings))
+        data = TokenStream(train, texts, length, settings["seed"], _rank(settings), _processes(settings), special)
     else:
-        data = _Blocks(pack(train, texts, length))
-    blocks = _Blocks(pack(dev, texts, length))
+        data = _Blocks(*pack(train, texts, length, special))
+    blocks = _Blocks(*pack(dev, texts, length, special))
     return _train(name, model, data, blocks, None, scratch, settings, device, micro_batch, reporter), texts
 
 
@@ -538,7 +554,8 @@ def train_classifier(
     ``splits`` maps ``train``, ``dev`` and ``test`` to (texts, class names); the classes are those of ``train``, in
     alphabetical order. Texts longer than ``settings["block_length"]`` tokens are cut, and their number is reported.
     Other arguments and outputs as in ``train_language_model``, but in one process; ``metrics`` holds accuracy, the
-    share of the most frequent class, and recall per class, on dev and test.
+    share of the most frequent class, recall per class, and the expected calibration error, on dev and test, all as
+    ``scoring.score_classifier`` reads these texts: padded on the right, in fp32.
     """
     if _processes(settings) != 1:
         raise UserError(f"models.{name}.training.processes: a classifier trains in one process; remove the key")
@@ -554,35 +571,63 @@ def train_classifier(
         model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     else:
         model = _new_model(name, AutoModelForSequenceClassification, architecture or {}, encoder, **labels)
+    if encoder.pad_token_id is None:
+        raise UserError(f"models.{name}: its tokenizer has no padding token; name a pad_token in tokenizer_config.json")
     model.config.pad_token_id = encoder.pad_token_id
     limit = settings["block_length"]
-    _check_context(name, model, limit)
+    _check_context(name, model, encoder, limit)
     data = {}
     for split, (texts, names) in splits.items():
-        # Cut by the tokenizer, which keeps its special tokens. The call that does not cut comes last: a fast tokenizer
-        # is saved with the truncation that it was last used with.
-        ids = encoder(list(texts), truncation=True, max_length=limit)["input_ids"]
-        cut = sum(len(whole) > limit for whole in encoder(list(texts), verbose=False)["input_ids"])
+        ids = encode_for_classifier(encoder, texts, limit)
+        cut = sum(len(whole) > limit for whole in encode_for_classifier(encoder, texts))
         if cut:
             announce(f"[train {name}] {cut} of {len(ids)} {split} texts cut to {limit} tokens")
         data[split] = _Labelled(ids, [classes.index(label) for label in names])
     reporter = _Reporter(name, name, settings["steps"])
-    collator = DataCollatorWithPadding(encoder)
+
+    def collator(items: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        # Never on the left, as some tokenizers would have it: scorers pad on the right, too.
+        ids, mask = pad_right([item["input_ids"] for item in items], encoder.pad_token_id, "cpu")
+        return {"input_ids": ids, "attention_mask": mask, "labels": torch.tensor([item["labels"] for item in items])}
+
     trainer = _train(
         name, model, data["train"], data["dev"], collator, scratch, settings, device, micro_batch, reporter
     )
     result: dict[str, Any] = {"parameters": model.num_parameters(), "classes": classes}
     for split in ("dev", "test"):
-        prediction = trainer.predict(data[split])
-        truth = np.asarray(data[split].labels)
-        guess = prediction.predictions.argmax(axis=1)
-        result[split] = {
-            "texts": len(truth),
-            "accuracy": float((guess == truth).mean()),
-            "majority_share": float(np.bincount(truth).max() / len(truth)),
-            "recall": {label: float((guess[truth == k] == k).mean()) for k, label in enumerate(classes)},
-        }
+        result[split] = _held_out(trainer, data[split], classes)
     _finish(trainer, encoder, output, loss_curve, metrics, result, scratch)
+
+
+def _held_out(trainer: Trainer, data: _Labelled, classes: Sequence[str]) -> dict[str, Any]:
+    """What a classifier is worth on texts that it has not seen, as a scorer reads them."""
+    # Without the autocast of the training.
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).eval()
+    probabilities = np.full((len(data), len(classes)), 1 / len(classes))
+    for batch, values in class_probabilities(model, data.ids, AdaptiveBatches(trainer.args.per_device_eval_batch_size)):
+        probabilities[batch] = values
+    truth = np.asarray(data.labels)
+    guess = probabilities.argmax(axis=1)
+    return {
+        "texts": len(truth),
+        "accuracy": float((guess == truth).mean()),
+        "majority_share": float(np.bincount(truth).max() / len(truth)),
+        "recall": {label: float((guess[truth == k] == k).mean()) for k, label in enumerate(classes)},
+        "expected_calibration_error": expected_calibration_error(probabilities, truth),
+    }
+
+
+def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over ``bins`` equal intervals of confidence, weighted by their texts.
+
+    ``probabilities`` (n, classes) and ``truth`` (n,) class indices; the confidence is the largest probability of a
+    text (Guo et al. 2017, arXiv 1706.04599, Eq. 5).
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(truth))
 
 
 def _load_tokenizer(*directories: Path | None) -> PreTrainedTokenizerBase:
@@ -620,8 +665,8 @@ def _new_model(
         raise UserError(f"{key}: {_brief(error)}") from error
 
 
-def _check_context(name: str, model: PreTrainedModel, block_length: int) -> None:
-    limit = getattr(model.config, "max_position_embeddings", None)
+def _check_context(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, block_length: int) -> None:
+    limit = context_length(model, tokenizer)
     if limit is not None and block_length > limit:
         raise UserError(
             f"models.{name}.training.block_length: {block_length} exceeds the model's context of {limit} tokens; "
