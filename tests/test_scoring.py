@@ -104,6 +104,31 @@ def test_classifier_equals_the_plain_model_text_by_text_whatever_the_batch_size(
         np.testing.assert_allclose(scores.to_numpy(np.float64), expected, atol=1e-5)
 
 
+def test_classes_that_exclude_each_other_or_do_not(tmp_path):
+    """Toxic and obscene is a text that may be both: with logits of 0 each has its own even chance."""
+
+    def judge(kind: str | None) -> Path:
+        directory = save_classifier(tmp_path / str(kind), problem_type=kind)
+        model = AutoModelForSequenceClassification.from_pretrained(directory)
+        with torch.no_grad():
+            model.score.weight.zero_()
+        model.save_pretrained(directory)
+        return directory
+
+    for kind, share in (("multi_label_classification", 1 / 2), ("single_label_classification", 1 / 3), (None, 1 / 3)):
+        scores = score_classifier(judge(kind), TEXTS, 4)
+        np.testing.assert_allclose(scores.to_numpy(np.float64), share, atol=1e-6)
+    plain = AutoModelForSequenceClassification.from_pretrained(
+        save_classifier(tmp_path / "several", problem_type="multi_label_classification")
+    ).eval()
+    ids = AutoTokenizer.from_pretrained(tmp_path / "several")(TEXTS[0], return_tensors="pt")
+    with torch.inference_mode():
+        expected = torch.sigmoid(plain(**ids).logits[0]).numpy()
+    np.testing.assert_allclose(
+        score_classifier(tmp_path / "several", TEXTS, 4).to_numpy(np.float64)[0], expected, atol=1e-5
+    )
+
+
 def test_classifier_reads_as_many_texts_as_gpu_memory_holds(tmp_path, monkeypatch, capsys):
     directory = save_classifier(tmp_path / "judge")
     expected = score_classifier(directory, TEXTS, 64)
