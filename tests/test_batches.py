@@ -1,4 +1,8 @@
+import json
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 
 import pytest
 import torch
@@ -87,7 +91,7 @@ def test_a_failed_batch_is_given_back_before_the_next_attempt(monkeypatch):
     assert len(tensors) == 6 and alive == [0, 0]
 
 
-@pytest.mark.parametrize("error", [MemoryError("std::bad_alloc"), RuntimeError("DefaultCPUAllocator: can't allocate")])
+@pytest.mark.parametrize("error", [ValueError("no such token"), RuntimeError("shapes cannot be multiplied")])
 def test_other_errors_are_not_caught(error):
     calls: list[int] = []
 
@@ -98,3 +102,42 @@ def test_other_errors_are_not_caught(error):
     with pytest.raises(type(error), match=str(error)):
         list(AdaptiveBatches(4).over(range(8), compute))
     assert calls == [4]
+
+
+@pytest.mark.parametrize("error", [MemoryError("std::bad_alloc"), RuntimeError("DefaultCPUAllocator: can't allocate")])
+def test_the_memory_of_the_machine_runs_out_as_well(error, capsys):
+    def compute(batch):
+        if len(batch) > 1:
+            raise error
+        return len(batch)
+
+    assert [result for _, result in AdaptiveBatches(4).over(range(3), compute)] == [1, 1, 1]
+    assert capsys.readouterr().err.startswith("memory does not suffice for 3 texts at once: from here on 1 ")
+
+
+# In a process of its own, which cannot have its memory back.
+BOUNDED = """
+import sys
+import torch
+from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.compute import available_memory, bound_memory
+
+megabyte = 1 << 20
+assert 100 * megabyte < available_memory() < 1 << 50
+bound_memory(1200 * megabyte)
+
+def compute(batch):
+    return torch.ones(len(batch), 50 * megabyte).sum().item()
+
+print([result / len(batch) for batch, result in AdaptiveBatches(8).over(range(8), compute)])
+"""
+
+
+def test_a_process_on_a_cpu_is_bounded():
+    """A text takes 200 MB here: 8 at once do not fit below the bound of 1200 MB."""
+    code = [sys.executable, "-c", BOUNDED]
+    process = subprocess.run(code, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=False)
+    assert process.returncode == 0, process.stderr
+    shares = json.loads(process.stdout)
+    assert len(shares) >= 2 and set(shares) == {50 << 20}
+    assert "memory does not suffice for 8 texts at once: from here on 4" in process.stderr

@@ -1,4 +1,4 @@
-"""Batches of token sequences: padded, and of a size that fits into GPU memory.
+"""Batches of token sequences: padded, and of a size that fits into memory, that of a GPU or of the machine.
 
 torch is imported where it is needed: modules that read results of models, but run none, import this one too.
 """
@@ -17,7 +17,9 @@ Result = TypeVar("Result")
 
 
 class AdaptiveBatches:
-    """Splits items into batches of ``size``, which is halved when CUDA runs out of memory and stays so.
+    """Splits items into batches of ``size``, which is halved when memory runs out and stays so.
+
+    On a CPU it runs out where an allocation fails, at the bound that ``compute.bound_memory`` has set.
 
     Make one for a whole job, so that nothing in it finds out twice what is too large.
     """
@@ -30,7 +32,7 @@ class AdaptiveBatches:
     ) -> Iterator[tuple[Sequence[Item], Result]]:
         """Yield each batch of ``items``, in their order, with ``compute(batch)``.
 
-        A batch for which CUDA's memory does not suffice is computed again in smaller ones, so ``compute`` must have no
+        A batch for which memory does not suffice is computed again in smaller ones, so ``compute`` must have no
         effects. The log says so. Raises ``UserError`` if the memory does not suffice for a single item.
         """
         import torch
@@ -40,12 +42,15 @@ class AdaptiveBatches:
             batch = items[start : start + self.size]
             try:
                 result = compute(batch)
-            except torch.OutOfMemoryError as error:
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                memory = _exhausted(error)
+                if memory is None:
+                    raise
                 if len(batch) == 1:
+                    other = "this GPU (nvidia-smi), use a larger GPU" if memory == "GPU memory" else "this machine"
                     raise UserError(
-                        f"GPU memory does not suffice for one text at a time ({str(error).splitlines()[0]}); free "
-                        "memory that other programs hold on this GPU (nvidia-smi), use a larger GPU, or ask for fewer "
-                        "tokens or a smaller model"
+                        f"{memory} does not suffice for one text at a time ({str(error).splitlines()[0]}); free "
+                        f"memory that other programs hold on {other}, or ask for fewer tokens or a smaller model"
                     ) from error
                 self.size = len(batch) // 2
             else:
@@ -56,9 +61,19 @@ class AdaptiveBatches:
             gc.collect()
             torch.cuda.empty_cache()
             announce(
-                f"GPU memory does not suffice for {len(batch)} texts at once: from here on {self.size} "
+                f"{memory} does not suffice for {len(batch)} texts at once: from here on {self.size} "
                 "(compute.batch_size says with how many a job starts)"
             )
+
+
+def _exhausted(error: Exception) -> str | None:
+    """Which memory ran out, or None if ``error`` is about something else."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return "GPU memory"
+    # On a CPU torch has no class of its own for it.
+    return "memory" if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) else None
 
 
 def pad_right(

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+import resource
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ def prepare_job(snakemake: Any) -> None:
     """
     lease_gpus(snakemake.resources.get("gpu", 0))
     prepare_torch(snakemake.threads)
+    if snakemake.config["device"] == "cpu":
+        bound_memory(available_memory())
 
 
 def prepare_torch(threads: int) -> None:
@@ -36,3 +40,38 @@ def prepare_torch(threads: int) -> None:
         for option, value in ((m_mmap_max, 0), (m_trim_threshold, -1)):
             if libc.mallopt(option, value) != 1:
                 raise RuntimeError(f"mallopt({option}, {value}) failed")
+
+
+def bound_memory(more: int) -> None:
+    """Let allocations fail once this process holds ``more`` bytes more than now.
+
+    A batch that is too large is then computed in smaller ones (``batches.AdaptiveBatches``), or the job ends with an
+    error. Without a bound Linux grants more memory than there is, and ends the process, or another, when it is used.
+    """
+    held = _entries(Path("/proc/self/status"))["VmData"] * 1024
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = held + more
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def available_memory() -> int:
+    """Bytes that the machine has left, swap included, or that its control group leaves this process if that is less."""
+    machine = _entries(Path("/proc/meminfo"))
+    available = (machine["MemAvailable"] + machine["SwapFree"]) * 1024
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        # Version 2 has one hierarchy, without names of controllers.
+        mount, limit, anonymous = {
+            "": ("/sys/fs/cgroup", "memory.max", "anon"),
+            "memory": ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "rss"),
+        }.get(controllers, ("", "", ""))
+        group = Path(mount + path)
+        if mount and (group / limit).is_file() and (text := (group / limit).read_text().strip()) != "max":
+            available = min(available, int(text) - _entries(group / "memory.stat")[anonymous])
+    return available
+
+
+def _entries(path: Path) -> dict[str, int]:
+    """The numbers in a file of the kernel's with lines such as ``MemFree: 123 kB``, in the units of the file."""
+    words = (line.replace(":", " ").split() for line in path.read_text().splitlines())
+    return {line[0]: int(line[1]) for line in words if len(line) > 1 and line[1].isdigit()}
