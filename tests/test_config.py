@@ -915,7 +915,12 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     assert training["steps"] == 2 and training["schedule"] == "linear" and training["eval_steps"] == 100
     assert "training" not in resolved["corpora"] and "data" in resolved["models"]["base"]
     assert resolved["scorers"]["sentiment"]["text"] == "full"
-    assert resolved["scorers"]["perplexity"] == {"kind": "perplexity", "model": "base", "precision": "fp32"}
+    assert resolved["scorers"]["perplexity"] == {
+        "kind": "perplexity",
+        "model": "base",
+        "precision": "fp32",
+        "too_long": "error",
+    }
     assert resolved["sweeps"]["theta1"]["space"] == "weights"
     assert resolved["figures"]["curves"]["panels"][0]["scale"] == "linear"
     assert resolved["sweeps"]["theta1"]["coordinate_labels"] == {} and resolved["sweeps"]["theta1"]["anchors"] == []
@@ -931,7 +936,7 @@ def test_defaults_are_those_of_the_kind() -> None:
     resolved = settled(full_config())
     analyses, figures = resolved["analyses"], resolved["figures"]
     assert (analyses["words"]["top"], analyses["words"]["ends"]) == (8, [0, 1])
-    assert analyses["plane-loss"] == full_config()["analyses"]["plane-loss"] | {"split": "test"}
+    assert analyses["plane-loss"] == full_config()["analyses"]["plane-loss"] | {"split": "test", "too_long": "error"}
     assert (analyses["taylor"]["prefixes"], analyses["taylor"]["tolerance"]) == (2, 0.1)
     assert (analyses["price"]["prefixes"], analyses["price"]["repeats"]) == (20, 3)
     assert figures["next"]["scale"] == "linear" and "scale" not in figures["walls"]

@@ -94,8 +94,9 @@ SCORERS: dict[str, dict[str, Any]] = {
         "labels": {"LABEL_0": "good"},
         "text": "full",
         "precision": "bf16",
+        "too_long": "error",
     },
-    "perplexity": {"kind": "perplexity", "model": "base", "precision": "fp32"},
+    "perplexity": {"kind": "perplexity", "model": "base", "precision": "fp32", "too_long": "error"},
 }
 
 
@@ -110,9 +111,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         return pd.DataFrame({"row": [3, 3, 7, 7], "sample": [0, 1, 0, 1], "continuation": words})
 
     def classify(
-        directory: Path, full: list[str], batch_size: int, device: str, labels: dict, *, precision: str
+        directory: Path, full: list[str], batch_size: int, device: str, labels: dict, *, precision: str, too_long: str
     ) -> pd.DataFrame:
         log.append(("classify", directory.name, precision, batch_size, labels, tuple(full[:4])))
+        assert too_long == "error"
         good = [0.9 if text.endswith("long") else 0.5 for text in full]
         if precision == "bf16":
             good = [value - 0.1 for value in good]
@@ -124,9 +126,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         )
 
     def surprise(
-        directory: Path, prompts: list[str], written: list[str], batch_size: int, device: str, *, precision: str
+        directory: Path,
+        prompts: list[str],
+        written: list[str],
+        batch_size: int,
+        device: str,
+        *,
+        precision: str,
+        too_long: str,
     ) -> pd.DataFrame:
         log.append(("perplexity", directory.name, precision, batch_size, prompts[0], written[0]))
+        assert too_long == "error"
         nll = [6.0 if text == " long" else 2.0 for text in written]
         count = [2] * len(written)
         return pd.DataFrame(
@@ -240,7 +250,7 @@ def test_the_table_is_written(asked: list[tuple], tmp_path: Path) -> None:
 
 
 def test_real_models(tiny_gpt2: Path) -> None:
-    scorers = {"perplexity": {"kind": "perplexity", "model": "base", "precision": "bf16"}}
+    scorers = {"perplexity": {"kind": "perplexity", "model": "base", "precision": "bf16", "too_long": "error"}}
     points, judges = {ONE: tiny_gpt2}, {"base": tiny_gpt2}
     sizes = {"generate": 8, "score": 8}
     table = compare_precisions(points, judges, PROMPTS, SAMPLING, "bf16", scorers, sizes, 100, 0)

@@ -180,13 +180,31 @@ def test_roberta_is_padded_and_limited_by_its_own_rules(tmp_path):
     texts = ["a" * 12, "bad"]  # 14 positions, counted from 2
     one, two = score_classifier(tmp_path, texts, 1), score_classifier(tmp_path, texts, 2)
     np.testing.assert_allclose(one.to_numpy(float), two.to_numpy(float), atol=1e-5)
-    with pytest.raises(UserError, match="13 tokens, the model reads at most 12"):
+    with pytest.raises(
+        UserError, match="1 of 1 texts have more than the 12 tokens that the model reads, the longest 13"
+    ):
         score_classifier(tmp_path, ["a" * 13], 1)
 
 
 def test_text_longer_than_the_judge_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"text 1 \('aaa.*has 33 tokens, the model reads at most 32"):
-        score_classifier(save_classifier(tmp_path / "judge"), ["bad", "a" * 33], 2)
+    with pytest.raises(UserError, match=r"2 of 3 texts have more than the 32 tokens .* the longest 40, text 2 \('aaa"):
+        score_classifier(save_classifier(tmp_path / "judge"), ["bad", "a" * 33, "a" * 40], 2)
+
+
+def test_texts_that_are_too_long_are_cut_or_left_out(tmp_path, capsys):
+    judge, texts = save_classifier(tmp_path / "judge"), ["bad", "c" * 33, "c" * 40]
+    cut = score_classifier(judge, texts, 2, too_long="cut")
+    pd.testing.assert_frame_equal(cut, score_classifier(judge, ["bad", "c" * 32, "c" * 32], 2), rtol=1e-5)
+    assert "2 of 3 texts have more than the 32 tokens" in capsys.readouterr().err
+    assert score_classifier(judge, texts, 2, too_long="drop")["p_positive"].isna().tolist() == [False, True, True]
+    lm = save_lm(tmp_path / "lm")
+    cut = score_perplexity(lm, ["c" * 30, "x"], ["d" * 4, "dd"], 2, too_long="cut")
+    pd.testing.assert_frame_equal(cut, score_perplexity(lm, ["c" * 30, "x"], ["d" * 2, "dd"], 2), rtol=1e-6)
+    dropped = score_perplexity(lm, ["c" * 30, "x"], ["d" * 4, "dd"], 2, too_long="drop")
+    assert dropped["tokens_text"].tolist() == [0, 2] and dropped["nll_text"][0] == 0
+    # A prompt alone that fills the context leaves nothing of its continuation.
+    filled = score_perplexity(lm, ["c" * 40], ["d"], 2, too_long="cut")
+    assert (filled["tokens_continuation"][0], filled["tokens_text"][0]) == (0, 31)
 
 
 def test_classifier_without_padding_token(tmp_path):
@@ -419,7 +437,7 @@ def test_boundary_with_the_real_gpt2_tokenizer(tmp_path):
 
 
 def test_perplexity_of_a_text_that_is_too_long(tmp_path):
-    with pytest.raises(UserError, match="has 34 tokens, the model reads at most 32"):
+    with pytest.raises(UserError, match=r"1 of 1 texts have more than the 32 tokens .* the longest 34"):
         score_perplexity(save_lm(tmp_path / "lm"), ["c" * 30], ["d" * 4], 1)
 
 

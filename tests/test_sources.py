@@ -32,8 +32,10 @@ def test_sources_are_found_through_other_modules() -> None:
         "workflow/lib/generation.py",
         "workflow/lib/leases.py",
         "workflow/lib/loading.py",
+        "workflow/lib/logits.py",
         "workflow/lib/parquet.py",
         "workflow/lib/runtime.py",
+        "workflow/lib/special_tokens.py",
         "workflow/scripts/generate.py",
     )
     # By way of merging.py.

@@ -211,7 +211,7 @@ def test_a_streamed_corpus_has_no_training_split() -> None:
         "stream": "results/small/corpora/stream/stream.json",
         "tokenizer": "results/small/tokenizers/bpe",
     }
-    assert study.analysis_inputs("line-loss")["corpus"] == "results/small/corpora/stream/dev.parquet"
+    assert study.loss_corpus("line-loss") == "results/small/corpora/stream/dev.parquet"
     assert study.corpus_files("stream") == []
 
 
@@ -236,11 +236,12 @@ def test_when_to_save_is_no_setting_of_a_model() -> None:
 def test_an_analysis_reads_models_and_its_data() -> None:
     study = full()
     line, plane = results("models/negative", "models/positive"), results("models/base", "models/negative")
-    corpus, prompts = "results/small/corpora/reviews/test.parquet", "results/small/prompts/neutral.parquet"
+    prompts = "results/small/prompts/neutral.parquet"
     plane += results("models/positive")
     assert study.analysis_inputs("words") == {"models": line}
-    assert study.analysis_inputs("line-loss") == {"models": line, "corpus": corpus}
-    assert study.analysis_inputs("plane-loss") == {"models": plane, "corpus": corpus}
+    for name, models in (("line-loss", line), ("plane-loss", plane)):
+        assert study.analysis_inputs(name) == {"models": models, "texts": f"results/small/losses/texts/{name}.parquet"}
+        assert study.loss_corpus(name) == "results/small/corpora/reviews/test.parquet"
     assert study.analysis_inputs("taylor") == {"models": plane, "prompts": prompts}
     assert study.analysis_inputs("distances") == {"models": results("models/positive", "models/base", "models/other")}
     assert study.analysis_inputs("price") == {
@@ -259,9 +260,10 @@ def test_an_analysis_reads_models_and_its_data() -> None:
 def test_an_analysis_is_set_by_its_own_keys() -> None:
     study = full(generation={"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "nucleus": "base"})
     settings = {name: study.analysis_settings(name) for name in study.analyses("loss", "next_token", "linearity")}
-    assert settings["line-loss"].keys() == {"models", "sweep", "classes", "limit"}
-    assert (settings["line-loss"]["classes"], settings["line-loss"]["limit"]) == ([], None)
-    assert settings["plane-loss"]["classes"] == ["positive"]
+    assert settings["line-loss"].keys() == {"models", "sweep"}
+    texts = study.loss_texts_settings("line-loss")
+    assert (texts["classes"], texts["limit"], texts["too_long"]) == ([], None, "error")
+    assert study.loss_texts_settings("plane-loss")["classes"] == ["positive"]
     # Groups keep their order, which decides on the sign of the margin.
     words = [("good", ["fine", "great"]), ("bad", ["poor"])]
     assert list(WORDS) == ["good", "bad"]
@@ -311,7 +313,7 @@ def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
     assert study.barrier_settings("barriers") == {
         "sweeps": [study.sweep_settings("theta1")],
         "scorer": "perplexity",
-        "scorer_spec": {"kind": "perplexity", "model": "base", "precision": "fp32"},
+        "scorer_spec": {"kind": "perplexity", "model": "base", "precision": "fp32", "too_long": "error"},
         "spaces": {"theta1": "weights"},
         "losses": [("line-loss", study.sweep_settings("theta1"))],
         "bootstrap": {"resamples": 2000, "seed": 0},
@@ -617,7 +619,7 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
     assert sorted(job for job in jobs if job.startswith(ends)) == sorted(whole[target])
     if target == "map":
         # The six points of theta3 lie on its two lines and on that of theta1, which has a point of its own.
-        words = {"Read": 2, "Train": 5, "Merge": 7, "Generate": 7, "Score": 6, "Loss": 1, "Tabulate": 2}
+        words = {"Read": 2, "Train": 5, "Merge": 7, "Generate": 7, "Score": 6, "Texts": 1, "Loss": 1, "Tabulate": 2}
         assert words_of(jobs) == words | {"Draw": 1, "Describe": 1, "map": 1}
     if target == "all":
         assert sorted(job for job in jobs if job.startswith("Trial")) == [

@@ -4,7 +4,7 @@ torch is imported where it is needed: modules that read results of models, but r
 """
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from workflow.lib.runtime import UserError, announce
@@ -74,6 +74,14 @@ def _exhausted(error: Exception) -> str | None:
         return "GPU memory"
     # On a CPU torch has no class of its own for it.
     return "memory" if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) else None
+
+
+def longest_first(encoded: Sequence[Sequence[int]], indices: Iterable[int]) -> list[int]:
+    """``indices`` of texts, those with most tokens first: texts of similar length are then neighbours.
+
+    The longest come first so that a batch size that is too large shows at once, not at the end.
+    """
+    return sorted(indices, key=lambda index: -len(encoded[index]))
 
 
 def pad_right(

@@ -702,6 +702,11 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
             raise UserError(f"config: {path}.start.architecture.{key}: the tokenizer decides; remove it")
     if "tokenizer" in start:
         _known(start["tokenizer"], config["tokenizers"], f"{path}.start.tokenizer", "tokenizer")
+    if "special_tokens" in start and (model["task"] == "classifier" or not {"hub", "directory"} & set(start)):
+        raise UserError(
+            f"config: {path}.start.special_tokens: is for language models from the hub or a directory; those that are "
+            "trained from them inherit it; remove it here"
+        )
     if data is None:
         if "hub" not in start and "directory" not in start:
             raise UserError(f"config: {path}: has no data and training, so start must be hub or directory")
@@ -732,8 +737,7 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
     if model["task"] == "classifier" and model["training"]["processes"] > 1:
         raise UserError(f"config: {path}.training.processes: a classifier trains in one process; remove it")
     _check_batch(config, model["training"]["processes"], model["training"]["batch_size"], f"{path}.training.batch_size")
-    architecture = _root(config, name).get("architecture", {})
-    context = architecture.get("n_positions", architecture.get("max_position_embeddings"))
+    context = architecture_context(root_of(config, name)[1].get("architecture", {}))
     if context is not None and model["training"]["block_length"] > context:
         raise UserError(
             f"config: {path}.training.block_length: {model['training']['block_length']} exceeds the context of "
@@ -838,7 +842,7 @@ def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -
     local directories by their files. The merge itself checks the actual weights again.
     """
     for sweep in sweeps.values():
-        roots = {model: _root(config, model) for model in sweep.models}
+        roots = {model: root_of(config, model)[1] for model in sweep.models}
         declared = {model: root for model, root in roots.items() if "architecture" in root}
         local = {model: Path(root["directory"]) for model, root in roots.items() if "directory" in root}
         local = {model: directory for model, directory in local.items() if not _is_pickled(directory)}
@@ -864,12 +868,18 @@ def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[tup
             yield key, pairs[0].get(key), pairs[1].get(key)
 
 
-def _root(config: Mapping[str, Any], model: str) -> Mapping[str, Any]:
-    """The start that decides on the architecture and the tokenizer of ``model``."""
+def root_of(config: Mapping[str, Any], model: str) -> tuple[str, Mapping[str, Any]]:
+    """The model, and its start, that decides on the architecture and the tokenizer of ``model``."""
     start = config["models"][model]["start"]
     while (key := _parent_key(start)) is not None:
-        start = config["models"][start[key]]["start"]
-    return start
+        model = start[key]
+        start = config["models"][model]["start"]
+    return model, start
+
+
+def architecture_context(architecture: Mapping[str, Any]) -> int | None:
+    """The context, in tokens, that a declared architecture names, if it does."""
+    return architecture.get("n_positions", architecture.get("max_position_embeddings"))
 
 
 def _parent_key(start: Mapping[str, Any]) -> str | None:

@@ -786,7 +786,7 @@ def _one_line(error: Exception) -> str:
 
 def check_prompts(spec: Mapping[str, Any], name: str) -> None:
     """Check without reading anything that the keys fit the source; raises ``UserError`` otherwise."""
-    _check_keys(spec, f"prompts.{name}", _PROMPT_KEYS, {"source", "sample", "seed"})
+    _check_keys(spec, f"prompts.{name}", _PROMPT_KEYS, {"source", "sample", "seed", "too_long"})
 
 
 def prompt_files(spec: Mapping[str, Any]) -> list[str]:

@@ -41,6 +41,22 @@ LOSSES_SCHEMA = pa.schema(
 STATISTICS = ("nll_text", "nll_token")
 
 
+def write_loss_texts(texts: Mapping[str, Sequence[str]], path: PathLike) -> None:
+    """Write ``texts`` (class -> texts) as Parquet, columns ``class`` and ``text``, whole or not at all."""
+    pairs = [(name, text) for name, members in texts.items() for text in members]
+    names, members = zip(*pairs, strict=True)
+    write_parquet(pa.table({"class": pa.array(names, pa.string()), "text": pa.array(members, pa.string())}), path)
+
+
+def read_loss_texts(path: PathLike) -> dict[str, list[str]]:
+    """The texts that ``write_loss_texts`` wrote."""
+    table = read_parquet(path)
+    texts: dict[str, list[str]] = {}
+    for name, text in zip(table["class"].to_pylist(), table["text"].to_pylist(), strict=True):
+        texts.setdefault(name, []).append(text)
+    return texts
+
+
 @dataclass(frozen=True)
 class EncodedTexts:
     """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and how errors call it.

@@ -96,11 +96,12 @@ def compare_precisions(
         judge, batch_size = judges[spec["model"]], batch_sizes["score"]
         if spec["kind"] == "classifier":
             full = asked + texts["continuation"] if spec["text"] == "full" else texts["continuation"]
-            labels = spec.get("labels")
-            values = score_classifier(judge, full.tolist(), batch_size, device, labels, precision=precision)
+            options = {"precision": precision, "too_long": spec["too_long"]}
+            values = score_classifier(judge, full.tolist(), batch_size, device, spec.get("labels"), **options)
         else:
             written = texts["continuation"].tolist()
-            values = score_perplexity(judge, asked.tolist(), written, batch_size, device, precision=precision)
+            options = {"precision": precision, "too_long": spec["too_long"]}
+            values = score_perplexity(judge, asked.tolist(), written, batch_size, device, **options)
         step()
         return texts[["point", "row", "sample"]].join(values)
 

@@ -19,11 +19,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow.lib.batches import AdaptiveBatches, pad_right
+from workflow.lib.batches import AdaptiveBatches, longest_first, pad_right
+from workflow.lib.classifiers import class_probabilities, encode_for_classifier
 from workflow.lib.loading import context_length, load_model, takes_cache
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep, line_owner
-from workflow.lib.runtime import UserError, note
+from workflow.lib.runtime import UserError, announce, note
 from workflow.lib.special_tokens import encode, of_model
 
 # torch and transformers are imported in the functions that run a model: tables and figures read score files too.
@@ -61,15 +62,18 @@ def score_classifier(
     labels: Mapping[str, str] | None = None,
     progress: OnDone | None = None,
     precision: str = "fp32",
+    too_long: str = "error",
 ) -> pd.DataFrame:
     """Class probabilities of each text under a sequence classifier, in the order of ``texts``.
 
     ``model_dir`` is a Hugging Face directory (safetensors, or a pickle read with weights_only). ``labels`` renames
     classes of the model's ``id2label``. Returns one nullable float32 column ``p_<class>`` per class (see
     ``class_probabilities``). A text of which the tokenizer makes no token at all has no score: its row is null.
+    Texts longer than the model can read are an ``error``, or are ``cut`` by the tokenizer, or, with ``drop``, have no
+    score.
 
     Raises ``UserError`` if the directory is not a whole classifier with a padding token, if ``labels`` do not match its
-    classes, if a text is longer than the model can read (nothing is truncated), or if a logit is not finite.
+    classes, if texts are too long, or if a logit is not finite.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -78,8 +82,10 @@ def score_classifier(
     if model.config.pad_token_id is None:
         # GPT-2 classifies from the last token that is not padding: without the id it would read the padding.
         raise UserError(f"{model_dir}: config.json has no pad_token_id; set it (and train the classifier with it)")
-    encoded = encode_for_classifier(tokenizer, texts)
-    _check_lengths(encoded, texts, context_length(model, tokenizer), model_dir)
+    encoded, limit = encode_for_classifier(tokenizer, texts), context_length(model, tokenizer)
+    over = _too_long(encoded, texts, limit, model_dir, too_long)
+    for index, cut in zip(over, encode_for_classifier(tokenizer, [texts[index] for index in over], limit), strict=True):
+        encoded[index] = cut if too_long == "cut" else []
     probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
     done = sum(not tokens for tokens in encoded)
     for batch, values in class_probabilities(model, encoded, AdaptiveBatches(batch_size)):
@@ -94,47 +100,6 @@ def score_classifier(
     empty = np.array([not tokens for tokens in encoded], dtype=bool)
     columns = zip(classes, probabilities.T, strict=True)
     return pd.DataFrame({f"p_{name}": pd.Series(values, dtype="Float32").mask(empty) for name, values in columns})
-
-
-def encode_for_classifier(tokenizer: Any, texts: Sequence[str], limit: int | None = None) -> list[list[int]]:
-    """Token ids of each text as a classifier reads it: with all special tokens that its tokenizer adds.
-
-    Texts of more than ``limit`` tokens are cut to that by the tokenizer, which keeps its special tokens.
-    """
-    if not len(texts):
-        return []
-    options = {"return_attention_mask": False, "verbose": False}
-    if limit is None:
-        return tokenizer(list(texts), **options)["input_ids"]
-    ids = tokenizer(list(texts), truncation=True, max_length=limit, **options)["input_ids"]
-    # A fast tokenizer is saved with the truncation that it was last used with.
-    tokenizer("", **options)
-    return ids
-
-
-def class_probabilities(
-    model: Any, encoded: Sequence[Sequence[int]], batches: AdaptiveBatches
-) -> Iterator[tuple[Sequence[int], np.ndarray]]:
-    """Yield texts (indices) and their class probabilities, float32 of shape (n, classes), computed in fp32.
-
-    They sum to 1 (softmax), but for a model with ``problem_type: multi_label_classification``, where each class is a
-    yes or no of its own (sigmoid). Probabilities of logits that are not finite are NaN. Texts without tokens are left
-    out; padding is on the right, whatever the tokenizer says.
-    """
-    import torch
-
-    multi_label = model.config.problem_type == "multi_label_classification"
-
-    @torch.inference_mode()
-    def probabilities_of(batch: Sequence[int]) -> np.ndarray:
-        ids, mask = pad_right([encoded[index] for index in batch], model.config.pad_token_id, model.device)
-        logits = model(input_ids=ids, attention_mask=mask).logits.float()
-        values = torch.sigmoid(logits) if multi_label else torch.softmax(logits, dim=-1)
-        # The sigmoid of infinity is 1.
-        return values.masked_fill(~torch.isfinite(logits), torch.nan).cpu().numpy()
-
-    readable = longest_first(encoded, [index for index, tokens in enumerate(encoded) if tokens])
-    yield from batches.over(readable, probabilities_of)
 
 
 def class_names(id2label: Mapping[int, str], labels: Mapping[str, str] | None, model_dir: PathLike) -> list[str]:
@@ -157,6 +122,7 @@ def score_perplexity(
     device: str = "cpu",
     progress: OnDone | None = None,
     precision: str = "fp32",
+    too_long: str = "error",
 ) -> pd.DataFrame:
     """Negative log-likelihood of each text under a causal LM, for the perplexities in use (see ``tables.summarise``).
 
@@ -171,8 +137,9 @@ def score_perplexity(
       continuation.
 
     ``tokens_*`` count the predicted tokens; where that is 0 (one-token text, empty continuation) the NLL is 0 and the
-    text has no perplexity. Raises ``UserError`` if the directory is not a whole causal LM with a fast tokenizer, if
-    a text is longer than the model can read (nothing is truncated), or if an NLL is not finite.
+    text has no perplexity. Texts longer than the model can read are an ``error``, or their end is ``cut``, or, with
+    ``drop``, they have no perplexity. Raises ``UserError`` if the directory is not a whole causal LM with a fast
+    tokenizer, if texts are too long, or if an NLL is not finite.
     """
     from transformers import AutoModelForCausalLM
 
@@ -182,14 +149,16 @@ def score_perplexity(
     special = of_model(model, tokenizer)
     note(special.describe(tokenizer))
     texts = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
-    encoded = encode(tokenizer, texts, special.start)
-    _check_lengths(encoded, texts, context_length(model, tokenizer), model_dir)
+    encoded, limit = encode(tokenizer, texts, special.start), context_length(model, tokenizer)
     offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"] if texts else []
     # Only ends are used: ByteLevel's trim_offsets moves the start of " film" past its space, never the end.
     belongs = [
         np.array([end > len(prompt) for _, end in spans[special.context - len(special.start) :]], dtype=bool)
         for prompt, spans in zip(prompts, offsets, strict=True)
     ]
+    for index in _too_long(encoded, texts, limit, model_dir, too_long):
+        encoded[index] = encoded[index][:limit] if too_long == "cut" else []
+        belongs[index] = belongs[index][: max(0, len(encoded[index]) - special.context)]
 
     predictable = [index for index, ids in enumerate(encoded) if len(ids) > special.context]
     starts = _shared_starts(encoded, prompts, predictable) if _can_go_on(model) else {0: [predictable]}
@@ -299,15 +268,23 @@ class ScoreFiles:
         return pd.concat([read_scores(path) for path, points in files if points & wanted], ignore_index=True)
 
 
-def _check_lengths(
-    encoded: Sequence[Sequence[int]], texts: Sequence[str], limit: int | None, model_dir: PathLike
-) -> None:
-    for index, tokens in enumerate(encoded):
-        if limit is not None and len(tokens) > limit:
+def _too_long(
+    encoded: Sequence[Sequence[int]], texts: Sequence[str], limit: int | None, model_dir: PathLike, choice: str
+) -> list[int]:
+    """Indices of the texts of more than ``limit`` tokens. Raises ``UserError``, about all, if ``choice`` is error."""
+    over = [] if limit is None else [index for index, tokens in enumerate(encoded) if len(tokens) > limit]
+    if over:
+        longest = max(over, key=lambda index: len(encoded[index]))
+        found = (
+            f"{model_dir}: {len(over)} of {len(texts)} texts have more than the {limit} tokens that the model reads, "
+            f"the longest {len(encoded[longest])}, {show_text(longest, texts[longest])}"
+        )
+        if choice == "error":
             raise UserError(
-                f"{model_dir}: {show_text(index, texts[index])} has {len(tokens)} tokens, the model reads at most "
-                f"{limit}; shorten the prompts or generate fewer tokens"
+                f"{found}; shorten the prompts, generate fewer tokens, or set too_long: cut or drop at the scorer"
             )
+        announce(f"{found}: {'cut' if choice == 'cut' else 'without a score'}")
+    return over
 
 
 def _remedy(model: Any) -> str:
@@ -319,14 +296,6 @@ def _remedy(model: Any) -> str:
 
 def show_text(index: int, text: str) -> str:
     return f"text {index} ({text[:60]!r}{'...' if len(text) > 60 else ''})"
-
-
-def longest_first(encoded: Sequence[Sequence[int]], indices: Iterable[int]) -> list[int]:
-    """``indices`` of texts, those with most tokens first: texts of similar length are then neighbours.
-
-    The longest come first so that a batch size that is too large shows at once, not at the end.
-    """
-    return sorted(indices, key=lambda index: -len(encoded[index]))
 
 
 def token_losses(

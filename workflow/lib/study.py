@@ -12,7 +12,15 @@ from snakemake.exceptions import WorkflowError
 
 from workflow.lib.captions import describe_entry, describe_sampling, describe_scorer, describe_sweep
 from workflow.lib.claim_kinds import claim_needs
-from workflow.lib.config import build_sweeps, check_files, check_sweep_models, judges, resolve
+from workflow.lib.config import (
+    architecture_context,
+    build_sweeps,
+    check_files,
+    check_sweep_models,
+    judges,
+    resolve,
+    root_of,
+)
 from workflow.lib.corpora import corpus_files, prompt_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
@@ -117,8 +125,6 @@ class Study:
         if "words" in spec:
             settings["words"] = list(spec["words"].items())
         match spec["kind"]:
-            case "loss":
-                settings |= {"classes": spec.get("classes", []), "limit": spec.get("limit")}
             case "next_token":
                 settings |= {key: spec[key] for key in ("prompt", "top", "ends")}
             case "linearity":
@@ -145,6 +151,16 @@ class Study:
                     "bootstrap": self.config["tables"],
                 }
         return settings
+
+    def loss_texts_settings(self, analysis: str) -> dict[str, Any]:
+        """What the texts of a loss are set by; readers are those of ``loss_readers``."""
+        spec = self.config["analyses"][analysis]
+        return {
+            "classes": spec.get("classes", []),
+            "limit": spec.get("limit"),
+            "too_long": spec["too_long"],
+            "readers": self.loss_readers(analysis),
+        }
 
     def texts_settings(self, analysis: str) -> dict[str, Any]:
         """What a table of texts is set by; text files are those of ``texts_inputs``, in this order."""
@@ -479,13 +495,56 @@ class Study:
         spec = self.config["analyses"][analysis]
         inputs: dict[str, Any] = {"models": [self.path("models", name) for name in self.analysis_models(analysis)]}
         if spec["kind"] == "loss":
-            inputs["corpus"] = self.path("corpora", spec["corpus"], f"{spec['split']}.parquet")
+            inputs["texts"] = self.path("losses", "texts", f"{analysis}.parquet")
         if "prompts" in spec:
             inputs["prompts"] = self.path("prompts", f"{spec['prompts']}.parquet")
         if spec["kind"] in ("cost", "precision"):
             points = self._points_at(analysis)
             inputs["checkpoints"] = [self.path("checkpoints", analysis, point.id) for point in points]
         return inputs
+
+    def loss_corpus(self, analysis: str) -> str:
+        """The split whose texts a loss is taken of."""
+        spec = self.config["analyses"][analysis]
+        return self.path("corpora", spec["corpus"], f"{spec['split']}.parquet")
+
+    def loss_readers(self, analysis: str) -> list[dict[str, Any]]:
+        """Who reads the texts of a loss (see ``_readers``)."""
+        return self._readers([(model, 0) for model in self.sweeps[self.config["analyses"][analysis]["sweep"]].models])
+
+    def prompt_readers(self, prompts: str) -> list[dict[str, Any]]:
+        """Who continues a set of prompts, and needs room for that, and which judges read them (see ``_readers``)."""
+        sweeps = [name for name, sweep in self.sweeps.items() if prompts in sweep.prompts]
+        room = self.config["generation"]["max_new_tokens"]
+        measured = [
+            spec["sweep"]
+            for spec in self.config["analyses"].values()
+            if spec["kind"] in ("cost", "precision") and spec["prompts"] == prompts
+        ]
+        models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
+        scorers = [
+            self.config["scorers"][name]
+            for name in dict.fromkeys(name for sweep in sweeps for name in judges(self.config, sweep))
+        ]
+        full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
+        return self._readers([*models, *full])
+
+    def _readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+        """What ``lengths.open_readers`` is told, for pairs (model, tokens that are reserved), without repetitions.
+
+        ``tokenizer`` is the folder, of a tokenizer or an imported model, that is there before the weights.
+        """
+        found: dict[tuple[str, int | None, int], dict[str, Any]] = {}
+        for model, reserve in models:
+            name, start = root_of(self.config, model)
+            if "tokenizer" in start:
+                tokenizer = self.path("tokenizers", start["tokenizer"])
+                context = architecture_context(start["architecture"])
+            else:
+                tokenizer, context = self.path("models", name), None
+            entry = {"name": f"model {model}", "tokenizer": tokenizer, "context": context, "reserve": reserve}
+            found.setdefault((tokenizer, context, reserve), entry)
+        return list(found.values())
 
     def texts_inputs(self, analysis: str) -> dict[str, Any]:
         """Prompts, and the texts of each of the sweeps at each of the coordinates."""

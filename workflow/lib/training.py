@@ -41,11 +41,11 @@ from transformers import (
 from workflow.lib.batches import AdaptiveBatches, pad_right
 from workflow.lib.blocks import IGNORED, pack
 from workflow.lib.checksums import CHECKSUMS, check_files, check_model, write_checksums
+from workflow.lib.classifiers import class_probabilities, encode_for_classifier
 from workflow.lib.finished import keep
 from workflow.lib.loading import context_length
 from workflow.lib.logits import token_nll, training_loss
 from workflow.lib.runtime import Progress, UserError, announce, atomic_path, note
-from workflow.lib.scoring import class_probabilities, encode_for_classifier
 from workflow.lib.special_tokens import of_model
 from workflow.lib.streams import Stream, StreamLoader, TokenStream
 

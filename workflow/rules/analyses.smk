@@ -1,6 +1,34 @@
 # Analyses: what is computed at points, or from weights, without generating texts. Points are merged in memory.
 
 
+# Before anything is trained: a text that the models cannot read is told at once.
+rule loss_texts:
+    input:
+        corpus=lambda wildcards: study.loss_corpus(wildcards.analysis),
+        tokenizers=lambda wildcards: [entry["tokenizer"] for entry in study.loss_readers(wildcards.analysis)],
+    output:
+        study.path("losses", "texts", "{analysis}.parquet"),
+    log:
+        study.log("losses", "texts", "{analysis}"),
+    benchmark:
+        study.benchmark("losses", "texts", "{analysis}")
+    wildcard_constraints:
+        analysis=alternatives(study.analyses("loss")),
+    priority: 80
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        settings=lambda wildcards: study.settings("loss_texts.py", **study.loss_texts_settings(wildcards.analysis)),
+    message:
+        "Texts of loss {wildcards.analysis}"
+    script:
+        "../scripts/loss_texts.py"
+
+
 rule evaluate_losses:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),

@@ -57,6 +57,8 @@ rule stream_corpus:
 rule prompts:
     input:
         files=lambda wildcards: study.prompt_files(wildcards.prompts),
+        # To count tokens, where models continue these prompts: they are there before the weights.
+        tokenizers=lambda wildcards: [entry["tokenizer"] for entry in study.prompt_readers(wildcards.prompts)],
     output:
         study.path("prompts", "{prompts}.parquet"),
     log:
@@ -71,7 +73,11 @@ rule prompts:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=lambda wildcards: study.settings("prompts.py", prompts=config["prompts"][wildcards.prompts]),
+        settings=lambda wildcards: study.settings(
+            "prompts.py",
+            prompts=config["prompts"][wildcards.prompts],
+            readers=study.prompt_readers(wildcards.prompts),
+        ),
     message:
         "Read prompts {wildcards.prompts}"
     script:

@@ -30,6 +30,7 @@ rule score_classifier:
             labels=config["scorers"][wildcards.scorer].get("labels"),
             text=config["scorers"][wildcards.scorer]["text"],
             precision=config["scorers"][wildcards.scorer]["precision"],
+            too_long=config["scorers"][wildcards.scorer]["too_long"],
         ),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
@@ -63,6 +64,7 @@ rule score_perplexity:
             "score_perplexity.py",
             points=study.line_points(wildcards.prompts, wildcards.line),
             precision=config["scorers"][wildcards.scorer]["precision"],
+            too_long=config["scorers"][wildcards.scorer]["too_long"],
         ),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"

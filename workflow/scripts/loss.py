@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from workflow.lib.compute import prepare_job
-from workflow.lib.corpora import read_corpus_split
 from workflow.lib.interpolation import WeightSpace
-from workflow.lib.losses import evaluate_losses, write_losses
+from workflow.lib.losses import evaluate_losses, read_loss_texts, write_losses
 from workflow.lib.points import sweep_from_settings
 from workflow.lib.runtime import Progress, run_job
 
@@ -15,15 +14,11 @@ def main(snakemake: Any) -> None:
     prepare_job(snakemake)
     settings = snakemake.params.settings
     sweep = sweep_from_settings(settings["sweep"])
-    corpus = Path(snakemake.input.corpus)
-    classes = settings["classes"]
-    # Without classes all texts are one, which has no name.
-    texts = {name: read_corpus_split(corpus, name) for name in classes} if classes else {"": read_corpus_split(corpus)}
     models = dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True))
     losses = evaluate_losses(
         WeightSpace(models, snakemake.config["device"]),
         sweep,
-        {name: members[: settings["limit"]] for name, members in texts.items()},
+        read_loss_texts(Path(snakemake.input.texts)),
         batch_size=snakemake.config["compute"]["batch_size"]["score"],
         progress=Progress(f"loss {sweep.name}", len(sweep.points), "points").update,
     )

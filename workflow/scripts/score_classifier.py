@@ -21,6 +21,7 @@ def main(snakemake: Any) -> None:
         labels=settings["labels"],
         progress=Progress(f"score {snakemake.wildcards.scorer} {snakemake.wildcards.line}", len(texts), "texts").update,
         precision=settings["precision"],
+        too_long=settings["too_long"],
     )
     write_scores(texts[["point", "row", "sample"]].join(values), Path(snakemake.output[0]))
 

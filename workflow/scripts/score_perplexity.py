@@ -20,6 +20,7 @@ def main(snakemake: Any) -> None:
         device=snakemake.config["device"],
         progress=Progress(f"score {snakemake.wildcards.scorer} {snakemake.wildcards.line}", len(texts), "texts").update,
         precision=snakemake.params.settings["precision"],
+        too_long=snakemake.params.settings["too_long"],
     )
     write_scores(texts[["point", "row", "sample"]].join(values), Path(snakemake.output[0]))
 
