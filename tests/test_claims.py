@@ -693,8 +693,8 @@ def test_script_writes_verdicts(tmp_path):
     assert text.startswith("# Claims of arXiv 2211.12092 in the study demo\n")
     assert (
         "\n\nJudges:\n\n"
-        "- sentiment: P(good) by judge; weak judge: its accuracy is close to the share of the most frequent class and "
-        "its recall of good is 0.06, below the 0.50 of a guess; accuracy 0.536 on 500 test texts (most frequent class "
+        "- sentiment: P(good) by judge; weak judge (its accuracy is close to the share of the most frequent class and "
+        "its recall of good is below the 0.50 of a guess); accuracy 0.536 on 500 test texts (most frequent class "
         "0.500); recall good 0.06, bad 0.98; expected calibration error 0.200\n"
         "- perplexity: under base\n\n"
         "Data:\n\n- 3 texts leak\n- the rest is not known\n\nVerdicts: "

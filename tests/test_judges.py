@@ -51,7 +51,7 @@ def test_a_class_without_a_weight_is_weak_by_itself() -> None:
             f"p_{blind}"
         ]
         assert found.describe().endswith(
-            f"; weak judge of p_{blind}: its recall of {blind} is 0.10, below the 0.33 of a guess"
+            f"; weak judge of p_{blind} (its recall of {blind} is below the 0.33 of a guess)"
         )
 
 
@@ -140,8 +140,8 @@ def run(script: Any, inputs: dict[str, Any], settings: dict[str, Any], **wildcar
 
 
 WEAK = (
-    "sentiment by sentiment-judge: weak judge: its accuracy is close to the share of the most frequent class and its "
-    "recall of positive is 0.06, below the 0.33 of a guess; accuracy 0.536 on 90 test texts (most frequent class "
+    "sentiment by sentiment-judge: weak judge (its accuracy is close to the share of the most frequent class and its "
+    "recall of positive is below the 0.33 of a guess); accuracy 0.536 on 90 test texts (most frequent class "
     "0.500); recall negative 0.98, neutral 0.90, positive 0.06; expected calibration error 0.050"
 )
 FINE = (

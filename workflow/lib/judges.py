@@ -65,8 +65,8 @@ class Judge:
         if self.quality is None:
             return []
         reasons = ["its accuracy is close to the share of the most frequent class"] * self.quality.near_majority
-        weighted = [name for name in self.quality.recall if self.weights.get(name)]
-        return reasons + [self._too_rarely(name) for name in self.quality.missed(weighted)]
+        missed = self.quality.missed(name for name in self.quality.recall if self.weights.get(name))
+        return reasons + [self._too_rarely(missed)] * bool(missed)
 
     def is_weak(self, statistic: str) -> bool:
         """Whether ``statistic``, ``score`` or ``p_<class>``, is to be marked: the judge is weak, or at this class."""
@@ -81,19 +81,18 @@ class Judge:
         if quality is None:
             return "imported; its accuracy was not measured here"
         recall = ", ".join(f"{name} {share:.2f}" for name, share in quality.recall.items())
-        told = [f"{MARK}: {' and '.join(self.weaknesses)}"] if self.weaknesses else []
+        told = [f"{MARK} ({' and '.join(self.weaknesses)})"] if self.weaknesses else []
         majority = f"(most frequent class {quality.majority:.3f})"
         told.append(f"accuracy {quality.accuracy:.3f} on {quality.texts} test texts {majority}")
         told += [f"recall {recall}", f"expected calibration error {quality.calibration_error:.3f}"]
-        others = [name for name in quality.missed(quality.recall) if not self.weights.get(name)]
-        told += [f"{MARK} of p_{name}: {self._too_rarely(name)}" for name in others]
+        # Of a weak judge all statistics are marked.
+        others = [] if self.weaknesses else quality.missed(quality.recall)
+        told += [f"{MARK} of p_{name} ({self._too_rarely([name])})" for name in others]
         return "; ".join(told)
 
-    def _too_rarely(self, name: str) -> str:
+    def _too_rarely(self, names: Sequence[str]) -> str:
         assert self.quality is not None
-        return (
-            f"its recall of {name} is {self.quality.recall[name]:.2f}, below the {self.quality.chance:.2f} of a guess"
-        )
+        return f"its recall of {' and '.join(names)} is below the {self.quality.chance:.2f} of a guess"
 
 
 def read_judges(entries: Sequence[Mapping[str, Any]], metrics: Iterable[str | os.PathLike[str]]) -> dict[str, Judge]:
