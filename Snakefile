@@ -49,6 +49,7 @@ wildcard_constraints:
 
 include: "workflow/rules/report.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/leaks.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/points.smk"
 include: "workflow/rules/texts.smk"

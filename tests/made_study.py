@@ -1,7 +1,8 @@
 """Results of a study made up by hand, as far as the explorer reads them: no model is trained or run."""
 
 import copy
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
+from workflow.lib.corpora import class_names
 from workflow.lib.explorer import page_data, write_page
 from workflow.lib.parquet import write_parquet
 from workflow.lib.points import Point
@@ -43,12 +45,24 @@ def made_score(point: Point, row: int, sample: int) -> float:
     return round(float(np.clip(0.3 + 0.4 * share + 0.05 * sample - 0.01 * (row % 7), 0, 1)), 3)
 
 
+def write_metrics(study: Study, folder: Path = Path(), models: Sequence[str] | None = None, **test: Any) -> None:
+    """Write what the trainings of classifiers (``models``, or all) measured, below ``folder``; ``test`` sets values."""
+    for model in models or study.trained("classifier"):
+        classes = class_names(study.config["corpora"][study.config["models"][model]["data"]["corpus"]])
+        measured = {"texts": 90, "accuracy": 0.9, "majority_share": 0.5, "recall": dict.fromkeys(classes, 0.9)}
+        measured |= {"expected_calibration_error": 0.05, **test}
+        path = folder / study.path("training", model, "metrics.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"parameters": 1000, "classes": classes, "dev": measured, "test": measured}))
+
+
 def make_results(study: Study, text: Text = plain_text) -> None:
-    """Write prompts, texts, scores and tables of ``study`` below the working directory.
+    """Write metrics, prompts, texts, scores and tables of ``study`` below the working directory.
 
     Class probabilities are ``made_score`` for positive (and acceptable) and the rest for negative; an empty
     continuation has no perplexity.
     """
+    write_metrics(study)
     samples = study.config["generation"]["samples"]
     for name, spec in study.config["prompts"].items():
         table = pa.table({"row": pa.array(range(len(spec["texts"])), pa.int64()), "text": spec["texts"]})

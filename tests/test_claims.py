@@ -22,6 +22,7 @@ from workflow.lib.claims import (
     untested,
     write_claims,
 )
+from workflow.lib.judges import Judge
 from workflow.lib.points import Sweep, assign_lines, build_sweep, sweep_settings
 from workflow.lib.runtime import UserError
 from workflow.lib.scoring import ScoreFiles, write_scores
@@ -77,6 +78,7 @@ def data(
     tables: Mapping[str, pd.DataFrame] | None = None,
     losses: Mapping[str, pd.DataFrame] | None = None,
     resamples: int = 200,
+    judges: Mapping[str, Judge] | None = None,
 ) -> ClaimData:
     """Claim data with score rows by (sweep, scorer)."""
     return ClaimData(
@@ -85,6 +87,7 @@ def data(
         scores=lambda sweep, prompts, scorer: (scores or {})[sweep.name, scorer],
         tables=tables or {},
         losses=losses or {},
+        judges=judges or {},
         resamples=resamples,
         seed=1,
     )
@@ -631,13 +634,28 @@ def test_script_writes_verdicts(tmp_path):
     rising = BASE | {"test": "words", "analysis": "next", "group": "positive", "direction": "rising", "threshold": 0.9}
     rising |= {"within": [0, 2], "statement": "Good words | rise"}
     peak = middle | {"threshold": 0.3}
+    metrics = tmp_path / "training" / "judge" / "metrics.json"
+    metrics.parent.mkdir(parents=True)
+    test = {"texts": 500, "accuracy": 0.536, "majority_share": 0.5, "recall": {"GOOD": 0.06, "bad": 0.98}}
+    metrics.write_text(json.dumps({"test": test | {"expected_calibration_error": 0.2}}))
+    leaks = tmp_path / "leaks.json"
+    leaks.write_text(json.dumps({"configured": [], "leaks": ["3 texts leak"], "unknown": ["the rest is not known"]}))
     snakemake = SimpleNamespace(
-        input=SimpleNamespace(scores=[scores], tables=[words_table], losses=[]),
+        input=SimpleNamespace(scores=[scores], tables=[words_table], losses=[], judges=[metrics], leaks=leaks),
         output=SimpleNamespace(markdown=tmp_path / "claims.md", json=tmp_path / "claims.json"),
         params=SimpleNamespace(
             settings={
                 "study": "demo",
-                "judges": ["sentiment: P(good) by judge", "perplexity: perplexity under base"],
+                "described": [["sentiment", "sentiment: P(good) by judge"], ["perplexity", "perplexity: under base"]],
+                "judges": [
+                    {
+                        "scorer": "sentiment",
+                        "model": "judge",
+                        "weights": {"good": 1},
+                        "labels": {"GOOD": "good"},
+                        "trained": True,
+                    }
+                ],
                 "claims": [["middle", middle], ["rising", rising], ["peak", peak]],
                 "untested": [["planes", CURVE | {"test": "valley", "sweep": "plane"}, "the study has no plane"]],
                 "sweeps": [sweep_settings(sweep, spec)],
@@ -665,6 +683,7 @@ def test_script_writes_verdicts(tmp_path):
         "threshold": 0.2,
         "direction": "at least",
         "verdict": "holds",
+        "weak_judge": True,
         "reason": "as small as noise",
         "note": "least at 0.5; points in the middle: 1",
     }
@@ -672,10 +691,20 @@ def test_script_writes_verdicts(tmp_path):
     assert (entries["planes"]["note"], entries["planes"]["value"]) == ("the study has no plane", None)
     text = (tmp_path / "claims.md").read_text()
     assert text.startswith("# Claims of arXiv 2211.12092 in the study demo\n")
-    assert "\n\nJudges: sentiment: P(good) by judge; perplexity: perplexity under base\n\nVerdicts: " in text
+    assert (
+        "\n\nJudges:\n\n"
+        "- sentiment: P(good) by judge; weak judge (its accuracy is close to the share of the most frequent class and "
+        "its recall of good is below the 0.50 of a guess); accuracy 0.536 on 500 test texts (most frequent class "
+        "0.500); recall good 0.06, bad 0.98; expected calibration error 0.200\n"
+        "- perplexity: under base\n\n"
+        "Data:\n\n- 3 texts leak\n- the rest is not known\n\nVerdicts: "
+    ) in text
+    # Words are not judged, and what is not tested has no verdict to doubt.
+    assert [entry["weak_judge"] for entry in entries.values()] == [True, False, True, False]
+    assert "\n**rising** (holds)\n" in text and "\n**middle** (holds, weak judge)\n" in text
     assert "Verdicts: holds 2, does not hold 1, not tested 1, of 4." in text
     assert "| 4.1 | Good words \\| rise (`rising`) |" in text
-    assert "| 0.25 [0.25, 0.25] | at least 0.3 | **does not hold** |" in text
+    assert "| 0.25 [0.25, 0.25] | at least 0.3 | **does not hold** (weak judge) |" in text
     assert "| – | at most 0.1 | **not tested** |" in text
     assert "- Threshold: as small as noise" in text
     assert "- Not tested: the study has no plane" in text
@@ -694,7 +723,9 @@ def test_an_analysis_is_read_as_text(tmp_path):
 def test_nothing_that_is_not_finite_reaches_the_json(tmp_path):
     entry = untested("c", CURVE | {"test": "valley"}, "why")
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_claims("demo", [entry | {"value": math.inf, "low": 0.0, "high": 0.0}], [], tmp_path / "m", tmp_path / "j")
+        write_claims(
+            "demo", [entry | {"value": math.inf, "low": 0.0, "high": 0.0}], [], [], tmp_path / "m", tmp_path / "j"
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -821,9 +852,9 @@ def test_needs():
 
 
 def test_markdown_counts_nothing_without_claims():
-    text = claims_markdown("demo", [], [])
+    text = claims_markdown("demo", [], [], [])
     assert "Verdicts: holds 0, does not hold 0, not tested 0, of 0." in text
-    assert "Judges" not in text
+    assert "Judges" not in text and "Data" not in text
 
 
 def test_coordinates_that_name_one_point_twice():

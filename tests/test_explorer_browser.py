@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.made_study import made_config, made_score, make_page, make_results, plain_text
+from tests.made_study import made_config, made_score, make_page, make_results, plain_text, write_metrics
 from workflow.lib.points import Point
 from workflow.lib.study import Study
 
@@ -396,3 +396,30 @@ def test_a_page_of_400_points_opens(open_page: Open, tmp_path: Path) -> None:
     expect(page.locator("#point")).to_have_text("θ = −4.25 base + 2.75 negative + 2.5 positive")
     click_plane(page, 0, 0.25)
     expect(page.locator("#point")).to_have_text("θ = 0.75 base + 0.25 negative")
+
+
+def test_a_weak_judge_is_seen_at_its_panel_its_score_and_its_colours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_page: Open
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    figures = made_config()["figures"]
+    figures["fig3"]["sweeps"] = ["theta1"]
+    study = Study(made_config(sweeps=SWEEPS, prompts=PROMPTS, figures=figures))
+    make_results(study)
+    write_metrics(study, models=["sentiment-judge"], accuracy=0.55)
+    make_page(study, "page.html")
+    page = open_page(tmp_path / "page.html")
+    titles = page.locator("#panels figcaption")
+    assert [title for title in titles.all_text_contents() if "weak" in title] == ["Positive score (weak judge)"]
+    assert page.locator("#scores th").filter(has_text="(weak judge)").count() == 1
+    assert [note.partition(";")[0] for note in page.locator("#judges li").all_text_contents()] == [
+        "sentiment by sentiment-judge: weak judge (its accuracy is close to the share of the most frequent class)",
+        "grammar by grammar-judge: accuracy 0.900 on 90 test texts (most frequent class 0.500)",
+    ]
+    for part, told in (("#judges li", "sentiment by"), ("#legend .judge", "weak judge")):
+        weak = page.locator(f"{part}.weak")
+        assert weak.count() == 1 and weak.inner_text().startswith(told)
+    # Where no classifier scores, none is told of.
+    page.select_option("#sweep", label="ensemble")
+    expect(page.locator("#judges")).to_be_hidden()
+    assert page.locator(".judge").count() == 0

@@ -18,6 +18,7 @@ import yaml
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.dag import copy_workflow
+from tests.made_study import write_metrics
 from workflow.lib.captions import write_up
 from workflow.lib.claims import untested, write_claims
 from workflow.lib.overview import count_texts, write_overview
@@ -163,12 +164,14 @@ def test_a_figure_without_a_section_and_what_no_figure_shows_come_last() -> None
 
 def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> None:
     table = pd.DataFrame({"sweep": "s", "alpha": [0, 1], "point": ["a=1", "b=1"], "class": "", "n_texts": [7, 9]})
-    assert write_up_table("t", "loss", ["one fact"], ["fig8", "fig9"], ["alpha"], table) == (
+    assert write_up_table("t", "loss", ["one fact"], ["one judge"], ["fig8", "fig9"], ["alpha"], table) == (
         "# t\n\n"
         f"**A row.** {ROWS['loss']}\n\n"
         "**Here.**\n\n"
         "- one fact\n"
         "- shown in fig8, fig9\n\n"
+        "**Judges.**\n\n"
+        "- one judge\n\n"
         "**Size.** 2 rows: 2 points, up to 9 texts per point and class\n\n"
         "**Columns.**\n\n"
         "- `sweep`: name of the sweep\n"
@@ -231,7 +234,7 @@ HOSTILE = "<script>document.title = 'x'</script> *a* | b_c_"
 
 def test_what_a_model_wrote_is_shown_as_it_stands() -> None:
     frame = pd.DataFrame({"row": [0], "prompt": ["The film"], "coordinate": [0], "theta1": [HOSTILE], "long": "x" * 90})
-    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], ["t.csv"], [frame])
+    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [frame])
     for page in (table_page("mine", frame), markdown_page("mine", text)):
         assert "<script" not in page and "<em>" not in page
         assert "&lt;script&gt;" in page and "*a* | b_c_" in page and "x" * 90 in page
@@ -243,22 +246,31 @@ def test_the_front_page_counts_texts_once_and_verdicts_by_section() -> None:
     assert count_texts([("weights", one), ("weights", two)]) == 4 + 5 + 5
     assert count_texts([("weights", one), ("logits", two)]) == 4 + 5 + 5 + 5
     claims = [
-        {"section": section, "verdict": verdict}
+        {"section": section, "verdict": verdict, "weak_judge": False}
         for section, verdict in [("5", "holds"), ("4.1", "holds"), ("4.1", "not tested"), ("4.1", "does not hold")]
     ]
-    text = write_overview("mine", 7, 2, 3, 1000, ["a fact"], claims)
+    text = write_overview("mine", 7, 2, 3, 1000, ["a fact"], ["a judge"], ["a leak"], claims)
     assert "**1000 texts** from 7 points (2 of them ensembles, which combine logits) on 3 sweeps" in text
     assert "Of **4 claims of the paper** 2 hold, 1 do not hold, 1 are not tested." in text
     assert "| 4.1 | 1 | 1 | 1 |\n| 5 | 1 | 0 | 0 |\n" in text
-    assert text.endswith("- a fact\n")
-    assert "claims" not in write_overview("mine", 7, 0, 3, 1000, [], [])
+    assert text.endswith("- a fact\n\n**Judges**\n\n- a judge\n\n**Data**\n\n- a leak\n")
+    claims[1]["weak_judge"] = True
+    marked = write_overview("mine", 7, 2, 3, 1000, [], [], [], claims)
+    assert "1 are not tested. 1 of them rests on a weak judge.\n" in marked
+    assert "claims" not in write_overview("mine", 7, 0, 3, 1000, [], [], [], [])
 
 
 # --- the report of a study, in a browser ---
 
 
 def make_results(study: Study, folder: Path) -> None:
-    """Made-up tables and verdicts of tests/tiny.yaml, as if its jobs had run."""
+    """Made-up metrics, tables and verdicts of tests/tiny.yaml, as if its jobs had run, one after the other."""
+    write_metrics(study, folder)
+    # What else these trainings make: without it they would run.
+    for model in study.trained("classifier"):
+        (folder / study.path("models", model)).mkdir(parents=True)
+        (folder / study.path("training", model, "loss.csv")).touch()
+    (folder / study.path("leaks.json")).write_text(json.dumps({"configured": [], "leaks": ["one leak"], "unknown": []}))
     (folder / study.path("tables")).mkdir(parents=True)
     statistics = {"sentiment": "score", "perplexity": "continuation_corpus", "distinct": "distinct_1"}
     for name in study.scored_sweeps():
@@ -279,7 +291,7 @@ def make_results(study: Study, folder: Path) -> None:
     search |= {"dev_perplexity": 7.4, "chosen": ["true", "false"], "configured": "false"}
     pd.DataFrame(search).to_csv(folder / study.path("tables", "search.csv"), index=False)
     entries = [untested(name, spec, "nothing was run") for name, spec in study.config["claims"].items()]
-    write_claims(study.name, entries, [], *(folder / path for path in study.claims()))
+    write_claims(study.name, entries, [], [], *(folder / path for path in study.claims()))
     (folder / study.path("summary.txt")).write_text("made up\n")
 
 

@@ -89,6 +89,13 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
     assert users("explorer") == {"explorer.py"}
+    # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
+    assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}
+    assert users("judges") == users("leaks") - {"leaks.py"} | users("captions") | {
+        "curves.py",
+        "plane.py",
+        "explorer.py",
+    }
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
     early = training | {"corpus.py", "stream_corpus.py", "prompts.py"}
@@ -147,6 +154,7 @@ def test_packages_that_only_come_along_do_not_count() -> None:
 LIGHT = ["corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py", "summary.py"]
 LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
 LIGHT += ["plot_search.py", "plot_training.py", "explorer.py", "table_caption.py", "claims_page.py", "overview.py"]
+LIGHT += ["leaks.py"]
 
 
 @pytest.mark.parametrize("script", LIGHT)

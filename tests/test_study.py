@@ -375,6 +375,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
             "tables/plane-loss.csv", "tables/distances.csv", "tables/words.csv", "tables/taylor_summary.csv"
         ),
         "losses": results("losses/plane-loss.parquet"),
+        "judges": results("training/judge/metrics.json"),
     }
     settings = study.claim_settings()
     assert settings["study"] == "small" and settings["untested"] == []
@@ -388,7 +389,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
 
 
 def test_a_study_without_claims_has_no_verdicts(study: Study) -> None:
-    assert study.claims() == [] and study.claim_inputs() == {"scores": [], "tables": [], "losses": []}
+    assert study.claims() == [] and study.claim_inputs() == {"scores": [], "tables": [], "losses": [], "judges": []}
 
 
 def test_a_claim_about_one_prompt_set_reads_its_scores_alone() -> None:
@@ -414,8 +415,13 @@ def test_figures_read_tables() -> None:
         "walls": results("tables/barriers.csv"),
         "tangent": results("tables/taylor.csv", "tables/taylor_summary.csv"),
     }
-    assert study.curves_inputs("curves") == {"tables": tables["curves"]}
-    assert study.curves_inputs("both") == {"tables": tables["both"][:2], "cost": "results/small/tables/price.csv"}
+    judged = results("training/judge/metrics.json")
+    assert study.curves_inputs("curves") == {"tables": tables["curves"], "judges": judged}
+    assert study.curves_inputs("both") == {
+        "tables": tables["both"][:2],
+        "judges": judged,
+        "cost": "results/small/tables/price.csv",
+    }
     assert study.figures_of("curves") == ["curves", "both"] and study.figures_of("linearity") == ["tangent"]
     assert study.figure("map") == results("figures/map.png", "figures/map.pdf", "figures/map.md")
     assert len(study.figures()) == 3 * len(tables)

@@ -75,17 +75,24 @@ def combination(coefficients: Mapping[str, Any], show: Callable[[Any], str] = "{
 
 
 def write_up(
-    figure: str, spec: Mapping[str, str], facts: Sequence[str], tables: Sequence[str], frames: "Sequence[pd.DataFrame]"
+    figure: str,
+    spec: Mapping[str, str],
+    facts: Sequence[str],
+    judges: Sequence[str],
+    tables: Sequence[str],
+    frames: "Sequence[pd.DataFrame]",
 ) -> str:
     """The text, in Markdown. ``spec`` holds title, caption and paper; ``frames`` are the contents of ``tables``.
 
-    Numbers of prompts and texts are those of the tables, where they have them.
+    ``judges`` says how good each classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and
+    texts are those of the tables, where they have them.
     """
     lines = [f"# {figure}" + (f": {spec['title']}" if spec["title"] else ""), "", f"![{figure}]({figure}.png)", ""]
     if spec["caption"]:
         lines += [spec["caption"], ""]
     lines += [f"**In the paper.** {spec['paper'] or 'Not an experiment of the paper.'}", "", "**Here.**", ""]
     lines += [f"- {fact}" for fact in facts]
+    lines += bullets("Judges.", judges)
     lines += ["", "**Data.**", ""]
     for path, frame in zip(tables, frames, strict=True):
         lines.append(f"- `{path}`{describe_size(frame)}")
@@ -95,6 +102,11 @@ def write_up(
         if "chosen" in frame:
             lines += ["", "**Chosen, and configured.**", "", *_markdown(frame[frame["chosen"] | frame["configured"]])]
     return "\n".join(lines) + "\n"
+
+
+def bullets(title: str, items: Sequence[str]) -> list[str]:
+    """Lines of Markdown: a bold title and a list of ``items``; nothing if there are none."""
+    return ["", f"**{title}**", "", *(f"- {item}" for item in items)] if items else []
 
 
 def _markdown(frame: "pd.DataFrame") -> list[str]:

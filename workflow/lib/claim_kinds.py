@@ -296,6 +296,12 @@ def claim_needs(spec: Mapping[str, Any]) -> dict[str, list]:
     }
 
 
+def statistics(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(scorer, statistic) of what a claim names of each; a barrier is of the perplexity of its scorer, unnamed."""
+    parts = (part for part in (spec, spec.get("score", {})) if "scorer" in part and "statistic" in part)
+    return [(part["scorer"], part["statistic"]) for part in parts]
+
+
 def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     """``spec`` with the defaults of its kind filled in."""
     return {**KINDS[spec["test"]].defaults, **spec}

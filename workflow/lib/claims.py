@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from workflow.lib import claim_kinds
+from workflow.lib.judges import MARK, Judge
 from workflow.lib.losses import loss_matrix
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError, atomic_path, error_prefix
@@ -38,8 +39,8 @@ class ClaimData:
     """What claims are computed from.
 
     ``scores(sweep, prompts, scorer)`` gives score rows (see ``scoring.ScoreFiles``); ``tables`` and ``losses`` are the
-    tables of analyses (see ``read_analysis``) and their raw losses (see ``losses.read_losses``) by name. ``resamples``
-    and ``seed`` set the bootstrap.
+    tables of analyses (see ``read_analysis``) and their raw losses (see ``losses.read_losses``) by name. ``judges`` has
+    the judge of each scorer that is a classifier. ``resamples`` and ``seed`` set the bootstrap.
     """
 
     sweeps: Mapping[str, Sweep]
@@ -47,6 +48,7 @@ class ClaimData:
     scores: Callable[[Sweep, str, str], pd.DataFrame]
     tables: Mapping[str, pd.DataFrame]
     losses: Mapping[str, pd.DataFrame]
+    judges: Mapping[str, Judge]
     resamples: int
     seed: int
 
@@ -443,11 +445,12 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
 def judge(name: str, spec: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
     """The verdict on one claim, as an entry of ``claims.json``.
 
-    Keys: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction, verdict, reason,
-    note``. Numbers are rounded to six significant digits before they are compared with the threshold, so that the
-    entry agrees with itself. The claim holds if the value and both ends of its interval meet the threshold. It is
-    not tested, and the note says why, if the data do not give the value, or if the statistic is undefined in more
-    than ``FEW`` of the resamples, so that there is no interval to judge by.
+    Keys: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction, verdict,
+    weak_judge, reason, note``, of which ``weak_judge`` says whether a statistic comes from a weak judge. Numbers are
+    rounded to six significant digits before they are compared with the threshold, so that the entry agrees with itself.
+    The claim holds if the value and both ends of its interval meet the threshold. It is not tested, and the note says
+    why, if the data do not give the value, or if the statistic is undefined in more than ``FEW`` of the resamples, so
+    that there is no interval to judge by.
 
     Raises ``UserError`` with the claim's key if it names what the data do not have.
     """
@@ -459,7 +462,11 @@ def judge(name: str, spec: Mapping[str, Any], data: ClaimData) -> dict[str, Any]
             return untested(name, spec, str(reason))
     if not math.isfinite(measured.value):
         raise ValueError(f"claims.{name}: the statistic is {measured.value}")
-    entry = _entry(name, spec) | {"value": _round(measured.value), "note": measured.note}
+    weak = any(
+        scorer in data.judges and data.judges[scorer].is_weak(statistic)
+        for scorer, statistic in claim_kinds.statistics(spec)
+    )
+    entry = _entry(name, spec) | {"value": _round(measured.value), "weak_judge": weak, "note": measured.note}
     decisive = [entry["value"]]
     if measured.draws is not None:
         defined = measured.draws[np.isfinite(measured.draws)]
@@ -496,6 +503,7 @@ def _entry(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         "threshold": spec["threshold"],
         "direction": claim_kinds.direction(spec),
         "verdict": NOT_TESTED,
+        "weak_judge": False,
         "reason": spec["reason"],
         "note": "",
     }
@@ -521,15 +529,18 @@ _RULE = f"""\
 A claim **holds** if its value and the whole {LEVEL:.0%} bootstrap interval (in brackets) meet the threshold: the \
 unfavourable end decides. Otherwise it **does not hold**; that our run does not support it is a result too. A value \
 that is computed rather than sampled has no interval and decides by itself. A claim is **not tested** where the data \
-are not there or do not suffice for an interval. Prompts, texts, words or tensors are resampled, and all curves of one \
-prompt set share their resamples. Noise raises barriers and differences and lowers correlations: it tends to count \
+are not there or do not suffice for an interval. A verdict with the words "{MARK}" means little: it rests on a \
+classifier that can hardly tell the classes apart. Prompts, texts, words or tensors are resampled, and all curves of \
+one prompt set share their resamples. Noise raises barriers and differences and lowers correlations: it tends to count \
 against a claim."""
 
 
-def claims_markdown(study: str, entries: Sequence[Mapping[str, Any]], judges: Sequence[str]) -> str:
+def claims_markdown(
+    study: str, entries: Sequence[Mapping[str, Any]], judges: Sequence[str], leaks: Sequence[str]
+) -> str:
     """``claims.md``: the rule of verdicts, how many claims hold, a table, and the reasons and remarks per claim.
 
-    ``judges`` says of each scorer in one line what judges (see ``captions.describe_scorer``).
+    ``judges`` says of each scorer in one line what judges, and how well; ``leaks`` are those of ``leaks.leak_lines``.
     """
     count = {verdict: sum(entry["verdict"] == verdict for entry in entries) for verdict in (HOLDS, FAILS, NOT_TESTED)}
     lines = [
@@ -537,7 +548,8 @@ def claims_markdown(study: str, entries: Sequence[Mapping[str, Any]], judges: Se
         "",
         _RULE,
         "",
-        *([f"Judges: {'; '.join(judges)}", ""] if judges else []),
+        *_items("Judges", judges),
+        *_items("Data", leaks),
         "Verdicts: " + ", ".join(f"{verdict} {number}" for verdict, number in count.items()) + f", of {len(entries)}.",
         "",
         "| § | claim | statistic | value [interval] | threshold | verdict |",
@@ -550,13 +562,19 @@ def claims_markdown(study: str, entries: Sequence[Mapping[str, Any]], judges: Se
             f"{entry['statement']} (`{entry['name']}`)",
             f"{entry['statistic']} ({entry['unit']})",
         ]
-        cells += [_value(entry), threshold, f"**{entry['verdict']}**"]
+        cells += [_value(entry), threshold, f"**{entry['verdict']}**" + f" ({MARK})" * entry["weak_judge"]]
         lines.append("| " + " | ".join(cell.replace("\n", " ").replace("|", r"\|") for cell in cells) + " |")
     for entry in entries:
-        lines += ["", f"**{entry['name']}** ({entry['verdict']})", f"- Threshold: {entry['reason'].strip()}"]
+        mark = f", {MARK}" * entry["weak_judge"]
+        lines += ["", f"**{entry['name']}** ({entry['verdict']}{mark})", f"- Threshold: {entry['reason'].strip()}"]
         if entry["note"]:
             lines.append(f"- {'Not tested' if entry['verdict'] == NOT_TESTED else 'Value'}: {entry['note']}")
     return "\n".join(lines) + "\n"
+
+
+def _items(title: str, items: Sequence[str]) -> list[str]:
+    """Lines of Markdown: a list with its title, and an empty line; nothing if there are no ``items``."""
+    return [f"{title}:", "", *(f"- {item}" for item in items), ""] if items else []
 
 
 def _value(entry: Mapping[str, Any]) -> str:
@@ -568,11 +586,16 @@ def _value(entry: Mapping[str, Any]) -> str:
 
 
 def write_claims(
-    study: str, entries: Sequence[Mapping[str, Any]], judges: Sequence[str], markdown: PathLike, json_path: PathLike
+    study: str,
+    entries: Sequence[Mapping[str, Any]],
+    judges: Sequence[str],
+    leaks: Sequence[str],
+    markdown: PathLike,
+    json_path: PathLike,
 ) -> None:
-    """Write ``claims.md`` and ``claims.json`` (a list of entries, see ``judge``), each atomically."""
+    """Write ``claims.md`` (see ``claims_markdown``) and ``claims.json`` (a list, see ``judge``), each atomically."""
     texts = {
-        markdown: claims_markdown(study, entries, judges),
+        markdown: claims_markdown(study, entries, judges, leaks),
         json_path: json.dumps(list(entries), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     }
     for path, text in texts.items():

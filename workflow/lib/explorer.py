@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from plotly.offline import get_plotlyjs
 
+from workflow.lib.judges import Judge, marked, read_judges
 from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Sweep, format_decimal, grid_values, line_owner, sweep_from_settings
 from workflow.lib.runtime import Progress, UserError, atomic_path
@@ -126,9 +127,12 @@ def _check_complete(frame: pd.DataFrame, shown: Shown, path: PathLike) -> None:
         raise UserError(f"{path}: does not have {shown.samples} continuations of each prompt; delete it and run again")
 
 
-def sweep_view(sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+def sweep_view(
+    sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame, judges: Mapping[str, Judge]
+) -> dict[str, Any]:
     """A sweep as the page draws it. ``entry`` is that of ``Study.explorer_settings``, ``table`` its table.
 
+    ``judges`` has the judge of each scorer that is a classifier: labels say which statistics are those of a weak one.
     Returns ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts,
     or None), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates), ``coordinates``
     (``name``, ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and ``scores``: for
@@ -155,7 +159,8 @@ def sweep_view(sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame) -> d
         "name": sweep.name,
         "space": sweep.space,
         "prompts": list(sweep.prompts),
-        **{key: entry[key] for key in ("label", "formula", "colour", "panels")},
+        **{key: entry[key] for key in ("label", "formula", "colour")},
+        "panels": [marked(panel, judges) for panel in entry["panels"]],
         "markers": [
             {"label": marker["label"], "at": [marker["at"][name] for name in sweep.directions]}
             for marker in entry["markers"]
@@ -177,7 +182,8 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
     Returns ``study``, ``sampling``, ``sweeps`` (see ``sweep_view``), ``prompts`` (set to ``rows``, ``texts``, and
     ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]
     [point]`` and ``scores[scorer][space][prompts][point]`` (lists per prompt, of continuations or of their scores), and
-    ``scorers`` (those that colour: ``description``, and the ``range`` of their scores).
+    ``scorers`` (those that colour: ``description``, and the ``range`` of their scores), and ``judges`` (of each scorer
+    that is a classifier: ``model``, ``quality``, a line on how good it is, and whether it is ``weak``).
 
     Raises ``UserError`` if there is no sweep, or if a file is damaged or lacks a text.
     """
@@ -186,8 +192,9 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
     sweeps = [sweep_from_settings(entry["sweep"]) for entry in settings["sweeps"]]
     prompts = {Path(path).stem: read_parquet(path).to_pandas() for path in inputs["prompts"]}
     shown = choose_texts(sweeps, prompts, settings["samples"])
+    judges = read_judges(settings["judges"], inputs["judges"])
     views = [
-        sweep_view(sweep, entry, read_table(path))
+        sweep_view(sweep, entry, read_table(path), judges)
         for sweep, entry, path in zip(sweeps, settings["sweeps"], inputs["tables"], strict=True)
     ]
     progress = Progress("explorer", len(inputs["texts"]) + len(inputs["scores"]), "files")
@@ -229,6 +236,10 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
                 "range": [min(0, *spec["weights"].values()), max(0, *spec["weights"].values())],
             }
             for name, spec in settings["scorers"].items()
+        },
+        "judges": {
+            name: {"model": judge.model, "quality": judge.describe(), "weak": bool(judge.weaknesses)}
+            for name, judge in judges.items()
         },
     }
 

@@ -35,11 +35,15 @@ def write_overview(
     sweeps: int,
     texts: int,
     facts: Sequence[str],
+    judges: Sequence[str],
+    leaks: Sequence[str],
     claims: Sequence[Mapping[str, Any]],
 ) -> str:
     """The page, in Markdown. ``ensembles`` of the ``points`` combine logits; ``claims`` are those of ``claims.json``.
 
     ``points`` and ``sweeps`` are those whose ``texts`` are scored, ``facts`` are lines on sweeps and scorers.
+    ``judges`` says how good each classifier is (``judges.judge_lines``), ``leaks`` which texts leak
+    (``leaks.leak_lines``).
     """
     combined = f" ({ensembles} of them ensembles, which combine logits)" if ensembles else ""
     size = f"**{texts} texts** from {points} points{combined} on {sweeps} sweeps."
@@ -48,8 +52,13 @@ def write_overview(
         counts = Counter((claim["section"], claim["verdict"]) for claim in claims)
         verdicts = Counter(claim["verdict"] for claim in claims)
         told = [str(verdicts[verdict]) + words for verdict, words in zip(_VERDICTS, _PLURALS, strict=True)]
-        lines += ["", f"Of **{len(claims)} claims of the paper** {', '.join(told)}.", ""]
+        weak = sum(claim["weak_judge"] for claim in claims)
+        marked = f" {weak} of them {'rests' if weak == 1 else 'rest'} on a weak judge." if weak else ""
+        lines += ["", f"Of **{len(claims)} claims of the paper** {', '.join(told)}.{marked}", ""]
         lines += [f"| § | {' | '.join(_VERDICTS)} |", "|---|---|---|---|"]
         for section in sorted({claim["section"] for claim in claims}):
             lines.append(f"| {section} | {' | '.join(str(counts[section, verdict]) for verdict in _VERDICTS)} |")
-    return "\n".join([*lines, "", "**Sweeps and scores**", "", *(f"- {fact}" for fact in facts)]) + "\n"
+    for title, items in (("Sweeps and scores", facts), ("Judges", judges), ("Data", leaks)):
+        if items:
+            lines += ["", f"**{title}**", "", *(f"- {item}" for item in items)]
+    return "\n".join(lines) + "\n"

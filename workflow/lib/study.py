@@ -22,6 +22,7 @@ from workflow.lib.config import (
     root_of,
 )
 from workflow.lib.corpora import corpus_files, prompt_files
+from workflow.lib.leaks import plan
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
@@ -185,10 +186,13 @@ class Study:
         needs = [claim_needs(spec) for _, spec in self._claims(True)]
         losses = self._named(needs, "losses")
         sweeps = [*self._named(needs, "sweeps"), *(self.config["analyses"][name]["sweep"] for name in losses)]
-        scorers = {scorer for need in needs for _, _, scorer in need["scores"]}
+        scorers = self._claim_scorers()
         return {
             "study": self.name,
-            "judges": [describe_scorer(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
+            "described": [
+                (name, describe_scorer(name, spec)) for name, spec in self.config["scorers"].items() if name in scorers
+            ],
+            "judges": self.judge_settings(scorers),
             "claims": self._claims(True),
             "untested": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
             "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
@@ -238,22 +242,41 @@ class Study:
             ]
             spec["markers"] = [{**marker, "at": list(marker["at"].items())} for marker in spec["markers"]]
             spec["lines"] = [{**line, "coefficients": list(line["coefficients"].items())} for line in spec["lines"]]
+        if spec["kind"] in ("curves", "plane"):
+            spec["judges"] = self.judge_settings(self._figure_scorers(figure))
         return spec
 
     def caption_settings(self, figure: str) -> dict[str, Any]:
         """What the text beside a figure is made of; facts are lines on what this study did."""
-        spec, sweeps = self.config["figures"][figure], self.figure_sweeps(figure)
-        panels = [part for panel in spec.get("panels", []) for part in (panel, panel.get("x", {}))]
-        used = {part["scorer"] for part in panels if "scorer" in part}
-        analysis = self.config["analyses"].get(spec.get("analysis"), {})
-        if analysis.get("kind") == "barrier":
-            used.add(analysis["scorer"])
-        analyses = {spec.get("analysis"), spec.get("cost"), *(panel.get("analysis") for panel in panels)}
+        spec, sweeps, used = self.config["figures"][figure], self.figure_sweeps(figure), self._figure_scorers(figure)
+        analyses = {part.get("analysis") for part in (spec, *spec.get("panels", []))} | {spec.get("cost")}
         # Of texts, where there are any in the figure.
         facts = self._facts(sweeps, used, bool(used), [name for name in self.config["analyses"] if name in analyses])
         facts += [describe_entry(name, self.config["searches"][name]) for name in spec.get("searches", [])]
         facts += [describe_entry(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
-        return {"figure": {key: spec[key] for key in ("title", "caption", "paper")}, "facts": facts}
+        return {
+            "figure": {key: spec[key] for key in ("title", "caption", "paper")},
+            "facts": facts,
+            "judges": self.judge_settings(used),
+        }
+
+    def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
+        """What is to be known of the classifiers among ``scorers`` to tell how good they are, in the declared order."""
+        return [
+            {
+                "scorer": name,
+                "model": spec["model"],
+                "weights": spec["weights"],
+                "labels": spec.get("labels", {}),
+                "trained": spec["model"] in self.trained("classifier"),
+            }
+            for name, spec in self.config["scorers"].items()
+            if name in scorers and spec["kind"] == "classifier"
+        ]
+
+    def leak_plan(self) -> dict[str, Any]:
+        """Which texts are compared to find those that leak."""
+        return plan(self.config, {name: sweep.models for name, sweep in self.sweeps.items()})
 
     def explorer_settings(self, page: str) -> dict[str, Any]:
         """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
@@ -284,6 +307,7 @@ class Study:
                 for name, spec in self.config["scorers"].items()
                 if name in colours.values()
             },
+            "judges": self.judge_settings(self._page_scorers(page)),
         }
 
     def _facts(
@@ -324,22 +348,21 @@ class Study:
 
     def table_caption_settings(self, table: str) -> dict[str, Any]:
         """What the text beside a table is made of; facts are lines on what this study did."""
-        kind = self.table_kind(table)
+        kind, judged = self.table_kind(table), self._table_scorers(table)
         sweeps: list[str] = []
         if kind == "sweep":
             sweeps = [table]
-            facts = self._facts(sweeps, self._scorers_of(table), True, [])
+            facts = self._facts(sweeps, judged, True, [])
         elif kind == "search":
             facts = [describe_entry(table, self.config["searches"][table])]
         else:
             analysis = table if table in self.config["analyses"] else table.removesuffix("_summary")
-            spec, sweeps = self.config["analyses"][analysis], self._analysis_sweeps(analysis)
-            judged = [spec["scorer"]] if kind == "barrier" else []
-            judged += [name for name, _ in self._judged(spec["sweep"])] if kind == "precision" else []
+            sweeps = self._analysis_sweeps(analysis)
             facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
         return {
             "kind": kind,
             "facts": facts,
+            "judges": self.judge_settings(judged),
             "figures": self._figures_behind(table),
             "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
         }
@@ -374,6 +397,7 @@ class Study:
             "points": len(points),
             "ensembles": sum(space == "logits" for space, _ in points),
             "facts": self._facts(list(self.sweeps), self.config["scorers"], bool(scored), []),
+            "judges": self.judge_settings(self.config["scorers"]),
         }
 
     # Names, for wildcard constraints.
@@ -557,6 +581,23 @@ class Study:
                 files.append(self.path("texts", sweep.space, spec["prompts"], f"{point.id}.parquet"))
         return {"texts": files, "prompts": self.path("prompts", f"{spec['prompts']}.parquet")}
 
+    def leak_inputs(self) -> list[str]:
+        """The splits that are compared, in the order of the plan."""
+        return [self.path("corpora", corpus, f"{split}.parquet") for corpus, split in self.leak_plan()["splits"]]
+
+    def judge_metrics(self, scorers: Collection[str]) -> list[str]:
+        """What the trainings of the classifiers among ``scorers`` measured."""
+        models = dict.fromkeys(entry["model"] for entry in self.judge_settings(scorers) if entry["trained"])
+        return [self.path("training", model, "metrics.json") for model in models]
+
+    def figure_judges(self, figure: str) -> list[str]:
+        """``judge_metrics`` of the scorers that a figure shows."""
+        return self.judge_metrics(self._figure_scorers(figure))
+
+    def table_judges(self, table: str) -> list[str]:
+        """``judge_metrics`` of the scorers in a table."""
+        return self.judge_metrics(self._table_scorers(table))
+
     def barrier_inputs(self, analysis: str) -> dict[str, Any]:
         """Scores and losses that barriers are computed from."""
         spec = self.config["analyses"][analysis]
@@ -564,7 +605,7 @@ class Study:
         return {"scores": sorted(scores), "losses": [self.path("losses", f"{name}.parquet") for name in spec["losses"]]}
 
     def claim_inputs(self) -> dict[str, list[str]]:
-        """Scores, tables of analyses and losses that the claims are tested on."""
+        """Scores, tables of analyses and losses that the claims are tested on, and how good their judges are."""
         needs = [claim_needs(spec) for _, spec in self._claims(True)]
         scores = {
             path
@@ -578,6 +619,7 @@ class Study:
                 self.path("tables", f"{self._claim_table(name)}.csv") for name in self._named(needs, "analyses")
             ],
             "losses": [self.path("losses", f"{name}.parquet") for name in self._named(needs, "losses")],
+            "judges": self.judge_metrics(self._claim_scorers()),
         }
 
     def explorer_pages(self) -> dict[str, list[str]]:
@@ -590,7 +632,7 @@ class Study:
         }
 
     def explorer_inputs(self, page: str) -> dict[str, list[str]]:
-        """Tables, prompts and texts of the sweeps of a page, and the scores that colour texts."""
+        """Tables, prompts and texts of the sweeps of a page, scores that colour texts, and how good judges are."""
         sweeps = {name: self.sweeps[name] for name in self.explorer_pages()[page]}
         prompts = dict.fromkeys(prompts for sweep in sweeps.values() for prompts in sweep.prompts)
         texts = {
@@ -607,6 +649,7 @@ class Study:
             "prompts": [self.path("prompts", f"{name}.parquet") for name in prompts],
             "texts": sorted(texts),
             "scores": sorted(scores),
+            "judges": self.judge_metrics(self._page_scorers(page)),
         }
 
     def trial_metrics(self, search: str) -> list[str]:
@@ -676,9 +719,12 @@ class Study:
         return [self.path("tables", f"{name}.csv") for name in dict.fromkeys(names)]
 
     def curves_inputs(self, figure: str) -> dict[str, Any]:
-        """Tables of the sweeps of a figure of curves, and that of the cost if it shows it."""
+        """Tables of the sweeps of a figure of curves, how good its judges are, and the cost if it shows it."""
         spec = self.config["figures"][figure]
-        inputs: dict[str, Any] = {"tables": [self.path("tables", f"{sweep}.csv") for sweep in spec["sweeps"]]}
+        inputs: dict[str, Any] = {
+            "tables": [self.path("tables", f"{sweep}.csv") for sweep in spec["sweeps"]],
+            "judges": self.figure_judges(figure),
+        }
         if "cost" in spec:
             inputs["cost"] = self.path("tables", f"{spec['cost']}.csv")
         return inputs
@@ -761,6 +807,33 @@ class Study:
     def _scorers_of(self, sweep: str) -> list[str]:
         chosen = self.sweeps[sweep].scorers
         return [name for name in self.config["scorers"] if chosen is None or name in chosen]
+
+    def _figure_scorers(self, figure: str) -> set[str]:
+        """Names of the scorers whose statistics a figure shows."""
+        spec = self.config["figures"][figure]
+        parts = [part for panel in spec.get("panels", []) for part in (panel, panel.get("x", {}))]
+        analysis = self.config["analyses"].get(spec.get("analysis"), {})
+        return {part["scorer"] for part in [*parts, analysis] if "scorer" in part}
+
+    def _table_scorers(self, table: str) -> list[str]:
+        """Names of the scorers whose statistics stand in a table."""
+        match self.table_kind(table):
+            case "sweep":
+                return self._scorers_of(table)
+            case "barrier":
+                return [self.config["analyses"][table]["scorer"]]
+            case "precision":
+                return judges(self.config, self.config["analyses"][table]["sweep"])
+            case _:
+                return []
+
+    def _claim_scorers(self) -> set[str]:
+        """Names of the scorers that claims are tested on."""
+        return {scorer for _, spec in self._claims(True) for _, _, scorer in claim_needs(spec)["scores"]}
+
+    def _page_scorers(self, page: str) -> set[str]:
+        """Names of the scorers of the sweeps of a page of ``explorer_pages``."""
+        return {scorer for sweep in self.explorer_pages()[page] for scorer in self._scorers_of(sweep)}
 
     def _colour(self, sweep: str) -> str | None:
         """The scorer that colours the texts of a sweep: its first classifier."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workflow.lib.captions import describe_size
+from workflow.lib.captions import bullets, describe_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,14 +138,19 @@ def write_up_table(
     table: str,
     kind: str,
     facts: Sequence[str],
+    judges: Sequence[str],
     figures: Sequence[str],
     coordinates: Sequence[str],
     frame: "pd.DataFrame",
 ) -> str:
-    """The text, in Markdown. ``frame`` is the table, ``figures`` are those that show it."""
+    """The text, in Markdown. ``frame`` is the table, ``figures`` are those that show it.
+
+    ``judges`` says how good each classifier behind the table is (see ``judges.judge_lines``).
+    """
     lines = [f"# {table}", "", f"**A row.** {ROWS[kind]}", "", "**Here.**", ""]
     lines += [f"- {fact}" for fact in facts]
     lines += [f"- shown in {', '.join(figures)}"] if figures else []
+    lines += bullets("Judges.", judges)
     lines += ["", f"**Size.** {len(frame)} rows{describe_size(frame)}", "", "**Columns.**", ""]
     lines += [
         f"- `{column}`: {what}" for column, what in describe_columns(kind, list(frame.columns), coordinates).items()

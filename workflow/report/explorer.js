@@ -238,6 +238,18 @@ function showTexts() {
   byId("cards").replaceChildren(...surroundings(sweep, point).map(([where, other]) => card(where, other)));
 }
 
+function judgeNote(scorer, tag, before) {
+  const { quality, weak } = data.judges[scorer];
+  return element(tag, { className: weak ? "judge weak" : "judge" }, `${before}${quality}`);
+}
+
+// Of the scorers of this sweep.
+function showJudges() {
+  const scorers = new Set(state.sweep.panels.map(({ scorer }) => scorer).filter((scorer) => scorer in data.judges));
+  byId("judges").hidden = !scorers.size;
+  byId("judges").replaceChildren(...[...scorers].map((scorer) => judgeNote(scorer, "li", `${scorer} by ${data.judges[scorer].model}: `)));
+}
+
 function showLegend() {
   const { sweep } = state;
   if (!sweep.colour) {
@@ -248,6 +260,7 @@ function showLegend() {
   const scale = element("span", { className: "scale", "aria-hidden": "true" });
   scale.style.background = `linear-gradient(to right, ${[0, 0.5, 1].map(mixed).join()})`;
   const parts = [`Number, bar and colour: ${description}`, exact(range[0]), scale, exact(range[1])];
+  parts.push(judgeNote(sweep.colour, "span", ""));
   byId("legend").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)));
 }
 
@@ -434,6 +447,7 @@ function showView() {
 
 function showAll() {
   showControls();
+  showJudges();
   showLegend();
   showView();
 }

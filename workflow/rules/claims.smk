@@ -4,6 +4,7 @@
 rule verdicts:
     input:
         unpack(lambda wildcards: study.claim_inputs()),
+        leaks=study.path("leaks.json"),
     output:
         markdown=study.path("claims.md"),
         json=verdicts_file("json", "values (JSON)"),
@@ -52,6 +53,8 @@ rule overview:
     input:
         tables=study.sweep_tables(),
         claims=study.claims(),
+        judges=study.judge_metrics(config["scorers"]),
+        leaks=study.path("leaks.json"),
     output:
         study.path("overview.md"),
     log:

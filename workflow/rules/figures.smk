@@ -30,6 +30,7 @@ rule draw_curves:
 rule draw_plane:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
+        judges=lambda wildcards: study.figure_judges(wildcards.figure),
     output:
         png=drawn("png", "image (PNG)"),
         pdf=drawn("pdf", "vector (PDF)"),
@@ -213,6 +214,7 @@ rule draw_linearity:
 rule describe_figure:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
+        judges=lambda wildcards: study.figure_judges(wildcards.figure),
     output:
         study.path("figures", "{figure}.md"),
     log:

@@ -27,6 +27,7 @@ rule table:
 rule describe_table:
     input:
         table=study.path("tables", "{table}.csv"),
+        judges=lambda wildcards: study.table_judges(wildcards.table),
     output:
         page=tabulated("{table}", suffix="html", format="page (HTML)"),
         text=study.path("tables", "{table}.md"),
@@ -58,6 +59,8 @@ rule summary:
             study.path("training", "{model}", "metrics.json"),
             model=study.trained("language-model") + study.trained("classifier"),
         ),
+        judges=study.judge_metrics(config["scorers"]),
+        leaks=study.path("leaks.json"),
     output:
         study.path("summary.txt"),
     log:
@@ -78,6 +81,7 @@ rule summary:
             figures=study.figures(),
             claims=study.claims(),
             explorer=study.explorer(),
+            judges=study.judge_settings(config["scorers"]),
         ),
     message:
         "Summarise the study"

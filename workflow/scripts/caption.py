@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workflow.lib.captions import write_up
+from workflow.lib.judges import judge_lines, read_judges
 from workflow.lib.runtime import atomic_path, run_job
 
 
@@ -16,7 +17,8 @@ def main(snakemake: Any) -> None:
     tables = [os.path.relpath(path, output.parent) for path in snakemake.input.tables]
     # Texts may well read "null".
     frames = [pd.read_csv(path, keep_default_na=False) for path in snakemake.input.tables]
-    text = write_up(snakemake.wildcards.figure, settings["figure"], settings["facts"], tables, frames)
+    judges = judge_lines(read_judges(settings["judges"], snakemake.input.judges))
+    text = write_up(snakemake.wildcards.figure, settings["figure"], settings["facts"], judges, tables, frames)
     with atomic_path(output) as scratch:
         scratch.write_text(text, encoding="utf-8")
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from workflow.lib.claims import ClaimData, judge, read_analysis, untested, write_claims
+from workflow.lib.judges import read_judges
+from workflow.lib.leaks import leak_lines
 from workflow.lib.losses import read_losses
 from workflow.lib.points import sweep_from_settings
 from workflow.lib.runtime import run_job
@@ -19,11 +21,17 @@ def main(snakemake: Any) -> None:
             name: read_analysis(path) for name, path in zip(settings["tables"], snakemake.input.tables, strict=True)
         },
         losses={name: read_losses(path) for name, path in zip(settings["losses"], snakemake.input.losses, strict=True)},
+        judges=read_judges(settings["judges"], snakemake.input.judges),
         **settings["bootstrap"],
     )
     entries = [judge(name, spec, data) for name, spec in settings["claims"]]
     entries += [untested(name, spec, reason) for name, spec, reason in settings["untested"]]
-    write_claims(settings["study"], entries, settings["judges"], snakemake.output.markdown, snakemake.output.json)
+    judges = [
+        f"{described}; {data.judges[name].describe()}" if name in data.judges else described
+        for name, described in settings["described"]
+    ]
+    leaks = leak_lines(snakemake.input.leaks)
+    write_claims(settings["study"], entries, judges, leaks, snakemake.output.markdown, snakemake.output.json)
 
 
 if __name__ == "__main__":

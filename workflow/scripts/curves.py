@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.judges import marked, read_judges
 from workflow.lib.plots import draw, plot_curves
 from workflow.lib.runtime import run_job
 from workflow.lib.tables import read_table
@@ -11,12 +12,13 @@ from workflow.lib.tables import read_table
 
 def main(snakemake: Any) -> None:
     settings = snakemake.params.settings["figure"]
+    judges = read_judges(settings["judges"], snakemake.input.judges)
     cost = getattr(snakemake.input, "cost", None)
     draw(
         snakemake,
         plot_curves,
         [read_table(path) for path in snakemake.input.tables],
-        settings["panels"],
+        [marked(panel, judges) for panel in settings["panels"]],
         coordinate_labels=settings["coordinate_labels"],
         sweep_labels=settings["sweep_labels"],
         overlay=settings["overlay"],

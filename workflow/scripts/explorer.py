@@ -7,7 +7,7 @@ from workflow.lib.runtime import run_job
 
 
 def main(snakemake: Any) -> None:
-    inputs = {name: getattr(snakemake.input, name) for name in ("tables", "prompts", "texts", "scores")}
+    inputs = {name: getattr(snakemake.input, name) for name in ("tables", "prompts", "texts", "scores", "judges")}
     write_page(page_data(snakemake.params.settings, inputs), snakemake.input.template[0], snakemake.output[0])
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from workflow.lib.judges import judge_lines, read_judges
+from workflow.lib.leaks import leak_lines
 from workflow.lib.overview import count_texts, write_overview
 from workflow.lib.runtime import atomic_path, run_job
 from workflow.lib.tables import read_table
@@ -19,6 +21,8 @@ def main(snakemake: Any) -> None:
         sweeps=len(settings["spaces"]),
         texts=count_texts(zip(settings["spaces"], map(read_table, snakemake.input.tables), strict=True)),
         facts=settings["facts"],
+        judges=judge_lines(read_judges(settings["judges"], snakemake.input.judges)),
+        leaks=leak_lines(snakemake.input.leaks),
         claims=verdicts[0] if verdicts else [],
     )
     with atomic_path(snakemake.output[0]) as scratch:

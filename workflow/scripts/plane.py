@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workflow.lib.judges import marked, read_judges
 from workflow.lib.planes import PlanePanel, plot_plane, select_points
 from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job
@@ -11,9 +12,10 @@ from workflow.lib.tables import read_table
 def main(snakemake: Any) -> None:
     settings = snakemake.params.settings["figure"]
     tables = [read_table(path) for path in snakemake.input.tables]
+    judges = read_judges(settings["judges"], snakemake.input.judges)
     x, y = settings["coordinates"]
     panels = []
-    for panel in settings["panels"]:
+    for panel in (marked(panel, judges) for panel in settings["panels"]):
         where = {key: panel[key] for key in ("scorer", "prompts", "class", "statistic") if panel.get(key)}
         data = select_points(tables[panel["table"]], (x, y), where)
         panels.append(PlanePanel(data, panel["label"], panel["scale"], panel.get("limit"), panel.get("centre")))

@@ -7,12 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.judges import MARK, judge_lines, read_judges
+from workflow.lib.leaks import leak_lines
 from workflow.lib.runtime import atomic_path, run_job
 from workflow.lib.tables import read_table, sweep_summary
 
 
 def main(snakemake: Any) -> None:
-    lines = [f"Study {snakemake.params.settings['study']}", "", "Models"]
+    settings = snakemake.params.settings
+    lines = [f"Study {settings['study']}", "", "Models"]
     for path in map(Path, snakemake.input.metrics):
         metrics = json.loads(path.read_text())
         if "dev_perplexity" in metrics:
@@ -21,8 +24,14 @@ def main(snakemake: Any) -> None:
             test = metrics["test"]
             shown = f"accuracy {test['accuracy']:.3f} on test (most frequent class {test['majority_share']:.3f})"
         lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
+    judges = read_judges(settings["judges"], snakemake.input.judges)
+    if judges:
+        lines += ["", "Judges", *(f"  {line}" for line in judge_lines(judges))]
+    leaks = leak_lines(snakemake.input.leaks)
+    lines += ["", "Data", *(f"  {line}" for line in leaks)]
+    weak = {name: f"{name} ({MARK})" for name, judge in judges.items() if judge.weaknesses}
     for path in map(Path, snakemake.input.tables):
-        lines += ["", *sweep_summary(read_table(path))]
+        lines += ["", *sweep_summary(read_table(path).replace({"scorer": weak}))]
     for path in (path for path in snakemake.input.claims if path.endswith(".json")):
         entries = json.loads(Path(path).read_text())
         lines += ["", "Claims of the paper"]
@@ -32,14 +41,14 @@ def main(snakemake: Any) -> None:
                 if entry["value"] is None
                 else f" ({entry['value']:.3g}, {entry['direction']} {entry['threshold']:g})"
             )
-            lines.append(f"  {entry['verdict']}: {entry['statement']}{value}")
+            mark = f" ({MARK})" * entry["weak_judge"]
+            lines.append(f"  {entry['verdict']}{mark}: {entry['statement']}{value}")
     lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
     # Not an input: times are told where a run left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
         seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]
         if seconds:
             lines.append(f"  {stage.name}: {sum(seconds):.0f} s in {len(seconds)} jobs")
-    settings = snakemake.params.settings
     for what in ("tables", "figures", "claims"):
         if settings[what]:
             folder = os.path.commonpath([Path(path).parent for path in settings[what]])

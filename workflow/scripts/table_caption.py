@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.judges import judge_lines, read_judges
 from workflow.lib.pages import table_page
 from workflow.lib.runtime import atomic_path, run_job
 from workflow.lib.table_captions import write_up_table
@@ -13,6 +14,7 @@ from workflow.lib.table_captions import write_up_table
 def main(snakemake: Any) -> None:
     settings, path, table = snakemake.params.settings, snakemake.input.table, snakemake.wildcards.table
     told = {key: settings[key] for key in ("kind", "facts", "figures", "coordinates")}
+    told["judges"] = judge_lines(read_judges(settings["judges"], snakemake.input.judges))
     # Texts may well read "null".
     text = write_up_table(table, frame=pd.read_csv(path, keep_default_na=False), **told)
     # Numbers as they stand in the file.
