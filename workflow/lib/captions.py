@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow.lib.points import Sweep, format_decimal, grid_values
+from workflow.lib.special_tokens import describe_folder
 
 # The Snakefile imports this module.
 if TYPE_CHECKING:
@@ -49,6 +51,12 @@ def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
             return f"{name}: perplexity under {scorer['model']}"
         case _:
             return f"{name}: distinct n-grams of the samples of a prompt"
+
+
+def describe_tokens(settings: Sequence[tuple[str, str]], directories: Sequence[str]) -> list[str]:
+    """A line for each (names of models, folder) of ``Study.token_settings``; ``directories`` are these folders."""
+    pairs = zip(settings, map(Path, directories), strict=True)
+    return [f"{models}: {describe_folder(directory)}" for (models, _), directory in pairs]
 
 
 def describe_entry(name: str, entry: Mapping[str, Any]) -> str:

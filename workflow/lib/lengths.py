@@ -11,42 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from workflow.lib.runtime import UserError, announce
-from workflow.lib.special_tokens import added_tokens, encode
+from workflow.lib.special_tokens import FileTokenizer, added_tokens, encode
 
 CHOICES = ("error", "cut", "drop")
 """What becomes of a text that is too long: config key ``too_long``."""
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
-
-
-class _Encoding(dict):
-    """What tokenizers of transformers return, as far as ``special_tokens`` reads it."""
-
-    @property
-    def input_ids(self) -> Any:
-        return self["input_ids"]
-
-
-class _Tokenizer:
-    """A file tokenizer.json, called as a tokenizer of transformers is."""
-
-    def __init__(self, path: Path) -> None:
-        from tokenizers import Tokenizer
-
-        self._tokenizer = Tokenizer.from_file(str(path))
-        # A file may hold the truncation that it was last used with.
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-
-    def __call__(self, texts: str | list[str], add_special_tokens: bool = True, **_: bool) -> _Encoding:
-        many = self._tokenizer.encode_batch(
-            [texts] if isinstance(texts, str) else texts, add_special_tokens=add_special_tokens
-        )
-        ids = [encoding.ids for encoding in many]
-        return _Encoding(input_ids=ids[0] if isinstance(texts, str) else ids)
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return self._tokenizer.decode(list(ids), skip_special_tokens=True)
 
 
 @dataclass(frozen=True)
@@ -57,7 +27,7 @@ class Reader:
     """
 
     name: str
-    tokenizer: _Tokenizer | None
+    tokenizer: FileTokenizer | None
     room: int | None
 
     @classmethod
@@ -71,7 +41,9 @@ class Reader:
             config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
             context = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), context)
         file = directory / "tokenizer.json"
-        return cls(name, _Tokenizer(file) if file.is_file() else None, None if context is None else context - reserve)
+        return cls(
+            name, FileTokenizer(file) if file.is_file() else None, None if context is None else context - reserve
+        )
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, with those that texts of the model start with."""

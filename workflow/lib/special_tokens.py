@@ -11,8 +11,11 @@ Why the start matters: models that were trained with a BOS need it. Gemma 3 270M
 as their tokenizer encodes them, with all special tokens. torch is not needed here.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from workflow.lib.runtime import UserError
@@ -110,6 +113,63 @@ def state_ends(model: Any, tokenizer: Any, config: Mapping[str, Any]) -> None:
     text = config.get("text_config")
     if "eos_token_id" not in config and not (isinstance(text, Mapping) and "eos_token_id" in text):
         model.config.eos_token_id = tokenizer.eos_token_id
+
+
+class _Encoding(dict):
+    """What tokenizers of transformers return, as far as it is read here."""
+
+    @property
+    def input_ids(self) -> Any:
+        return self["input_ids"]
+
+
+class FileTokenizer:
+    """A file tokenizer.json, and what lies beside it, called as a tokenizer of transformers is, but without torch."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(path))
+        # A file may hold the truncation that it was last used with.
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        end = _read(path.with_name("tokenizer_config.json")).get("eos_token")
+        self.eos_token_id = (
+            self._tokenizer.token_to_id(end["content"] if isinstance(end, dict) else end) if end else None
+        )
+
+    def __call__(self, texts: str | list[str], add_special_tokens: bool = True, **_: bool) -> _Encoding:
+        several = [texts] if isinstance(texts, str) else texts
+        ids = [
+            encoding.ids for encoding in self._tokenizer.encode_batch(several, add_special_tokens=add_special_tokens)
+        ]
+        return _Encoding(input_ids=ids[0] if isinstance(texts, str) else ids)
+
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return self._tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
+        return [self._tokenizer.id_to_token(token) for token in ids]
+
+
+def describe_folder(directory: Path) -> str:
+    """``SpecialTokens.describe`` of the models whose tokenizer, or files, lie in ``directory``."""
+    if not (directory / "tokenizer.json").is_file():
+        return "special tokens: see the logs (its tokenizer is a slow one)"
+    tokenizer = FileTokenizer(directory / "tokenizer.json")
+    files = (_read(directory / "config.json"), _read(directory / "generation_config.json"))
+    configs = [
+        SimpleNamespace(eos_token_id=file.get("eos_token_id"), vocab_size=file.get("vocab_size")) for file in files
+    ]
+    return special_tokens(tokenizer, *configs).describe(tokenizer)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; nothing if there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _as_list(ids: int | Sequence[int] | None) -> list[int]:

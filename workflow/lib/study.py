@@ -258,7 +258,21 @@ class Study:
             "figure": {key: spec[key] for key in ("title", "caption", "paper")},
             "facts": facts,
             "judges": self.judge_settings(used),
+            "tokens": self.figure_tokens(figure),
         }
+
+    def token_settings(self, sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
+        """(names of models, folder that tells their special tokens) of sweeps, and of scorers of perplexity."""
+        models = [model for name in sweeps for model in self.sweeps[name].models]
+        models += [
+            spec["model"]
+            for name, spec in self.config["scorers"].items()
+            if spec["kind"] == "perplexity" and name in scorers
+        ]
+        found: dict[str, list[str]] = {}
+        for model in dict.fromkeys(models):
+            found.setdefault(self._tokenizer_folder(model), []).append(model)
+        return [(", ".join(names), folder) for folder, names in found.items()]
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
         """What is to be known of the classifiers among ``scorers`` to tell how good they are, in the declared order."""
@@ -356,13 +370,14 @@ class Study:
         elif kind == "search":
             facts = [describe_entry(table, self.config["searches"][table])]
         else:
-            analysis = table if table in self.config["analyses"] else table.removesuffix("_summary")
+            analysis = self._analysis_of(table)
             sweeps = self._analysis_sweeps(analysis)
             facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
         return {
             "kind": kind,
             "facts": facts,
             "judges": self.judge_settings(judged),
+            "tokens": self.table_tokens(table),
             "figures": self._figures_behind(table),
             "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
         }
@@ -560,15 +575,31 @@ class Study:
         """
         found: dict[tuple[str, int | None, int], dict[str, Any]] = {}
         for model, reserve in models:
-            name, start = root_of(self.config, model)
-            if "tokenizer" in start:
-                tokenizer = self.path("tokenizers", start["tokenizer"])
-                context = architecture_context(start["architecture"])
-            else:
-                tokenizer, context = self.path("models", name), None
+            tokenizer = self._tokenizer_folder(model)
+            context = architecture_context(root_of(self.config, model)[1].get("architecture", {}))
             entry = {"name": f"model {model}", "tokenizer": tokenizer, "context": context, "reserve": reserve}
             found.setdefault((tokenizer, context, reserve), entry)
         return list(found.values())
+
+    def _tokenizer_folder(self, model: str) -> str:
+        """Where the tokenizer of a model lies before it is trained: its own folder, or the imported model's."""
+        name, start = root_of(self.config, model)
+        return self.path("tokenizers", start["tokenizer"]) if "tokenizer" in start else self.path("models", name)
+
+    def figure_tokens(self, figure: str) -> list[tuple[str, str]]:
+        """``token_settings`` of what a figure shows."""
+        return self.token_settings(self.figure_sweeps(figure), self._figure_scorers(figure))
+
+    def table_tokens(self, table: str) -> list[tuple[str, str]]:
+        """``token_settings`` of what stands in a table."""
+        kind = self.table_kind(table)
+        if kind == "search":
+            return []
+        sweeps = [table] if kind == "sweep" else self._analysis_sweeps(self._analysis_of(table))
+        return self.token_settings(sweeps, self._table_scorers(table))
+
+    def _analysis_of(self, table: str) -> str:
+        return table if table in self.config["analyses"] else table.removesuffix("_summary")
 
     def texts_inputs(self, analysis: str) -> dict[str, Any]:
         """Prompts, and the texts of each of the sweeps at each of the coordinates."""

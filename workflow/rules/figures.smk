@@ -215,6 +215,7 @@ rule describe_figure:
     input:
         tables=lambda wildcards: study.figure_tables(wildcards.figure),
         judges=lambda wildcards: study.figure_judges(wildcards.figure),
+        tokenizers=lambda wildcards: [folder for _, folder in study.figure_tokens(wildcards.figure)],
     output:
         study.path("figures", "{figure}.md"),
     log:

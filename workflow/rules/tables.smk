@@ -28,6 +28,7 @@ rule describe_table:
     input:
         table=study.path("tables", "{table}.csv"),
         judges=lambda wildcards: study.table_judges(wildcards.table),
+        tokenizers=lambda wildcards: [folder for _, folder in study.table_tokens(wildcards.table)],
     output:
         page=tabulated("{table}", suffix="html", format="page (HTML)"),
         text=study.path("tables", "{table}.md"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from workflow.lib.captions import write_up
+from workflow.lib.captions import describe_tokens, write_up
 from workflow.lib.judges import judge_lines, read_judges
 from workflow.lib.runtime import atomic_path, run_job
 
@@ -18,7 +18,8 @@ def main(snakemake: Any) -> None:
     # Texts may well read "null".
     frames = [pd.read_csv(path, keep_default_na=False) for path in snakemake.input.tables]
     judges = judge_lines(read_judges(settings["judges"], snakemake.input.judges))
-    text = write_up(snakemake.wildcards.figure, settings["figure"], settings["facts"], judges, tables, frames)
+    facts = [*settings["facts"], *describe_tokens(settings["tokens"], snakemake.input.tokenizers)]
+    text = write_up(snakemake.wildcards.figure, settings["figure"], facts, judges, tables, frames)
     with atomic_path(output) as scratch:
         scratch.write_text(text, encoding="utf-8")
 

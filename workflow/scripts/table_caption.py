@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.captions import describe_tokens
 from workflow.lib.judges import judge_lines, read_judges
 from workflow.lib.pages import table_page
 from workflow.lib.runtime import atomic_path, run_job
@@ -13,7 +14,8 @@ from workflow.lib.table_captions import write_up_table
 
 def main(snakemake: Any) -> None:
     settings, path, table = snakemake.params.settings, snakemake.input.table, snakemake.wildcards.table
-    told = {key: settings[key] for key in ("kind", "facts", "figures", "coordinates")}
+    told = {key: settings[key] for key in ("kind", "figures", "coordinates")}
+    told["facts"] = [*settings["facts"], *describe_tokens(settings["tokens"], snakemake.input.tokenizers)]
     told["judges"] = judge_lines(read_judges(settings["judges"], snakemake.input.judges))
     # Texts may well read "null".
     text = write_up_table(table, frame=pd.read_csv(path, keep_default_na=False), **told)
