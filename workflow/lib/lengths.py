@@ -41,9 +41,8 @@ class Reader:
             config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
             context = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), context)
         file = directory / "tokenizer.json"
-        return cls(
-            name, FileTokenizer(file) if file.is_file() else None, None if context is None else context - reserve
-        )
+        room = None if context is None else context - reserve
+        return cls(name, FileTokenizer(file) if file.is_file() else None, room)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, with those that texts of the model start with."""

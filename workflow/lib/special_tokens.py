@@ -152,7 +152,7 @@ class FileTokenizer:
         return self._tokenizer.decode(list(ids), skip_special_tokens=True)
 
     def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
-        return [self._tokenizer.id_to_token(token) for token in ids]
+        return [str(self._tokenizer.id_to_token(token)) for token in ids]
 
 
 def describe_folder(directory: Path) -> str:
@@ -160,9 +160,9 @@ def describe_folder(directory: Path) -> str:
     if not (directory / "tokenizer.json").is_file():
         return "special tokens: see the logs (its tokenizer is a slow one)"
     tokenizer = FileTokenizer(directory / "tokenizer.json")
-    files = (_read(directory / "config.json"), _read(directory / "generation_config.json"))
     configs = [
-        SimpleNamespace(eos_token_id=file.get("eos_token_id"), vocab_size=file.get("vocab_size")) for file in files
+        SimpleNamespace(eos_token_id=content.get("eos_token_id"), vocab_size=content.get("vocab_size"))
+        for content in (_read(directory / "config.json"), _read(directory / "generation_config.json"))
     ]
     return special_tokens(tokenizer, *configs).describe(tokenizer)
 

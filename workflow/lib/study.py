@@ -264,11 +264,7 @@ class Study:
     def token_settings(self, sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
         """(names of models, folder that tells their special tokens) of sweeps, and of scorers of perplexity."""
         models = [model for name in sweeps for model in self.sweeps[name].models]
-        models += [
-            spec["model"]
-            for name, spec in self.config["scorers"].items()
-            if spec["kind"] == "perplexity" and name in scorers
-        ]
+        models += [self.config["scorers"][name]["model"] for name in self.scorers("perplexity") if name in scorers]
         found: dict[str, list[str]] = {}
         for model in dict.fromkeys(models):
             found.setdefault(self._tokenizer_folder(model), []).append(model)
