@@ -492,6 +492,7 @@ def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
     assert artefacts.keys() == manifests[1]["artefacts"].keys()
     assert {path: entry["rule"] for path, entry in artefacts.items() if not path.startswith("models/")} == {
         "prompts/few.parquet": "prompts",
+        "leaks.json": "count_leaks",
         "texts/weights/few/base=1.parquet": "generate",
         "texts/weights/few/base=0.5+other=0.5.parquet": "generate",
         "scores/few/line/distinct.parquet": "score_distinct",
@@ -530,7 +531,7 @@ def test_a_flipped_bit_is_found(rebuilds: tuple[Path, Path], path: str) -> None:
         (error,) = errors(console)
         assert error.startswith(f"error: results/small/{path} (rule ")
         assert "has changed since the study was finished, the first in the order of the data flow" in error
-        assert ": 1 changed, 21 equal; all that are not are listed in results/small/logs/verify.log" in error
+        assert ": 1 changed, 22 equal; all that are not are listed in results/small/logs/verify.log" in error
         if path != "summary.txt":
             status, console = verify(one, two / "results" / "small" / "manifest.json")
             assert status == 1 and errors(console)[0].startswith(f"error: results/small/{path} (rule ")
