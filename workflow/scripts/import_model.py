@@ -5,8 +5,8 @@ from typing import Any
 
 from workflow.lib.compute import prepare_job
 from workflow.lib.hub import locked_commit
+from workflow.lib.importing import import_model
 from workflow.lib.runtime import run_job
-from workflow.lib.training import import_model
 
 
 def main(snakemake: Any) -> None:
