@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from edited_models import edit_config, edited, flipped
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
@@ -28,6 +27,7 @@ from transformers import (
     AutoTokenizer,
 )
 
+from tests.edited_models import edit_config, edited, flipped
 from workflow.lib import jobs, training
 from workflow.lib.checksums import write_checksums
 from workflow.lib.finished import FINISHED
@@ -627,10 +627,9 @@ def test_a_training_that_is_interrupted_after_its_last_step(
 
 def test_kill_9_while_a_checkpoint_is_written(uninterrupted: Path, tmp_path: Path, tiny_tokenizer: Path) -> None:
     code = f"""
-import os, signal, sys
+import os, signal
 from pathlib import Path
-sys.path.insert(0, "tests")
-import test_training as tests
+import tests.test_training as tests
 from transformers import Trainer
 
 write = Trainer._save_optimizer_and_scheduler
