@@ -22,7 +22,7 @@ from workflow.lib.checksums import CHECKSUMS, check_files
 from workflow.lib.hub import model_folder
 from workflow.lib.model_folders import CONTEXT, check_folder, is_count, model_files, text_config
 from workflow.lib.probing import check_saved
-from workflow.lib.runtime import UserError, announce, atomic_path, brief
+from workflow.lib.runtime import UserError, announce, atomic_path, brief, error_prefix
 from workflow.lib.saving import write_model
 
 
@@ -55,7 +55,8 @@ def import_model(source: str, revision: str | None, task: str, output: Path) -> 
         model, tokenizer = _load(alone, where, task, text_config(config, folder / "config.json") is not None)
         scratch = stack.enter_context(atomic_path(output))
         stack.enter_context(_renaming({scratch: source}))
-        write_model(model, tokenizer, scratch)
+        with error_prefix(f"model {where}"):
+            write_model(model, tokenizer, scratch)
         # Copies: the model itself goes before it is loaded once more.
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         del model
