@@ -12,12 +12,13 @@ from transformers import AutoModelForCausalLM
 from workflow.lib.checksums import check_files, check_model, checked_reader, write_checksums
 from workflow.lib.generation import load_language_model
 from workflow.lib.geometry import weight_norms
+from workflow.lib.importing import import_model
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.loading import load_model
 from workflow.lib.merging import merge
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
-from workflow.lib.training import import_model, train_tokenizer
+from workflow.lib.training import train_tokenizer
 
 
 @pytest.fixture(scope="module")

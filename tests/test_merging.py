@@ -234,7 +234,6 @@ def test_integer_tensors_are_copied_if_equal(tmp_path, trio):
     [
         ({"n_embd": 32}, "n_embd is 16 and 32"),
         ({"n_head": 4}, "n_head is 2 and 4"),
-        ({"vocab_size": 301}, "vocab_size is 300 and 301"),
         ({"n_layer": 3}, "n_layer is 2 and 3"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings is True and False"),
         ({"model_type": "gpt_neox"}, "model_type is gpt2 and gpt_neox"),

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from workflow.lib.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
 from workflow.lib.claim_kinds import KINDS, check_claim, claim_needs
 from workflow.lib.corpora import check_corpus, check_prompts, class_names, corpus_files, prompt_files
+from workflow.lib.model_folders import check_folder, model_files, read_json, text_config
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
 
@@ -804,25 +805,36 @@ def check_files(config: Mapping[str, Any]) -> None:
         if not Path(file).is_file():
             raise UserError(f"config: {path}: no file {file}; correct the path (relative ones start at {Path.cwd()})")
     for name, model in config["models"].items():
-        if "directory" in model["start"] and not _is_pickled(Path(model["start"]["directory"])):
+        if "directory" in model["start"]:
+            directory = Path(model["start"]["directory"])
             with error_prefix(f"config: models.{name}.start.directory"):
-                checkpoint = Checkpoint.open(Path(model["start"]["directory"]))
-            _check_imported_classes(config, name, checkpoint)
+                settings = check_folder(directory, model["task"])
+                if not _is_pickled(directory):
+                    Checkpoint.open(directory)
+            _check_imported_classes(config, name, directory, settings)
 
 
-def _check_imported_classes(config: Mapping[str, Any], model: str, checkpoint: Checkpoint) -> None:
-    """Check names of classes in the scorers that ``model`` is the judge of, where its ``config.json`` names them."""
-    id2label = checkpoint.config.get("id2label")
-    if isinstance(id2label, Mapping):
+def _check_imported_classes(
+    config: Mapping[str, Any], model: str, directory: Path, settings: Mapping[str, Any]
+) -> None:
+    """Check names of classes in the scorers that ``model`` is the judge of, where ``settings``, its own, name them."""
+    id2label = settings.get("id2label")
+    if id2label:
         for name, scorer in config["scorers"].items():
             if scorer["kind"] == "classifier" and scorer["model"] == model:
-                kind = f"class (id2label in {checkpoint.directory / 'config.json'})"
+                kind = f"class (id2label in {directory / 'config.json'})"
                 _check_classes(name, scorer, list(map(str, id2label.values())), kind)
 
 
 def _is_pickled(directory: Path) -> bool:
     """Whether weights are there as pickle only: the import reads them, but their headers cannot be looked at."""
-    return any(directory.glob("pytorch_model*.bin")) and not any(directory.glob("*.safetensors"))
+    return not any(file.suffix == ".safetensors" for file in model_files(directory))
+
+
+def _has_its_tensors(directory: Path) -> bool:
+    """Whether the headers in a folder tell the tensors of the language model that is imported from it."""
+    path = directory / "config.json"
+    return not _is_pickled(directory) and text_config(read_json(path, ""), path) is None
 
 
 def _declared_files(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -835,20 +847,25 @@ def _declared_files(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"prompts.{name}.path", file
 
 
-def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -> None:
+def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -> list[str]:
     """Raise ``UserError`` if models of one sweep cannot be combined, as far as that is known before training.
 
     Fine-tuning keeps shapes and tokenizer, so the ancestors decide: declared architectures are compared as declared,
-    local directories by their files. The merge itself checks the actual weights again.
+    local directories by their files. The merge itself checks the actual weights again. Returns lines on how models
+    differ in what does not matter.
     """
+    notes: list[str] = []
     for sweep in sweeps.values():
         roots = {model: root_of(config, model)[1] for model in sweep.models}
         declared = {model: root for model, root in roots.items() if "architecture" in root}
         local = {model: Path(root["directory"]) for model, root in roots.items() if "directory" in root}
-        local = {model: directory for model, directory in local.items() if not _is_pickled(directory)}
+        local = {model: directory for model, directory in local.items() if _has_its_tensors(directory)}
         if len(local) > 1:
             with error_prefix(f"config: sweeps.{sweep.name}"):
-                (check_compatible if sweep.space == "weights" else check_same_tokenizer)(local)
+                if sweep.space == "weights":
+                    check_compatible(local, notes.append)
+                else:
+                    check_same_tokenizer(local)
         first, reference = next(iter(declared.items()), ("", {}))
         for model, root in declared.items():
             # Logits can be added whatever the architecture.
@@ -858,6 +875,7 @@ def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -
                     f"config: sweeps.{sweep.name}: models {first!r} and {model!r} differ in {key} "
                     f"({_show(one)} and {_show(two)}) and cannot be combined; declare them alike"
                 )
+    return list(dict.fromkeys(notes))
 
 
 def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -23,6 +23,7 @@ from workflow.lib.config import (
 )
 from workflow.lib.corpora import corpus_files, prompt_files
 from workflow.lib.leaks import plan
+from workflow.lib.model_folders import model_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
@@ -45,7 +46,7 @@ class Study:
         self.config, self.left_out = resolve(config)
         self.sweeps: dict[str, Sweep] = build_sweeps(self.config)
         check_files(self.config)
-        check_sweep_models(self.config, self.sweeps)
+        self.notes = check_sweep_models(self.config, self.sweeps)
         self.lines: dict[tuple[str, str], Line] = {
             (line.prompts, line.id): line for line in assign_lines(self.sweeps.values())
         }
@@ -468,9 +469,9 @@ class Study:
         return prompt_files(self.config["prompts"][prompts])
 
     def model_files(self, model: str) -> list[str]:
-        """Weights and configuration of a local directory that a model is imported from."""
+        """The files of a local directory that a model is imported from, as far as the import reads them."""
         directory = self.config["models"][model]["start"].get("directory")
-        return sorted(str(path) for path in Path(directory).iterdir() if path.is_file()) if directory else []
+        return [str(path) for path in model_files(directory)] if directory else []
 
     def training_inputs(self, model: str) -> dict[str, Any]:
         """Data, and the parent model, the model of the same architecture, or the tokenizer, for training ``model``."""
