@@ -40,7 +40,15 @@ def test_sources_are_found_through_other_modules() -> None:
         "workflow/scripts/generate.py",
     )
     # By way of merging.py.
-    assert libraries("merge.py") == {"merging", "checkpoints", "checksums", "model_folders", "points", "runtime"}
+    assert libraries("merge.py") == {
+        "merging",
+        "checkpoints",
+        "checksums",
+        "model_folders",
+        "points",
+        "runtime",
+        "special_tokens",
+    }
     # By an import within a function of corpora.py.
     assert "synthetic" in libraries("corpus.py")
 
