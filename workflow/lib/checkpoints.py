@@ -226,7 +226,7 @@ def _other_rows(one: Checkpoint, two: Checkpoint) -> str | None:
     small, large = sorted((one, two), key=lambda checkpoint: checkpoint.config["vocab_size"])
     rows, more = (checkpoint.config["vocab_size"] for checkpoint in (small, large))
     tokens, all_tokens = _vocabulary(small.directory), _vocabulary(large.directory)
-    if not tokens or tokens != {index: token for index, token in all_tokens.items() if index < rows}:
+    if not tokens or any(all_tokens.get(index) != token for index, token in tokens.items()):
         return None
     added = [repr(token) for index, token in sorted(all_tokens.items()) if index >= rows]
     which = f"row {rows}" if more == rows + 1 else f"rows {rows} to {more - 1}"

@@ -169,11 +169,13 @@ def check_contents(source: str, names: Collection[str], directory: Path) -> None
                 "is not clear; take the adapter's files out, or merge it (peft: "
                 'PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained("merged"))'
             )
-        base = read_json(directory / ADAPTER, "").get("base_model_name_or_path") or "the id of its base model"
+        base = read_json(directory / ADAPTER, "").get("base_model_name_or_path")
+        known = isinstance(base, str) and base
+        of, base = (base, base) if known else (f"a model that {ADAPTER} does not name", "BASE")
         raise UserError(
-            f"{source}: holds an adapter only, of the model {base}; merge the two (pip install peft), and save the "
+            f"{source}: holds an adapter only, of {of}; merge the two (pip install peft), and save the "
             "base model's tokenizer there too: "
-            f"model = AutoModelForCausalLM.from_pretrained({str(base)!r}); "
+            f"model = AutoModelForCausalLM.from_pretrained({base!r}); "
             f"model = PeftModel.from_pretrained(model, {source!r}); "
             'model.merge_and_unload().save_pretrained("merged")'
         )

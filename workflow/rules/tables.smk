@@ -58,6 +58,7 @@ rule summary:
             study.path("training", "{model}", "metrics.json"),
             model=study.trained("language-model") + study.trained("classifier"),
         ),
+        rounding=expand(study.path("rounding", "{model}.json"), model=study.rounding_references()),
     output:
         study.path("summary.txt"),
     log:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.rounding import describe_rounding
 from workflow.lib.runtime import atomic_path, run_job
 from workflow.lib.tables import read_table, sweep_summary
 
@@ -21,6 +22,9 @@ def main(snakemake: Any) -> None:
             test = metrics["test"]
             shown = f"accuracy {test['accuracy']:.3f} on test (most frequent class {test['majority_share']:.3f})"
         lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
+    for path in map(Path, snakemake.input.rounding):
+        if (line := describe_rounding(json.loads(path.read_text()))) is not None:
+            lines.append(f"  {line}")
     for path in map(Path, snakemake.input.tables):
         lines += ["", *sweep_summary(read_table(path))]
     for path in (path for path in snakemake.input.claims if path.endswith(".json")):
