@@ -354,9 +354,12 @@ def test_an_added_token_is_named_with_the_way_to_cut_it_off(tmp_path):
     TOKENIZER.save_pretrained(tmp_path / "cut")
     check_compatible({"base": base, "other": tmp_path / "cut"})
     # No part of another vocabulary.
-    smaller = make_model(tmp_path / "smaller", 9, vocab_size=200)
-    with pytest.raises(UserError, match=rf"vocab_size is {rows} and 200; use models fine-tuned from the same one"):
-        check_compatible({"base": base, "other": smaller})
+    stranger = make_model(tmp_path / "stranger", 9, vocab_size=rows + 1)
+    train_tokenizer("quite another text, from which other pairs come " * 3).save_pretrained(stranger)
+    with pytest.raises(
+        UserError, match=rf"vocab_size is {rows} and {rows + 1}; use models fine-tuned from the same one"
+    ):
+        check_compatible({"base": base, "other": stranger})
 
 
 def test_other_tensors_are_refused(tmp_path, trio):
