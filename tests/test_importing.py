@@ -326,7 +326,7 @@ def test_an_adapter_is_no_model(tmp_path: Path, tiny_gpt2: Path) -> None:
     line = refused(alone, tmp_path / "model")
     assert f"{alone}: holds an adapter only, of some/base; merge the two" in line
     assert "AutoModelForCausalLM.from_pretrained('some/base')" in line and "merge_and_unload()" in line
-    assert f"PeftModel.from_pretrained(model, '{alone}')" in line
+    assert f"PeftModel.from_pretrained(base, '{alone}')" in line
 
 
 def test_gguf_is_converted_first(tmp_path: Path) -> None:

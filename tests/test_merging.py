@@ -339,7 +339,7 @@ def test_an_added_token_is_named_with_the_way_to_cut_it_off(tmp_path):
     rows = len(TOKENIZER)
     base = make_model(tmp_path / "base", 8, vocab_size=rows)
     other = make_model(tmp_path / "other", 9, vocab_size=rows + 1)
-    words = rf"vocab_size is {rows} and {rows + 1}; \S+/other has row {rows} more, with {{}} of its tokenizer\. If your"
+    words = rf"vocab_size is {rows} and {rows + 1}; \S+/other has row {rows} more, with {{}} of its tokenizer; if your"
     with pytest.raises(UserError, match=words.format("no token")):
         check_compatible({"base": base, "other": other})
     tokenizer = AutoTokenizer.from_pretrained(other)
@@ -348,7 +348,7 @@ def test_an_added_token_is_named_with_the_way_to_cut_it_off(tmp_path):
     with pytest.raises(UserError, match=words.format("'<pad>'")) as caught:
         check_compatible({"base": base, "other": other})
     # What it says to do, done.
-    lines = re.search(r"(model = .*model\.save_pretrained\('cut'\));", str(caught.value))[1]
+    lines = re.search(r"(model = .*model\.save_pretrained\('cut'\)),", str(caught.value))[1]
     with contextlib.chdir(tmp_path):
         exec(lines, {"AutoModelForCausalLM": AutoModelForCausalLM})
     TOKENIZER.save_pretrained(tmp_path / "cut")

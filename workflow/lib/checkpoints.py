@@ -232,11 +232,9 @@ def _other_rows(one: Checkpoint, two: Checkpoint) -> str | None:
     which = f"row {rows}" if more == rows + 1 else f"rows {rows} to {more - 1}"
     held = ", ".join(added[:5]) + ", ..." * (len(added) > 5) if added else "no token"
     return (
-        f"{large.directory} has {which} more, with {held} of its tokenizer. If your texts do not need them, cut them "
+        f"{large.directory} has {which} more, with {held} of its tokenizer; if your texts do not need them, cut them "
         f"off: model = AutoModelForCausalLM.from_pretrained({str(large.directory)!r}); "
-        f"model.resize_token_embeddings({rows}); model.save_pretrained('cut'); and copy the tokenizer of "
-        f"{small.directory} to it. Otherwise enlarge {small.directory} to {more} in the same way, and copy the "
-        "tokenizer of the larger one"
+        f"model.resize_token_embeddings({rows}); model.save_pretrained('cut'), and copy the other tokenizer there"
     )
 
 
