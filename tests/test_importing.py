@@ -456,7 +456,7 @@ def test_a_mixture_of_experts_is_imported(tmp_path: Path, tiny_tokenizer: Path) 
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
-        ("lfm2", HYBRID, "Lfm2ForCausalLM cannot generate texts in batches: "),
+        ("lfm2", HYBRID, "Lfm2ForCausalLM cannot generate texts in batches ("),
         ("mamba", {"state_size": 4}, "MambaForCausalLM keeps no cache of keys and values"),
     ],
 )
@@ -499,7 +499,7 @@ def test_logits_of_a_batch_are_those_of_its_texts(kind: Any, tiny_gpt2: Path) ->
     assert good.training
     bad = kind(good.config)
     bad.load_state_dict(good.state_dict())
-    with pytest.raises(UserError, match=r"^model x: \w+ cannot generate texts in batches: in a batch with other texts"):
+    with pytest.raises(UserError, match=r"^model x: \w+ cannot generate texts in batches: beside other texts"):
         probing.check_language_model(bad, tokenizer, "model x")
 
 
@@ -530,3 +530,38 @@ def test_a_classifier_is_tried_too(tmp_path: Path, judge: Path) -> None:
     source = edited(judge, tmp_path / "source", edit_config(id2label={"0": "same", "1": "same", "2": "other"}))
     line = refused(source, tmp_path / "model", "classifier")
     assert "classes ['same', 'same', 'other'] must be two or more, with different names" in line
+
+
+def test_a_text_has_one_perplexity_however_it_is_read(
+    tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = probing.score_perplexity
+
+    def shifted(*arguments: Any) -> Any:
+        scores = score(*arguments)
+        scores.loc[0, "nll_text"] += 1
+        return scores
+
+    monkeypatch.setattr(probing, "score_perplexity", shifted)
+    assert "gives a text another perplexity when it goes on from its cache" in refused(tiny_gpt2, tmp_path / "model")
+
+
+def test_a_text_has_one_score_beside_any_other(tmp_path: Path, judge: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    score = probing.score_classifier
+
+    def shifted(folder: Path, texts: Any, batch_size: int) -> Any:
+        return score(folder, texts, batch_size) + 0.1 * (batch_size == 2)
+
+    monkeypatch.setattr(probing, "score_classifier", shifted)
+    assert "gives a text other scores beside a longer text" in refused(judge, tmp_path / "model", "classifier")
+
+
+def test_a_slow_tokenizer_is_told(tmp_path: Path, tiny_tokenizer: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = random_model("llama", tmp_path / "source", tiny_tokenizer)
+    remove("tokenizer*")(source)
+    pieces = ["<unk>", *(letter + end for letter in "abcdefgh" for end in ("", "@@"))]
+    (source / "vocab.json").write_text(json.dumps({piece: index for index, piece in enumerate(pieces)}))
+    (source / "merges.txt").write_text("#version: 0.2\n")
+    (source / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CTRLTokenizer"}))
+    import_model(str(source), None, "language-model", tmp_path / "model")
+    assert "no scorer of perplexity can use it" in capfd.readouterr().err
