@@ -226,17 +226,15 @@ def _other_rows(one: Checkpoint, two: Checkpoint) -> str | None:
     small, large = sorted((one, two), key=lambda checkpoint: checkpoint.config["vocab_size"])
     rows, more = (checkpoint.config["vocab_size"] for checkpoint in (small, large))
     tokens, all_tokens = _vocabulary(small.directory), _vocabulary(large.directory)
-    if not tokens or tokens != {index: token for index, token in all_tokens.items() if index < rows}:
+    if not tokens or any(all_tokens.get(index) != token for index, token in tokens.items()):
         return None
     added = [repr(token) for index, token in sorted(all_tokens.items()) if index >= rows]
     which = f"row {rows}" if more == rows + 1 else f"rows {rows} to {more - 1}"
     held = ", ".join(added[:5]) + ", ..." * (len(added) > 5) if added else "no token"
     return (
-        f"{large.directory} has {which} more, with {held} of its tokenizer. If your texts do not need them, cut them "
+        f"{large.directory} has {which} more, with {held} of its tokenizer; if your texts do not need them, cut them "
         f"off: model = AutoModelForCausalLM.from_pretrained({str(large.directory)!r}); "
-        f"model.resize_token_embeddings({rows}); model.save_pretrained('cut'); and copy the tokenizer of "
-        f"{small.directory} to it. Otherwise enlarge {small.directory} to {more} in the same way, and copy the "
-        "tokenizer of the larger one"
+        f"model.resize_token_embeddings({rows}); model.save_pretrained('cut'), and copy the other tokenizer there"
     )
 
 

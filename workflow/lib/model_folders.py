@@ -169,13 +169,13 @@ def check_contents(source: str, names: Collection[str], directory: Path) -> None
                 "is not clear; take the adapter's files out, or merge it (peft: "
                 'PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained("merged"))'
             )
-        base = read_json(directory / ADAPTER, "").get("base_model_name_or_path") or "the id of its base model"
+        base = read_json(directory / ADAPTER, "").get("base_model_name_or_path")
+        known = isinstance(base, str) and base
+        of, base = (base, base) if known else (f"a model that {ADAPTER} does not name", "BASE")
         raise UserError(
-            f"{source}: holds an adapter only, of the model {base}; merge the two (pip install peft), and save the "
-            "base model's tokenizer there too: "
-            f"model = AutoModelForCausalLM.from_pretrained({str(base)!r}); "
-            f"model = PeftModel.from_pretrained(model, {source!r}); "
-            'model.merge_and_unload().save_pretrained("merged")'
+            f"{source}: holds an adapter only, of {of}; merge the two (pip install peft): "
+            f"base = AutoModelForCausalLM.from_pretrained({base!r}); model = PeftModel.from_pretrained(base, "
+            f"{source!r}); model.merge_and_unload().save_pretrained('merged'), and the tokenizer there"
         )
     gguf = sorted(name for name in names if name.endswith(".gguf"))
     if gguf and not has_weights:

@@ -5,6 +5,7 @@ These checks decide on no result: ``sources.py`` leaves this module, and what on
 
 import contextlib
 import dataclasses
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from workflow.lib.checkpoints import Checkpoint
 from workflow.lib.generation import Mixture, Sampling, language_model, sample_texts
 from workflow.lib.loading import context_length, load_model
 from workflow.lib.merging import check_tied
-from workflow.lib.runtime import UserError, announce, brief, error_prefix
+from workflow.lib.runtime import UserError, announce, error_prefix
 from workflow.lib.scoring import score_classifier, score_perplexity
 
 TOLERANCE = 1e-3
@@ -40,8 +41,7 @@ def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.
     if task == "classifier":
         _check_scores(folder, name)
         return
-    with _must("be merged", "This model", name):
-        check_tied(Checkpoint.open(folder))
+    check_tied(Checkpoint.open(folder))
     model, tokenizer = load_model(AutoModelForCausalLM, folder, "cpu")
     architecture = type(model).__name__
     for key, buffer in model.named_buffers():
@@ -86,11 +86,11 @@ def _must(do: str, subject: str, name: str) -> Iterator[None]:
     """Tell in one line whatever goes wrong in the block."""
     try:
         yield
-    except UserError as error:
-        text = str(error)
-        raise UserError(text if text.startswith(f"{name}: ") else f"{name}: {subject} cannot {do}: {text}") from None
+    except UserError:
+        raise
     except Exception as error:  # of the code of any architecture
-        raise UserError(f"{name}: {subject} cannot {do}: {brief(error)}; choose another architecture") from error
+        words = textwrap.shorten(str(error) or type(error).__name__, 200)
+        raise UserError(f"{name}: {subject} cannot {do} ({words}); choose another architecture") from error
 
 
 def _ordinary_tokens(model: Any, tokenizer: Any) -> torch.Tensor:
@@ -150,8 +150,8 @@ def _check_generation(language: Any) -> None:
             plain = model(input_ids=torch.tensor([text], device=model.device)).logits[0, -len(rows) :].float()
         if _differ(torch.stack(rows), plain):
             raise UserError(
-                "in a batch with other texts, or going on from its cache, it gives other logits than for a text alone; "
-                "choose another architecture"
+                f"{language.name}: {type(model).__name__} cannot generate texts in batches: beside other texts, or "
+                "going on from its cache, it gives other logits than for a text alone; choose another architecture"
             )
 
 
@@ -164,18 +164,20 @@ def _check_perplexity(folder: Path, texts: tuple[str, str, str], architecture: s
         shared, _, whole = scores["nll_text"]
         if abs(shared - whole) > TOLERANCE * (1 + abs(whole)):
             raise UserError(
-                "going on from its cache it gives a text another perplexity than reading it whole; choose another "
-                "architecture"
+                f"{name}: {architecture} gives a text another perplexity when it goes on from its cache than when it "
+                "reads the text whole; choose another architecture"
             )
 
 
 def _check_scores(folder: Path, name: str) -> None:
     """Raise ``UserError`` unless the classifier gives a text the same scores alone and beside a longer one."""
     texts = _texts(AutoTokenizer.from_pretrained(folder), name)[:2]
-    with _must("score texts", "This classifier", name):
+    with _must("score texts", "this classifier", name):
         together, alone = (score_classifier(folder, texts, batch_size).astype(float) for batch_size in (2, 1))
         if (together - alone).abs().to_numpy().max() > TOLERANCE:
-            raise UserError("beside a longer text it gives a text other scores than alone; choose another architecture")
+            raise UserError(
+                f"{name}: this classifier gives a text other scores beside a longer text than alone; choose another"
+            )
 
 
 def _texts(tokenizer: Any, name: str) -> tuple[str, str, str]:

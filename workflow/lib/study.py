@@ -473,6 +473,31 @@ class Study:
         directory = self.config["models"][model]["start"].get("directory")
         return [str(path) for path in model_files(directory)] if directory else []
 
+    def rounding_references(self) -> dict[str, str]:
+        """Imported language model to the model that its rounding is measured against.
+
+        That is the first of the origin, else of the directions, of a sweep in weights that has both. What is trained
+        from the imported model shares its rounding, and is no reference.
+        """
+        references: dict[str, str] = {}
+        for name, sweep in self.sweeps.items():
+            if sweep.space != "weights":
+                continue
+            spec = self.config["sweeps"][name]
+            models = [model for part in (spec["origin"], *spec["directions"].values()) for model in part]
+            for model in (model for model in models if model in self.imported()):
+                others = [other for other in models if model not in self._lineage(other)]
+                if others:
+                    references.setdefault(model, others[0])
+        return references
+
+    def _lineage(self, model: str) -> list[str]:
+        """A model, and those that its training started from, directly or not."""
+        lineage = [model]
+        while (parent := self.config["models"][lineage[-1]]["start"].get("model")) is not None:
+            lineage.append(parent)
+        return lineage
+
     def training_inputs(self, model: str) -> dict[str, Any]:
         """Data, and the parent model, the model of the same architecture, or the tokenizer, for training ``model``."""
         spec = self.config["models"][model]
