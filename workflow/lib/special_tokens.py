@@ -82,6 +82,12 @@ def added_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     raise UserError("the tokenizer makes no token of plain text; save the model with the tokenizer it was trained with")
 
 
+def describe_for_classifier(tokenizer: Any) -> str:
+    """One line, for logs, on how a classifier's tokenizer encodes a text."""
+    before, behind = (" ".join(tokenizer.convert_ids_to_tokens(list(ids))) or "none" for ids in added_tokens(tokenizer))
+    return f"special tokens: {before} before each text, {behind} behind it, as the classifier's tokenizer adds them"
+
+
 def encode(tokenizer: Any, texts: Sequence[str], start: Sequence[int]) -> list[list[int]]:
     """Token ids of each text, with ``start`` before them and nothing behind them."""
     if not len(texts):

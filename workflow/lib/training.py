@@ -45,7 +45,7 @@ from workflow.lib.logits import token_nll, training_loss
 from workflow.lib.probing import check_language_model
 from workflow.lib.runtime import Progress, UserError, announce, atomic_path, brief, note
 from workflow.lib.saving import save_model, writing
-from workflow.lib.special_tokens import of_model
+from workflow.lib.special_tokens import describe_for_classifier, of_model
 from workflow.lib.streams import Stream, StreamLoader, TokenStream
 
 END_OF_TEXT = "<|endoftext|>"
@@ -529,6 +529,7 @@ def train_classifier(
     if encoder.pad_token_id is None:
         raise UserError(f"models.{name}: its tokenizer has no padding token; name a pad_token in tokenizer_config.json")
     model.config.pad_token_id = encoder.pad_token_id
+    note(describe_for_classifier(encoder))
     limit = settings["block_length"]
     _check_context(name, model, encoder, limit)
     data = {}
