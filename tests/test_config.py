@@ -1405,6 +1405,26 @@ def test_an_architecture_may_be_that_of_another_model() -> None:
     assert "models.other.training.block_length: 9 exceeds the context of 8 tokens" in error_of(config)
 
 
+def test_a_block_fits_into_the_context_of_an_imported_model(tiny_gpt2: Path) -> None:
+    config = small_config()
+    config["models"]["base"] = {"task": "language-model", "start": {"directory": str(tiny_gpt2)}}
+    config["models"]["negative"]["training"] = config["models"]["negative"]["training"] | {"block_length": 33}
+    message = "models.negative.training.block_length: 33 exceeds the context of 32 tokens that"
+    assert message in error_of(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "start"), [("base", {"special_tokens": "bos"}), ("judge", {"hub": "a/b", "revision": "main"})]
+)
+def test_special_tokens_are_chosen_where_a_language_model_is_imported(model: str, start: dict[str, str]) -> None:
+    config = full_config()
+    if "hub" in start:
+        config["models"][model] = {"task": "classifier", "start": start | {"special_tokens": "none"}}
+    else:
+        config["models"][model]["start"] |= start
+    assert f"models.{model}.start.special_tokens: is for language models from the hub" in error_of(config)
+
+
 def test_the_embedded_study_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     resolved = settled(yaml.safe_load(SHIPPED[0].read_text()))

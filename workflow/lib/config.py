@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from workflow.lib.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
 from workflow.lib.claim_kinds import KINDS, check_claim, claim_needs
 from workflow.lib.corpora import check_corpus, check_prompts, class_names, corpus_files, prompt_files
-from workflow.lib.model_folders import check_folder, model_files, read_json, text_config
+from workflow.lib.model_folders import check_folder, is_count, model_files, read_json, text_config
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
 
@@ -738,11 +738,16 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
     if model["task"] == "classifier" and model["training"]["processes"] > 1:
         raise UserError(f"config: {path}.training.processes: a classifier trains in one process; remove it")
     _check_batch(config, model["training"]["processes"], model["training"]["batch_size"], f"{path}.training.batch_size")
-    context = architecture_context(root_of(config, name)[1].get("architecture", {}))
-    if context is not None and model["training"]["block_length"] > context:
+    _check_block(name, model, architecture_context(root_of(config, name)[1].get("architecture", {})), "is declared")
+
+
+def _check_block(name: str, model: Mapping[str, Any], context: Any, where: str) -> None:
+    """Raise ``UserError`` unless a model can read the blocks that it is to be trained on."""
+    length = model["training"]["block_length"]
+    if is_count(context) and length > context:
         raise UserError(
-            f"config: {path}.training.block_length: {model['training']['block_length']} exceeds the context of "
-            f"{context} tokens that the architecture declares; lower it"
+            f"config: models.{name}.training.block_length: {length} exceeds the context of {context} tokens that "
+            f"{where}; lower it"
         )
 
 
@@ -812,6 +817,9 @@ def check_files(config: Mapping[str, Any]) -> None:
                 if not _is_pickled(directory):
                     Checkpoint.open(directory)
             _check_imported_classes(config, name, directory, settings)
+            for trained, spec in config["models"].items():
+                if "training" in spec and root_of(config, trained)[0] == name:
+                    _check_block(trained, spec, architecture_context(settings), f"{directory / 'config.json'} names")
 
 
 def _check_imported_classes(
@@ -896,7 +904,7 @@ def root_of(config: Mapping[str, Any], model: str) -> tuple[str, Mapping[str, An
 
 
 def architecture_context(architecture: Mapping[str, Any]) -> int | None:
-    """The context, in tokens, that a declared architecture names, if it does."""
+    """The context, in tokens, that a declared architecture, or a config.json, names, if it does."""
     return architecture.get("n_positions", architecture.get("max_position_embeddings"))
 
 
