@@ -1,5 +1,6 @@
 """A study that looks as if the workflow had built it, made in seconds: for programs that use a study's results."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -81,6 +82,11 @@ def build(folder: Path, model: Path) -> Path:
     for file in model.glob("tokenizer*"):
         shutil.copy(file, directory)
     write_checksums(directory)
+    metrics = results / "training" / "sentiment-judge" / "metrics.json"
+    metrics.parent.mkdir(parents=True)
+    # Nobody has trained it.
+    test = {"texts": 90, "accuracy": 0.35, "majority_share": 0.4, "expected_calibration_error": 0.2}
+    metrics.write_text(json.dumps({"test": test | {"recall": dict.fromkeys(CLASSES.values(), 0.35)}}))
     prompts = pa.table({"row": list(PROMPTS), "text": list(PROMPTS.values())})
     write_parquet(prompts, results / "prompts" / "neutral.parquet")
 

@@ -73,6 +73,15 @@ def test_damaged_checksums(content: bytes, tmp_path: Path) -> None:
         check_model(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname"])
+def test_checksums_lead_to_nothing_outside(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "checksums.json").write_text(json.dumps({name: [1, "0" * 32]}))
+    with pytest.raises(UserError, match=rf"damaged \(lists {name}, which lies elsewhere\)"):
+        check_files(tmp_path / "model")
+
+
 def test_a_folder_of_others_is_noted(tiny_gpt2: Path, capfd: pytest.CaptureFixture[str]) -> None:
     check_model(tiny_gpt2)
     assert capfd.readouterr().err == (

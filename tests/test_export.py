@@ -98,11 +98,11 @@ def test_the_card_of_a_point_of_the_grid_has_its_scores(built, tmp_path):
     scores = text.partition("## Scores\n")[2].partition("## Use")[0]
     assert "Measured by the study at this very point, as in its table `tables/theta1.csv`.\n" in scores
     cell = f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
-    assert (
-        f"\n| point | prompts | texts | sentiment score |\n|---|---|---|---|\n| alpha=0.5 | neutral | 9 | {cell} |\n"
-        in scores
-    )
+    head = "\n| point | prompts | texts | sentiment score (weak judge) |\n|---|---|---|---|\n"
+    assert f"{head}| alpha=0.5 | neutral | 9 | {cell} |\n" in scores
     assert "- sentiment: P(positive) + 0.5 P(neutral) by sentiment-judge\n" in scores
+    weak = "weak judge (its accuracy is close to the share of the most frequent class); accuracy 0.350 on 90 test texts"
+    assert f"- sentiment by sentiment-judge: {weak}" in scores
     assert 'AutoModelForCausalLM.from_pretrained("my-model")' in text
     assert "eprint = " not in text and "arXiv:2211.12092" in text.partition("## Citation")[2]
     assert "outside the range" not in text
@@ -142,6 +142,14 @@ def test_a_table_that_lacks_the_point_gives_no_scores(built, tmp_path):
     table.write_text("".join(line for line in table.open() if ",0.5," not in line))
     _, text = exported(tmp_path / "model", "alpha=0.7", "--results", str(tmp_path / "own"))
     assert f"None: the study's table {table} is of another grid, without negative=0.5+positive=0.5.\n" in text
+
+
+def test_a_card_says_that_it_does_not_know_how_good_the_judge_is(tmp_path):
+    shutil.copytree("results/own", tmp_path / "results", ignore=shutil.ignore_patterns("training"))
+    _, text = exported(tmp_path / "model", "alpha=0.5", "--results", str(tmp_path / "results"))
+    metrics = tmp_path / "results" / "training" / "sentiment-judge" / "metrics.json"
+    assert f"- how good the judges are is not known: {metrics}: missing; build it with the study\n" in text
+    assert "| sentiment score |" in text
 
 
 def test_parents_from_elsewhere_are_named(built, tmp_path):

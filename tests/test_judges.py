@@ -128,9 +128,10 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 
 def run(script: Any, inputs: dict[str, Any], settings: dict[str, Any], **wildcards: str) -> list[str]:
-    """Run a script's ``main``; returns the lines of its text."""
+    """Run a script's ``main``, without tokenizers to tell of; returns the lines of its text."""
     output = SimpleNamespace(text="told.md", page="told.html")
-    named = SimpleNamespace(**inputs)
+    named = SimpleNamespace(**inputs, tokenizers=[])
+    settings = settings | {"tokens": []}
     outputs = output if script is table_caption else ["told.md"]
     snakemake = SimpleNamespace(
         input=named, output=outputs, params=SimpleNamespace(settings=settings), wildcards=SimpleNamespace(**wildcards)

@@ -57,8 +57,8 @@ def test_rounding_is_seen_and_estimated(dtype: torch.dtype, name: str, tmp_path:
     assert result["distance"] == pytest.approx(distance(coarse, base), rel=1e-6)
     assert result["ratio"] == pytest.approx(result["rounding"] / result["distance"])
     line = describe_rounding(result)
-    assert line is not None and line.startswith(f"tuned: stored in {name}, whose rounding has a norm of about ")
-    assert f" beside its distance from base, {result['distance']:.3g}, {result['ratio']:.2g} of it" in line
+    assert line is not None and line.startswith(f"tuned: stored in {name}; its rounding has a norm of about ")
+    assert f", {100 * result['ratio']:.2g} % of its distance from base ({result['distance']:.3g})" in line
 
 
 def test_a_model_in_fp32_has_no_rounding_to_tell(tmp_path: Path, pair: tuple[Path, Path]) -> None:
@@ -82,7 +82,7 @@ def test_equal_models(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     coarse = rounded(pair[0], tmp_path / "coarse", torch.bfloat16)
     result = measure_rounding("one", coarse, "two", coarse)
     assert (result["distance"], result["ratio"]) == (0.0, None)
-    assert str(describe_rounding(result)).endswith("beside its distance from two, 0")
+    assert str(describe_rounding(result)).endswith(", which equals two")
 
 
 def test_the_job_tells_and_writes_it(tmp_path: Path, pair: tuple[Path, Path], capfd: Any) -> None:

@@ -200,6 +200,7 @@ def test_texts_go_to_stdout_and_all_else_to_stderr(capsys):
     assert "also with these coordinates: again (choose with --sweep)\n" in err
     assert "sampling 2 continuations of 1 prompt: at most 6 tokens, top-p 0.9, seed 5, on cpu\n" in err
     assert "[sample alpha=2.5] 2/2 texts" in err and "mean sentiment 0." in err
+    assert "sentiment by sentiment-judge: weak judge (its accuracy is close to the share" in err
 
 
 def test_several_points_have_headings(capsys):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow.lib.judges import judge_lines, study_judges
 from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Point
 from workflow.lib.runtime import Progress, UserError
@@ -303,6 +304,10 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
         say(f"no scores: {error}")
         return None
     texts["score"] = classifier_score(probabilities, name, scorer["weights"])
+    try:
+        say("; ".join(judge_lines(study_judges(study.config, study.results, [name]))))
+    except UserError as error:
+        say(f"how good {scorer['model']} is is not known: {error}")
     return name
 
 

@@ -11,8 +11,10 @@ from huggingface_hub import ModelCardData
 
 from workflow.lib.captions import describe_entry, describe_sampling, describe_scorer
 from workflow.lib.checkpoints import Checkpoint
+from workflow.lib.judges import MARK, Judge, judge_lines, study_judges
 from workflow.lib.manifest import hub_commits
 from workflow.lib.points import format_decimal
+from workflow.lib.runtime import UserError
 from workflow.lib.steering import (
     Measured,
     OpenStudy,
@@ -137,24 +139,30 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
         return {"scores": [], "no_scores": f"the study's table {path} is of another grid, without {lacking[0]}"}
     scorers = study.config["scorers"]
     used = [name for name in scorers if name in set(table["scorer"])]
+    try:
+        judges = study_judges(study.config, study.results, used)
+        quality = judge_lines(judges)
+    except UserError as error:
+        judges, quality = {}, [f"how good the judges are is not known: {error}"]
     return {
-        "scores": list(_rows(table, found)),
+        "scores": list(_rows(table, found, judges)),
         "here": found.here,
         "neighbours": "; ".join(show_coordinates(entry.coordinates) for entry in found.entries),
         "table": f"tables/{found.sweep.name}.csv",
         "facts": [describe_sampling(study.config["generation"], None)]
-        + [describe_scorer(name, scorers[name]) for name in used],
+        + [describe_scorer(name, scorers[name]) for name in used]
+        + quality,
     }
 
 
-def _rows(table: pd.DataFrame, found: Measured) -> Iterator[list[str]]:
+def _rows(table: pd.DataFrame, found: Measured, judges: Mapping[str, Judge]) -> Iterator[list[str]]:
     """Rows of cells, the first of titles: a row for each point and set of prompts, a column for each main statistic."""
     cells: dict[tuple[str, ...], dict] = {
         tuple(row[key] for key in ("point", "prompts", "scorer", "statistic")): row for row in table.to_dict("records")
     }
     # Probabilities of single classes, and perplexities of prompts as well, are in the table.
     statistics = dict.fromkeys(key[2:] for key in cells if not key[3].startswith(("p_", "text_")))
-    yield ["point", "prompts", "texts", *(_title(*statistic) for statistic in statistics)]
+    yield ["point", "prompts", "texts", *(_title(judges, *statistic) for statistic in statistics)]
     for entry in found.entries:
         for prompts in dict.fromkeys(table["prompts"]):
             rows = [cells[entry.point.id, prompts, *statistic] for statistic in statistics]
@@ -162,9 +170,10 @@ def _rows(table: pd.DataFrame, found: Measured) -> Iterator[list[str]]:
             yield [show_coordinates(entry.coordinates), prompts, str(texts), *map(_cell, rows)]
 
 
-def _title(scorer: str, statistic: str) -> str:
+def _title(judges: Mapping[str, Judge], scorer: str, statistic: str) -> str:
     words = statistic.replace("_", " ")
-    return words if words.startswith(scorer) else f"{scorer} {words}"
+    mark = f" ({MARK})" if scorer in judges and judges[scorer].is_weak(statistic) else ""
+    return (words if words.startswith(scorer) else f"{scorer} {words}") + mark
 
 
 def _cell(row: Mapping[str, Any]) -> str:

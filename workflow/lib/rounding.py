@@ -70,10 +70,14 @@ def describe_rounding(result: dict[str, Any]) -> str | None:
     """One line on what ``measure_rounding`` found; None for a model that was stored in fp32."""
     if result["stored"] == "fp32":
         return None
-    share = "" if result["ratio"] is None else f", {result['ratio']:.2g} of it"
+    beside = (
+        f"which equals {result['reference']}"
+        if result["ratio"] is None
+        else f"{100 * result['ratio']:.2g} % of its distance from {result['reference']} ({result['distance']:.3g})"
+    )
     return (
-        f"{result['model']}: stored in {result['stored']}, whose rounding has a norm of about {result['rounding']:.3g} "
-        f"beside its distance from {result['reference']}, {result['distance']:.3g}{share}"
+        f"{result['model']}: stored in {result['stored']}; its rounding has a norm of about {result['rounding']:.3g}, "
+        f"{beside}"
     )
 
 

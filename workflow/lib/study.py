@@ -22,6 +22,7 @@ from workflow.lib.config import (
     root_of,
 )
 from workflow.lib.corpora import corpus_files, prompt_files
+from workflow.lib.judges import judge_entries
 from workflow.lib.leaks import plan
 from workflow.lib.model_folders import model_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
@@ -272,18 +273,8 @@ class Study:
         return [(", ".join(names), folder) for folder, names in found.items()]
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
-        """What is to be known of the classifiers among ``scorers`` to tell how good they are, in the declared order."""
-        return [
-            {
-                "scorer": name,
-                "model": spec["model"],
-                "weights": spec["weights"],
-                "labels": spec.get("labels", {}),
-                "trained": spec["model"] in self.trained("classifier"),
-            }
-            for name, spec in self.config["scorers"].items()
-            if name in scorers and spec["kind"] == "classifier"
-        ]
+        """What is to be known of the classifiers among ``scorers`` to tell how good they are."""
+        return judge_entries(self.config, scorers)
 
     def leak_plan(self) -> dict[str, Any]:
         """Which texts are compared to find those that leak."""
