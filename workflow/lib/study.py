@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 from workflow.lib.captions import describe_entry, describe_sampling, describe_scorer, describe_sweep
 from workflow.lib.claim_kinds import claim_needs
 from workflow.lib.config import build_sweeps, check_files, check_sweep_models, judges, resolve
-from workflow.lib.corpora import corpus_files, prompt_files
+from workflow.lib.corpora import corpus_digest, corpus_files, prompt_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
@@ -386,6 +386,14 @@ class Study:
         """Names of the corpora whose training texts are, or are not, read while a model trains."""
         return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
 
+    def shares(self) -> list[str]:
+        """Names of the corpora that are shares of others."""
+        return [name for name, spec in self.config["corpora"].items() if spec["source"] == "split"]
+
+    def from_source(self) -> list[str]:
+        """Names of the corpora that are read from their source as a whole."""
+        return [name for name in self.streamed(False) if name not in self.shares()]
+
     def trained(self, task: str) -> list[str]:
         """Names of the models of this task that the workflow trains."""
         return [name for name, model in self.config["models"].items() if "data" in model and model["task"] == task]
@@ -409,8 +417,17 @@ class Study:
     # Inputs of jobs.
 
     def corpus_files(self, corpus: str) -> list[str]:
-        """Files that a corpus is read from; a dataset on the hub has none."""
+        """Files that a corpus is read from, of many documents the newest; a dataset on the hub has none."""
         return corpus_files(self.config["corpora"][corpus])
+
+    def corpus_digest(self, corpus: str) -> str | None:
+        """What tells, besides these files, that a corpus has changed; None if they tell all."""
+        return corpus_digest(self.config["corpora"][corpus])
+
+    def parent_splits(self, corpus: str) -> dict[str, str]:
+        """The splits of the corpus that this one is a share of."""
+        parent = self.config["corpora"][corpus]["split_from"]
+        return {split: self.path("corpora", parent, f"{split}.parquet") for split in SPLITS}
 
     def prompt_files(self, prompts: str) -> list[str]:
         """Files that a prompt set is read from."""
