@@ -142,9 +142,9 @@ def _share_out(corpora: dict[str, dict[str, Any]]) -> None:
         if "split_from" not in corpus:
             continue
         parent, path = corpus["split_from"], f"corpora.{name}.split_from"
-        _known(parent, corpora, path, "corpus")
-        if "split_from" in corpora[parent]:
+        if "split_from" in corpora.get(parent, {}):
             raise UserError(f"config: {path}: {parent!r} is a share itself; split the corpus that it comes from")
+        _known(parent, [known for known, spec in corpora.items() if "split_from" not in spec], path, "corpus")
         if corpora[parent].get("stream"):
             raise UserError(f"config: {path}: {parent!r} is a stream; choose a corpus that is stored")
         offset = taken.get(parent, Decimal(0))

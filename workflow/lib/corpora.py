@@ -332,7 +332,7 @@ def _frames(
             if count == 0 and "split_from" in spec:
                 raise UserError(
                     f"{key}: no text of class {class_name} in the {split} split; give it a larger share or limit, or "
-                    f"{spec['split_from']} more texts"
+                    f"add texts to {spec['split_from']}"
                 )
             if count == 0 and "class_files" in spec:
                 raise UserError(

@@ -79,9 +79,7 @@ def _matches(path: str, key: str) -> list[str]:
         with os.scandir(path) as entries:
             files = sorted(entry.path for entry in entries if not entry.name.startswith(".") and entry.is_file())
         if not files:
-            raise UserError(
-                f"{key}: no file in the folder {path}; give one with files, or {path}/**/* for its subfolders"
-            )
+            raise UserError(f"{key}: no file in the folder {path}; to read its subfolders give {path}/**/*")
         return files
     if not glob.has_magic(path):
         raise UserError(f"{key}: no file or folder {path}; correct the path (relative ones start at {Path.cwd()})")
