@@ -185,6 +185,8 @@ def test_a_label_before_the_text(tmp_path: Path) -> None:
 def test_labels_of_fasttext(tmp_path: Path) -> None:
     spec = leading_spec(tmp_path, "__label__yes Go on\n__label__no Stop\n", good=["__label__yes"], bad=["__label__no"])
     assert rows_of(spec, "dev") == [(0, "Go on", "good"), (1, "Stop", "bad")]
+    spec = leading_spec(tmp_path, "__label__yes Go on\n__label__no __label__yes Stop\n", good=["__label__yes"])
+    assert error_of(spec) == f"{tmp_path}/all.txt:2: two labels, __label__no and __label__yes; leave one to each text"
     spec = leading_spec(tmp_path, "yes Go on\nno Stop\n", good=[True], bad=[False])
     assert "all.txt:1: label 'yes' is in no class (YAML reads yes without quotes as true" in error_of(spec)
 

@@ -269,7 +269,7 @@ def load_corpus(spec: Mapping[str, Any], name: str, hub_lock: str | None = None)
     }
     documents = _split_off(documents, spec)
     texts = {split: _pieces(documents[split], spec) for split in SPLITS}
-    return _frames(texts, spec, name, {split: f"{len(documents[split])} documents" for split in SPLITS})
+    return _frames(texts, spec, name, {split: f" from {len(documents[split])} documents" for split in SPLITS})
 
 
 def load_share(spec: Mapping[str, Any], name: str, parent: Mapping[str, str | Path]) -> dict[str, "pd.DataFrame"]:
@@ -280,22 +280,19 @@ def load_share(spec: Mapping[str, Any], name: str, parent: Mapping[str, str | Pa
     """
     from workflow.lib.parquet import read_parquet
 
-    columns = {
-        split: [read_parquet(parent[split], ["row", "text", "label"])[column].to_pylist() for column in _COLUMNS]
-        for split in SPLITS
-    }
-    found = places({split: list(zip(*columns[split], strict=True)) for split in SPLITS})
+    rows: dict[str, list[tuple[int, str, str | None]]] = {}
+    for split in SPLITS:
+        columns = read_parquet(parent[split], ["row", "text", "label"]).to_pydict()
+        rows[split] = list(zip(columns["row"], columns["text"], columns["label"], strict=True))
+    found = places(rows)
     begin, end = bounds(spec)
     texts, sources = {}, {}
     for split in SPLITS:
-        rows = zip(found[split], *columns[split], strict=True)
-        texts[split] = [_Document(row, text, label) for place, row, text, label in rows if begin <= place < end]
-        whole = len(columns[split][0])
-        sources[split] = f"{len(texts[split]) / whole:.1%} of the {whole} of {spec['split_from']}"
+        placed = zip(found[split], rows[split], strict=True)
+        texts[split] = [_Document(*row) for place, row in placed if begin <= place < end]
+        part = len(texts[split]) / len(rows[split])
+        sources[split] = f" ({part:.1%} of the {len(rows[split])} of {spec['split_from']})"
     return _frames(texts, spec, name, sources)
-
-
-_COLUMNS = ("row", "text", "label")
 
 
 def _pieces(documents: list[_Document], spec: Mapping[str, Any]) -> list[_Document]:
@@ -345,7 +342,7 @@ def _frames(
                     "correct its labels, or take the class out and drop its labels"
                 )
         announce(
-            f"[corpus {name}] {split}: {len(texts)} texts from {sources[split]}"
+            f"[corpus {name}] {split}: {len(texts)} texts{sources[split]}"
             + "".join(f", {count} {class_name}" for class_name, count in counts.items())
         )
         frames[split] = pd.DataFrame(
@@ -705,8 +702,15 @@ def _read_text_lines(
             "text": [part[1] if len(part) > 1 else "" for part in parts],
             "label": [part[0] if part else "" for part in parts],
         }
+        for number, (label, rest) in enumerate(zip(values["label"], values["text"], strict=True), start=1):
+            if label.startswith(_FASTTEXT) and rest.startswith(_FASTTEXT):
+                raise UserError(f"{path}:{number}: two labels, {label} and {rest.split()[0]}; leave one to each text")
     require_columns(columns, list(values), str(path))
     return _Table(values, lambda i: f"{path}:{i + 1}", untyped=True)
+
+
+_FASTTEXT = "__label__"
+"""With it fastText begins labels, of which a line may have several."""
 
 
 def _read_documents(
