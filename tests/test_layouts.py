@@ -352,3 +352,26 @@ def test_layouts_are_checked_by_the_schema(films: dict[str, Any]) -> None:
     films["class_files"]["positive"] = 3
     with pytest.raises(UserError, match=r"corpora\.films\.class_files\.positive is 3; give "):
         resolve(config)
+
+
+@needs_data
+def test_real_cola_as_folders_of_documents(tmp_path: Path) -> None:
+    names = {"train": "in_domain_train", "dev": "in_domain_dev", "test": "out_of_domain_dev"}
+    table = {
+        "source": "csv",
+        "files": {split: str(DATA / "cola" / f"{name}.tsv") for split, name in names.items()},
+        "columns": ["source", "label", "mark", "text"],
+        "separator": "\t",
+        "quoting": False,
+        "text": "text",
+        "label": "label",
+        "classes": {"good": [1], "bad": [0]},
+    }
+    frames = load_corpus(table, "table")
+    for split, frame in frames.items():
+        write(tmp_path, {f"{split}/{row.label}/{row.row:05}.txt": f"{row.text}\n" for row in frame.itertuples()})
+    folders = {name: {split: str(tmp_path / split / name) for split in SPLITS} for name in ("good", "bad")}
+    found = load_corpus({"source": "documents", "class_files": folders}, "folders")
+    for split, frame in frames.items():
+        pairs = (sorted(zip(one["text"], one["label"], strict=True)) for one in (frame, found[split]))
+        assert next(pairs) == next(pairs)
