@@ -765,7 +765,7 @@ def test_a_missing_data_file_is_told_before_anything_runs(tmp_path: Path) -> Non
     spec = csv_corpus(tmp_path)
     Study(changed("corpora/more", spec))
     (tmp_path / "data.csv").unlink()
-    assert f"corpora.more.files: no file {tmp_path}/data.csv; correct the path" in error_of(
+    assert f"corpora.more.files.train: no file {tmp_path}/data.csv; correct the path" in error_of(
         changed("corpora/more", spec)
     )
 

@@ -107,7 +107,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     }
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
-    early = training | {"import_model.py", "corpus.py", "stream_corpus.py", "prompts.py"}
+    early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
     for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
         assert not users(module) & early, module
     for module in ("interpolation", "scoring", "tables", "claims", "plots"):
@@ -168,11 +168,10 @@ def test_packages_that_only_come_along_do_not_count() -> None:
         assert pinned_packages(script).keys() <= named, script
 
 
-LIGHT = ["corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py", "summary.py"]
-LIGHT += ["measure_rounding.py"]
+LIGHT = ["corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py"]
+LIGHT += ["measure_rounding.py", "leaks.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
 LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
-LIGHT += ["plot_search.py", "plot_training.py", "explorer.py", "table_caption.py", "claims_page.py", "overview.py"]
-LIGHT += ["leaks.py"]
+LIGHT += ["table_caption.py", "claims_page.py", "overview.py"]
 
 
 @pytest.mark.parametrize("script", LIGHT)

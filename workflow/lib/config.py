@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from workflow.lib.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
 from workflow.lib.claim_kinds import KINDS, check_claim, claim_needs
-from workflow.lib.corpora import check_corpus, check_prompts, class_names, corpus_files, prompt_files
+from workflow.lib.corpora import (
+    check_corpus,
+    check_corpus_files,
+    check_data_file,
+    check_prompts,
+    class_names,
+    prompt_files,
+)
 from workflow.lib.model_folders import check_folder, is_count, model_files, read_json, text_config
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
@@ -82,6 +90,10 @@ def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     if error is not None:
         raise UserError(_explain(_meant(error)))
     _fill_defaults(resolved, schema, schema)
+    for name, corpus in resolved["corpora"].items():
+        with error_prefix("config"):
+            check_corpus(corpus, name)
+    _share_out(resolved["corpora"])
     left_out = _leave_out(resolved)
     _check_references(resolved)
     for name, claim in resolved["claims"].items():
@@ -118,6 +130,34 @@ def _merged(base: Any, own: Any, path: str = "") -> Any:
         elif key not in base:
             raise UserError(f"config: {place}: null removes nothing; {_hint(str(key), map(str, base), 'there are')}")
     return merged
+
+
+def _share_out(corpora: dict[str, dict[str, Any]]) -> None:
+    """Give each corpus that is split from another the keys of a corpus of its own, in place.
+
+    ``source`` becomes ``split``, ``offset`` is the sum of the shares declared before, and the classes are the parent's.
+    Raises ``UserError`` if the parent cannot be split, or if its shares sum up to more than 1.
+    """
+    taken: dict[str, Decimal] = {}
+    for name, corpus in corpora.items():
+        if "split_from" not in corpus:
+            continue
+        parent, path = corpus["split_from"], f"corpora.{name}.split_from"
+        if "split_from" in corpora.get(parent, {}):
+            raise UserError(f"config: {path}: {parent!r} is a share itself; split the corpus that it comes from")
+        _known(parent, [known for known, spec in corpora.items() if "split_from" not in spec], path, "corpus")
+        if corpora[parent].get("stream"):
+            raise UserError(f"config: {path}: {parent!r} is a stream; choose a corpus that is stored")
+        offset = taken.get(parent, Decimal(0))
+        taken[parent] = offset + Decimal(str(corpus["share"]))
+        if taken[parent] > 1:
+            raise UserError(
+                f"config: corpora.{name}.share: the shares of {parent!r} sum up to {taken[parent]} with this one; "
+                "lower them to at most 1 together"
+            )
+        corpus |= {"source": "split", "offset": float(offset)}
+        if classes := class_names(corpora[parent]):
+            corpus |= {"label": "label", "classes": {class_name: [class_name] for class_name in classes}}
 
 
 def _leave_out(config: dict[str, Any]) -> dict[str, str]:
@@ -370,9 +410,6 @@ def _known(name: str, names: Iterable[str], path: str, kind: str) -> None:
 
 def _check_references(config: Mapping[str, Any]) -> None:
     """Names that point to nothing, keys that do not fit each other."""
-    for name, corpus in config["corpora"].items():
-        with error_prefix("config"):
-            check_corpus(corpus, name)
     for name, prompts in config["prompts"].items():
         with error_prefix("config"):
             check_prompts(prompts, name)
@@ -806,9 +843,12 @@ def build_sweeps(config: Mapping[str, Any]) -> dict[str, Sweep]:
 
 def check_files(config: Mapping[str, Any]) -> None:
     """Raise ``UserError`` for the first declared data file or local model that is not there or not as declared."""
-    for path, file in _declared_files(config):
-        if not Path(file).is_file():
-            raise UserError(f"config: {path}: no file {file}; correct the path (relative ones start at {Path.cwd()})")
+    with error_prefix("config"):
+        for name, corpus in config["corpora"].items():
+            check_corpus_files(corpus, name)
+        for name, prompts in config["prompts"].items():
+            for file in prompt_files(prompts):
+                check_data_file(file, f"prompts.{name}.path")
     for name, model in config["models"].items():
         if "directory" in model["start"]:
             directory = Path(model["start"]["directory"])
@@ -843,16 +883,6 @@ def _has_its_tensors(directory: Path) -> bool:
     """Whether the headers in a folder tell the tensors of the language model that is imported from it."""
     path = directory / "config.json"
     return not _is_pickled(directory) and text_config(read_json(path, ""), path) is None
-
-
-def _declared_files(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, corpus in config["corpora"].items():
-        for file in corpus_files(corpus):
-            key = next((key for key in ("files", "class_files") if key in corpus), "path")
-            yield f"corpora.{name}.{key}", file
-    for name, prompts in config["prompts"].items():
-        for file in prompt_files(prompts):
-            yield f"prompts.{name}.path", file
 
 
 def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -> list[str]:

@@ -21,7 +21,7 @@ from workflow.lib.config import (
     resolve,
     root_of,
 )
-from workflow.lib.corpora import corpus_files, prompt_files
+from workflow.lib.corpora import corpus_digest, corpus_files, prompt_files
 from workflow.lib.judges import judge_entries
 from workflow.lib.leaks import plan
 from workflow.lib.model_folders import model_files
@@ -429,6 +429,14 @@ class Study:
         """Names of the corpora whose training texts are, or are not, read while a model trains."""
         return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
 
+    def shares(self) -> list[str]:
+        """Names of the corpora that are shares of others."""
+        return [name for name, spec in self.config["corpora"].items() if spec["source"] == "split"]
+
+    def from_source(self) -> list[str]:
+        """Names of the corpora that are read from their source as a whole."""
+        return [name for name in self.streamed(False) if name not in self.shares()]
+
     def trained(self, task: str) -> list[str]:
         """Names of the models of this task that the workflow trains."""
         return [name for name, model in self.config["models"].items() if "data" in model and model["task"] == task]
@@ -452,8 +460,17 @@ class Study:
     # Inputs of jobs.
 
     def corpus_files(self, corpus: str) -> list[str]:
-        """Files that a corpus is read from; a dataset on the hub has none."""
+        """Files that a corpus is read from, of many documents the newest; a dataset on the hub has none."""
         return corpus_files(self.config["corpora"][corpus])
+
+    def corpus_digest(self, corpus: str) -> str | None:
+        """What tells, besides these files, that a corpus has changed; None if they tell all."""
+        return corpus_digest(self.config["corpora"][corpus])
+
+    def parent_splits(self, corpus: str) -> dict[str, str]:
+        """The splits of the corpus that this one is a share of."""
+        parent = self.config["corpora"][corpus]["split_from"]
+        return {split: self.path("corpora", parent, f"{split}.parquet") for split in SPLITS}
 
     def prompt_files(self, prompts: str) -> list[str]:
         """Files that a prompt set is read from."""
