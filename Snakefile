@@ -35,6 +35,8 @@ config.update(study.config)
 if workflow.is_main_process:
     for path, reason in study.left_out.items():
         print(f"{path} is left out: {reason}", file=sys.stderr)
+    for note in study.notes:
+        print(note, file=sys.stderr)
 
 
 wildcard_constraints:

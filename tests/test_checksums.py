@@ -12,12 +12,13 @@ from transformers import AutoModelForCausalLM
 from workflow.lib.checksums import check_files, check_model, checked_reader, write_checksums
 from workflow.lib.generation import load_language_model
 from workflow.lib.geometry import weight_norms
+from workflow.lib.importing import import_model
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.loading import load_model
 from workflow.lib.merging import merge
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
-from workflow.lib.training import import_model, train_tokenizer
+from workflow.lib.training import train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,15 @@ def test_damaged_checksums(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checksums.json").write_bytes(content)
     with pytest.raises(UserError, match=r"checksums\.json: damaged \(not a list of checksums\); delete .* run again$"):
         check_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname"])
+def test_checksums_lead_to_nothing_outside(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "checksums.json").write_text(json.dumps({name: [1, "0" * 32]}))
+    with pytest.raises(UserError, match=rf"damaged \(lists {name}, which lies elsewhere\)"):
+        check_files(tmp_path / "model")
 
 
 def test_a_folder_of_others_is_noted(tiny_gpt2: Path, capfd: pytest.CaptureFixture[str]) -> None:

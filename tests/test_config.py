@@ -1,6 +1,7 @@
 import copy
 import functools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -764,7 +765,7 @@ def test_a_missing_data_file_is_told_before_anything_runs(tmp_path: Path) -> Non
     spec = csv_corpus(tmp_path)
     Study(changed("corpora/more", spec))
     (tmp_path / "data.csv").unlink()
-    assert f"corpora.more.files: no file {tmp_path}/data.csv; correct the path" in error_of(
+    assert f"corpora.more.files.train: no file {tmp_path}/data.csv; correct the path" in error_of(
         changed("corpora/more", spec)
     )
 
@@ -850,6 +851,178 @@ def test_local_models_of_two_tokenizers_cannot_be_combined(tmp_path: Path) -> No
     assert "tokenizers differ in their vocabulary; save the tokenizer" in message
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"model_type": ["gpt2"]}, "model_type is ['gpt2']; give the name of an architecture"),
+        ({"dtype": ["float32"]}, "dtype is ['float32']; give the name of a number format"),
+        ({"tie_word_embeddings": "no"}, "tie_word_embeddings is 'no'; give true or false"),
+        ({"vocab_size": 10**12}, "vocab_size is 1000000000000, but transformer.wte.weight has 2 rows"),
+        ({"vocab_size": "2"}, "vocab_size is '2'; give a positive whole number"),
+        ({"n_positions": [64]}, "n_positions is [64]; give a positive whole number"),
+        ({"max_position_embeddings": 0}, "max_position_embeddings is 0; give a positive whole number"),
+        ({"id2label": ["good", "bad"]}, "id2label is ['good', 'bad']; give a mapping"),
+        ({"text_config": "gpt2"}, "text_config is 'gpt2'; give a mapping"),
+    ],
+)
+def test_values_of_a_models_configuration_are_of_their_kind(values: dict[str, Any], words: str, tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    path = tmp_path / "b" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    assert f"models.negative.start.directory: {path}: {words}" in error_of(config)
+
+
+def header_of(path: Path) -> tuple[dict[str, Any], bytes]:
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+def with_header(header: bytes, data: bytes = b"") -> bytes:
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def edit_entry(**values: Any) -> Callable[[Path], Any]:
+    def edit(path: Path) -> None:
+        header, data = header_of(path)
+        header["transformer.wte.weight"] |= values
+        path.write_bytes(with_header(json.dumps(header).encode(), data))
+
+    return edit
+
+
+def sparse(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.write((40 << 30).to_bytes(8, "little"))
+        file.truncate((40 << 30) + 8)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (edit_entry(data_offsets=[-32, 0]), "damaged header"),
+        (edit_entry(data_offsets=["a", "b"]), "damaged header"),
+        (edit_entry(data_offsets=[0, 16, 32]), "damaged header"),
+        (edit_entry(data_offsets=[True, 33]), "damaged header"),
+        (edit_entry(shape=[-2, -4]), "damaged header"),
+        (edit_entry(shape=10**9), "damaged header"),
+        (edit_entry(dtype=["F32"]), "damaged header"),
+        (edit_entry(shape=[10**18, 10**18]), "byte range and shape disagree"),
+        (edit_entry(shape=[1, 4], data_offsets=[16, 32]), "begins at byte"),
+        (lambda path: path.write_bytes(with_header(b"[" * 10**6)), "damaged header (RecursionError"),
+        (lambda path: path.write_bytes(with_header(b"[1, 2]")), "damaged header"),
+        (sparse, "has a header of 42949672960 bytes, where safetensors allows 100000000"),
+    ],
+)
+def test_headers_of_weights_are_not_believed(edit: Callable[[Path], Any], words: str, tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    edit(tmp_path / "b" / "model.safetensors")
+    message = error_of(config)
+    assert f"models.negative.start.directory: {tmp_path}/b/model.safetensors: " in message and words in message
+
+
+@pytest.mark.parametrize(
+    "weight_map",
+    [
+        {"transformer.wte.weight": "../a/model.safetensors"},
+        {"transformer.wte.weight": "/etc/passwd"},
+        {"transformer.wte.weight": "shards/model.safetensors"},
+        {"transformer.wte.weight": ".."},
+        {"a": 1, "b": "x"},
+        {"a": ["x"]},
+        ["x"],
+        {},
+    ],
+)
+def test_an_index_names_files_of_its_folder(weight_map: Any, tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    (tmp_path / "b" / "model.safetensors").unlink()
+    index = tmp_path / "b" / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": weight_map}))
+    message = error_of(config)
+    assert f"models.negative.start.directory: {index}: " in message
+    assert "which is not the name of a file beside it" in message or "has no weight_map" in message
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors.index.json"])
+def test_deep_json_is_told(file: str, tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    if "index" in file:
+        (tmp_path / "b" / "model.safetensors").unlink()
+    (tmp_path / "b" / file).write_text('{"a":' * 100_000 + "1" + "}" * 100_000)
+    assert f"{tmp_path}/b/{file}: not valid JSON (maximum recursion depth exceeded" in error_of(config)
+
+
+def test_a_damaged_tokenizer_is_told(tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    (tmp_path / "b" / "tokenizer.json").write_text('{"model": []}')
+    assert f"{tmp_path}/b: damaged tokenizer" in error_of(config)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nowhere"), Path.mkdir])
+def test_a_file_of_a_local_model_is_one(make: Callable[[Path], Any], tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    make(tmp_path / "b" / "added_tokens.json")
+    assert f"models.negative.start.directory: {tmp_path}/b/added_tokens.json: " in error_of(config)
+
+
+def test_adapters_and_gguf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = with_directories(save_model(Path("a")), save_model(Path("b")))
+    (Path("b") / "adapter_config.json").write_text('{"base_model_name_or_path": "some/base"}')
+    assert "directory: b: has both the weights of a model and an adapter" in error_of(config)
+    (Path("b") / "model.safetensors").rename(Path("b") / "adapter_model.safetensors")
+    assert "directory: b: holds an adapter only, of some/base; merge the two" in error_of(config)
+    (Path("b") / "adapter_config.json").unlink()
+    (Path("b") / "q4.gguf").touch()
+    assert "directory: b: holds weights as GGUF only; convert them" in error_of(config)
+
+
+def test_what_lies_beside_a_local_model_is_no_input(tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    before = Study(config).model_files("negative")
+    for name in ("README.md", "training_args.bin", "trainer_state.json", "consolidated.safetensors", "tf_model.h5"):
+        (tmp_path / "b" / name).write_text("x")
+    os.mkfifo(tmp_path / "b" / "notes.txt")
+    assert Study(config).model_files("negative") == before
+    (tmp_path / "b" / "chat_template.jinja").write_text("x")
+    assert Study(config).model_files("negative") == sorted([*before, f"{tmp_path}/b/chat_template.jinja"])
+
+
+def test_the_shards_of_an_index_are_inputs(tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    (tmp_path / "b" / "model.safetensors").rename(tmp_path / "b" / "part.safetensors")
+    index = {"weight_map": {"transformer.wte.weight": "part.safetensors"}}
+    (tmp_path / "b" / "model.safetensors.index.json").write_text(json.dumps(index))
+    names = {Path(path).name for path in Study(config).model_files("negative")}
+    assert names == {"config.json", "tokenizer.json", "part.safetensors", "model.safetensors.index.json"}
+
+
+def test_harmless_differences_of_local_models_are_told_once(tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    assert Study(config).notes == []
+    path = tmp_path / "b" / "config.json"
+    for folder, token in (("a", 0), ("b", 1)):
+        path = tmp_path / folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": token}))
+    config["sweeps"]["again"] = config["sweeps"]["theta1"]
+    assert Study(config).notes == [
+        "models negative and positive can be combined, though config.json differs: eos_token_id is 1 and 0"
+    ]
+
+
+def test_rounding_is_measured_of_imported_models_that_others_do_not_start_from(tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
+    assert Study(config).rounding_references() == {"negative": "positive", "positive": "negative"}
+    # A child shares the rounding of its parent.
+    config["models"]["tuned"] = language_model(model="negative")
+    config["sweeps"]["theta1"] |= {"origin": {"tuned": 1}, "directions": {"alpha": {"negative": 1, "tuned": -1}}}
+    assert Study(config).rounding_references() == {}
+    config["sweeps"]["theta1"] |= {"space": "logits", "origin": {"positive": 1}}
+    config["sweeps"]["theta1"]["directions"] = {"alpha": {"negative": 1, "positive": -1}}
+    assert Study(config).rounding_references() == {}
+
+
 def test_models_fine_tuned_from_local_ones_count_as_those(tmp_path: Path) -> None:
     config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b", width=6))
     config["models"]["tuned"] = language_model(model="negative")
@@ -878,6 +1051,25 @@ def test_classes_of_an_imported_classifier_are_those_in_its_files(tmp_path: Path
     assert f"scorers.sentiment.weights: {kind} 'goood' is not declared; did you mean 'good'?" in error_of(config)
     config["scorers"]["sentiment"] |= {"labels": {"LABEL_3": "good"}, "weights": {"LABEL_2": 1}}
     assert f"scorers.sentiment.labels: {kind} 'LABEL_3' is not declared; did you mean" in error_of(config)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"num_labels": 1}, "the head has one output"),
+        ({"id2label": {"0": "LABEL_0"}}, "the head has one output"),
+        ({"problem_type": "regression"}, "problem_type is regression"),
+    ],
+)
+def test_an_imported_judge_has_classes(values: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    directory = save_model(tmp_path / "a")
+    path = directory / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    config = with_imported_judge(directory)
+    assert f"models.judge.start.directory: {path}: {reason}: this model gives each text a number" in error_of(config)
+    # Several labels at once are classes.
+    path.write_text(json.dumps({"problem_type": "multi_label_classification", "vocab_size": 2, "model_type": "gpt2"}))
+    Study(config)
 
 
 # --- files that are not YAML ---
@@ -1211,6 +1403,26 @@ def test_an_architecture_may_be_that_of_another_model() -> None:
     assert study.training_inputs("other")["like"] == "results/small/models/positive"
     config["models"]["other"]["training"]["block_length"] = 9
     assert "models.other.training.block_length: 9 exceeds the context of 8 tokens" in error_of(config)
+
+
+def test_a_block_fits_into_the_context_of_an_imported_model(tiny_gpt2: Path) -> None:
+    config = small_config()
+    config["models"]["base"] = {"task": "language-model", "start": {"directory": str(tiny_gpt2)}}
+    config["models"]["negative"]["training"] = config["models"]["negative"]["training"] | {"block_length": 33}
+    message = "models.negative.training.block_length: 33 exceeds the context of 32 tokens that"
+    assert message in error_of(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "start"), [("base", {"special_tokens": "bos"}), ("judge", {"hub": "a/b", "revision": "main"})]
+)
+def test_special_tokens_are_chosen_where_a_language_model_is_imported(model: str, start: dict[str, str]) -> None:
+    config = full_config()
+    if "hub" in start:
+        config["models"][model] = {"task": "classifier", "start": start | {"special_tokens": "none"}}
+    else:
+        config["models"][model]["start"] |= start
+    assert f"models.{model}.start.special_tokens: is for language models from the hub" in error_of(config)
 
 
 def test_the_embedded_study_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,10 @@ def test_lines_without_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"files": {"train": "x.txt"}}, "mine: source lines needs either files, without labels, or class_files"),
+        (
+            {"files": {"train": "x.txt"}},
+            "mine: source lines needs either files, or class_files, which name the classes",
+        ),
         ({"classes": {"formal": ["formal"]}}, "mine.classes: source lines takes its classes from class_files"),
         ({"fractions": {"dev": 0.1}}, "mine: no source for the test split"),
         (
@@ -418,7 +421,7 @@ def test_parquet_source(tmp_path: Path) -> None:
     path = tmp_path / "all.parquet"
     pq.write_table(pa.table({"text": ["a", "b", "c"], "stars": [4, 0, None]}), path)
     spec = csv_spec(tmp_path) | {"source": "parquet", "files": dict.fromkeys(corpora.SPLITS, str(path))}
-    assert "all.parquet, row 2: label 'null' is in no class" in error_of(spec)
+    assert "all.parquet, row 2: label null is in no class; drop its rows with `drop: {stars: [null]}`" in error_of(spec)
     frame = load_corpus(spec | {"drop": {"stars": [None]}}, "mine")["train"]
     assert texts_of(frame) == [(0, "a", "positive"), (1, "b", "negative")]
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.made_study import TEMPLATE, made_config, made_score, make_page, make_results, plain_text
 from workflow.lib import explorer
-from workflow.lib.explorer import PROMPTS, SAMPLES, choose_texts, share_budget, thin, write_page
+from workflow.lib.explorer import PROMPTS, SAMPLES, choose_texts, score_range, share_budget, thin, write_page
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
@@ -328,3 +328,11 @@ def test_nan_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_page({"study": "x", "sampling": "", "sweeps": [float("nan")]}, TEMPLATE, tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_scale_holds_sums_of_classes_that_do_not_exclude_each_other() -> None:
+    weights = {"toxic": 1, "obscene": 1, "kind": -0.5}
+    assert score_range(weights.values(), {}) == [-0.5, 1]
+    scores = {"weights": {"prompts": {"a=1": [[0.2, None], [1.7]], "b=1": [[-0.1]]}}}
+    assert score_range(weights.values(), scores) == [-0.5, 1.7]
+    assert score_range([1, 0.5], {}) == [0, 1]

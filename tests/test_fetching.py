@@ -150,22 +150,28 @@ def test_only_what_loading_needs_is_asked_for(tmp_path: Path, hub: Path, monkeyp
     original, patterns = huggingface_hub.snapshot_download, []
 
     def download(*arguments: Any, **options: Any) -> str:
-        patterns.append((options["allow_patterns"], options["ignore_patterns"]))
+        patterns.append(options["allow_patterns"])
         return original(*arguments, **options)
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    assert fetching.fetch_model(GPT2, commit_of("model", GPT2), "models.base.start") == snapshot
     names = [
         "config.json", "generation_config.json", "merges.txt", "model.safetensors", "onnx/decoder_model.onnx",
         "onnx/config.json", "pytorch_model.bin", "rust_model.ot", "tf_model.h5", "tokenizer.json", "vocab.json",
+        "README.md", "chat_template.jinja",
     ]  # fmt: skip
+    for name in names:
+        (snapshot / name).parent.mkdir(exist_ok=True)
+        (snapshot / name).touch()
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    (snapshot / "generation_config.json").write_text("{}")
+    assert fetching.fetch_model(GPT2, commit_of("model", GPT2), "models.base.start") == snapshot
     wanted = {
         name
-        for allowed, ignored in patterns
-        for name in huggingface_hub.utils.filter_repo_objects(names, allow_patterns=allowed, ignore_patterns=ignored)
+        for allowed in patterns
+        for name in huggingface_hub.utils.filter_repo_objects(names, allow_patterns=allowed)
     }
     assert wanted == {
         "config.json", "generation_config.json", "merges.txt", "model.safetensors", "tokenizer.json", "vocab.json",
+        "chat_template.jinja",
     }  # fmt: skip
 
 

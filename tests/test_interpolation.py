@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file as load_numpy
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from workflow.lib import interpolation
 from workflow.lib.interpolation import WeightSpace
@@ -256,3 +256,14 @@ def test_wrong_calls(trio):
     ensemble = Sweep(sweep.name, "logits", sweep.prompts, sweep.directions, sweep.points)
     with pytest.raises(UserError, match=r"sweeps.line.space: logits; only points in the space of weights are models"):
         next(space.visit(ensemble))
+
+
+def test_the_live_model_has_the_context_that_all_models_have(tmp_path: Path, tiny_tokenizer: Path) -> None:
+    sizes = {"num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
+    models = {}
+    for name, context in (("long", 64), ("short", 48)):
+        config = AutoConfig.for_model("llama", vocab_size=300, max_position_embeddings=context, **sizes)
+        AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / name)
+        AutoTokenizer.from_pretrained(tiny_tokenizer).save_pretrained(tmp_path / name)
+        models[name] = tmp_path / name
+    assert WeightSpace(models).model.config.max_position_embeddings == 48

@@ -3,6 +3,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,11 +54,12 @@ CONFIGS = {
     "llama": ROTARY | {"num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": False},
     "gpt_neox": ROTARY | {"max_position_embeddings": 64, "tie_word_embeddings": False},
 }
+OPT = {"num_hidden_layers": 2, "hidden_size": 16, "word_embed_proj_dim": 16, "num_attention_heads": 2, "ffn_dim": 24}
 
 
 def make_model(directory: Path, seed: int, model_type: str = "gpt2", **changes) -> Path:
     torch.manual_seed(seed)
-    config = AutoConfig.for_model(model_type, **(COMMON | CONFIGS[model_type] | changes))
+    config = AutoConfig.for_model(model_type, **(COMMON | (CONFIGS | {"opt": OPT})[model_type] | changes))
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for parameter in model.parameters():  # biases and norms too, which are born constant
@@ -234,7 +236,6 @@ def test_integer_tensors_are_copied_if_equal(tmp_path, trio):
     [
         ({"n_embd": 32}, "n_embd is 16 and 32"),
         ({"n_head": 4}, "n_head is 2 and 4"),
-        ({"vocab_size": 301}, "vocab_size is 300 and 301"),
         ({"n_layer": 3}, "n_layer is 2 and 3"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings is True and False"),
         ({"model_type": "gpt_neox"}, "model_type is gpt2 and gpt_neox"),
@@ -244,6 +245,121 @@ def test_other_architecture_is_refused(tmp_path, trio, changes, message):
     other = make_model(tmp_path / "other", 9, **changes)
     with pytest.raises(UserError, match=rf"models base \(.*\) and other \(.*\) cannot be combined: .*{message}; use"):
         check_compatible({"base": trio["base"], "other": other})
+
+
+# --- differences that do not matter
+
+
+def pair(tmp_path, model_type="llama", edits=None):
+    """Two models of one architecture, the second with other values in its config.json."""
+    models = {name: make_model(tmp_path / name, seed, model_type) for seed, name in enumerate("ab")}
+    edit_json(models["b"] / "config.json", **(edits or {}))
+    return models
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ({"eos_token_id": 1}, "eos_token_id is 0 and 1"),
+        ({"eos_token_id": [0, 2]}, "eos_token_id is 0 and [0, 2]"),
+        ({"bos_token_id": 3, "pad_token_id": 2}, "bos_token_id is 0 and 3, pad_token_id is None and 2"),
+        (
+            {"max_position_embeddings": 32},
+            "max_position_embeddings is 64 and 32 (merged models have the smaller one)",
+        ),
+    ],
+)
+def test_what_no_weight_depends_on_may_differ_and_is_told(tmp_path, capsys, edits, words):
+    models = pair(tmp_path, edits=edits)
+    lines = []
+    check_compatible(models, lines.append)
+    assert lines == [f"models a and b can be combined, though config.json differs: {words}"]
+    for order in ("ab", "ba"):
+        merge(Point.of({"a": 0.5, "b": 0.5}), {name: models[name] for name in order}, tmp_path / "merged")
+        config = json.loads((tmp_path / "merged/config.json").read_text())
+        assert config["max_position_embeddings"] == edits.get("max_position_embeddings", 64)
+    # In the log of the job, too.
+    assert "can be combined, though config.json differs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": 5.0}}, "rope_theta is 10000.0 and 5.0"),
+        # As older versions wrote it.
+        ({"rope_parameters": None, "rope_theta": 5.0}, "rope_theta is 10000.0 and 5.0"),
+        (
+            {"rope_parameters": None, "rope_theta": 10000.0, "rope_scaling": {"type": "linear", "factor": 2.0}},
+            "rope_type is default and linear",
+        ),
+        ({"rms_norm_eps": 1e-3}, "rms_norm_eps is 1e-06 and 0.001"),
+        ({"hidden_act": "gelu"}, "hidden_act is silu and gelu"),
+    ],
+)
+def test_what_models_compute_must_be_the_same(tmp_path, edits, words):
+    with pytest.raises(UserError, match=rf"config\.json: {words}; use models fine-tuned from the same one$"):
+        check_compatible(pair(tmp_path, edits=edits))
+
+
+def test_the_form_of_rotary_settings_does_not_matter(tmp_path):
+    check_compatible(pair(tmp_path, edits={"rope_parameters": None, "rope_theta": 10000.0, "rope_scaling": None}))
+
+
+def test_a_context_that_scales_positions_must_be_the_same(tmp_path):
+    models = pair(tmp_path, edits={"max_position_embeddings": 32})
+    for path in models.values():
+        scaled = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+        edit_json(path / "config.json", rope_parameters=scaled)
+    with pytest.raises(UserError, match=r"max_position_embeddings is 64 and 32; use"):
+        check_compatible(models)
+
+
+@pytest.mark.parametrize(("model_type", "prefix"), [("opt", "model."), ("gpt_neox", "gpt_neox.")])
+def test_a_prefix_of_all_names_does_not_matter(tmp_path, model_type, prefix):
+    models = pair(tmp_path, model_type)
+    tensors = load_file(models["b"] / "model.safetensors")
+    assert any(name.startswith(prefix) for name in tensors)
+    hub = {name.removeprefix(prefix): tensor.clone() for name, tensor in tensors.items()}
+    save_file(hub, tmp_path / "b/model.safetensors", {"format": "pt"})
+    for first, other in ("ab", "ba"):
+        check_compatible({first: models[first], other: models[other]})
+    merge(Point.of({"a": 0.5, "b": 0.5}), models, tmp_path / "merged")
+    ours, merged = weights(models["a"]), weights(tmp_path / "merged")
+    assert merged.keys() == ours.keys()
+    for name, tensor in merged.items():
+        mean = (ours[name].astype(float) + tensors[name].numpy().astype(float)) / 2
+        np.testing.assert_array_equal(tensor, mean.astype(np.float32))
+    hub["one.more"] = torch.zeros(1)
+    save_file(hub, tmp_path / "b/model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"only the (first|second) has the tensor"):
+        check_compatible(models)
+
+
+def test_an_added_token_is_named_with_the_way_to_cut_it_off(tmp_path):
+    rows = len(TOKENIZER)
+    base = make_model(tmp_path / "base", 8, vocab_size=rows)
+    other = make_model(tmp_path / "other", 9, vocab_size=rows + 1)
+    words = rf"vocab_size is {rows} and {rows + 1}; \S+/other has row {rows} more, with {{}} of its tokenizer; if your"
+    with pytest.raises(UserError, match=words.format("no token")):
+        check_compatible({"base": base, "other": other})
+    tokenizer = AutoTokenizer.from_pretrained(other)
+    tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    tokenizer.save_pretrained(other)
+    with pytest.raises(UserError, match=words.format("'<pad>'")) as caught:
+        check_compatible({"base": base, "other": other})
+    # What it says to do, done.
+    lines = re.search(r"(model = .*model\.save_pretrained\('cut'\)),", str(caught.value))[1]
+    with contextlib.chdir(tmp_path):
+        exec(lines, {"AutoModelForCausalLM": AutoModelForCausalLM})
+    TOKENIZER.save_pretrained(tmp_path / "cut")
+    check_compatible({"base": base, "other": tmp_path / "cut"})
+    # No part of another vocabulary.
+    stranger = make_model(tmp_path / "stranger", 9, vocab_size=rows + 1)
+    train_tokenizer("quite another text, from which other pairs come " * 3).save_pretrained(stranger)
+    with pytest.raises(
+        UserError, match=rf"vocab_size is {rows} and {rows + 1}; use models fine-tuned from the same one"
+    ):
+        check_compatible({"base": base, "other": stranger})
 
 
 def test_other_tensors_are_refused(tmp_path, trio):

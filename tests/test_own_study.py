@@ -12,10 +12,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.dag import copy_workflow
 from workflow.lib.generation import Sampling, generate
+from workflow.lib.importing import import_model
 from workflow.lib.merging import merge
 from workflow.lib.points import Point
 from workflow.lib.scoring import score_perplexity
-from workflow.lib.training import import_model, train_language_model
+from workflow.lib.training import train_language_model
 
 CONTEXT = 48
 ROTARY = {

@@ -33,13 +33,22 @@ def test_sources_are_found_through_other_modules() -> None:
         "workflow/lib/leases.py",
         "workflow/lib/loading.py",
         "workflow/lib/logits.py",
+        "workflow/lib/model_folders.py",
         "workflow/lib/parquet.py",
         "workflow/lib/runtime.py",
         "workflow/lib/special_tokens.py",
         "workflow/scripts/generate.py",
     )
     # By way of merging.py.
-    assert libraries("merge.py") == {"merging", "checkpoints", "checksums", "points", "runtime"}
+    assert libraries("merge.py") == {
+        "merging",
+        "checkpoints",
+        "checksums",
+        "model_folders",
+        "points",
+        "runtime",
+        "special_tokens",
+    }
     # By an import within a function of corpora.py.
     assert "synthetic" in libraries("corpus.py")
 
@@ -74,11 +83,11 @@ def users(module: str) -> set[str]:
 
 
 def test_an_edit_reruns_only_what_uses_it() -> None:
-    training = {"import_model.py", "tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
+    training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
     draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
-    assert users("training") == training
+    assert (users("training"), users("importing")) == (training, {"import_model.py"})
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
     # An edit for ensembles leaves the texts of weight space as they are.
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
@@ -98,13 +107,21 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     }
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
-    early = training | {"corpus.py", "stream_corpus.py", "prompts.py"}
-    for module in ("merging", "interpolation", "scoring", "tables", "claims", "plots"):
+    early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
+    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
         assert not users(module) & early, module
     for module in ("interpolation", "scoring", "tables", "claims", "plots"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
     for module in ("merging", "interpolation", "tables", "claims", "plots"):
         assert not users(module) & scores, module
+
+
+def test_modules_that_only_check_are_no_sources() -> None:
+    assert "workflow.lib.probing" in sources._imports(ROOT / "workflow/lib/importing.py")
+    assert libraries("import_model.py") >= {"importing", "checkpoints", "model_folders", "saving"}
+    for module in sources._CHECKS:
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+        assert users(module.rpartition(".")[2]) == set()
 
 
 def test_planning_is_no_source_of_a_job() -> None:
@@ -151,10 +168,10 @@ def test_packages_that_only_come_along_do_not_count() -> None:
         assert pinned_packages(script).keys() <= named, script
 
 
-LIGHT = ["corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py", "summary.py"]
+LIGHT = ["corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py"]
+LIGHT += ["measure_rounding.py", "leaks.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
 LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
-LIGHT += ["plot_search.py", "plot_training.py", "explorer.py", "table_caption.py", "claims_page.py", "overview.py"]
-LIGHT += ["leaks.py"]
+LIGHT += ["table_caption.py", "claims_page.py", "overview.py"]
 
 
 @pytest.mark.parametrize("script", LIGHT)

@@ -14,13 +14,23 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from workflow.lib.blocks import cut_blocks, pack
 from workflow.lib.generation import Sampling, generate, load_language_model
+from workflow.lib.importing import import_model
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.losses import evaluate_losses
+from workflow.lib.merging import merge
 from workflow.lib.next_tokens import next_token_probabilities
-from workflow.lib.points import build_sweep
+from workflow.lib.points import Point, build_sweep
 from workflow.lib.runtime import UserError
 from workflow.lib.scoring import score_perplexity
-from workflow.lib.special_tokens import SpecialTokens, added_tokens, choose_start, encode, special_tokens, state_ends
+from workflow.lib.special_tokens import (
+    SpecialTokens,
+    added_tokens,
+    choose_start,
+    describe_folder,
+    encode,
+    special_tokens,
+    state_ends,
+)
 
 SENTENCES = ["the film was good", "the plot was bad", "hi there"]
 
@@ -238,6 +248,35 @@ def test_the_default_of_a_class_is_no_end_of_text(tmp_path: Path) -> None:
     assert model.config.eos_token_id == 2
     state_ends(model, tokenizer, config)
     assert special_tokens(tokenizer, model.config, model.generation_config).stops == {0}
+
+
+def test_a_merged_model_stops_where_any_of_its_parents_does(tmp_path: Path) -> None:
+    """As of a base model and its instruct model."""
+    tokenizer = make_tokenizer()
+    base = save(tmp_path / "base", tokenizer, kind="qwen2", eos_token_id=0)
+    instruct = save(tmp_path / "instruct", tokenizer, kind="qwen2", seed=1, eos_token_id=7)
+    content = json.loads((instruct / "generation_config.json").read_text()) | {"eos_token_id": [7, 9]}
+    (instruct / "generation_config.json").write_text(json.dumps(content))
+    merge(Point.of({"base": 0.5, "instruct": 0.5}), {"base": base, "instruct": instruct}, tmp_path / "merged")
+    assert load_language_model(tmp_path / "merged", "cpu").special.stops == {0, 7, 9}
+    merge(Point.of({"base": 1}), {"base": base, "instruct": instruct}, tmp_path / "alone")
+    assert (tmp_path / "alone" / "generation_config.json").read_bytes() == (
+        base / "generation_config.json"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize("choice", ["tokenizer", "bos"])
+def test_an_import_keeps_the_choice(choice: str, tmp_path: Path) -> None:
+    directory = save(tmp_path / "model", make_tokenizer())
+    config = json.loads((directory / "config.json").read_text())
+    del config["eos_token_id"]
+    (directory / "config.json").write_text(json.dumps(config))
+    (directory / "generation_config.json").unlink()
+    import_model(str(directory), None, "language-model", tmp_path / "imported", choice)
+    special = load_language_model(tmp_path / "imported", "cpu").special
+    # Not 2, the default of Llama's config.
+    assert special == SpecialTokens((1,) if choice == "bos" else (), 0, frozenset([0]))
+    assert describe_folder(tmp_path / "imported") == special.describe(AutoTokenizer.from_pretrained(directory))
 
 
 # --- choices

@@ -91,7 +91,7 @@ def test_the_studys_precision_is_used(built, tmp_path):
         with torch.inference_mode():
             assert coefficient == 1 and torch.equal(member.model(ids).logits, wanted["bf16"].model(ids).logits)
             assert not torch.equal(member.model(ids).logits.float(), wanted["fp32"].model(ids).logits)
-        assert (member.end_tokens, member.context) == (wanted["bf16"].end_tokens, wanted["bf16"].context)
+        assert (member.special, member.context) == (wanted["bf16"].special, wanted["bf16"].context)
 
 
 def test_in_logit_space_texts_are_those_of_the_ensemble(built, capsys):

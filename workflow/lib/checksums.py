@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 
@@ -39,9 +39,12 @@ def write_checksums(
     (directory / name).write_text(json.dumps(checksums, indent=2) + "\n", encoding="utf-8")
 
 
-def check_files(directory: str | os.PathLike[str], name: str = CHECKSUMS) -> None:
-    """Raise ``UserError``, without a remedy, naming a file that is not the one that ``write_checksums`` saw."""
-    for path, digest in _entries(directory, name).items():
+def check_files(directory: str | os.PathLike[str], name: str = CHECKSUMS, only: Collection[str] | None = None) -> None:
+    """Raise ``UserError``, without a remedy, naming a file that is not the one that ``write_checksums`` saw.
+
+    ``only`` names the files that matter, by default all.
+    """
+    for path, digest in _entries(directory, name, only).items():
         _compare(path, _digest(path), digest, name)
 
 
@@ -147,20 +150,28 @@ def _digest(path: Path) -> str:
         return _DigestedFile(handle).digest()
 
 
-def _entries(directory: str | os.PathLike[str], name: str) -> dict[Path, str]:
-    """The digests of the files that ``name`` lists, all of which are there and have the right sizes."""
+def _entries(directory: str | os.PathLike[str], name: str, only: Collection[str] | None = None) -> dict[Path, str]:
+    """The digests of the files that ``name`` lists (or of those among ``only``), all there and of the right size."""
     file = Path(directory, name)
     try:
         checksums = json.loads(file.read_text(encoding="utf-8"))
-        entries = [(Path(directory, entry), int(size), str(digest)) for entry, (size, digest) in checksums.items()]
-    except (ValueError, TypeError, AttributeError):
+        listed = {entry: (int(size), str(digest)) for entry, (size, digest) in checksums.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{file}: damaged (not a list of checksums)") from None
-    for path, size, _ in entries:
+    entries = {}
+    for entry, (size, digest) in listed.items():
+        if only is not None and entry not in only:
+            continue
+        # Folders come from anywhere: nothing outside of them is read.
+        if Path(entry).is_absolute() or ".." in Path(entry).parts:
+            raise UserError(f"{file}: damaged (lists {entry}, which lies elsewhere)")
+        path = Path(directory, entry)
         if not path.is_file():
             raise UserError(f"{path}: missing")
         if path.stat().st_size != size:
             raise UserError(f"{path}: damaged ({path.stat().st_size} bytes instead of {size})")
-    return {path: digest for path, _, digest in entries}
+        entries[path] = digest
+    return entries
 
 
 def _compare(path: Path, found: str, expected: str, name: str) -> None:

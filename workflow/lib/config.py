@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from workflow.lib.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
 from workflow.lib.claim_kinds import KINDS, check_claim, claim_needs
-from workflow.lib.corpora import check_corpus, check_prompts, class_names, corpus_files, prompt_files
+from workflow.lib.corpora import (
+    check_corpus,
+    check_corpus_files,
+    check_data_file,
+    check_prompts,
+    class_names,
+    prompt_files,
+)
+from workflow.lib.model_folders import check_folder, is_count, model_files, read_json, text_config
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
 
@@ -81,6 +90,10 @@ def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     if error is not None:
         raise UserError(_explain(_meant(error)))
     _fill_defaults(resolved, schema, schema)
+    for name, corpus in resolved["corpora"].items():
+        with error_prefix("config"):
+            check_corpus(corpus, name)
+    _share_out(resolved["corpora"])
     left_out = _leave_out(resolved)
     _check_references(resolved)
     for name, claim in resolved["claims"].items():
@@ -117,6 +130,34 @@ def _merged(base: Any, own: Any, path: str = "") -> Any:
         elif key not in base:
             raise UserError(f"config: {place}: null removes nothing; {_hint(str(key), map(str, base), 'there are')}")
     return merged
+
+
+def _share_out(corpora: dict[str, dict[str, Any]]) -> None:
+    """Give each corpus that is split from another the keys of a corpus of its own, in place.
+
+    ``source`` becomes ``split``, ``offset`` is the sum of the shares declared before, and the classes are the parent's.
+    Raises ``UserError`` if the parent cannot be split, or if its shares sum up to more than 1.
+    """
+    taken: dict[str, Decimal] = {}
+    for name, corpus in corpora.items():
+        if "split_from" not in corpus:
+            continue
+        parent, path = corpus["split_from"], f"corpora.{name}.split_from"
+        if "split_from" in corpora.get(parent, {}):
+            raise UserError(f"config: {path}: {parent!r} is a share itself; split the corpus that it comes from")
+        _known(parent, [known for known, spec in corpora.items() if "split_from" not in spec], path, "corpus")
+        if corpora[parent].get("stream"):
+            raise UserError(f"config: {path}: {parent!r} is a stream; choose a corpus that is stored")
+        offset = taken.get(parent, Decimal(0))
+        taken[parent] = offset + Decimal(str(corpus["share"]))
+        if taken[parent] > 1:
+            raise UserError(
+                f"config: corpora.{name}.share: the shares of {parent!r} sum up to {taken[parent]} with this one; "
+                "lower them to at most 1 together"
+            )
+        corpus |= {"source": "split", "offset": float(offset)}
+        if classes := class_names(corpora[parent]):
+            corpus |= {"label": "label", "classes": {class_name: [class_name] for class_name in classes}}
 
 
 def _leave_out(config: dict[str, Any]) -> dict[str, str]:
@@ -369,9 +410,6 @@ def _known(name: str, names: Iterable[str], path: str, kind: str) -> None:
 
 def _check_references(config: Mapping[str, Any]) -> None:
     """Names that point to nothing, keys that do not fit each other."""
-    for name, corpus in config["corpora"].items():
-        with error_prefix("config"):
-            check_corpus(corpus, name)
     for name, prompts in config["prompts"].items():
         with error_prefix("config"):
             check_prompts(prompts, name)
@@ -737,11 +775,16 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
     if model["task"] == "classifier" and model["training"]["processes"] > 1:
         raise UserError(f"config: {path}.training.processes: a classifier trains in one process; remove it")
     _check_batch(config, model["training"]["processes"], model["training"]["batch_size"], f"{path}.training.batch_size")
-    context = architecture_context(root_of(config, name)[1].get("architecture", {}))
-    if context is not None and model["training"]["block_length"] > context:
+    _check_block(name, model, architecture_context(root_of(config, name)[1].get("architecture", {})), "is declared")
+
+
+def _check_block(name: str, model: Mapping[str, Any], context: Any, where: str) -> None:
+    """Raise ``UserError`` unless a model can read the blocks that it is to be trained on."""
+    length = model["training"]["block_length"]
+    if is_count(context) and length > context:
         raise UserError(
-            f"config: {path}.training.block_length: {model['training']['block_length']} exceeds the context of "
-            f"{context} tokens that the architecture declares; lower it"
+            f"config: models.{name}.training.block_length: {length} exceeds the context of {context} tokens that "
+            f"{where}; lower it"
         )
 
 
@@ -800,55 +843,67 @@ def build_sweeps(config: Mapping[str, Any]) -> dict[str, Sweep]:
 
 def check_files(config: Mapping[str, Any]) -> None:
     """Raise ``UserError`` for the first declared data file or local model that is not there or not as declared."""
-    for path, file in _declared_files(config):
-        if not Path(file).is_file():
-            raise UserError(f"config: {path}: no file {file}; correct the path (relative ones start at {Path.cwd()})")
+    with error_prefix("config"):
+        for name, corpus in config["corpora"].items():
+            check_corpus_files(corpus, name)
+        for name, prompts in config["prompts"].items():
+            for file in prompt_files(prompts):
+                check_data_file(file, f"prompts.{name}.path")
     for name, model in config["models"].items():
-        if "directory" in model["start"] and not _is_pickled(Path(model["start"]["directory"])):
+        if "directory" in model["start"]:
+            directory = Path(model["start"]["directory"])
             with error_prefix(f"config: models.{name}.start.directory"):
-                checkpoint = Checkpoint.open(Path(model["start"]["directory"]))
-            _check_imported_classes(config, name, checkpoint)
+                settings = check_folder(directory, model["task"])
+                if not _is_pickled(directory):
+                    Checkpoint.open(directory)
+            _check_imported_classes(config, name, directory, settings)
+            for trained, spec in config["models"].items():
+                if "training" in spec and root_of(config, trained)[0] == name:
+                    _check_block(trained, spec, architecture_context(settings), f"{directory / 'config.json'} names")
 
 
-def _check_imported_classes(config: Mapping[str, Any], model: str, checkpoint: Checkpoint) -> None:
-    """Check names of classes in the scorers that ``model`` is the judge of, where its ``config.json`` names them."""
-    id2label = checkpoint.config.get("id2label")
-    if isinstance(id2label, Mapping):
+def _check_imported_classes(
+    config: Mapping[str, Any], model: str, directory: Path, settings: Mapping[str, Any]
+) -> None:
+    """Check names of classes in the scorers that ``model`` is the judge of, where ``settings``, its own, name them."""
+    id2label = settings.get("id2label")
+    if id2label:
         for name, scorer in config["scorers"].items():
             if scorer["kind"] == "classifier" and scorer["model"] == model:
-                kind = f"class (id2label in {checkpoint.directory / 'config.json'})"
+                kind = f"class (id2label in {directory / 'config.json'})"
                 _check_classes(name, scorer, list(map(str, id2label.values())), kind)
 
 
 def _is_pickled(directory: Path) -> bool:
     """Whether weights are there as pickle only: the import reads them, but their headers cannot be looked at."""
-    return any(directory.glob("pytorch_model*.bin")) and not any(directory.glob("*.safetensors"))
+    return not any(file.suffix == ".safetensors" for file in model_files(directory))
 
 
-def _declared_files(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, corpus in config["corpora"].items():
-        for file in corpus_files(corpus):
-            key = next((key for key in ("files", "class_files") if key in corpus), "path")
-            yield f"corpora.{name}.{key}", file
-    for name, prompts in config["prompts"].items():
-        for file in prompt_files(prompts):
-            yield f"prompts.{name}.path", file
+def _has_its_tensors(directory: Path) -> bool:
+    """Whether the headers in a folder tell the tensors of the language model that is imported from it."""
+    path = directory / "config.json"
+    return not _is_pickled(directory) and text_config(read_json(path, ""), path) is None
 
 
-def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -> None:
+def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -> list[str]:
     """Raise ``UserError`` if models of one sweep cannot be combined, as far as that is known before training.
 
     Fine-tuning keeps shapes and tokenizer, so the ancestors decide: declared architectures are compared as declared,
-    local directories by their files. The merge itself checks the actual weights again.
+    local directories by their files. The merge itself checks the actual weights again. Returns lines on how models
+    differ in what does not matter.
     """
+    notes: list[str] = []
     for sweep in sweeps.values():
         roots = {model: root_of(config, model)[1] for model in sweep.models}
         declared = {model: root for model, root in roots.items() if "architecture" in root}
         local = {model: Path(root["directory"]) for model, root in roots.items() if "directory" in root}
-        local = {model: directory for model, directory in local.items() if not _is_pickled(directory)}
+        local = {model: directory for model, directory in local.items() if _has_its_tensors(directory)}
         if len(local) > 1:
             with error_prefix(f"config: sweeps.{sweep.name}"):
-                (check_compatible if sweep.space == "weights" else check_same_tokenizer)(local)
+                if sweep.space == "weights":
+                    check_compatible(local, notes.append)
+                else:
+                    check_same_tokenizer(local)
         first, reference = next(iter(declared.items()), ("", {}))
         for model, root in declared.items():
             # Logits can be added whatever the architecture.
@@ -858,6 +913,7 @@ def check_sweep_models(config: Mapping[str, Any], sweeps: Mapping[str, Sweep]) -
                     f"config: sweeps.{sweep.name}: models {first!r} and {model!r} differ in {key} "
                     f"({_show(one)} and {_show(two)}) and cannot be combined; declare them alike"
                 )
+    return list(dict.fromkeys(notes))
 
 
 def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -878,7 +934,7 @@ def root_of(config: Mapping[str, Any], model: str) -> tuple[str, Mapping[str, An
 
 
 def architecture_context(architecture: Mapping[str, Any]) -> int | None:
-    """The context, in tokens, that a declared architecture names, if it does."""
+    """The context, in tokens, that a declared architecture, or a config.json, names, if it does."""
     return architecture.get("n_positions", architecture.get("max_position_embeddings"))
 
 

@@ -4,26 +4,33 @@ The Snakefile imports this module for `corpus_files` and `prompt_files`, so pand
 inside the functions that need them.
 """
 
-import csv
-import gzip
-import io
 import json
 import random
 import re
-import sys
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow.lib.corpus_paths import (
+    SPLITS,
+    Declared,
+    all_documents,
+    as_list,
+    check_class_files,
+    declared_paths,
+    state_of,
+)
+from workflow.lib.csv_files import RENAME_IN_COLUMNS, read_csv
+from workflow.lib.data_files import check_encoding, read_lines, read_text, require_columns, require_file
 from workflow.lib.hub import ShardList, fetch, locked_commit, matching_files
-from workflow.lib.runtime import UserError, announce
+from workflow.lib.raw_values import Key, as_string, cell_keys, quotes_hint, show_value, value_key
+from workflow.lib.runtime import UserError, announce, error_prefix
+from workflow.lib.shares import bounds, places
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SPLITS = ("train", "dev", "test")
 
 _SENTIMENT_CLASSES = {"negative": [0, 1], "neutral": [2], "positive": [3, 4]}
 _ACCEPTABILITY_CLASSES = {"acceptable": ["acceptable"], "unacceptable": ["unacceptable"]}
@@ -31,19 +38,22 @@ _ACCEPTABILITY_CLASSES = {"acceptable": ["acceptable"], "unacceptable": ["unacce
 
 # Per source: the keys it needs and the further ones that it knows.
 _COMMON_KEYS = {"source", "classes", "drop", "replace", "max_words", "fractions", "limit", "seed"}
+_CSV_KEYS = {"label", "separator", "columns", "quoting", "encoding"}
 _CORPUS_KEYS: dict[str, tuple[set[str], set[str]]] = {
-    "sst": ({"path"}, {"detokenize"}),
-    "lines": (set(), {"files", "class_files"}),
-    "csv": ({"files", "text"}, {"label", "separator", "columns", "quoting"}),
-    "jsonl": ({"files", "text"}, {"label"}),
+    "sst": ({"path"}, {"detokenize", "encoding"}),
+    "lines": (set(), {"files", "class_files", "label_files", "leading_label", "encoding"}),
+    "documents": (set(), {"files", "class_files", "encoding"}),
+    "csv": ({"files", "text"}, _CSV_KEYS),
+    "jsonl": ({"files", "text"}, {"label", "encoding"}),
     "parquet": ({"files", "text"}, {"label"}),
-    "hub": ({"id", "revision", "files", "text"}, {"label", "separator", "columns", "quoting", "stream"}),
+    "hub": ({"id", "revision", "files", "text"}, _CSV_KEYS | {"stream"}),
     "datasets": ({"id", "revision", "splits", "text"}, {"label", "config"}),
     "synthetic": ({"kind", "counts"}, {"shard"}),
 }
+_SHARE_KEYS = {"split_from", "share", "limit", "seed"}
 _PROMPT_KEYS: dict[str, tuple[set[str], set[str]]] = {
-    "jsonl": ({"path"}, {"text"}),
-    "text": ({"path"}, set()),
+    "jsonl": ({"path"}, {"text", "encoding"}),
+    "text": ({"path"}, {"encoding"}),
     "list": ({"texts"}, set()),
 }
 
@@ -54,6 +64,8 @@ class _Table:
 
     columns: Mapping[str, Sequence[Any]]
     place: Callable[[int], str]
+    untyped: bool = False
+    """Whether the file has text only, so that its numbers and booleans are text, and null is nothing at all."""
 
 
 @dataclass(frozen=True)
@@ -72,27 +84,73 @@ def check_corpus(spec: Mapping[str, Any], name: str) -> None:
     Raises ``UserError`` for a key that the source lacks or has no use for, and for contradictory labels or splits.
     """
     key = f"corpora.{name}"
+    if "split_from" in spec:
+        for useless in sorted(set(spec) - _SHARE_KEYS):
+            raise UserError(f"{key}.{useless}: a corpus that is split from another has no use for it; remove it")
+        return
     _check_keys(spec, key, _CORPUS_KEYS, _COMMON_KEYS)
-    if spec["source"] == "lines":
-        if ("files" in spec) == ("class_files" in spec):
-            raise UserError(f"{key}: source lines needs either files, without labels, or class_files; give one of them")
-        if "classes" in spec:
-            raise UserError(f"{key}.classes: source lines takes its classes from class_files; remove this key")
+    check_encoding(spec, key)
+    if spec["source"] in ("lines", "documents"):
+        _check_layout(spec, key)
     _class_of_label(spec, key)
     if spec.get("stream"):
         _check_stream(spec, key)
         return
-    own = "splits" if spec["source"] == "datasets" else "files"
-    _check_fractions(spec, key, ("train",) if "class_files" in spec else spec.get(own, SPLITS))
+    if "columns" in spec:
+        require_columns(_needed_columns(spec), spec["columns"], f"{key}.columns", RENAME_IN_COLUMNS)
+    match spec["source"]:
+        case "datasets":
+            own: Iterable[str] = spec["splits"]
+        case "sst" | "synthetic":
+            own = SPLITS
+        case _:
+            own = declared_paths(spec)
+    _check_fractions(spec, key, own)
     if spec["source"] == "hub":
         for split, paths in spec["files"].items():
-            for path in _as_list(paths):
+            for path in as_list(paths):
                 _format(path, f"{key}.files.{split}")
+
+
+def _check_layout(spec: Mapping[str, Any], key: str) -> None:
+    """Plain text has either files or files of classes, and its labels from one place."""
+    source = spec["source"]
+    if ("files" in spec) == ("class_files" in spec):
+        raise UserError(
+            f"{key}: source {source} needs either files, or class_files, which name the classes; give one of them"
+        )
+    if "class_files" in spec:
+        for useless in ("classes", "label_files", "leading_label"):
+            if spec.get(useless):
+                raise UserError(f"{key}.{useless}: source {source} takes its classes from class_files; remove this key")
+        check_class_files(spec["class_files"], key)
+    if "label_files" in spec:
+        if spec.get("leading_label"):
+            raise UserError(f"{key}.leading_label: the labels are in label_files; remove one of the two")
+        texts, labels = (declared_paths(spec, part) for part in ("files", "label_files"))
+        for split in SPLITS:
+            counts = [len(part.get(split, [])) for part in (texts, labels)]
+            if counts[0] != counts[1]:
+                raise UserError(
+                    f"{key}.label_files.{split}: {counts[1]} files of labels for {counts[0]} files of texts; give one "
+                    "for each, in the same order"
+                )
 
 
 def _check_stream(spec: Mapping[str, Any], key: str) -> None:
     """A stream is not changed on its way, and has a dev split that fits into memory."""
-    steps = {"label", "classes", "drop", "replace", "max_words", "fractions", "separator", "columns", "quoting"}
+    steps = {
+        "label",
+        "classes",
+        "drop",
+        "replace",
+        "max_words",
+        "fractions",
+        "separator",
+        "columns",
+        "quoting",
+        "encoding",
+    }
     for useless in sorted(steps & set(spec)):
         raise UserError(f"{key}.{useless}: a stream is read as it is; remove it, or stream")
     if "dev" not in spec["files"] or "dev" not in spec.get("limit", {}):
@@ -102,7 +160,7 @@ def _check_stream(spec: Mapping[str, Any], key: str) -> None:
     for part, known in (("files", {"train", "dev"}), ("limit", {"dev"})):
         for split in sorted(set(spec[part]) - known):
             raise UserError(f"{key}.{part}.{split}: a stream has no use for it; remove it")
-    for path in (*_as_list(spec["files"]["train"]), *_as_list(spec["files"]["dev"])):
+    for path in (*as_list(spec["files"]["train"]), *as_list(spec["files"]["dev"])):
         if _format(path, f"{key}.files") != "jsonl":
             raise UserError(f"{key}.files: {path} is not JSON lines; only those can be streamed")
 
@@ -126,17 +184,60 @@ def _check_keys(
         raise UserError(f"{key}.{useless}: source {spec['source']} has no use for it; remove it")
 
 
+def check_corpus_files(spec: Mapping[str, Any], name: str) -> None:
+    """Raise ``UserError`` for a file of this source that is not there, and for a pointer in its place.
+
+    Of documents only the first of each folder or glob is looked into: there may be many.
+    """
+    key = f"corpora.{name}"
+    if spec["source"] == "documents":
+        found = [pair for files in all_documents(spec, key).values() for pair in files]
+        firsts = {entry.key + entry.path: (file, entry.key) for file, entry in reversed(found)}
+        declared = list(firsts.values())
+    else:
+        declared = [(path, part) for part, path in _local_files(spec)]
+    for path, part in declared:
+        check_data_file(path, f"{key}.{part}")
+
+
+def check_data_file(path: str, key: str) -> None:
+    """Raise ``UserError`` if the file that the config key ``key`` names is not there, or is a pointer in its place."""
+    if not Path(path).is_file() and not Path(path).is_symlink():
+        raise UserError(f"{key}: no file {path}; correct the path (relative ones start at {Path.cwd()})")
+    with error_prefix(key):
+        require_file(Path(path), key)
+
+
 def corpus_files(spec: Mapping[str, Any]) -> list[str]:
-    """The input files that `load_corpus` reads for this source (none for ``synthetic`` and for a hub dataset)."""
+    """The input files of the job that reads this source; none if it is ``synthetic`` or on the hub.
+
+    Of ``documents`` it is the newest alone, see ``corpus_digest``.
+    """
     match spec["source"]:
-        case "sst":
-            return [str(Path(spec["path"]) / f"{split}.txt") for split in SPLITS]
-        case "csv" | "jsonl" | "parquet" | "lines":
-            return [path for paths in (spec.get("files") or spec["class_files"]).values() for path in _as_list(paths)]
+        case "documents":
+            return [state_of(all_documents(spec, ""))[0]]
         case "datasets" if Path(spec["id"]).is_dir():
             return sorted(str(path) for path in Path(spec["id"]).rglob("*") if path.is_file())
         case _:
-            return []
+            return [path for _, path in _local_files(spec)]
+
+
+def corpus_digest(spec: Mapping[str, Any]) -> str | None:
+    """What tells, besides ``corpus_files``, that this source has changed: of ``documents`` a digest, else None."""
+    return state_of(all_documents(spec, ""))[1] if spec["source"] == "documents" else None
+
+
+def _local_files(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(key within the corpus, path) of the files that a source names one by one."""
+    match spec["source"]:
+        case "sst":
+            for split in SPLITS:
+                yield "path", str(Path(spec["path"]) / f"{split}.txt")
+        case "csv" | "jsonl" | "parquet" | "lines":
+            for part in (None, "label_files"):
+                for entries in declared_paths(spec, part).values():
+                    for entry in entries:
+                        yield entry.key, entry.path
 
 
 def load_corpus(spec: Mapping[str, Any], name: str, hub_lock: str | None = None) -> dict[str, "pd.DataFrame"]:
@@ -153,41 +254,83 @@ def load_corpus(spec: Mapping[str, Any], name: str, hub_lock: str | None = None)
     ``max_words`` words (each run of whitespace becomes one space), take a random subset of at most ``limit`` of these
     texts. Subsets depend on ``seed`` only, keep the order of the source, and a smaller one is part of a larger one.
 
-    Raises ``UserError`` for a file or column that is missing, text that is not UTF-8, malformed input, a label in no
-    class, and a class or split without texts.
+    Raises ``UserError`` for a file or column that is missing, text in another encoding, malformed input, a value of
+    ``drop`` that no row has, a label in no class, and a class or split without texts.
     """
-    import pandas as pd
-
     check_corpus(spec, name)
     key = f"corpora.{name}"
     classes = _class_of_label(spec, key)
     label_column = _label_column(spec)
+    tables = _read_source(spec, key, hub_lock)
+    _check_drop([table for tables_of_split in tables.values() for table in tables_of_split], spec, key)
     documents = {
-        split: _documents(tables, spec, f"{key}, {split}", label_column, classes)
-        for split, tables in _read_source(spec, key, hub_lock).items()
+        split: _documents(tables_of_split, spec, f"{key}, {split}", label_column, classes)
+        for split, tables_of_split in tables.items()
     }
     documents = _split_off(documents, spec)
+    texts = {split: _pieces(documents[split], spec) for split in SPLITS}
+    return _frames(texts, spec, name, {split: f" from {len(documents[split])} documents" for split in SPLITS})
 
+
+def load_share(spec: Mapping[str, Any], name: str, parent: Mapping[str, str | Path]) -> dict[str, "pd.DataFrame"]:
+    """The part of another corpus that a resolved ``split_from`` entry takes; ``parent`` has the file of each split.
+
+    The result is as of ``load_corpus``; ``row`` is that of the parent. Which texts come to which share depends on the
+    parent alone (``shares.places``). Raises ``UserError`` for a class or split without texts.
+    """
+    from workflow.lib.parquet import read_parquet
+
+    rows: dict[str, list[tuple[int, str, str | None]]] = {}
+    for split in SPLITS:
+        columns = read_parquet(parent[split], ["row", "text", "label"]).to_pydict()
+        rows[split] = list(zip(columns["row"], columns["text"], columns["label"], strict=True))
+    found = places(rows)
+    begin, end = bounds(spec)
+    texts, sources = {}, {}
+    for split in SPLITS:
+        placed = zip(found[split], rows[split], strict=True)
+        texts[split] = [_Document(*row) for place, row in placed if begin <= place < end]
+        part = len(texts[split]) / len(rows[split])
+        sources[split] = f" ({part:.1%} of the {len(rows[split])} of {spec['split_from']})"
+    return _frames(texts, spec, name, sources)
+
+
+def _pieces(documents: list[_Document], spec: Mapping[str, Any]) -> list[_Document]:
+    """Documents cut at ``max_words``, if that is set."""
+    if "max_words" not in spec:
+        return documents
+    return [
+        replace(document, text=piece)
+        for document in documents
+        for piece in split_text(document.text, spec["max_words"])
+    ]
+
+
+def _frames(
+    documents: Mapping[str, list[_Document]], spec: Mapping[str, Any], name: str, sources: Mapping[str, str]
+) -> dict[str, "pd.DataFrame"]:
+    """Take subsets of ``limit`` texts, and make a frame of each split; ``sources`` says in the log of what they are."""
+    import pandas as pd
+
+    key = f"corpora.{name}"
+    remedy = "a larger share" if "split_from" in spec else "files, a fraction of train or a larger limit"
     frames = {}
     for split in SPLITS:
         texts = documents[split]
-        if "max_words" in spec:
-            texts = [
-                replace(document, text=piece)
-                for document in texts
-                for piece in split_text(document.text, spec["max_words"])
-            ]
         limit = spec.get("limit", {}).get(split, len(texts))
         texts = [texts[i] for i in _subset(len(texts), limit, f"{spec.get('seed', 0)} limit {split}")]
         if not texts:
-            raise UserError(
-                f"{key}: no text in the {split} split; give it files, a fraction of train or a larger limit"
-            )
-        counts = dict.fromkeys(sorted(set(classes.values())), 0)
+            raise UserError(f"{key}: no text in the {split} split; give it {remedy}")
+        counts = dict.fromkeys(class_names(spec), 0)
         for text in texts:
             if text.label is not None:
                 counts[text.label] += 1
         for class_name, count in counts.items():
+            if count == 0 and "split_from" in spec:
+                raise UserError(
+                    f"{key}: no text of class {class_name} in the {split} split; give it a larger share or limit, or "
+                    f"add texts to {spec['split_from']}"
+                )
             if count == 0 and "class_files" in spec:
                 raise UserError(
                     f"{key}.class_files.{class_name}: none of its texts is in the {split} split; give it more "
@@ -199,7 +342,7 @@ def load_corpus(spec: Mapping[str, Any], name: str, hub_lock: str | None = None)
                     "correct its labels, or take the class out and drop its labels"
                 )
         announce(
-            f"[corpus {name}] {split}: {len(texts)} texts from {len(documents[split])} documents"
+            f"[corpus {name}] {split}: {len(texts)} texts{sources[split]}"
             + "".join(f", {count} {class_name}" for class_name, count in counts.items())
         )
         frames[split] = pd.DataFrame(
@@ -225,7 +368,7 @@ def load_stream(spec: Mapping[str, Any], name: str, hub_lock: str | None = None)
     key = f"corpora.{name}"
     commit = locked_commit(spec["id"], "dataset", spec["revision"], hub_lock)
     train, dev = (
-        matching_files(spec["id"], commit, _as_list(spec["files"][split]), f"{key}.files.{split}")
+        matching_files(spec["id"], commit, as_list(spec["files"][split]), f"{key}.files.{split}")
         for split in ("train", "dev")
     )
     limit = spec["limit"]["dev"]
@@ -313,8 +456,8 @@ def split_text(text: str, max_words: int) -> list[str]:
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def _class_of_label(spec: Mapping[str, Any], key: str) -> dict[str, str]:
-    """Raw label (as string) -> class name; empty for an unlabelled corpus."""
+def _class_of_label(spec: Mapping[str, Any], key: str) -> dict[Key, str]:
+    """Raw label (as it is compared) -> class name; empty for an unlabelled corpus."""
     if spec["source"] == "sst" or (spec["source"], spec.get("kind")) == ("synthetic", "reviews"):
         classes = spec.get("classes", _SENTIMENT_CLASSES)
     elif (spec["source"], spec.get("kind")) == ("synthetic", "acceptability"):
@@ -322,25 +465,63 @@ def _class_of_label(spec: Mapping[str, Any], key: str) -> dict[str, str]:
     elif "class_files" in spec:
         classes = {name: [name] for name in spec["class_files"]}
     else:
-        classes = spec.get("classes", {})
-        if classes and _label_column(spec) is None:
-            raise UserError(f"{key}.classes: the source has no labels; name its `label` column or remove this key")
-        if not classes and _label_column(spec) is not None:
-            raise UserError(f"{key}.classes: missing; map the values of {spec['label']!r} to classes or remove `label`")
-    class_of_label: dict[str, str] = {}
+        classes, column = spec.get("classes", {}), _label_column(spec)
+        if classes and column is None:
+            where = "label_files or leading_label" if spec["source"] == "lines" else "its `label` column"
+            raise UserError(f"{key}.classes: the source has no labels; name {where} or remove this key")
+        if not classes and column is not None:
+            raise UserError(f"{key}.classes: missing; map the values of {column!r} to classes or take no labels")
+    class_of_label: dict[Key, str] = {}
+    # Two labels are one if a cell may answer to both.
+    class_of_cell: dict[Key, str] = {}
     for class_name, labels in classes.items():
-        for label in map(_as_string, labels):
-            if class_of_label.setdefault(label, class_name) != class_name:
-                other = class_of_label[label]
-                raise UserError(f"{key}.classes.{class_name}: label {label} is also in {other}; keep it in one class")
+        for label in labels:
+            cells = cell_keys(label, untyped=True)
+            known = [class_of_cell.get(value_key(label)), *map(class_of_label.get, cells)]
+            other = next((found for found in known if found not in (None, class_name)), None)
+            if other is not None:
+                raise UserError(
+                    f"{key}.classes.{class_name}: label {as_string(label)} is also in {other}; keep it in one class"
+                )
+            class_of_label[value_key(label)] = class_name
+            class_of_cell |= dict.fromkeys(cells, class_name)
     return class_of_label
 
 
 def _label_column(spec: Mapping[str, Any]) -> str | None:
     synthetic = spec["source"] == "synthetic" and spec["kind"] != "general"
-    if spec["source"] == "sst" or synthetic or "class_files" in spec:
+    plain = "class_files" in spec or "label_files" in spec or spec.get("leading_label", False)
+    if spec["source"] == "sst" or synthetic or plain:
         return "label"
     return spec.get("label")
+
+
+def _needed_columns(spec: Mapping[str, Any]) -> list[str]:
+    """The columns that are read: first that of the texts, then the label's and those of ``drop``."""
+    label = _label_column(spec)
+    return list(dict.fromkeys([spec.get("text", "text"), *([label] if label else []), *spec.get("drop", {})]))
+
+
+def _check_drop(tables: Sequence[_Table], spec: Mapping[str, Any], key: str) -> None:
+    """Raise ``UserError`` for a value of ``drop`` that no row of the corpus has."""
+    for column, values in spec.get("drop", {}).items():
+        # Told apart by type, since to Python true is 1, and as text, since a list has no hash.
+        cells: dict[tuple[type, str, bool], Any] = {}
+        counts: Counter[tuple[type, str, bool]] = Counter()
+        for table in tables:
+            for cell in table.columns[column]:
+                kind = (type(cell), as_string(cell), table.untyped)
+                cells[kind] = cell
+                counts[kind] += 1
+        answered = {found for kind, cell in cells.items() for found in cell_keys(cell, untyped=kind[2])}
+        for value in values:
+            if value_key(value) not in answered:
+                shown = [show_value(cells[kind]) for kind, _ in counts.most_common(5)]
+                more = ", ..." if len(cells) > len(shown) else ""
+                raise UserError(
+                    f"{key}.drop.{column}: no row has {show_value(value)} there{quotes_hint(value, cells.values())}; "
+                    f"correct or remove it, the column has {', '.join(shown)}{more}"
+                )
 
 
 def _documents(
@@ -348,17 +529,20 @@ def _documents(
     spec: Mapping[str, Any],
     what: str,
     label_column: str | None,
-    class_of_label: Mapping[str, str],
+    class_of_label: Mapping[Key, str],
 ) -> list[_Document]:
     """Drop rows, clean the texts, and name the classes of one split; ``what`` names it in messages."""
     text_column = spec.get("text", "text")
-    drops = {column: set(map(_as_string, values)) for column, values in spec.get("drop", {}).items()}
+    drops = {column: set(map(value_key, values)) for column, values in spec.get("drop", {}).items()}
     documents = []
     first, dropped, empty = 0, 0, 0
     for table in tables:
         texts = table.columns[text_column]
         for i, raw in enumerate(texts):
-            if any(_as_string(table.columns[column][i]) in values for column, values in drops.items()):
+            if any(
+                not values.isdisjoint(cell_keys(table.columns[column][i], table.untyped))
+                for column, values in drops.items()
+            ):
                 dropped += 1
                 continue
             text = checked_text(raw, table.place(i))
@@ -370,13 +554,11 @@ def _documents(
                 continue
             label = None
             if label_column is not None:
-                value = _as_string(table.columns[label_column][i])
-                label = class_of_label.get(value)
+                cell = table.columns[label_column][i]
+                keys = cell_keys(cell, table.untyped)
+                label = next((class_of_label[found] for found in keys if found in class_of_label), None)
                 if label is None:
-                    raise UserError(
-                        f"{table.place(i)}: label {value!r} is in no class; add it to one under `classes`, "
-                        f"or drop its rows with `drop: {{{label_column}: [{value!r}]}}`"
-                    )
+                    raise UserError(f"{table.place(i)}: {_unknown_label(cell, keys, label_column, spec)}")
             documents.append(_Document(first + i, text, label))
         first += len(texts)
     if first and not documents:
@@ -384,6 +566,16 @@ def _documents(
     if dropped or empty:
         announce(f"[{what}] left out {dropped} rows by `drop` and {empty} empty texts of {first} rows")
     return documents
+
+
+def _unknown_label(cell: Any, keys: Sequence[Key], column: str, spec: Mapping[str, Any]) -> str:
+    """For an error: that a raw label is in no class, and what to do."""
+    missing = value_key(None) in keys
+    shown = "null" if missing else show_value(cell)
+    labels = [label for labels in spec.get("classes", {}).values() for label in labels]
+    hint = next((hint for label in labels if (hint := quotes_hint(label, [cell]))), "")
+    add = "" if missing else "add it to one under `classes`, or "
+    return f"label {shown} is in no class{hint}; {add}drop its rows with `drop: {{{column}: [{shown}]}}`"
 
 
 def _check_fractions(spec: Mapping[str, Any], key: str, own: Iterable[str]) -> None:
@@ -434,26 +626,29 @@ def _subset(count: int, size: int, seed: str) -> list[int]:
 
 def _read_source(spec: Mapping[str, Any], key: str, hub_lock: str | None) -> dict[str, list[_Table]]:
     """The input tables of each split that has data of its own, in the order train, dev, test."""
-    label = _label_column(spec)
-    columns = list(dict.fromkeys([spec.get("text", "text"), *([label] if label else []), *spec.get("drop", {})]))
+    columns = _needed_columns(spec)
     tables: dict[str, list[_Table]] = {}
     match spec["source"]:
         case "sst":
             for split in SPLITS:
                 path = Path(spec["path"]) / f"{split}.txt"
-                tables[split] = [_read_sst(path, f"{key}.path", columns, spec.get("detokenize", False))]
-        case "lines" if "class_files" in spec:
-            tables["train"] = [
-                _read_text_lines(Path(path), f"{key}.class_files.{name}", columns, {"label": name})
-                for name, paths in spec["class_files"].items()
-                for path in _as_list(paths)
-            ]
-        case "csv" | "jsonl" | "parquet" | "lines" as source:
-            for split in SPLITS:
-                if split in spec["files"]:
-                    paths = map(Path, _as_list(spec["files"][split]))
-                    file_key = f"{key}.files.{split}"
-                    tables[split] = [_READERS[source](path, file_key, columns, spec) for path in paths]
+                tables[split] = [_read_sst(path, f"{key}.path", columns, spec)]
+        case "lines":
+            labels = declared_paths(spec, "label_files")
+            for split, entries in declared_paths(spec).items():
+                paired = labels.get(split, [None] * len(entries))
+                tables[split] = [
+                    _read_text_lines(text, label, key, columns, spec)
+                    for text, label in zip(entries, paired, strict=True)
+                ]
+        case "documents":
+            for split, files in all_documents(spec, key).items():
+                tables[split] = [_read_documents(files, key, columns, spec)]
+        case "csv" | "jsonl" | "parquet" as source:
+            for split, entries in declared_paths(spec).items():
+                tables[split] = [
+                    _READERS[source](Path(entry.path), f"{key}.{entry.key}", columns, spec) for entry in entries
+                ]
         case "hub":
             commit = locked_commit(spec["id"], "dataset", spec["revision"], hub_lock)
             for split in SPLITS:
@@ -461,7 +656,7 @@ def _read_source(spec: Mapping[str, Any], key: str, hub_lock: str | None) -> dic
                     file_key = f"{key}.files.{split}"
                     tables[split] = [
                         _READERS[_format(file, file_key)](fetch(spec["id"], commit, file), file_key, columns, spec)
-                        for file in matching_files(spec["id"], commit, _as_list(spec["files"][split]), file_key)
+                        for file in matching_files(spec["id"], commit, as_list(spec["files"][split]), file_key)
                     ]
         case "datasets":
             for split in SPLITS:
@@ -479,25 +674,61 @@ def _read_source(spec: Mapping[str, Any], key: str, hub_lock: str | None) -> dic
 
 def _synthetic_table(rows: Sequence[tuple[str, Any]], place: str, columns: Sequence[str]) -> _Table:
     values = {"text": [text for text, _ in rows], "label": [raw for _, raw in rows]}
-    _require_columns(columns, list(values), place)
+    require_columns(columns, list(values), place)
     return _Table(values, lambda i: f"{place}, text {i}")
 
 
-def _read_text_lines(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
-    """One text per line; if ``spec`` has a ``label``, it is that of all of them."""
-    values: dict[str, list[str]] = {"text": _read_lines(path, key)}
+def _read_text_lines(
+    text: Declared, labels: Declared | None, key: str, columns: Sequence[str], spec: Mapping[str, Any]
+) -> _Table:
+    """One text per line; its label comes from the file's class, from the same line of ``labels``, or stands first."""
+    path, encoding = Path(text.path), spec.get("encoding", "utf-8")
+    values: dict[str, list[str]] = {"text": read_lines(path, f"{key}.{text.key}", encoding)}
     if not any(map(str.strip, values["text"])):
-        raise UserError(f"{path}: holds no text; put one on each line, or take the file out of {key}")
-    if "label" in spec:
-        values["label"] = [spec["label"]] * len(values["text"])
-    _require_columns(columns, list(values), str(path))
-    return _Table(values, lambda i: f"{path}:{i + 1}")
+        raise UserError(f"{path}: holds no text; put one on each line, or take the file out of {key}.{text.key}")
+    count = len(values["text"])
+    if text.class_name is not None:
+        values["label"] = [text.class_name] * count
+    elif labels is not None:
+        lines = read_lines(Path(labels.path), f"{key}.{labels.key}", encoding)
+        if len(lines) != count:
+            raise UserError(
+                f"{labels.path}: {len(lines)} lines of labels for the {count} lines of {path}; give one for each"
+            )
+        values["label"] = [line.strip() for line in lines]
+    elif spec.get("leading_label", False):
+        parts = [line.split(maxsplit=1) for line in values["text"]]
+        values = {
+            "text": [part[1] if len(part) > 1 else "" for part in parts],
+            "label": [part[0] if part else "" for part in parts],
+        }
+        for number, (label, rest) in enumerate(zip(values["label"], values["text"], strict=True), start=1):
+            if label.startswith(_FASTTEXT) and rest.startswith(_FASTTEXT):
+                raise UserError(f"{path}:{number}: two labels, {label} and {rest.split()[0]}; leave one to each text")
+    require_columns(columns, list(values), str(path))
+    return _Table(values, lambda i: f"{path}:{i + 1}", untyped=True)
 
 
-def _read_sst(path: Path, key: str, columns: Sequence[str], detokenized: bool) -> _Table:
+_FASTTEXT = "__label__"
+"""With it fastText begins labels, of which a line may have several."""
+
+
+def _read_documents(
+    files: Sequence[tuple[str, Declared]], key: str, columns: Sequence[str], spec: Mapping[str, Any]
+) -> _Table:
+    """One text per file, of one split; its label is the file's class."""
+    encoding = spec.get("encoding", "utf-8")
+    values = {"text": [read_text(Path(file), f"{key}.{entry.key}", encoding) for file, entry in files]}
+    if "class_files" in spec:
+        values["label"] = [str(entry.class_name) for _, entry in files]
+    require_columns(columns, list(values), key)
+    return _Table(values, lambda i: files[i][0], untyped=True)
+
+
+def _read_sst(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
     """Root labels and sentences of a file of Stanford Sentiment Treebank trees (Socher et al. 2013), one per line."""
     texts, labels = [], []
-    for number, line in enumerate(_read_lines(path, key), start=1):
+    for number, line in enumerate(read_lines(path, key, spec.get("encoding", "utf-8")), start=1):
         try:
             label, tokens = _parse_tree(line)
         except ValueError as error:
@@ -508,10 +739,10 @@ def _read_sst(path: Path, key: str, columns: Sequence[str], detokenized: bool) -
             raise UserError(
                 f"{path}:{number}: label {label} outside 0..4; expected 0 (very negative) to 4 (very positive)"
             )
-        texts.append(detokenize(tokens) if detokenized else " ".join(_unescape(token) for token in tokens))
+        texts.append(detokenize(tokens) if spec.get("detokenize") else " ".join(_unescape(token) for token in tokens))
         labels.append(label)
-    _require_columns(columns, ["text", "label"], str(path))
-    return _Table({"text": texts, "label": labels}, lambda i: f"{path}:{i + 1}")
+    require_columns(columns, ["text", "label"], str(path))
+    return _Table({"text": texts, "label": labels}, lambda i: f"{path}:{i + 1}", untyped=True)
 
 
 _TREE_TOKEN = re.compile(r"[()]|[^() ]+")
@@ -581,67 +812,38 @@ def detokenize(tokens: Iterable[str]) -> str:
 
 
 def _read_csv(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
-    """A table of separated values. With ``quoting: false`` quotes are plain characters and each line is a row."""
-    separator = spec.get("separator", ",")
-    names: list[str] | None = spec.get("columns")
-    values: dict[str, list[str]] = {column: [] for column in columns}
-    lines: list[int] = []
-    picks: list[tuple[list[str], int]] = []
-    for line, fields in _csv_rows(path, key, separator, spec.get("quoting", True)):
-        if not picks:
-            header = names or fields
-            _require_columns(columns, header, str(path))
-            picks = [(values[column], header.index(column)) for column in columns]
-            if names is None:
-                continue
-        if len(fields) != len(header):
-            raise UserError(
-                f"{path}:{line}: {len(fields)} fields where {len(header)} columns are expected "
-                f"({', '.join(header)}); check `separator`, `quoting` and `columns`"
-            )
-        for column_values, index in picks:
-            column_values.append(fields[index])
-        lines.append(line)
-    if not picks:
-        raise UserError(f"{path}: the file is empty; {key} needs a table with the columns {', '.join(columns)}")
-    return _Table(values, lambda i: f"{path}:{lines[i]}")
-
-
-def _csv_rows(path: Path, key: str, separator: str, quoting: bool) -> Iterable[tuple[int, list[str]]]:
-    """(line number of its last line, fields) of each row that is not blank."""
-    if not quoting:
-        for number, line in enumerate(_read_lines(path, key), start=1):
-            if line:
-                yield number, line.split(separator)
-        return
-    # The default of 131,072 characters is less than a long text.
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(io.StringIO(_read_text(path, key), newline=""), delimiter=separator, strict=True)
-    try:
-        for fields in reader:
-            if fields:
-                yield reader.line_num, fields
-    except csv.Error as error:
-        raise UserError(
-            f"{path}:{reader.line_num}: malformed row, {error}; mend it, or set `quoting: false` if quotes are text"
-        ) from None
+    """A table of separated values, see ``csv_files.read_csv``."""
+    values, lines = read_csv(path, key, columns, spec)
+    return _Table(values, lambda i: f"{path}:{lines[i]}", untyped=True)
 
 
 def _read_jsonl(path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]) -> _Table:
     """One JSON object per line; a dotted column (``prompt.text``) is a field of a nested object."""
     values: dict[str, list[Any]] = {column: [] for column in columns}
-    for number, line in enumerate(_read_lines(path, key), start=1):
+    for number, line in enumerate(read_lines(path, key, spec.get("encoding", "utf-8")), start=1):
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_object)
         except json.JSONDecodeError as error:
             raise UserError(
                 f"{path}:{number}: malformed JSON, {error.msg} at column {error.colno}; mend the line"
             ) from None
+        except (ValueError, RecursionError) as error:
+            # A key that stands there twice, or numbers and nesting beyond what Python reads.
+            raise UserError(f"{path}:{number}: cannot read the JSON, {error}; mend the line") from None
         if not isinstance(record, dict):
             raise UserError(f"{path}:{number}: not a JSON object but {type(record).__name__}; expected one per line")
         for column in columns:
             values[column].append(field_of(record, column, f"{path}:{number}"))
     return _Table(values, lambda i: f"{path}:{i + 1}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ``ValueError`` for a key that it has twice, of which Python would take the last."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice")
+    return record
 
 
 def field_of(record: Mapping[str, Any], column: str, place: str) -> Any:
@@ -667,10 +869,10 @@ def _read_parquet(path: Path, key: str, columns: Sequence[str], spec: Mapping[st
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _require_file(path, key)
+    require_file(path, key)
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
-        _require_columns(columns, file.schema_arrow.names, str(path))
+        require_columns(columns, file.schema_arrow.names, str(path))
         table = file.read(columns=list(columns))
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file ({_one_line(error)}); check {key}") from None
@@ -686,7 +888,6 @@ def _read_parquet(path: Path, key: str, columns: Sequence[str], spec: Mapping[st
 _READERS: dict[str, Callable[[Path, str, Sequence[str], Mapping[str, Any]], _Table]] = {
     "csv": _read_csv,
     "jsonl": _read_jsonl,
-    "lines": _read_text_lines,
     "parquet": _read_parquet,
 }
 
@@ -696,6 +897,8 @@ def _read_dataset(spec: Mapping[str, Any], split: str, key: str, columns: Sequen
     import datasets
 
     source, hub_split = spec["id"], spec["splits"][split]
+    for path in corpus_files(spec):
+        require_file(Path(path), f"{key}.id")
     try:
         dataset = datasets.load_dataset(source, spec.get("config"), split=hub_split, revision=spec["revision"])
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
@@ -704,53 +907,14 @@ def _read_dataset(spec: Mapping[str, Any], split: str, key: str, columns: Sequen
             f"({_one_line(error)}); check id, config, revision and splits, and that the hub is reachable or the "
             "dataset was downloaded before"
         ) from None
-    _require_columns(columns, dataset.column_names, f"{key}, dataset {source}, split {hub_split}")
+    require_columns(columns, dataset.column_names, f"{key}, dataset {source}, split {hub_split}")
     return _Table(dataset.select_columns(list(columns))[:], lambda i: f"{source}, split {hub_split}, row {i}")
-
-
-def _require_file(path: Path, key: str) -> None:
-    if not path.is_file():
-        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such file'}; correct {key}")
-
-
-def _require_columns(wanted: Iterable[str], present: Sequence[str], place: str) -> None:
-    for column in wanted:
-        if column not in present:
-            raise UserError(f"{place}: no column {column!r}; it has {', '.join(present)}")
-
-
-def _read_text(path: Path, key: str) -> str:
-    """The whole of a UTF-8 file (a ``.gz`` one decompressed), without a byte order mark."""
-    _require_file(path, key)
-    data = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            data = gzip.decompress(data)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again") from None
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8; "
-            "convert the file (iconv -f <its encoding> -t utf-8)"
-        ) from None
-
-
-def _read_lines(path: Path, key: str) -> list[str]:
-    """The lines of a file without their ends (LF or CRLF).
-
-    Not ``str.splitlines``, which also cuts at characters that occur within texts (U+2028, form feed).
-    """
-    text = _read_text(path, key)
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
 def checked_text(value: Any, place: str) -> str:
     """``value`` if it is text that can be written as UTF-8; a ``UserError`` that names ``place`` otherwise."""
     if not isinstance(value, str):
-        raise UserError(f"{place}: the text is {_as_string(value)}, not a string; mend or drop the row")
+        raise UserError(f"{place}: the text is {as_string(value)}, not a string; mend or drop the row")
     if not value.isascii():
         try:
             value.encode("utf-8")
@@ -760,21 +924,6 @@ def checked_text(value: Any, place: str) -> str:
                 f"{place}: half of a surrogate pair (\\u{code:04x}) in the text; mend or drop the row"
             ) from None
     return value
-
-
-def _as_string(value: Any) -> str:
-    """A raw label or cell as it is compared: 3, 3.0 and "3" are equal; true, false and null as YAML spells them."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _as_list(paths: str | Sequence[str]) -> list[str]:
-    return [paths] if isinstance(paths, str) else list(paths)
 
 
 def _one_line(error: Exception) -> str:
@@ -787,6 +936,7 @@ def _one_line(error: Exception) -> str:
 def check_prompts(spec: Mapping[str, Any], name: str) -> None:
     """Check without reading anything that the keys fit the source; raises ``UserError`` otherwise."""
     _check_keys(spec, f"prompts.{name}", _PROMPT_KEYS, {"source", "sample", "seed", "too_long"})
+    check_encoding(spec, f"prompts.{name}")
 
 
 def prompt_files(spec: Mapping[str, Any]) -> list[str]:
@@ -811,7 +961,8 @@ def load_prompts(spec: Mapping[str, Any], name: str) -> "pd.DataFrame":
             texts = table.columns["text"]
         case "text":
             path = Path(spec["path"])
-            table = _Table({"text": _read_lines(path, f"{key}.path")}, lambda i: f"{path}:{i + 1}")
+            lines = read_lines(path, f"{key}.path", spec.get("encoding", "utf-8"))
+            table = _Table({"text": lines}, lambda i: f"{path}:{i + 1}")
             texts = table.columns["text"]
         case _:
             column = spec.get("text", "prompt.text")

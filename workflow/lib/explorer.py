@@ -6,7 +6,7 @@ Text and score files are read one at a time, and only these rows of them are kep
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -230,10 +230,9 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
         "texts": texts,
         "scores": scores,
         "scorers": {
-            # Classes without a weight count 0.
             name: {
                 "description": spec["description"],
-                "range": [min(0, *spec["weights"].values()), max(0, *spec["weights"].values())],
+                "range": score_range(spec["weights"].values(), scores.get(name, {})),
             }
             for name, spec in settings["scorers"].items()
         },
@@ -242,6 +241,23 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
             for name, judge in judges.items()
         },
     }
+
+
+def score_range(weights: Iterable[float], scores: Any) -> list[float]:
+    """The scale of a scorer's scores: from the least to the greatest weight of a class, and of what ``scores`` hold.
+
+    Classes without a weight count 0. Where classes do not exclude each other, their weights may add up to more.
+    """
+
+    def numbers(nested: Any) -> Iterator[float]:
+        for item in nested.values() if isinstance(nested, Mapping) else nested:
+            if isinstance(item, Mapping | list):
+                yield from numbers(item)
+            elif item is not None:
+                yield item
+
+    found = [0, *weights, *numbers(scores)]
+    return [min(found), max(found)]
 
 
 def write_page(data: Mapping[str, Any], template: PathLike, path: PathLike) -> None:

@@ -2,15 +2,14 @@
 
 import gzip
 import json
-import textwrap
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from workflow.lib.corpora import field_of
-from workflow.lib.hub import fetch, locked_commit, matching_files, reading_order
-from workflow.lib.runtime import UserError, announce
+from workflow.lib.hub import fetch, locked_commit, matching_files, model_folder, reading_order
+from workflow.lib.runtime import UserError, announce, brief, error_prefix
 
 BYTES_PER_TOKEN = 5
 """UTF-8 bytes of text for a token of a stream: more than the 4.5 or so of GPT-2's tokenizer on English, to be safe."""
@@ -38,26 +37,19 @@ def fetch_study(config: Mapping[str, Any]) -> None:
 
 def fetch_model(repository: str, commit: str, key: str) -> Path:
     """Folder, in the cache, of the files that loading a model with its tokenizer needs; ``key`` is for messages."""
-    from huggingface_hub import snapshot_download
     from transformers import AutoConfig, AutoTokenizer
 
     announce(f"[fetch] model {repository} at {commit}")
-    try:
-        # Other folders hold the same weights for other frameworks.
-        small = ["*.json", "*.txt", "*.model"]
-        folder = Path(snapshot_download(repository, revision=commit, allow_patterns=small, ignore_patterns=["*/*"]))
-        for weights in ("model*.safetensors", "pytorch_model*.bin"):
-            snapshot_download(repository, revision=commit, allow_patterns=[weights], ignore_patterns=["*/*"])
-            if any(folder.glob(weights)):
-                break
-        else:
-            raise FileNotFoundError("it has no weights for PyTorch")
-        for part in (AutoConfig, AutoTokenizer):
-            part.from_pretrained(repository, revision=commit, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # of the network, of the hub, of the disk, and of whatever reads the files
-        raise UserError(
-            f"{key}: cannot fetch model {repository} at {commit}: {_brief(error)}; check the network, id and revision"
-        ) from error
+    with error_prefix(key):
+        folder = model_folder(repository, commit)
+        try:
+            for part in (AutoConfig, AutoTokenizer):
+                part.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # of whatever reads the files
+            raise UserError(
+                f"cannot load the configuration and the tokenizer of model {repository} at {commit}: {brief(error)}; "
+                "choose another"
+            ) from error
     return folder
 
 
@@ -127,10 +119,6 @@ def _fetch_dataset(name: str, corpus: Mapping[str, Any]) -> None:
             datasets.load_dataset(corpus["id"], corpus.get("config"), split=split, revision=corpus["revision"])
         except Exception as error:  # see fetch_model
             raise UserError(
-                f"corpora.{name}.id: cannot fetch split {split!r} of dataset {corpus['id']}: {_brief(error)}; check "
+                f"corpora.{name}.id: cannot fetch split {split!r} of dataset {corpus['id']}: {brief(error)}; check "
                 "the network, id, config, revision and splits"
             ) from error
-
-
-def _brief(error: Exception) -> str:
-    return textwrap.shorten(f"{type(error).__name__}: {error}", 200)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import yaml
 
-from workflow.lib.runtime import UserError, announce, atomic_path
+from workflow.lib.model_folders import check_contents, guides, settings_files, weight_files
+from workflow.lib.runtime import UserError, announce, atomic_path, brief
 
 _HEADER = (
     "# Commits that the revisions of a study were resolved to (config key hub_lock). Keep it under version control.\n"
@@ -36,7 +37,7 @@ def resolve(repository: str, kind: str, revision: str) -> str:
     except Exception as error:  # of httpx, of the operating system, of the hub, and for a malformed id
         raise UserError(
             f"cannot find {kind} {repository} (revision {revision}) on the hub or in its cache: "
-            f"{textwrap.shorten(f'{type(error).__name__}: {error}', 200)}; check the id and the revision (a machine "
+            f"{brief(error, 200)}; check the id and the revision (a machine "
             "without network needs them in the hub cache)"
         ) from error
 
@@ -96,8 +97,9 @@ def _read_lock(lock: Path) -> dict[str, dict[str, dict[str, str]]]:
                     if not re.fullmatch("[0-9a-f]{40}", str(commit)):
                         raise ValueError(f"{commit} is no commit of {repository}, revision {revision}")
     except (yaml.YAMLError, ValueError, AttributeError) as error:
-        brief = textwrap.shorten(str(error), 150)
-        raise UserError(f"{lock}: not a lock file of this workflow ({brief}); restore it, or delete it") from None
+        raise UserError(
+            f"{lock}: not a lock file of this workflow ({textwrap.shorten(str(error), 150)}); restore it, or delete it"
+        ) from None
     return entries
 
 
@@ -106,7 +108,7 @@ def matching_files(dataset: str, commit: str, patterns: Sequence[str], key: str)
 
     Raises ``UserError``, naming the config key ``key``, if a pattern matches nothing.
     """
-    names = _file_names(dataset, commit)
+    names = _file_names(dataset, "dataset", commit)
     found: list[str] = []
     for pattern in patterns:
         matches = sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
@@ -119,24 +121,53 @@ def matching_files(dataset: str, commit: str, patterns: Sequence[str], key: str)
     return found
 
 
-def _file_names(dataset: str, commit: str) -> list[str]:
-    """Names of all files of a dataset's repository, as far as the cache knows them where the hub cannot be reached."""
+def _file_names(repository: str, kind: str, commit: str) -> list[str]:
+    """Names of all files of a repository, as far as the cache knows them where the hub cannot be reached."""
     from huggingface_hub import get_cached_repo_tree, snapshot_download
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
     try:
         # Keeps the list of files in the cache. A pattern that fits nothing downloads nothing.
-        folder = snapshot_download(dataset, repo_type="dataset", revision=commit, allow_patterns=["no file"])
+        folder = snapshot_download(repository, repo_type=kind, revision=commit, allow_patterns=["no file"])
         try:
-            return [file.path for file in get_cached_repo_tree(dataset, repo_type="dataset", revision=commit)]
+            return [file.path for file in get_cached_repo_tree(repository, repo_type=kind, revision=commit)]
         except CachedRepoTreeNotFoundError:
             # A cache that something else has filled may hold files, but no list of them.
             return [str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()]
     except Exception as error:  # see resolve
-        brief = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
         raise UserError(
-            f"cannot list the files of dataset {dataset} at {commit}: {brief}; check the network, or fill the hub cache"
+            f"cannot list the files of {kind} {repository} at {commit}: {brief(error, 200)}; check the id, the "
+            "revision and the network (a machine without network needs them in the hub cache)"
         ) from error
+
+
+def model_folder(repository: str, commit: str) -> Path:
+    """Folder, in the cache, of the files that loading a model with its tokenizer reads, downloaded if not there.
+
+    Raises ``UserError`` if they cannot be had, or if the repository holds no whole model (an adapter only, say).
+    """
+    from huggingface_hub import snapshot_download
+
+    # Other folders hold the same weights for other frameworks.
+    names = [name for name in _file_names(repository, "model", commit) if "/" not in name]
+
+    def download(files: list[str]) -> Path:
+        try:
+            return Path(snapshot_download(repository, revision=commit, allow_patterns=files))
+        except Exception as error:  # see resolve
+            raise UserError(
+                f"cannot fetch model {repository} at {commit}: {brief(error, 200)}; check the network, or fill the hub "
+                "cache"
+            ) from error
+
+    folder = download([*settings_files(names), *guides(names)])
+    check_contents(repository, names, folder)
+    weights = weight_files(folder, names)
+    for part, there in (("config.json", "config.json" in names), ("weights for PyTorch", bool(weights))):
+        if not there:
+            raise UserError(f"cannot fetch model {repository} at {commit}: it has no {part}; choose another")
+    download(weights)
+    return folder
 
 
 def fetch(dataset: str, commit: str, name: str) -> Path:
@@ -146,9 +177,9 @@ def fetch(dataset: str, commit: str, name: str) -> Path:
     try:
         return Path(hf_hub_download(dataset, name, repo_type="dataset", revision=commit))
     except Exception as error:  # see resolve
-        brief = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
         raise UserError(
-            f"cannot fetch {name} of dataset {dataset} at {commit}: {brief}; check the network, or fill the hub cache"
+            f"cannot fetch {name} of dataset {dataset} at {commit}: {brief(error, 200)}; check the network, or fill "
+            "the hub cache"
         ) from error
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
-from workflow.lib.checkpoints import check_compatible
+from workflow.lib.checkpoints import check_compatible, shortest_context
 from workflow.lib.checksums import check_model
 from workflow.lib.loading import load_model
 from workflow.lib.merging import check_tied
@@ -57,7 +57,8 @@ class WeightSpace:
         # Before they are compared: a damaged file would look like that of another model.
         for directory in models.values():
             check_model(directory)
-        for checkpoint in check_compatible(models).values():
+        checkpoints = check_compatible(models).values()
+        for checkpoint in checkpoints:
             check_tied(checkpoint)
         self.names = tuple(models)
         self._parents: dict[str, _Tensors] = {}
@@ -76,6 +77,8 @@ class WeightSpace:
                 parameters = {key: tensor.clone() for key, tensor in parameters.items()}
             self._check_buffers(name, model)
             self._parents[name] = parameters
+        if (context := shortest_context(checkpoints)) is not None:
+            self.model.config.max_position_embeddings = context
         if attention is not None:
             self.model.set_attn_implementation(attention)
             # transformers only warns where an architecture has no choice.

@@ -16,7 +16,7 @@ from workflow.lib.special_tokens import FileTokenizer, added_tokens, encode
 CHOICES = ("error", "cut", "drop")
 """What becomes of a text that is too long: config key ``too_long``."""
 
-_POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
+_POSITIONS = ("max_position_embeddings", "n_positions")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from workflow.lib.checksums import check_model
 from workflow.lib.dtypes import torch_dtype
+from workflow.lib.model_folders import CONTEXT, is_count
 from workflow.lib.runtime import UserError
 
 
@@ -49,14 +50,11 @@ def context_length(model: Any, tokenizer: Any) -> int | None:
 
     Raises ``UserError`` if the config gives something else than a positive number.
     """
-    positions = next(
-        (value for key in _POSITIONS if (value := getattr(model.config, key, None)) is not None),
-        None,
-    )
+    positions = getattr(model.config, CONTEXT, None)
     if positions is not None:
-        if type(positions) is not int or positions < 1:
+        if not is_count(positions):
             raise UserError(
-                f"config.json: the context (max_position_embeddings) is {positions!r}; give the number of tokens"
+                f"{CONTEXT} in config.json is {positions!r}, which is no number of tokens; give a positive whole number"
             )
         for name, module in model.named_modules():
             # RoBERTa counts positions from padding_idx + 1.
@@ -65,10 +63,6 @@ def context_length(model: Any, tokenizer: Any) -> int | None:
     # Where a tokenizer knows no limit, transformers says 1e30.
     limits = [limit for limit in (positions, int(tokenizer.model_max_length)) if limit is not None and limit < 10**18]
     return min(limits, default=None)
-
-
-# Attributes of a config: MPT calls it by another name than the others.
-_POSITIONS = ("max_position_embeddings", "max_seq_len")
 
 
 def takes_cache(model: Any) -> bool:

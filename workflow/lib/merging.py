@@ -23,10 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from workflow.lib.checkpoints import ITEM_SIZES, TOKENIZER_FILES, Checkpoint, Tensor, check_compatible
-from workflow.lib.checksums import Reader, checked_reader, read_file, write_checksums
+from workflow.lib.checkpoints import ITEM_SIZES, Checkpoint, Tensor, check_compatible, shortest_context
+from workflow.lib.checksums import CHECKSUMS, Reader, checked_reader, read_file, write_checksums
+from workflow.lib.model_folders import CONTEXT, names_in, settings_files
 from workflow.lib.points import Point
 from workflow.lib.runtime import Progress, UserError, atomic_path
+from workflow.lib.special_tokens import merged_stops
 
 CHUNK = 1 << 15
 """Elements that are worked on at once: so few that all models' stay in the processor's cache."""
@@ -48,7 +50,8 @@ def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, pr
         point: coefficients; taken as they are, never normalised.
         models: model name -> Hugging Face directory (float32, float16 or bfloat16 safetensors); more than the point
             needs is allowed.
-        output: written whole or not at all: model.safetensors (float32), config and tokenizer of the first model.
+        output: written whole or not at all: model.safetensors (float32), config and tokenizer of the first model; its
+            context is the shortest of all, and any token that ends texts of one of them ends its texts.
         progress: counts tensors.
 
     Sums are accumulated in float64 and stored as float32, so the point ``{m: 1}`` has exactly the values of ``m``.
@@ -81,10 +84,17 @@ def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, pr
         if progress:
             progress.update(len(names))
         config = {key: value for key, value in first.config.items() if key != "torch_dtype"} | {"dtype": "float32"}
+        if CONTEXT in config:
+            config[CONTEXT] = shortest_context(checkpoints.values())
         (scratch / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        for file in ("generation_config.json", *TOKENIZER_FILES):
-            if (first.directory / file).exists():
+        for file in settings_files(names_in(first.directory)):
+            if file not in ("config.json", CHECKSUMS):
                 shutil.copyfile(first.directory / file, scratch / file)
+        if (stops := merged_stops([checkpoint.directory for checkpoint in checkpoints.values()])) is not None:
+            path = scratch / "generation_config.json"
+            generation = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            generation["eos_token_id"] = stops
+            path.write_text(json.dumps(generation, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         write_checksums(scratch, digests={"model.safetensors": writer.digest.hexdigest()})
 
 

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import sys
+import textwrap
 import threading
 import time
 import traceback
@@ -25,6 +26,11 @@ class UserError(Exception):
 
     The message names the file or config key, what is wrong and what to do. It is shown without a traceback.
     """
+
+
+def brief(error: Exception, length: int = 300) -> str:
+    """The beginning of an error message, on one line."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", length)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from workflow.lib.loading import context_length, load_model, takes_cache
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep, line_owner
 from workflow.lib.runtime import UserError, announce, note
-from workflow.lib.special_tokens import encode, of_model
+from workflow.lib.special_tokens import describe_for_classifier, encode, of_model
 
 # torch and transformers are imported in the functions that run a model: tables and figures read score files too.
 PathLike = str | os.PathLike[str]
@@ -82,6 +82,7 @@ def score_classifier(
     if model.config.pad_token_id is None:
         # GPT-2 classifies from the last token that is not padding: without the id it would read the padding.
         raise UserError(f"{model_dir}: config.json has no pad_token_id; set it (and train the classifier with it)")
+    note(describe_for_classifier(tokenizer))
     encoded, limit = encode_for_classifier(tokenizer, texts), context_length(model, tokenizer)
     over = _too_long(encoded, texts, limit, model_dir, too_long)
     for index, cut in zip(over, encode_for_classifier(tokenizer, [texts[index] for index in over], limit), strict=True):

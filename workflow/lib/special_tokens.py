@@ -82,6 +82,12 @@ def added_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     raise UserError("the tokenizer makes no token of plain text; save the model with the tokenizer it was trained with")
 
 
+def describe_for_classifier(tokenizer: Any) -> str:
+    """One line, for logs, on how a classifier's tokenizer encodes a text."""
+    before, behind = (" ".join(tokenizer.convert_ids_to_tokens(list(ids))) or "none" for ids in added_tokens(tokenizer))
+    return f"special tokens: {before} before each text, {behind} behind it, as the classifier's tokenizer adds them"
+
+
 def encode(tokenizer: Any, texts: Sequence[str], start: Sequence[int]) -> list[list[int]]:
     """Token ids of each text, with ``start`` before them and nothing behind them."""
     if not len(texts):
@@ -157,14 +163,33 @@ class FileTokenizer:
 
 def describe_folder(directory: Path) -> str:
     """``SpecialTokens.describe`` of the models whose tokenizer, or files, lie in ``directory``."""
-    if not (directory / "tokenizer.json").is_file():
-        return "special tokens: see the logs (its tokenizer is a slow one)"
-    tokenizer = FileTokenizer(directory / "tokenizer.json")
-    configs = [
-        SimpleNamespace(eos_token_id=content.get("eos_token_id"), vocab_size=content.get("vocab_size"))
-        for content in (_read(directory / "config.json"), _read(directory / "generation_config.json"))
-    ]
-    return special_tokens(tokenizer, *configs).describe(tokenizer)
+    file = directory / "tokenizer.json"
+    if not file.is_file():
+        return "special tokens: as the logs say (without a fast tokenizer they are not known here)"
+    tokenizer = FileTokenizer(file)
+    return special_tokens(tokenizer, *_configs(directory)).describe(tokenizer)
+
+
+def merged_stops(directories: Sequence[Path]) -> list[int] | None:
+    """The tokens that end texts of any of several models, ascending; None if the files of all name the same."""
+    ends = [_read(directory / "tokenizer_config.json").get("eos_token") for directory in directories]
+    named = [[end, *_configs(directory)] for end, directory in zip(ends, directories, strict=True)]
+    if all(one == named[0] for one in named):
+        return None
+    found: set[int] = set()
+    for directory in directories:
+        file, configs = directory / "tokenizer.json", _configs(directory)
+        own = _as_list(FileTokenizer(file).eos_token_id) if file.is_file() else []
+        found |= {token for ids in (own, *(_as_list(config.eos_token_id) for config in configs)) for token in ids}
+        found = {token for token in found if configs[0].vocab_size is None or token < configs[0].vocab_size}
+    return sorted(found)
+
+
+def _configs(directory: Path) -> list[SimpleNamespace]:
+    """What config and generation config in a folder say of ends of texts."""
+    size = _read(directory / "config.json").get("vocab_size")
+    files = (directory / "config.json", directory / "generation_config.json")
+    return [SimpleNamespace(eos_token_id=_read(file).get("eos_token_id"), vocab_size=size) for file in files]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from workflow.lib.config import (
     resolve,
     root_of,
 )
-from workflow.lib.corpora import corpus_files, prompt_files
+from workflow.lib.corpora import corpus_digest, corpus_files, prompt_files
 from workflow.lib.judges import judge_entries
 from workflow.lib.leaks import plan
+from workflow.lib.model_folders import model_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
@@ -46,7 +47,7 @@ class Study:
         self.config, self.left_out = resolve(config)
         self.sweeps: dict[str, Sweep] = build_sweeps(self.config)
         check_files(self.config)
-        check_sweep_models(self.config, self.sweeps)
+        self.notes = check_sweep_models(self.config, self.sweeps)
         self.lines: dict[tuple[str, str], Line] = {
             (line.prompts, line.id): line for line in assign_lines(self.sweeps.values())
         }
@@ -428,6 +429,14 @@ class Study:
         """Names of the corpora whose training texts are, or are not, read while a model trains."""
         return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
 
+    def shares(self) -> list[str]:
+        """Names of the corpora that are shares of others."""
+        return [name for name, spec in self.config["corpora"].items() if spec["source"] == "split"]
+
+    def from_source(self) -> list[str]:
+        """Names of the corpora that are read from their source as a whole."""
+        return [name for name in self.streamed(False) if name not in self.shares()]
+
     def trained(self, task: str) -> list[str]:
         """Names of the models of this task that the workflow trains."""
         return [name for name, model in self.config["models"].items() if "data" in model and model["task"] == task]
@@ -451,17 +460,51 @@ class Study:
     # Inputs of jobs.
 
     def corpus_files(self, corpus: str) -> list[str]:
-        """Files that a corpus is read from; a dataset on the hub has none."""
+        """Files that a corpus is read from, of many documents the newest; a dataset on the hub has none."""
         return corpus_files(self.config["corpora"][corpus])
+
+    def corpus_digest(self, corpus: str) -> str | None:
+        """What tells, besides these files, that a corpus has changed; None if they tell all."""
+        return corpus_digest(self.config["corpora"][corpus])
+
+    def parent_splits(self, corpus: str) -> dict[str, str]:
+        """The splits of the corpus that this one is a share of."""
+        parent = self.config["corpora"][corpus]["split_from"]
+        return {split: self.path("corpora", parent, f"{split}.parquet") for split in SPLITS}
 
     def prompt_files(self, prompts: str) -> list[str]:
         """Files that a prompt set is read from."""
         return prompt_files(self.config["prompts"][prompts])
 
     def model_files(self, model: str) -> list[str]:
-        """Weights and configuration of a local directory that a model is imported from."""
+        """The files of a local directory that a model is imported from, as far as the import reads them."""
         directory = self.config["models"][model]["start"].get("directory")
-        return sorted(str(path) for path in Path(directory).iterdir() if path.is_file()) if directory else []
+        return [str(path) for path in model_files(directory)] if directory else []
+
+    def rounding_references(self) -> dict[str, str]:
+        """Imported language model to the model that its rounding is measured against.
+
+        That is the first of the origin, else of the directions, of a sweep in weights that has both. What is trained
+        from the imported model shares its rounding, and is no reference.
+        """
+        references: dict[str, str] = {}
+        for name, sweep in self.sweeps.items():
+            if sweep.space != "weights":
+                continue
+            spec = self.config["sweeps"][name]
+            models = [model for part in (spec["origin"], *spec["directions"].values()) for model in part]
+            for model in (model for model in models if model in self.imported()):
+                others = [other for other in models if model not in self._lineage(other)]
+                if others:
+                    references.setdefault(model, others[0])
+        return references
+
+    def _lineage(self, model: str) -> list[str]:
+        """A model, and those that its training started from, directly or not."""
+        lineage = [model]
+        while (parent := self.config["models"][lineage[-1]]["start"].get("model")) is not None:
+            lineage.append(parent)
+        return lineage
 
     def training_inputs(self, model: str) -> dict[str, Any]:
         """Data, and the parent model, the model of the same architecture, or the tokenizer, for training ``model``."""

@@ -1,17 +1,15 @@
-"""Tokenizers, language models and sequence classifiers: training, resuming, importing.
+"""Tokenizers, language models and sequence classifiers: training and resuming.
 
 All models become Hugging Face directories in fp32 safetensors together with their tokenizer. fp32 matters: fine-tuning
 moves a weight by less than bf16 can represent, so that differences of fine-tuned models are lost in lower precision.
 """
 
-import contextlib
 import csv
 import json
 import math
 import os
 import shutil
 import signal
-import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
@@ -40,13 +37,15 @@ from transformers import (
 
 from workflow.lib.batches import AdaptiveBatches, pad_right
 from workflow.lib.blocks import IGNORED, pack
-from workflow.lib.checksums import CHECKSUMS, check_files, check_model, write_checksums
+from workflow.lib.checksums import check_files, check_model, write_checksums
 from workflow.lib.classifiers import class_probabilities, encode_for_classifier
 from workflow.lib.finished import keep
 from workflow.lib.loading import context_length
 from workflow.lib.logits import token_nll, training_loss
-from workflow.lib.runtime import Progress, UserError, announce, atomic_path, note
-from workflow.lib.special_tokens import of_model
+from workflow.lib.probing import check_language_model
+from workflow.lib.runtime import Progress, UserError, announce, atomic_path, brief, note
+from workflow.lib.saving import save_model, writing
+from workflow.lib.special_tokens import describe_for_classifier, of_model
 from workflow.lib.streams import Stream, StreamLoader, TokenStream
 
 END_OF_TEXT = "<|endoftext|>"
@@ -84,54 +83,6 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int, output: Path) -> None
     with atomic_path(output) as scratch:
         fast.save_pretrained(scratch)
         write_checksums(scratch)
-
-
-def import_model(source: str, revision: str | None, task: str, output: Path) -> None:
-    """Copy a hub model (id and revision) or a local directory to ``output``, in fp32 and with its tokenizer.
-
-    ``task`` is ``language-model`` or ``classifier``. Pickled weights are read with ``weights_only``; code from the hub
-    is never run. Raises ``UserError`` if the model cannot be loaded, lacks weights that the task needs (a language
-    model has no classification head), or has no tokenizer that fits it.
-    """
-    factory = AutoModelForCausalLM if task == "language-model" else AutoModelForSequenceClassification
-    where = f"{source} (revision {revision})" if revision else source
-    # Without the explicit False, transformers asks on stdin whether to run the code of the repository.
-    options = {"revision": revision or "main", "trust_remote_code": False}
-    if Path(source, CHECKSUMS).is_file():  # a model of ours, of another study
-        try:
-            check_files(source)
-        except UserError as error:
-            raise UserError(f"{error}; copy the model again") from None
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        # Weights of another shape are accepted here in order to name them below.
-        model, info = factory.from_pretrained(
-            source, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **options
-        )
-    except Exception as error:  # of every package that reads a part of it: json, pickle, safetensors, tokenizers, ...
-        raise UserError(
-            f"cannot load model {where}: {_brief(error)}; check its files, or the id and the revision (a machine "
-            "without network needs them in the hub cache)"
-        ) from error
-    if info["missing_keys"] or info["mismatched_keys"]:
-        missing = sorted(info["missing_keys"])[:3] or sorted(entry[0] for entry in info["mismatched_keys"])[:3]
-        raise UserError(f"model {where} lacks weights of a {task}: {missing}; is it a model of another kind?")
-    if info["unexpected_keys"]:
-        unused = sorted(info["unexpected_keys"])
-        announce(f"[import {where}] {len(unused)} weights have no place in a {task}: {', '.join(unused[:3])}")
-    # Where files are missing, transformers makes a tokenizer of special tokens only, which drops all text.
-    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
-        raise UserError(f"model {where} has no tokenizer files; add those that it was trained with")
-    rows = model.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > rows:
-        raise UserError(
-            f"model {where}: its tokenizer has {len(tokenizer)} tokens, but it embeds {rows}; is it another model's?"
-        )
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
-    _save(model, tokenizer, output)
 
 
 class _Blocks(Dataset):
@@ -228,7 +179,7 @@ class _Trainer(Trainer):
         return super().get_train_dataloader() if self.loader is None else self.loader
 
     def _save_checkpoint(self, *arguments: Any) -> None:
-        with _writing(Path(self.args.output_dir)):
+        with writing(Path(self.args.output_dir)):
             super()._save_checkpoint(*arguments)
 
     def compute_loss(
@@ -242,9 +193,10 @@ class _Trainer(Trainer):
 
         (The loss of a router, where a mixture of experts has ``output_router_logits: true``, is no nats per token.)
         """
-        router = getattr(self.model.config, "output_router_logits", False)
+        blocks = inputs["labels"].ndim == 2
+        router = blocks and getattr(self.model.config, "output_router_logits", False)
         # DistributedDataParallel must see the whole model run.
-        if inputs["labels"].ndim == 2 and self.args.world_size == 1 and num_items_in_batch is not None and not router:
+        if blocks and self.args.world_size == 1 and num_items_in_batch is not None and not router:
             with self.accelerator.autocast():
                 loss = training_loss(model, inputs, num_items_in_batch)
             if loss is not None:
@@ -519,6 +471,9 @@ def _fit_language_model(
         model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(like), dtype=torch.float32)
     else:
         model = _new_model(name, AutoModelForCausalLM, architecture or {}, texts)
+        # Of what is trained for hours, texts must be generated in the end. Random numbers are the training's.
+        with torch.random.fork_rng():
+            check_language_model(model, texts, f"models.{name}.start.architecture")
     # transformers does not recognise GPT2LMHeadModel by its name. It takes this very loss all the same, but divides it
     # by the number of all tokens, of which the first one of a block is not predicted.
     model.loss_type = "ForCausalLM"
@@ -574,6 +529,7 @@ def train_classifier(
     if encoder.pad_token_id is None:
         raise UserError(f"models.{name}: its tokenizer has no padding token; name a pad_token in tokenizer_config.json")
     model.config.pad_token_id = encoder.pad_token_id
+    note(describe_for_classifier(encoder))
     limit = settings["block_length"]
     _check_context(name, model, encoder, limit)
     data = {}
@@ -662,7 +618,7 @@ def _new_model(
         )
         return factory.from_config(config)
     except (ValueError, TypeError, KeyError, StrictDataclassError) as error:
-        raise UserError(f"{key}: {_brief(error)}") from error
+        raise UserError(f"{key}: {brief(error)}") from error
 
 
 def _check_context(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, block_length: int) -> None:
@@ -716,11 +672,6 @@ def _perplexity(loss: float) -> float | None:
         return math.exp(loss)
     except OverflowError:
         return None
-
-
-def _brief(error: Exception) -> str:
-    """The beginning of an error message, on one line."""
-    return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
 
 
 def _train(
@@ -875,23 +826,10 @@ def _finish(
     result: Mapping[str, Any],
     scratch: Path,
 ) -> None:
-    _save(trainer.model, tokenizer, output)
+    save_model(trainer.model, tokenizer, output)
     _write_curve(trainer.state.log_history, loss_curve)
     _write_json(result, metrics)
     keep(scratch, {"output": output, "loss_curve": loss_curve, "metrics": metrics})
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn what torch and safetensors raise where a file cannot be written into an ``OSError`` that may say why.
-
-    torch.save finds words like "unexpected pos 4160 vs 4052" for a full disk.
-    """
-    try:
-        yield
-    except (RuntimeError, SafetensorError) as error:
-        free = shutil.disk_usage(folder).free / 1e9
-        raise OSError(f"cannot save a model in {folder}, where {free:.1f} GB are free: {_brief(error)}") from error
 
 
 def _write_json(value: Any, path: Path) -> None:
@@ -910,13 +848,3 @@ def _write_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["step", "split", "loss", "learning_rate"])
         writer.writerows(rows)
-
-
-def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, output: Path) -> None:
-    for name, tensor in model.named_parameters():
-        if not torch.isfinite(tensor).all():
-            raise UserError(f"{output}: weight {name} is not finite; training diverged? lower the learning rate")
-    with atomic_path(output) as scratch, _writing(output.parent):
-        model.float().save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-        write_checksums(scratch)

@@ -13,7 +13,7 @@ rule corpus:
     benchmark:
         study.benchmark("corpora", "{corpus}")
     wildcard_constraints:
-        corpus=alternatives(study.streamed(False)),
+        corpus=alternatives(study.from_source()),
     priority: 100
     conda:
         "../../envs/workflow.yaml"
@@ -22,11 +22,43 @@ rule corpus:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("corpus.py", corpus=study.corpus_settings(wildcards.corpus)),
+        settings=lambda wildcards: study.settings(
+            "corpus.py",
+            corpus=study.corpus_settings(wildcards.corpus),
+            documents=study.corpus_digest(wildcards.corpus),
+        ),
     message:
         "Read corpus {wildcards.corpus}"
     script:
         "../scripts/corpus.py"
+
+
+rule split_corpus:
+    input:
+        unpack(lambda wildcards: study.parent_splits(wildcards.corpus)),
+    output:
+        train=study.path("corpora", "{corpus}", "train.parquet"),
+        dev=study.path("corpora", "{corpus}", "dev.parquet"),
+        test=study.path("corpora", "{corpus}", "test.parquet"),
+    log:
+        study.log("corpora", "{corpus}"),
+    benchmark:
+        study.benchmark("corpora", "{corpus}")
+    wildcard_constraints:
+        corpus=alternatives(study.shares()),
+    priority: 100
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        settings=lambda wildcards: study.settings("split_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+    message:
+        "Split corpus {wildcards.corpus} from another"
+    script:
+        "../scripts/split_corpus.py"
 
 
 rule stream_corpus:

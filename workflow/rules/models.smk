@@ -59,6 +59,38 @@ rule import_model:
         "../scripts/import_model.py"
 
 
+# Only told: nothing depends on it but the summary.
+rule measure_rounding:
+    input:
+        models=lambda wildcards: [
+            study.path("models", name) for name in (wildcards.model, study.rounding_references()[wildcards.model])
+        ],
+    output:
+        study.path("rounding", "{model}.json"),
+    log:
+        study.log("rounding", "{model}"),
+    benchmark:
+        study.benchmark("rounding", "{model}")
+    wildcard_constraints:
+        model=alternatives(list(study.rounding_references())),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        settings=lambda wildcards: study.settings(
+            "measure_rounding.py",
+            model=wildcards.model,
+            reference=study.rounding_references()[wildcards.model],
+        ),
+    message:
+        "Measure how coarsely model {wildcards.model} was rounded"
+    script:
+        "../scripts/measure_rounding.py"
+
+
 rule train_language_model:
     input:
         unpack(lambda wildcards: study.training_inputs(wildcards.model)),

@@ -62,6 +62,7 @@ rule summary:
         ),
         judges=study.judge_metrics(config["scorers"]),
         leaks=study.path("leaks.json"),
+        rounding=expand(study.path("rounding", "{model}.json"), model=study.rounding_references()),
     output:
         study.path("summary.txt"),
     log:

@@ -5,8 +5,8 @@ from typing import Any
 
 from workflow.lib.compute import prepare_job
 from workflow.lib.hub import locked_commit
+from workflow.lib.importing import import_model
 from workflow.lib.runtime import run_job
-from workflow.lib.training import import_model
 
 
 def main(snakemake: Any) -> None:
@@ -16,7 +16,8 @@ def main(snakemake: Any) -> None:
     commit = None
     if "hub" in start:
         commit = locked_commit(start["hub"], "model", start["revision"], snakemake.config.get("hub_lock"))
-    import_model(start.get("hub") or start["directory"], commit, settings["task"], Path(snakemake.output[0]))
+    source, choice = start.get("hub") or start["directory"], start.get("special_tokens", "tokenizer")
+    import_model(source, commit, settings["task"], Path(snakemake.output[0]), choice)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pandas as pd
 
 from workflow.lib.judges import MARK, judge_lines, read_judges
 from workflow.lib.leaks import leak_lines
+from workflow.lib.rounding import describe_rounding
 from workflow.lib.runtime import atomic_path, run_job
 from workflow.lib.tables import read_table, sweep_summary
 
@@ -24,6 +25,9 @@ def main(snakemake: Any) -> None:
             test = metrics["test"]
             shown = f"accuracy {test['accuracy']:.3f} on test (most frequent class {test['majority_share']:.3f})"
         lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
+    for path in map(Path, snakemake.input.rounding):
+        if (line := describe_rounding(json.loads(path.read_text()))) is not None:
+            lines.append(f"  {line}")
     judges = read_judges(settings["judges"], snakemake.input.judges)
     if judges:
         lines += ["", "Judges", *(f"  {line}" for line in judge_lines(judges))]
