@@ -311,10 +311,12 @@ def write_report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) -> Path:
     """The report of the made-up study."""
     folder = tmp_path_factory.mktemp("report")
     study = copy_study(folder)
+    # Captions tell of its special tokens.
+    shutil.copytree(tiny_tokenizer, folder / study.path("tokenizers", "bpe"))
     options = ("--cores", "1", "--configfile", "mine.yaml", "--rerun-triggers", "mtime", "--quiet", "all")
     made = run(folder, "snakemake", *options, "--", *study.figures(), *study.pages())
     assert made.returncode == 0, made.stdout + made.stderr
