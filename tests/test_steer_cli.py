@@ -167,7 +167,7 @@ def test_scores_are_those_of_the_studys_classifier(built, capsys):
             "results/own/models/grammar-judge\n",
         ),
         # Its context has 32 positions, as that of the models; the texts of a judge include the prompt.
-        (["--results", "short"], "no scores: short/models/sentiment-judge: text 0 ('the film"),
+        (["--results", "short"], "no scores: short/models/sentiment-judge: 5 of 5 texts have more than the 4 tokens"),
     ],
 )
 def test_without_scores_there_are_texts_and_the_reason(built, capsys, arguments, reason):

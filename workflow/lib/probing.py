@@ -19,6 +19,7 @@ from workflow.lib.checkpoints import Checkpoint
 from workflow.lib.generation import Mixture, Sampling, language_model, sample_texts
 from workflow.lib.loading import context_length, load_model
 from workflow.lib.merging import check_tied
+from workflow.lib.model_folders import CONTEXT, is_count
 from workflow.lib.runtime import UserError, announce, error_prefix
 from workflow.lib.scoring import score_classifier, score_perplexity
 
@@ -69,10 +70,10 @@ def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
     training = model.training
     model.eval()
     try:
-        with error_prefix(name):
-            context_length(model, tokenizer)
         with _must("read texts", type(model).__name__, name):
             _check_causal(model, tokenizer, name)
+        with error_prefix(name):
+            context_length(model, tokenizer)
         # Raises the right error itself.
         language = language_model(model, tokenizer, name)
         with _must("generate texts in batches", type(model).__name__, name):
@@ -104,7 +105,8 @@ def _ordinary_tokens(model: Any, tokenizer: Any) -> torch.Tensor:
 def _check_causal(model: Any, tokenizer: Any, name: str) -> None:
     """Raise ``UserError`` if logits depend on tokens that come later, which a language model has to predict."""
     tokens, generator = _ordinary_tokens(model, tokenizer), torch.Generator().manual_seed(0)
-    length = min(12, context_length(model, tokenizer) or 12)
+    context: Any = getattr(model.config, CONTEXT, None)
+    length = min(12, context) if is_count(context) else 12
     one, two = tokens[torch.randint(len(tokens), (2, 4, length), generator=generator)].to(model.device)
     # The same beginnings, other ends, in batches of one shape: what comes later is all that differs.
     two[:, : length // 2] = one[:, : length // 2]
