@@ -112,6 +112,8 @@ def _head(model: Any, body: _Body, ids: torch.Tensor, hidden: torch.Tensor) -> t
     """The logits (n, length, V) that ``model`` makes of ``hidden`` (n, length, width): scaled, capped and so on."""
     part = body.read
     own = part.__dict__.get("forward")
+    # A slice that is not would be multiplied text by text, reading all weights of the head for each.
+    hidden = hidden.contiguous()
     # An attribute of the object goes before the method of its class.
     part.forward = lambda *_, **__: body.output(last_hidden_state=hidden)
     try:
