@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from workflow.lib import logits
 from workflow.lib.blocks import pack
+from workflow.lib.generation import Sampling, generate
+from workflow.lib.importing import import_model
 from workflow.lib.scoring import score_classifier
 from workflow.lib.training import expected_calibration_error, train_classifier, train_language_model
 
@@ -81,6 +84,12 @@ def test_the_loss_of_a_router_is_learnt_by_and_not_reported(kind: str, tmp_path:
     assert [loss for _, loss in found[True]["curve"]] == pytest.approx(
         [loss for _, loss in found[False]["curve"]], rel=1e-5
     )
+    # What is trained so is imported, and generates, all the same.
+    config = json.loads((tmp_path / "moved True" / "model" / "config.json").read_text())
+    assert config["output_router_logits"] is True
+    import_model(str(tmp_path / "moved True" / "model"), None, "language-model", tmp_path / "imported")
+    prompts = pd.DataFrame({"row": [0, 1], "text": ["the film", "the plot was bad, but the film"]})
+    assert len(generate(tmp_path / "imported", prompts, Sampling(0.9, 3, 2, 0), 4)) == 4
     # It still moves the weights.
     assert found[True, "moved"]["dev_loss"] != pytest.approx(found[False, "moved"]["dev_loss"], rel=1e-6)
 

@@ -42,7 +42,17 @@ def load_model(
         raise UserError(
             f"{directory}: not a whole {type(model).__name__}, weights are missing: {', '.join(absent[:5])}"
         )
+    without_router_losses(model)
     return model.to(device).eval(), tokenizer
+
+
+def without_router_losses(model: Any) -> None:
+    """Let a mixture of experts compute no loss of its router, which is for training.
+
+    With ``output_router_logits: true`` it would do so for each batch, and fail where it goes on from a cache.
+    """
+    if getattr(model.config, "output_router_logits", False):
+        model.config.output_router_logits = False
 
 
 def context_length(model: Any, tokenizer: Any) -> int | None:

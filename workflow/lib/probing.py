@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.checkpoints import Checkpoint
 from workflow.lib.generation import Mixture, Sampling, language_model, sample_texts
-from workflow.lib.loading import context_length, load_model
+from workflow.lib.loading import context_length, load_model, without_router_losses
 from workflow.lib.merging import check_tied
 from workflow.lib.model_folders import CONTEXT, is_count
 from workflow.lib.runtime import UserError, announce, error_prefix
@@ -67,8 +67,9 @@ def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
 
     ``name`` is how errors call it. The model is left in the mode (training or evaluation) that it was in.
     """
-    training = model.training
+    training, router = model.training, getattr(model.config, "output_router_logits", None)
     model.eval()
+    without_router_losses(model)
     try:
         with _must("read texts", type(model).__name__, name):
             _check_causal(model, tokenizer, name)
@@ -80,6 +81,8 @@ def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
             _check_generation(language)
     finally:
         model.train(training)
+        if router is not None:
+            model.config.output_router_logits = router
 
 
 @contextlib.contextmanager
