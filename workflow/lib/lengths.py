@@ -13,9 +13,6 @@ from typing import Any
 from workflow.lib.runtime import UserError, announce
 from workflow.lib.special_tokens import FileTokenizer, added_tokens, encode
 
-CHOICES = ("error", "cut", "drop")
-"""What becomes of a text that is too long: config key ``too_long``."""
-
 _POSITIONS = ("max_position_embeddings", "n_positions")
 
 
