@@ -12,9 +12,10 @@ import pytest
 
 from tests.made_study import made_config
 from workflow.lib.corpora import write_corpus
-from workflow.lib.leaks import count_leaks, leak_lines, same_text
+from workflow.lib.leaks import count_leaks, leak_lines
 from workflow.lib.parquet import write_parquet
 from workflow.lib.runtime import UserError
+from workflow.lib.shares import same_text
 from workflow.lib.study import Study
 from workflow.scripts.leaks import main
 

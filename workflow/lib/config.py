@@ -26,7 +26,7 @@ from workflow.lib.corpora import (
     class_names,
     prompt_files,
 )
-from workflow.lib.model_folders import check_folder, is_count, model_files, read_json, text_config
+from workflow.lib.model_folders import check_folder, context_of, model_files, read_json, text_config
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
 
@@ -775,13 +775,13 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
     if model["task"] == "classifier" and model["training"]["processes"] > 1:
         raise UserError(f"config: {path}.training.processes: a classifier trains in one process; remove it")
     _check_batch(config, model["training"]["processes"], model["training"]["batch_size"], f"{path}.training.batch_size")
-    _check_block(name, model, architecture_context(root_of(config, name)[1].get("architecture", {})), "is declared")
+    _check_block(name, model, context_of(root_of(config, name)[1].get("architecture", {})), "is declared")
 
 
-def _check_block(name: str, model: Mapping[str, Any], context: Any, where: str) -> None:
+def _check_block(name: str, model: Mapping[str, Any], context: int | None, where: str) -> None:
     """Raise ``UserError`` unless a model can read the blocks that it is to be trained on."""
     length = model["training"]["block_length"]
-    if is_count(context) and length > context:
+    if context is not None and length > context:
         raise UserError(
             f"config: models.{name}.training.block_length: {length} exceeds the context of {context} tokens that "
             f"{where}; lower it"
@@ -859,7 +859,7 @@ def check_files(config: Mapping[str, Any]) -> None:
             _check_imported_classes(config, name, directory, settings)
             for trained, spec in config["models"].items():
                 if "training" in spec and root_of(config, trained)[0] == name:
-                    _check_block(trained, spec, architecture_context(settings), f"{directory / 'config.json'} names")
+                    _check_block(trained, spec, context_of(settings), f"{directory / 'config.json'} names")
 
 
 def _check_imported_classes(
@@ -931,11 +931,6 @@ def root_of(config: Mapping[str, Any], model: str) -> tuple[str, Mapping[str, An
         model = start[key]
         start = config["models"][model]["start"]
     return model, start
-
-
-def architecture_context(architecture: Mapping[str, Any]) -> int | None:
-    """The context, in tokens, that a declared architecture, or a config.json, names, if it does."""
-    return architecture.get("n_positions", architecture.get("max_position_embeddings"))
 
 
 def _parent_key(start: Mapping[str, Any]) -> str | None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow.lib.shares import same_text
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -57,10 +59,10 @@ def plan(config: Mapping[str, Any], combined: Mapping[str, Sequence[str]]) -> di
     ]
     configured = []
     for judge, scorers in judges.items():
-        if judge in _lineage(models, ends):
+        if judge in lineage(models, ends):
             combine = "it, too" if judge in ends else "models that were trained from it"
             configured.append(f"{judge} is the judge of {_list(scorers)}, and sweeps combine {combine}")
-    relevant = _lineage(models, [*ends, *judges])
+    relevant = lineage(models, [*ends, *judges])
     unknown = [
         f"{source[0]} is a stream, whose texts cannot be compared; {_list(learners)} learnt from it"
         for source, learners in _taught(models, relevant).items()
@@ -97,7 +99,7 @@ def _of_judges(models: Mapping[str, Any], judges: Iterable[str], ends: Sequence[
                 yield _compare("judge", _texts(*_source(data)), learnt, source, others)
         if models[judge]["task"] == "classifier":
             measured = f"that the accuracy of {judge} is measured on ({data['corpus']}, test)"
-            for source, learners in _taught(models, _lineage(models, [judge])[1:]).items():
+            for source, learners in _taught(models, lineage(models, [judge])[1:]).items():
                 yield _compare("accuracy", _texts(data["corpus"], split="test"), measured, source, learners)
 
 
@@ -119,7 +121,7 @@ def _compare(
     return {"kind": kind, "texts": texts, "what": what, "seen": _texts(*source), "where": where}
 
 
-def _lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+def lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """The models of these names, each followed by those that it was trained from, each once."""
     found: dict[str, None] = {}
     for name in names:
@@ -133,7 +135,7 @@ def _lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 def _taught(models: Mapping[str, Any], names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
     """(corpus,) or (corpus, class) to the models that learnt from it, of these models and those before them."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for name in _lineage(models, names):
+    for name in lineage(models, names):
         if "data" in models[name]:
             found.setdefault(_source(models[name]["data"]), []).append(name)
     return found
@@ -169,11 +171,6 @@ class _Split:
         if part["classes"] is not None:
             groups = [np.flatnonzero(self.labels == name) for name in part["classes"]]
         return np.concatenate([group[: part["limit"]] for group in groups])
-
-
-def same_text(text: str) -> str:
-    """What two texts share that count as the same: ``text`` without case, and with single spaces for whitespace."""
-    return " ".join(text.casefold().split())
 
 
 def count_leaks(planned: Mapping[str, Any], paths: Sequence[Path]) -> dict[str, Any]:

@@ -4,16 +4,15 @@ A tokenizer is there before the weights, so the jobs that read prompts, and the 
 transformers are not needed for that.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow.lib.model_folders import context_of, read_json
 from workflow.lib.runtime import UserError, announce
 from workflow.lib.special_tokens import FileTokenizer, added_tokens, encode
-
-_POSITIONS = ("max_position_embeddings", "n_positions")
 
 
 @dataclass(frozen=True)
@@ -35,24 +34,25 @@ class Reader:
         """
         directory = Path(directory)
         if (directory / "config.json").is_file():
-            config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-            context = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), context)
+            context = context_of(read_json(directory / "config.json", "")) or context
         file = directory / "tokenizer.json"
         room = None if context is None else context - reserve
         return cls(name, FileTokenizer(file) if file.is_file() else None, room)
 
+    @cached_property
+    def _start(self) -> tuple[int, ...]:
+        return added_tokens(self.tokenizer)[0]
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, with those that texts of the model start with."""
-        start, _ = added_tokens(self.tokenizer)
-        return [len(ids) for ids in encode(self.tokenizer, texts, start)]
+        return [len(ids) for ids in encode(self.tokenizer, texts, self._start)]
 
     def cut(self, text: str, keep_end: bool) -> str:
         """As much of ``text`` as there is room for: its beginning, or its end."""
         assert self.tokenizer is not None and self.room is not None
-        start, _ = added_tokens(self.tokenizer)
         (ids,) = encode(self.tokenizer, [text], ())
         # Pieces of a text may have more tokens on their own than within it.
-        for count in range(self.room - len(start), 0, -1):
+        for count in range(self.room - len(self._start), 0, -1):
             piece = self.tokenizer.decode(ids[-count:] if keep_end else ids[:count])
             if piece.strip() and self.lengths([piece])[0] <= self.room:
                 return piece

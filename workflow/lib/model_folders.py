@@ -207,6 +207,11 @@ CONTEXT = "max_position_embeddings"
 _CONTEXTS = (CONTEXT, "n_positions", "n_ctx", "max_seq_len")
 
 
+def context_of(config: Mapping[str, Any]) -> int | None:
+    """The context, in tokens, that a config.json, or a declared architecture, names, if it does."""
+    return next((value for key in ("n_positions", CONTEXT) if is_count(value := config.get(key))), None)
+
+
 def _check_types(config: Mapping[str, Any], path: Path) -> None:
     wanted = {
         "model_type": (str, "the name of an architecture"),

@@ -25,7 +25,7 @@ from workflow.lib.loading import context_length, load_model, takes_cache
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep, line_owner
 from workflow.lib.runtime import UserError, announce, note
-from workflow.lib.special_tokens import describe_for_classifier, encode, of_model
+from workflow.lib.special_tokens import describe_for_classifier, encode_with_offsets, of_model
 
 # torch and transformers are imported in the functions that run a model: tables and figures read score files too.
 PathLike = str | os.PathLike[str]
@@ -150,13 +150,13 @@ def score_perplexity(
     special = of_model(model, tokenizer)
     note(special.describe(tokenizer))
     texts = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
-    encoded, limit = encode(tokenizer, texts, special.start), context_length(model, tokenizer)
-    offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"] if texts else []
+    encoded, offsets = encode_with_offsets(tokenizer, texts, special.start)
     # Only ends are used: ByteLevel's trim_offsets moves the start of " film" past its space, never the end.
     belongs = [
         np.array([end > len(prompt) for _, end in spans[special.context - len(special.start) :]], dtype=bool)
         for prompt, spans in zip(prompts, offsets, strict=True)
     ]
+    limit = context_length(model, tokenizer)
     for index in _too_long(encoded, texts, limit, model_dir, too_long):
         encoded[index] = encoded[index][:limit] if too_long == "cut" else []
         belongs[index] = belongs[index][: max(0, len(encoded[index]) - special.context)]

@@ -17,6 +17,11 @@ def bounds(spec: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
     return Fraction(begin), Fraction(begin + share)
 
 
+def same_text(text: str) -> str:
+    """What two texts share that count as the same: ``text`` without case, and with single spaces for whitespace."""
+    return " ".join(text.casefold().split())
+
+
 def places(splits: Mapping[str, Sequence[tuple[int, str, str | None]]]) -> dict[str, list[Fraction]]:
     """The place, at least 0 and less than 1, of each (row, text, label) of a corpus, by which shares are drawn.
 
@@ -42,7 +47,7 @@ def places(splits: Mapping[str, Sequence[tuple[int, str, str | None]]]) -> dict[
             if number == len(parents):
                 parents.append(number)
                 labels.append((split, label))
-            plain = " ".join(text.casefold().split())
+            plain = same_text(text)
             parents[root(number)] = root(first.setdefault(plain, number))
             plain_texts[number] = min(plain, plain_texts.get(number, plain))
     groups: dict[int, list[int]] = defaultdict(list)

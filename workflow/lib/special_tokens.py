@@ -11,13 +11,14 @@ Why the start matters: models that were trained with a BOS need it. Gemma 3 270M
 as their tokenizer encodes them, with all special tokens. torch is not needed here.
 """
 
-import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from workflow.lib.model_folders import read_json
 from workflow.lib.runtime import UserError
 
 # In the order of trial: of one of them any tokenizer of text makes tokens.
@@ -58,10 +59,9 @@ def special_tokens(tokenizer: Any, *configs: Any) -> SpecialTokens:
     Raises ``UserError`` if the tokenizer makes no token of plain text.
     """
     start, _ = added_tokens(tokenizer)
-    named = [*(_as_list(config.eos_token_id) for config in configs), _as_list(tokenizer.eos_token_id)]
-    # A config's default (GPT-2's is 50256) need not be in a small vocabulary.
+    named = [*(config.eos_token_id for config in configs), tokenizer.eos_token_id]
     sizes = [size for config in configs if (size := getattr(config, "vocab_size", None)) is not None]
-    stops = [token for ids in reversed(named) for token in ids if 0 <= token < min([len(tokenizer), *sizes])]
+    stops = _known(reversed(named), min([len(tokenizer), *sizes]))
     # The tokenizer's own, if it has one.
     return SpecialTokens(start, stops[0] if stops else None, frozenset(stops))
 
@@ -90,10 +90,20 @@ def describe_for_classifier(tokenizer: Any) -> str:
 
 def encode(tokenizer: Any, texts: Sequence[str], start: Sequence[int]) -> list[list[int]]:
     """Token ids of each text, with ``start`` before them and nothing behind them."""
+    return [[*start, *ids] for ids in tokenizer(list(texts), **_PLAIN)["input_ids"]] if len(texts) else []
+
+
+def encode_with_offsets(
+    tokenizer: Any, texts: Sequence[str], start: Sequence[int]
+) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
+    """As ``encode``; and where each token behind ``start`` begins and ends in its text, for which it must be fast."""
     if not len(texts):
-        return []
-    options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
-    return [[*start, *ids] for ids in tokenizer(list(texts), **options)["input_ids"]]
+        return [], []
+    tokens = tokenizer(list(texts), return_offsets_mapping=True, **_PLAIN)
+    return [[*start, *ids] for ids in tokens["input_ids"]], tokens["offset_mapping"]
+
+
+_PLAIN = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
 
 
 def choose_start(tokenizer: Any, choice: str) -> None:
@@ -179,9 +189,9 @@ def merged_stops(directories: Sequence[Path]) -> list[int] | None:
     found: set[int] = set()
     for directory in directories:
         file, configs = directory / "tokenizer.json", _configs(directory)
-        own = _as_list(FileTokenizer(file).eos_token_id) if file.is_file() else []
-        found |= {token for ids in (own, *(_as_list(config.eos_token_id) for config in configs)) for token in ids}
-        found = {token for token in found if configs[0].vocab_size is None or token < configs[0].vocab_size}
+        own = FileTokenizer(file).eos_token_id if file.is_file() else None
+        size = math.inf if configs[0].vocab_size is None else configs[0].vocab_size
+        found.update(_known((own, *(config.eos_token_id for config in configs)), size))
     return sorted(found)
 
 
@@ -194,8 +204,13 @@ def _configs(directory: Path) -> list[SimpleNamespace]:
 
 def _read(path: Path) -> dict[str, Any]:
     """What a JSON file holds; nothing if there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path, "") if path.is_file() else {}
 
 
-def _as_list(ids: int | Sequence[int] | None) -> list[int]:
-    return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
+def _known(named: Iterable[int | Sequence[int] | None], size: float) -> list[int]:
+    """The ids among ``named`` (one, several or none each) that a vocabulary of ``size`` tokens has.
+
+    A config's default (GPT-2's is 50256) need not be in a small vocabulary.
+    """
+    lists = ([] if ids is None else [ids] if isinstance(ids, int) else ids for ids in named)
+    return [token for ids in lists for token in ids if 0 <= token < size]

@@ -13,7 +13,6 @@ from snakemake.exceptions import WorkflowError
 from workflow.lib.captions import describe_entry, describe_sampling, describe_scorer, describe_sweep
 from workflow.lib.claim_kinds import claim_needs
 from workflow.lib.config import (
-    architecture_context,
     build_sweeps,
     check_files,
     check_sweep_models,
@@ -21,16 +20,15 @@ from workflow.lib.config import (
     resolve,
     root_of,
 )
-from workflow.lib.corpora import corpus_digest, corpus_files, prompt_files
+from workflow.lib.corpora import SPLITS, corpus_digest, corpus_files, prompt_files
 from workflow.lib.judges import judge_entries
-from workflow.lib.leaks import plan
-from workflow.lib.model_folders import model_files
+from workflow.lib.leaks import lineage, plan
+from workflow.lib.model_folders import context_of, model_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
 from workflow.lib.sources import pinned_packages, source_digests
 
-SPLITS = ("train", "dev", "test")
 OTHER_SECTION = "Other results"
 """Category, in the report, of what belongs to no section of the paper."""
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
@@ -494,17 +492,10 @@ class Study:
             spec = self.config["sweeps"][name]
             models = [model for part in (spec["origin"], *spec["directions"].values()) for model in part]
             for model in (model for model in models if model in self.imported()):
-                others = [other for other in models if model not in self._lineage(other)]
+                others = [other for other in models if model not in lineage(self.config["models"], [other])]
                 if others:
                     references.setdefault(model, others[0])
         return references
-
-    def _lineage(self, model: str) -> list[str]:
-        """A model, and those that its training started from, directly or not."""
-        lineage = [model]
-        while (parent := self.config["models"][lineage[-1]]["start"].get("model")) is not None:
-            lineage.append(parent)
-        return lineage
 
     def training_inputs(self, model: str) -> dict[str, Any]:
         """Data, and the parent model, the model of the same architecture, or the tokenizer, for training ``model``."""
@@ -606,7 +597,7 @@ class Study:
         found: dict[tuple[str, int | None, int], dict[str, Any]] = {}
         for model, reserve in models:
             tokenizer = self._tokenizer_folder(model)
-            context = architecture_context(root_of(self.config, model)[1].get("architecture", {}))
+            context = context_of(root_of(self.config, model)[1].get("architecture", {}))
             entry = {"name": f"model {model}", "tokenizer": tokenizer, "context": context, "reserve": reserve}
             found.setdefault((tokenizer, context, reserve), entry)
         return list(found.values())
