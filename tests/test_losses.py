@@ -237,15 +237,15 @@ def test_table_by_hand(tmp_path):
         [1, "b=1", "negative", "nll_token", 2, 1, 2],
     ]
     limits = table.set_index(["point", "class", "statistic"])[["low", "high"]]
-    # Of two texts a resample holds one of them twice with probability 1/2: the limits are the two texts.
-    assert limits.loc[("a=1", "positive", "nll_text")].tolist() == [2, 6]
-    assert limits.loc[("b=1", "positive", "nll_token")].tolist() == [1, 3]
+    # Of two texts, 2 and 6, with Student's t of one degree of freedom; no loss is below 0.
+    assert limits.loc[("a=1", "positive", "nll_text")].tolist() == [0, pytest.approx(4 + 2 * 12.7062047)]
+    assert limits.loc[("b=1", "positive", "nll_token")].tolist() == [0, pytest.approx(12.0296536)]
     # One text says nothing of the spread.
     assert limits.xs("negative", level="class").isna().all(axis=None)
 
     write_table(table, tmp_path / "table.csv")
     lines = (tmp_path / "table.csv").read_text().splitlines()
-    assert lines[1] == "theta,0.0,a=1,positive,nll_text,4,2,6,2,4"
+    assert lines[1] == "theta,0.0,a=1,positive,nll_text,4,0,29.4124,2,4"
     assert lines[3] == "theta,0.0,a=1,negative,nll_text,5,,,1,2"
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), table, check_dtype=False)
 

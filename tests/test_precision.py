@@ -153,7 +153,7 @@ def compared(generation: str, scorers: dict[str, Any], progress: Any = None) -> 
     points = {ONE: Path("merged/one"), TWO: Path("merged/two")}
     judges = {"judge": Path("models/judge"), "base": Path("models/base")}
     sizes = {"generate": 8, "score": 4}
-    return compare_precisions(points, judges, PROMPTS, SAMPLING, generation, scorers, sizes, 200, 0, progress=progress)
+    return compare_precisions(points, judges, PROMPTS, SAMPLING, generation, scorers, sizes, progress=progress)
 
 
 def test_what_is_run(asked: list[tuple]) -> None:
@@ -199,8 +199,9 @@ def test_differences_of_texts(asked: list[tuple]) -> None:
     assert sentiment["fp32"] == pytest.approx(0.6) and sentiment["value"] == pytest.approx((0.6 + 0.6 + 1) / 3)
     assert sentiment["difference"] == pytest.approx(0.4 / 3)
     assert sentiment["mean_absolute"] == pytest.approx(0.4 / 3) and sentiment["max_absolute"] == pytest.approx(0.4)
-    # A resample of two prompts may consist of the first alone, where nothing differs, or of the second, (0.4 + 0) / 2.
-    assert sentiment["low"] == pytest.approx(0) and sentiment["high"] == pytest.approx(0.2)
+    # Residuals -0.4 / 3 and 0.4 / 3 of 3 texts; Student's t of two prompts.
+    reach = 12.7062047 * 0.8 / 9
+    assert sentiment["low"] == pytest.approx(0.4 / 3 - reach) and sentiment["high"] == pytest.approx(0.4 / 3 + reach)
     assert sentiment["equal_texts"] == 0.75
     # 8 tokens: 8 nats, and in fp16 12.
     assert perplexity["statistic"] == "continuation_corpus" and perplexity["n_texts"] == 4
@@ -215,7 +216,7 @@ def test_differences_of_scores(asked: list[tuple]) -> None:
     # Of the study's texts, which are those in fp16.
     assert scoring["fp32"] == pytest.approx(2.2 / 3) and scoring["difference"] == pytest.approx(-0.1)
     assert scoring["mean_absolute"] == pytest.approx(0.1) and scoring["max_absolute"] == pytest.approx(0.1)
-    assert scoring["low"] == pytest.approx(-0.1) and scoring["high"] == pytest.approx(-0.1)
+    assert scoring["low"] == pytest.approx(-0.1, abs=1e-5) and scoring["high"] == pytest.approx(-0.1, abs=1e-5)
 
 
 def test_one_prompt_has_no_interval(asked: list[tuple], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +233,7 @@ def test_the_largest_difference_decides(asked: list[tuple]) -> None:
         check_precisions(table, 0.6, "It is a test.")
     assert str(error.value).startswith(
         f"generation in fp16 changes continuation_corpus of perplexity at {ONE.id} from 2.718 to 4.482 (relative "
-        "difference 0.65 [0, 1.7], threshold 0.6: It is a test.); choose fp32 there"
+        "difference 0.65 [-1, 9.5e+02], threshold 0.6: It is a test.); choose fp32 there"
     )
     without = table[table["scorer"] == "sentiment"]
     with pytest.raises(UserError, match=r"changes score of sentiment at .* \(difference 0\.13 "):
@@ -253,7 +254,7 @@ def test_real_models(tiny_gpt2: Path) -> None:
     scorers = {"perplexity": {"kind": "perplexity", "model": "base", "precision": "bf16", "too_long": "error"}}
     points, judges = {ONE: tiny_gpt2}, {"base": tiny_gpt2}
     sizes = {"generate": 8, "score": 8}
-    table = compare_precisions(points, judges, PROMPTS, SAMPLING, "bf16", scorers, sizes, 100, 0)
+    table = compare_precisions(points, judges, PROMPTS, SAMPLING, "bf16", scorers, sizes)
     assert list(table["stage"]) == ["generation", "scoring"]
     scoring = table.iloc[1]
     assert 0 < abs(scoring["difference"]) < 0.02 and 0 < scoring["max_absolute"] < 0.1

@@ -20,7 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.dag import copy_workflow
 from tests.made_study import write_metrics
 from workflow.lib.captions import write_up
-from workflow.lib.claims import untested, write_claims
+from workflow.lib.claims import corrected, untested, write_claims
 from workflow.lib.overview import count_texts, write_overview
 from workflow.lib.pages import markdown_page, table_page
 from workflow.lib.study import OTHER_SECTION, Study
@@ -247,12 +247,12 @@ def test_the_front_page_counts_texts_once_and_verdicts_by_section() -> None:
     assert count_texts([("weights", one), ("logits", two)]) == 4 + 5 + 5 + 5
     claims = [
         {"section": section, "verdict": verdict, "weak_judge": False}
-        for section, verdict in [("5", "holds"), ("4.1", "holds"), ("4.1", "not tested"), ("4.1", "does not hold")]
+        for section, verdict in [("5", "holds"), ("4.1", "holds"), ("4.1", "not tested"), ("4.1", "undecided")]
     ]
     text = write_overview("mine", 7, 2, 3, 1000, ["a fact"], ["a judge"], ["a leak"], claims)
     assert "**1000 texts** from 7 points (2 of them ensembles, which combine logits) on 3 sweeps" in text
-    assert "Of **4 claims of the paper** 2 hold, 1 do not hold, 1 are not tested." in text
-    assert "| 4.1 | 1 | 1 | 1 |\n| 5 | 1 | 0 | 0 |\n" in text
+    assert "Of **4 claims of the paper** 2 hold, 1 are undecided, 1 are not tested." in text
+    assert "| 4.1 | 1 | 0 | 1 | 1 |\n| 5 | 1 | 0 | 0 | 0 |\n" in text
     assert text.endswith("- a fact\n\n**Judges**\n\n- a judge\n\n**Data**\n\n- a leak\n")
     claims[1]["weak_judge"] = True
     marked = write_overview("mine", 7, 2, 3, 1000, [], [], [], claims)
@@ -291,7 +291,7 @@ def make_results(study: Study, folder: Path) -> None:
     search |= {"dev_perplexity": 7.4, "chosen": ["true", "false"], "configured": "false"}
     pd.DataFrame(search).to_csv(folder / study.path("tables", "search.csv"), index=False)
     entries = [untested(name, spec, "nothing was run") for name, spec in study.config["claims"].items()]
-    write_claims(study.name, entries, [], [], *(folder / path for path in study.claims()))
+    write_claims(study.name, corrected(entries), [], [], *(folder / path for path in study.claims()))
     (folder / study.path("summary.txt")).write_text("made up\n")
 
 
@@ -441,7 +441,7 @@ def test_verdicts_and_run_times_open(browser_page: tuple[Page, list[str]]) -> No
     frame = page.frame_locator("iframe")
     frame.get_by_role("heading", name="Claims of arXiv 2211.12092 in the study tiny").wait_for()
     assert "no-barrier" in frame.get_by_role("table").inner_text()
-    assert "Verdicts: holds 0, does not hold 0, not tested 1, of 1." in page.locator("#app").inner_text()
+    assert "Verdicts: holds 0, refuted 0, undecided 0, not tested 1, of 1." in page.locator("#app").inner_text()
     page.reload()
     page.get_by_text("Statistics", exact=True).first.click()
     page.locator("#runtimes canvas, #runtimes svg").first.wait_for()

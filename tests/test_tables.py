@@ -9,9 +9,6 @@ import pytest
 from workflow.lib.points import build_sweep
 from workflow.lib.runtime import UserError
 from workflow.lib.tables import (
-    barrier,
-    bootstrap_curves,
-    bootstrap_ratio,
     coordinate_columns,
     read_table,
     single_model,
@@ -29,65 +26,6 @@ DISTINCT = {"kind": "distinct", "n": [1, 2]}
 
 def by_statistic(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_index("statistic")
-
-
-# --- bootstrap
-
-
-def test_ratio_and_a_known_interval():
-    # Two prompts, 0 and 1: a resample has mean 0, 1/2 or 1 with probability 1/4, 1/2, 1/4.
-    estimate, low, high = bootstrap_ratio(np.array([[0.0], [1.0]]), np.ones((2, 1)), 2000, seed=1)
-    assert (estimate[0], low[0], high[0]) == (0.5, 0, 1)
-    # Unequal denominators: the ratio of sums, not the mean of ratios.
-    estimate, _, _ = bootstrap_ratio(np.array([[1.0], [3.0]]), np.array([[1.0], [9.0]]), 10, seed=1)
-    assert estimate[0] == pytest.approx(0.4)
-
-
-def test_coverage_of_the_interval_of_a_ratio():
-    generator = np.random.default_rng(0)
-    covered, runs = 0, 400
-    for run in range(runs):
-        denominators = generator.integers(1, 20, size=(80, 1)).astype(float)
-        numerators = 3 * denominators + denominators * generator.normal(0, 1, size=(80, 1))
-        _, low, high = bootstrap_ratio(numerators, denominators, 400, seed=run)
-        covered += low[0] <= 3 <= high[0]
-    assert 0.91 <= covered / runs <= 0.98
-
-
-def test_resamples_are_shared_and_seeded():
-    values = np.random.default_rng(3).normal(size=(30, 1))
-    both = bootstrap_ratio(np.hstack([values, values + 10]), np.ones((30, 2)), 500, seed=5)
-    for limit in both:
-        assert limit[1] - limit[0] == pytest.approx(10)
-    alone = bootstrap_ratio(values, np.ones((30, 1)), 500, seed=5)
-    assert alone[1][0] == pytest.approx(both[1][0], rel=1e-12)
-    assert bootstrap_ratio(values, np.ones((30, 1)), 500, seed=6)[1][0] != alone[1][0]
-
-
-def test_interval_needs_two_prompts():
-    numerators, denominators = np.array([[2.0, 0], [0, 0]]), np.array([[4.0, 0], [0, 0]])
-    estimate, low, high = bootstrap_ratio(numerators, denominators, 100, seed=1)
-    assert estimate[0] == 0.5
-    assert np.isnan([low[0], high[0], estimate[1], low[1], high[1]]).all()
-
-
-def test_curves_resample_all_columns_together():
-    # Two prompts: a resample is twice the first, one of each, or twice the second, the same in both columns.
-    numerators, denominators = np.array([[0.0, 3.0], [1.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 3.0]])
-    estimate, draws = bootstrap_curves(numerators, denominators, 200, seed=1)
-    assert estimate.tolist() == [0.5, 9 / 4]
-    assert draws.shape == (200, 2)
-    assert {tuple(row) for row in draws} == {(0.0, 3.0), (0.5, 9 / 4), (1.0, 2.0)}
-    # The interval is made of the draws.
-    _, low, high = bootstrap_ratio(numerators, denominators, 200, seed=1)
-    np.testing.assert_array_equal([low, high], np.quantile(draws, [0.025, 0.975], axis=0))
-
-
-def test_a_draw_without_denominator_is_nan():
-    numerators, denominators = np.array([[2.0, 0], [0, 0]]), np.array([[4.0, 0], [0, 0]])
-    estimate, draws = bootstrap_curves(numerators, denominators, 100, seed=1)
-    assert estimate[0] == 0.5 and np.isnan(estimate[1]) and np.isnan(draws[:, 1]).all()
-    assert 0 < np.isnan(draws[:, 0]).sum() < 100 and set(draws[~np.isnan(draws[:, 0]), 0]) == {0.5}
 
 
 # --- statistics
@@ -137,10 +75,27 @@ def test_perplexity_conventions():
     assert table.loc["continuation_corpus", "estimate"] == pytest.approx(2 ** (7 / 5))
     assert table.loc["text_mean", "estimate"] == pytest.approx(4)
     assert table.loc["text_corpus", "estimate"] == pytest.approx(4)
-    # Resamples are twice prompt 1, one of each, or twice prompt 2.
-    assert table.loc["continuation_corpus", ["low", "high"]].tolist() == pytest.approx([2, 8])
-    assert table.loc["continuation_mean", ["low", "high"]].tolist() == pytest.approx([2, 8])
+    # Two prompts say little, but no perplexity is below 1.
+    for statistic in ("continuation_mean", "continuation_corpus"):
+        low, high = table.loc[statistic, ["low", "high"]]
+        assert low == 1 and high > 8
     assert set(table["n_texts"]) == {2} and set(table["n_excluded"]) == {1} and set(table["n_prompts"]) == {2}
+
+
+def test_intervals_stay_within_what_a_statistic_can_be():
+    scores = pd.DataFrame({"point": "m=1", "row": [1, 2, 3], "sample": 0, "p_a": [0.0, 1, 1], "p_b": [1.0, 0, 0]})
+    table = by_statistic(summarise(scores, "s", {"kind": "classifier", "weights": {"a": 2, "b": -1}}, 100, 1))
+    assert table.loc["score", ["low", "high"]].tolist() == [-1, 2]
+    assert table.loc["p_a", ["low", "high"]].tolist() == [0, 1]
+    # Labels that do not exclude each other add up.
+    table = by_statistic(
+        summarise(scores.assign(p_b=[0.9, 0.9, 0.0]), "s", {"kind": "classifier", "weights": {"a": 1, "b": 1}}, 100, 1)
+    )
+    assert table.loc["score", "high"] == 2
+    frame = pd.DataFrame({"point": "m=1", "row": [1, 2, 3], "texts": 1, "distinct_1": [0.2, 1, 1], "distinct_2": 1.0})
+    table = by_statistic(summarise(frame, "d", DISTINCT, 100, 1))
+    assert table.loc["distinct_1", ["low", "high"]].tolist() == [pytest.approx(0, abs=1e-9), 1]
+    assert table.loc["distinct_2", ["low", "high"]].tolist() == [1, 1]
 
 
 def test_perplexity_that_overflows_is_an_error():
@@ -295,22 +250,6 @@ def line(alphas, values) -> pd.DataFrame:
     )
 
 
-def test_barrier():
-    # Straight line 100 + 100 alpha; excess 25 at 1/4 and 30 at 3/4. Outside [0, 1] does not count.
-    table = line([-1.0, 0.0, 0.25, 0.75, 1.0, 2.0], [9e9, 100, 150, 205, 200, 9e9])
-    result = barrier(table, "ppl", "continuation_corpus")
-    assert (result.value, result.at) == (30, 0.75)
-    # log: 1/4: log(150) - (log 100 + log(2)/4); 3/4: log(205) - (log 100 + 3 log(2) / 4)
-    assert result.log_value == pytest.approx(math.log(1.5) - math.log(2) / 4)
-    assert result.log_at == 0.25
-    sagging = barrier(line([0.0, 0.5, 1.0], [100, 90, 200]), "ppl", "continuation_corpus")
-    assert (sagging.value, sagging.log_value) == (0, 0)
-    with pytest.raises(ValueError, match="0 and 1"):
-        barrier(line([0.25, 1.0], [1, 2]), "ppl", "continuation_corpus")
-    with pytest.raises(ValueError, match="one value"):
-        barrier(pd.concat([table, table]), "ppl", "continuation_corpus")
-
-
 def test_single_model():
     table = line([0.0, 0.5, 1.0], [1, 2, 3])
     assert single_model(table, "alpha", 0.0) == "negative"
@@ -323,11 +262,14 @@ def test_summary():
         "theta1, prompts neutral: 3 points, 5 prompts, 10 texts per point",
         "  ppl continuation_corpus: 100 [90, 110] at alpha = 0, 180 [162, 198] at alpha = 0.5, "
         "200 [180, 220] at alpha = 1",
-        "  ppl barrier in [0, 1]: 30 at alpha = 0.5 (0.241 nats per token at 0.5)",
+        "  ppl between alpha = 0 and 1: highest point +0.24 nats per token from the chord, at 0.5",
         "  ppl continuation_corpus: up to 2 texts per point have no score",
     ]
     # A coordinate may have any name, a word of Python's among them.
     renamed = line([0.0, 1.0], [1, 2]).rename(columns={"alpha": "lambda"})
     assert any("at lambda = 1" in text for text in sweep_summary(renamed))
-    # No barrier where an end is missing or a mixture of models.
-    assert not [text for text in sweep_summary(line([0.5, 1.0], [1, 2])) if "barrier" in text]
+    # No word of it where an end is missing or a mixture of models.
+    assert not [text for text in sweep_summary(line([0.5, 1.0], [1, 2])) if "between" in text]
+    # Where no point lies between, nothing was measured.
+    told = "  ppl between alpha = 0 and 1: no point there, a barrier is not measured"
+    assert told in sweep_summary(line([0.0, 1.0, 2.0], [1, 2, 3]))

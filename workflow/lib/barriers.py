@@ -6,11 +6,12 @@ the line between them, as in Entezari et al. 2022 (arXiv 2110.06296): with L the
 
     excess(alpha) = L(alpha) - ((1 - alpha) L(0) + alpha L(1)),    barrier = max over the grid in [0, 1] of excess >= 0.
 
-Intervals: percentile bootstrap in which prompts (or texts) are drawn for the whole curve at once, and the barrier is
-taken anew of every drawn curve. A maximum over noisy points is biased upwards, in the draws more than in the estimate:
-where there is no barrier, the interval starts at or above the estimate.
+Intervals are over prompts (or texts). Those of single heights are Student's. The barrier and its interval are corrected
+for being the largest of several noisy heights (``inference.MaxDifference``): a barrier of 0 and its interval may lie
+below the highest point that was measured. Where the grid has no point between 0 and 1 no barrier is measured.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workflow.lib.inference import TAIL, MaxDifference, ratios, student
 from workflow.lib.losses import loss_matrix
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError, error_prefix
-from workflow.lib.tables import LEVEL, bootstrap_curves, height_above_chord, statistic_matrix
+from workflow.lib.tables import height_above_chord, statistic_matrix
 
 BARRIER_COLUMNS = ["sweep", "prompts", "quantity", "class", "row", "coordinate", "estimate", "low", "high"]
 
@@ -35,7 +37,6 @@ def barrier_table(
     scorer: str,
     spec: Mapping[str, Any],
     losses: Sequence[tuple[Sweep, pd.DataFrame]],
-    resamples: int,
     seed: int,
 ) -> pd.DataFrame:
     """Barriers of the perplexity along ``sweeps`` and of the loss along the sweeps of ``losses``, as one tidy table.
@@ -46,8 +47,9 @@ def barrier_table(
     Columns (``BARRIER_COLUMNS``): ``sweep``; ``prompts`` ("" for a loss); ``quantity``, ``perplexity`` (log of the
     corpus perplexity of the continuations) or ``loss``; ``class`` of the texts ("" for perplexity); ``row``, ``excess``
     (one per grid point in [0, 1], ascending) or ``barrier`` (the last one); ``coordinate`` (float64; of a barrier:
-    where the maximum is, the first if there are several); ``estimate``, ``low``, ``high`` (float64, nats per token,
-    95 % interval, NaN where it rests on fewer than two prompts or texts). To be written by ``tables.write_table``.
+    where the highest point is, the first if there are several); ``estimate``, ``low``, ``high`` (float64, nats per
+    token, 95 % interval, NaN where it rests on fewer than two prompts or texts). Of a barrier all are NaN where no
+    point lies between 0 and 1: it is not measured. To be written by ``tables.write_table``.
 
     Raises ``UserError`` naming the sweep if it has more than one coordinate, if its grid lacks 0 or 1, if a score or
     loss is missing, if no text at a point has a perplexity, or if two ``losses`` are of one sweep, whose rows could not
@@ -60,7 +62,7 @@ def barrier_table(
             with error_prefix(f"sweep {sweep.name}, prompts {prompts}"):
                 frame = scores(sweep, prompts, scorer)
                 numerators, denominators, _ = statistic_matrix(frame, scorer, spec, STATISTIC, points)
-                part = _curve(alpha, points, numerators, denominators, resamples, seed)
+                part = _curve(alpha, points, numerators, denominators, seed)
             parts.append(part.assign(sweep=sweep.name, prompts=prompts, quantity="perplexity", **{"class": ""}))
     seen: set[str] = set()
     for sweep, frame in losses:
@@ -71,7 +73,7 @@ def barrier_table(
         for name in frame["class"].unique():
             with error_prefix(f"sweep {sweep.name}"):
                 nll, tokens = loss_matrix(frame, points, name)
-                part = _curve(alpha, points, nll, tokens, resamples, seed)
+                part = _curve(alpha, points, nll, tokens, seed)
             parts.append(part.assign(sweep=sweep.name, prompts="", quantity="loss", **{"class": name}))
     if not parts:
         return pd.DataFrame(columns=BARRIER_COLUMNS)
@@ -101,31 +103,35 @@ def _curve(
     points: Sequence[str],
     numerators: np.ndarray,
     denominators: np.ndarray,
-    resamples: int,
     seed: int,
 ) -> pd.DataFrame:
     """Rows ``row, coordinate, estimate, low, high`` of one curve; both arrays are (n, len(points))."""
-    values, draws = bootstrap_curves(numerators, denominators, resamples, seed)
-    if np.isnan(values).any():
-        raise UserError(
-            f"point {points[int(np.isnan(values).argmax())]}: no text has a perplexity; leave the sweep out"
-        )
-    excess, excesses = height_above_chord(alpha, values), height_above_chord(alpha, draws)
-    # The barrier is one more column: its draws are the maxima of the drawn curves.
-    estimates = np.append(excess, excess.max())
-    drawn = np.column_stack([excesses, excesses.max(axis=1)])
-    known = (denominators > 0).sum(axis=0) >= 2
+    counts = (denominators > 0).sum(axis=0)
+    if not counts.all():
+        raise UserError(f"point {points[int(counts.argmin())]}: no text has a perplexity; leave the sweep out")
+    heights = height_above_chord(alpha, numerators.sum(axis=0) / denominators.sum(axis=0))
+    # The barrier is one more row.
+    estimates, low, high = np.append(heights, np.nan), *np.full((2, len(alpha) + 1), np.nan)
+    at = math.nan
+    weights = height_above_chord(alpha, np.eye(len(alpha)))
     # A height rests on its point and on both ends, the barrier on all.
-    known = np.append(known & known[0] & known[-1], known.all())
-    low, high = np.full(len(estimates), np.nan), np.full(len(estimates), np.nan)
+    known = (counts >= 2) & (counts[0] >= 2) & (counts[-1] >= 2)
     if known.any():
-        low[known], high[known] = np.nanquantile(drawn[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        found = ratios(numerators[:, known], denominators[:, known])
+        low[:-1][known], high[:-1][known] = student(found.contrasts(weights[np.ix_(known, known)]))
+    if len(alpha) > 2:
+        at = alpha[1 + np.round(heights[1:-1], 12).argmax()]
+        if known.all():
+            barrier = MaxDifference(found, weights[:, 1:-1], seed=seed, floor=0.0)
+            estimates[-1], (low[-1], high[-1]) = barrier.value, barrier.limits(TAIL)
+        else:
+            estimates[-1] = max(heights.max(), 0.0)
     # Differences of numbers of order 1: what is beyond the twelfth digit is rounding, which differs between machines.
     estimates, low, high = (np.round(column, 12) + 0.0 for column in (estimates, low, high))
     return pd.DataFrame(
         {
             "row": ["excess"] * len(alpha) + ["barrier"],
-            "coordinate": np.append(alpha, alpha[np.round(excess, 12).argmax()]),
+            "coordinate": np.append(alpha, at),
             "estimate": estimates,
             "low": low,
             "high": high,

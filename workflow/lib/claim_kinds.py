@@ -7,6 +7,7 @@ Imported by the Snakefile, so it imports nothing heavy; ``claims.py`` computes. 
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,17 @@ from typing import Any
 from workflow.lib.runtime import UserError
 
 AT_MOST, AT_LEAST = "at most", "at least"
+
+VERDICTS = ("holds", "refuted", "undecided", "not tested")
+"""What may be said of a claim: see ``claims.judge``."""
+_COUNTED = (" hold", " are refuted", " are undecided", " are not tested")
+
+
+def count_verdicts(entries: Iterable[Mapping[str, Any]], column: str = "verdict") -> str:
+    """``15 hold, 4 are refuted, 6 are undecided``: how many entries of ``claims.json`` have which verdict."""
+    found = Counter(entry[column] for entry in entries)
+    told = (f"{found[verdict]}{words}" for verdict, words in zip(VERDICTS, _COUNTED, strict=True) if found[verdict])
+    return ", ".join(told)
 
 
 def _text(value: Any) -> str | None:
@@ -118,7 +130,7 @@ KINDS: dict[str, ClaimKind] = {
     "words": ClaimKind(
         section="4.1",
         statement="The next-token probabilities of the {group} words are {direction} monotonically over {within}",
-        statistic="Spearman correlation of P(word) with the coordinate, positive where {direction}, mean over words",
+        statistic="Spearman correlation of P(word) with the coordinate, positive where {direction}, median over words",
         unit="correlation",
         direction=AT_LEAST,
         keys={"analysis": _text, "group": _text, "within": _range, "direction": _choice("rising", "falling")},

@@ -1,14 +1,13 @@
-"""Verdicts on the claims of the paper: a value, its bootstrap interval, a threshold, and whether the claim holds.
+"""Verdicts on the claims of the paper: a value, its interval, a threshold, and whether the claim holds.
 
 The kinds of claims are declared in ``claim_kinds.py`` and computed here, each by one function of a claim's keys and the
-study's data. Intervals are 95 % percentile bootstrap intervals (Efron 1979) over prompts, texts, words or tensors;
-everything that is computed from the same prompts shares its resamples, so that differences are paired.
+study's data. How their 95 % intervals are made, of prompts, texts, words or tensors, says ``inference.py``.
 """
 
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +15,36 @@ import numpy as np
 import pandas as pd
 
 from workflow.lib import claim_kinds
+from workflow.lib.inference import (
+    LEAST_UNITS,
+    LEVEL,
+    TAIL,
+    Estimate,
+    Exact,
+    Inference,
+    MaxDifference,
+    beside,
+    holm,
+    meets,
+    p_value,
+    ratios,
+    units_to_decide,
+)
 from workflow.lib.judges import MARK, Judge
 from workflow.lib.losses import loss_matrix
+from workflow.lib.matched import Curve, MatchedDifference
+from workflow.lib.medians import Median, MedianRatio
+from workflow.lib.orderings import MOST_POINTS, LowestPoints, RankCorrelation, spearman
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError, atomic_path, error_prefix
-from workflow.lib.tables import LEVEL, bootstrap_curves, grid_mask, height_above_chord, statistic_matrix
+from workflow.lib.tables import grid_mask, height_above_chord, statistic_matrix
 
 PathLike = str | os.PathLike[str]
 
-HOLDS, FAILS, NOT_TESTED = "holds", "does not hold", "not tested"
+HOLDS, REFUTED, UNDECIDED, NOT_TESTED = VERDICTS = claim_kinds.VERDICTS
 
 FEW = 0.05
-"""Share of resamples in which a statistic may be undefined; with more, its interval would not be what it says."""
+"""Share of draws in which a statistic may be undefined; with more, its interval would not be what it says."""
 
 
 class NotTested(Exception):
@@ -40,7 +57,7 @@ class ClaimData:
 
     ``scores(sweep, prompts, scorer)`` gives score rows (see ``scoring.ScoreFiles``); ``tables`` and ``losses`` are the
     tables of analyses (see ``read_analysis``) and their raw losses (see ``losses.read_losses``) by name. ``judges`` has
-    the judge of each scorer that is a classifier. ``resamples`` and ``seed`` set the bootstrap.
+    the judge of each scorer that is a classifier. ``seed`` is that of all draws.
     """
 
     sweeps: Mapping[str, Sweep]
@@ -49,17 +66,22 @@ class ClaimData:
     tables: Mapping[str, pd.DataFrame]
     losses: Mapping[str, pd.DataFrame]
     judges: Mapping[str, Judge]
-    resamples: int
     seed: int
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A statistic, its bootstrap draws ((resamples,), NaN where undefined; None: it has no interval), and a remark."""
+    """A statistic, and a remark on it; ``units`` and their ``kind`` (prompts, ...) are what its interval rests on.
 
-    value: float
-    draws: np.ndarray | None
-    note: str = ""
+    ``undefined`` is the share of draws without a value; ``instead`` says what would decide where more units would not.
+    """
+
+    inference: Inference
+    note: str
+    units: int | None = None
+    kind: str = ""
+    undefined: float = 0.0
+    instead: str = "the value lies too near the threshold"
 
 
 # --- reading
@@ -90,11 +112,11 @@ def _rows(table: pd.DataFrame, spec: Mapping[str, Any], **wanted: str) -> pd.Dat
 
 @dataclass(frozen=True)
 class _Curve:
-    """One statistic over points: coordinates (k, c), values (k,) and their bootstrap draws (resamples, k)."""
+    """One statistic over points: their coordinates (k, c) and its values; ``unit`` says what they rest on."""
 
     coordinates: np.ndarray
-    values: np.ndarray
-    draws: np.ndarray
+    estimate: Estimate
+    unit: str
 
     @property
     def at(self) -> np.ndarray:
@@ -102,24 +124,26 @@ class _Curve:
         return self.coordinates[:, 0]
 
     @property
-    def all(self) -> np.ndarray:
-        """Values and draws in one array (1 + resamples, k), the values first."""
-        return np.vstack([self.values, self.draws])
+    def values(self) -> np.ndarray:
+        """The estimates, (k,)."""
+        return self.estimate.values
 
     def part(self, low: float, high: float) -> np.ndarray:
-        """Mask (k,) of the points with coordinates in [low, high], ends included."""
-        return (self.at >= low) & (self.at <= high)
+        """Indices of the points with coordinates in [low, high], ends included."""
+        return np.flatnonzero((self.at >= low) & (self.at <= high))
+
+    def measured(self, inference: Inference, note: str) -> Measured:
+        """What was measured on this curve."""
+        return Measured(inference, note, self.estimate.units, self.unit)
 
 
-def _bootstrap(
-    data: ClaimData, coordinates: np.ndarray, numerators: np.ndarray, denominators: np.ndarray, unit: str
-) -> _Curve:
+def _estimate(coordinates: np.ndarray, numerators: np.ndarray, denominators: np.ndarray, unit: str) -> _Curve:
     """Curve of the ratios of column sums. Raises ``NotTested`` where fewer than two units (rows) count at a point."""
     known = (denominators > 0).sum(axis=0)
     if known.min() < 2:
         where = ", ".join(f"{value:g}" for value in coordinates[known.argmin()])
         raise NotTested(f"an interval needs 2 {unit} that count; at {where} there are {known.min()}")
-    return _Curve(coordinates, *bootstrap_curves(numerators, denominators, data.resamples, data.seed))
+    return _Curve(coordinates, ratios(numerators, denominators), unit)
 
 
 def _curve(
@@ -150,16 +174,14 @@ def _curve(
     numerators, denominators, exponentiate = statistic_matrix(
         scores, scorer, data.scorers[scorer], statistic, points.tolist()
     )
-    curve = _bootstrap(data, coordinates, numerators[:, places], denominators[:, places], "prompts")
+    curve = _estimate(coordinates, numerators[:, places], denominators[:, places], "prompts")
     if exponentiate == (scale == "log"):
         return curve
     if exponentiate:
-        return _Curve(coordinates, np.exp(curve.values), np.exp(curve.draws))
+        return _Curve(coordinates, curve.estimate.exp(), curve.unit)
     if curve.values.min() <= 0:
         raise NotTested(f"{scorer} {statistic} of {sweep} reaches {curve.values.min():g}, which has no logarithm")
-    # A resample may hold nothing but zeros where the whole does not.
-    positive = np.where(curve.draws > 0, curve.draws, np.nan)
-    return _Curve(coordinates, np.log(curve.values), np.log(positive))
+    return _Curve(coordinates, curve.estimate.log(), curve.unit)
 
 
 def _line(data: ClaimData, spec: Mapping[str, Any], **keys: Any) -> _Curve:
@@ -169,6 +191,13 @@ def _line(data: ClaimData, spec: Mapping[str, Any], **keys: Any) -> _Curve:
     if curve.coordinates.shape[1] != 1:
         raise UserError(f"sweep {used['sweep']} has {curve.coordinates.shape[1]} coordinates; name one with one")
     return curve
+
+
+def _beside(one: _Curve, other: _Curve, names: Sequence[str]) -> Estimate:
+    """Both curves as one estimate: first the values of one, then those of the other."""
+    if len(one.estimate.influence) != len(other.estimate.influence):
+        raise UserError(f"sweeps {' and '.join(names)} do not have the same prompts; score both again")
+    return beside([one.estimate, other.estimate])
 
 
 def _losses(data: ClaimData, spec: Mapping[str, Any], statistic: str) -> _Curve:
@@ -182,42 +211,37 @@ def _losses(data: ClaimData, spec: Mapping[str, Any], statistic: str) -> _Curve:
     with error_prefix(f"losses of {spec['analysis']}"):
         nll, tokens = loss_matrix(data.losses[spec["analysis"]], points.tolist(), spec["class"])
     denominators = tokens if statistic == "nll_token" else np.ones_like(nll)
-    return _bootstrap(data, coordinates[order], nll[:, places], denominators[:, places], "texts")
+    return _estimate(coordinates[order], nll[:, places], denominators[:, places], "texts")
 
 
-# --- statistics, vectorised over the leading axis of (n, k) values
+def _unit_vectors(points: int, places: np.ndarray) -> np.ndarray:
+    """Weights (points, len(places)) that pick these values."""
+    return np.eye(points)[:, places]
 
 
-def spearman(values: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation of each row of ``values`` (n, k) with the order of its columns, (n,) float64.
-
-    Ties share their mean rank. A row of equal values neither rises nor falls: 0. A row with a NaN gives NaN.
-    """
-    below = (values[:, :, None] > values[:, None, :]).sum(axis=2)
-    equal = (values[:, :, None] == values[:, None, :]).sum(axis=2)
-    ranks = below + (equal - 1) / 2
-    k = values.shape[1]
-    deviations = ranks - (k - 1) / 2
-    order = np.arange(k) - (k - 1) / 2
-    norms = np.sqrt((deviations**2).sum(axis=1) * (order**2).sum())
-    rho = np.divide(deviations @ order, norms, out=np.zeros(len(values)), where=norms > 0)
-    return np.where(np.isnan(values).any(axis=1), np.nan, rho)
+# --- statistics
 
 
-def _barrier_of(curve: _Curve) -> Measured:
+def _sign(word: str, positive: str) -> int:
+    return 1 if word == positive else -1
+
+
+def _barrier_of(curve: _Curve, seed: int) -> Measured:
     inside = curve.part(0, 1)
     at = curve.at[inside]
     if len(at) < 3 or at[0] != 0 or at[-1] != 1:
         raise NotTested("a barrier needs values at 0, at 1, and between")
-    heights = height_above_chord(at, curve.all[:, inside])
-    highest = heights.max(axis=1)
-    note = f"highest at {at[heights[0].argmax()]:g}; points in [0, 1]: {len(at)}"
-    return Measured(float(highest[0]), highest[1:], note)
+    estimate = curve.estimate.take(inside)
+    weights = height_above_chord(at, np.eye(len(at)))[:, 1:-1]
+    barrier = MaxDifference(estimate, weights, seed=seed, floor=0.0)
+    height = compact(float((estimate.values @ weights).max()))
+    note = f"highest point: {height} at {at[1 + barrier.largest]:g}; points in [0, 1]: {len(at)}"
+    return curve.measured(barrier, note)
 
 
 def _barrier(spec: Mapping[str, Any], data: ClaimData) -> Measured:
-    """max over [0, 1] of log perplexity - its chord, in nats per token (as ``tables.barrier``'s log_value)."""
-    return _barrier_of(_line(data, spec, statistic="continuation_corpus", scale="log", within=(0, 1)))
+    """max over [0, 1] of log perplexity - its chord, in nats per token."""
+    return _barrier_of(_line(data, spec, statistic="continuation_corpus", scale="log", within=(0, 1)), data.seed)
 
 
 def _loss_barrier(spec: Mapping[str, Any], data: ClaimData) -> Measured:
@@ -225,20 +249,25 @@ def _loss_barrier(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     curve = _losses(data, spec, "nll_token")
     if curve.coordinates.shape[1] != 1:
         raise UserError(f"analysis {spec['analysis']} runs over a plane; name one along a line")
-    return _barrier_of(curve)
-
-
-def _sign(word: str, positive: str) -> int:
-    return 1 if word == positive else -1
+    return _barrier_of(curve, data.seed)
 
 
 def _monotone(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Spearman correlation of the statistic with the coordinate within a range, negated for ``falling``."""
     curve = _line(data, spec)
-    if len(curve.at) < 3:
-        raise NotTested(f"a correlation needs 3 points in the range; {spec['sweep']} has {len(curve.at)}")
-    rho = _sign(spec["direction"], "rising") * spearman(curve.all)
-    return Measured(float(rho[0]), rho[1:], f"points: {len(curve.at)}")
+    points = len(curve.at)
+    if points < 3:
+        raise NotTested(f"a correlation needs 3 points in the range; {spec['sweep']} has {points}")
+    if points > MOST_POINTS:
+        raise NotTested(f"a correlation is tested for up to {MOST_POINTS} points; {spec['sweep']} has {points} there")
+    rising = curve.estimate.contrasts(np.eye(points) * _sign(spec["direction"], "rising"))
+    return Measured(
+        RankCorrelation(rising, data.seed),
+        f"points: {points}",
+        curve.estimate.units,
+        curve.unit,
+        instead="points that lie too near each other to be told apart",
+    )
 
 
 def _stable(spec: Mapping[str, Any], data: ClaimData) -> Measured:
@@ -246,16 +275,16 @@ def _stable(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     low, high = spec["within"]
     curve = _line(data, spec, within=(min(low, 0), max(high, 1)))
     reference, tested = curve.part(0, 1), curve.part(low, high)
-    if not reference.any() or not tested.any():
+    if not len(reference) or not len(tested):
         raise NotTested(f"{spec['sweep']} has no point in [0, 1] or none in [{low:g}, {high:g}]")
-    bad = curve.all * _sign(spec["worse"], "higher")
-    excess = np.maximum(bad[:, tested].max(axis=1) - bad[:, reference].max(axis=1), 0)
-    worst = curve.at[tested][bad[0, tested].argmax()]
-    return Measured(float(excess[0]), excess[1:], f"worst at {worst:g}; points: {tested.sum()}")
+    bad = curve.estimate.contrasts(np.eye(len(curve.at)) * _sign(spec["worse"], "higher"))
+    some, others = (_unit_vectors(len(curve.at), places) for places in (tested, reference))
+    excess = MaxDifference(bad, some, others, seed=data.seed, floor=0.0)
+    return curve.measured(excess, f"worst at {curve.at[tested][excess.largest]:g}; points: {len(tested)}")
 
 
 def _words(spec: Mapping[str, Any], data: ClaimData) -> Measured:
-    """Mean over the words of a group of Spearman's correlation of P(word) with the coordinate, negated for ``falling``.
+    """Spearman's correlation of P(word) with the coordinate, negated for ``falling``: median over the words of a group.
 
     The interval is over words: it says what another choice of words might have given.
     """
@@ -268,73 +297,58 @@ def _words(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     if table.shape[0] < 2 or table.shape[1] < 3:
         raise NotTested(f"it takes 2 words and 3 points in the range, not {table.shape[0]} and {table.shape[1]}")
     rho = _sign(spec["direction"], "rising") * spearman(table.to_numpy(np.float64))
-    estimate, draws = bootstrap_curves(rho[:, None], np.ones((len(rho), 1)), data.resamples, data.seed)
     least = int(rho.argmin())
     note = f"words: {len(rho)}, points: {table.shape[1]}; least for {table.index[least]!r}, {compact(rho[least])}"
-    return Measured(float(estimate[0]), draws[:, 0], note)
-
-
-def _records(score: np.ndarray) -> np.ndarray:
-    """Mask (k,) of the points whose score exceeds that of all points before them."""
-    return score > np.concatenate([[-np.inf], np.maximum.accumulate(score)[:-1]])
+    return Measured(Median(rho), note, len(rho), "words")
 
 
 def _better(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Mean difference of a statistic between two sweeps at equal score: ``sweep`` minus ``than``.
 
-    On each curve only the branch with coordinate >= 0 counts, and of it the points whose score exceeds that of all
-    before: there the score rises strictly, and the statistic (its logarithm with scale log) is a piecewise linear
-    function of the score. The difference of these two functions is averaged (exactly, by the trapezoids between all
-    their knots) over the common range of scores: from ``from_score``, or without this key from the score that ``than``
-    has at coordinate 1 (the fine-tuned model itself, of theta_1), but not below where either curve starts; up to the
-    smaller of the two maxima. The range is determined anew in each resample.
+    On each curve only the branch with coordinate >= 0 counts, and of it the points whose score exceeds that of the
+    point before. The range of scores begins at ``from_score``, or without this key at the score that ``than`` has at
+    coordinate 1 (the fine-tuned model itself, of theta_1), but not below where either curve starts; it ends at the
+    smaller of the two highest scores. See ``matched.MatchedDifference``.
     """
+    names = [spec["sweep"], spec["than"]]
     branch = {"within": (0, math.inf)}
-    curves = [
-        (
-            _line(data, {**spec, **branch}, sweep=name),
-            _line(data, {**spec, **spec["score"], **branch, "sweep": name, "scale": "linear"}),
-        )
-        for name in (spec["sweep"], spec["than"])
-    ]
-    at_one = np.flatnonzero(curves[1][1].at == 1)
+    statistics = [_line(data, {**spec, **branch}, sweep=name) for name in names]
+    scores = [_line(data, {**spec, **spec["score"], **branch, "sweep": name, "scale": "linear"}) for name in names]
+    at_one = np.flatnonzero(scores[1].at == 1)
     if "from_score" not in spec and not len(at_one):
         raise NotTested(
             f"{spec['than']} has no point at coordinate 1, where the range of scores begins; set from_score"
         )
-    stacked = [(statistic.all, score.all) for statistic, score in curves]
-
-    def difference(draw: int) -> tuple[float, float, float]:
-        """Mean difference and the range of scores (empty: NaN) in one row of ``_Curve.all``."""
-        functions = []
-        for statistics, scores in stacked:
-            chosen = _records(scores[draw])
-            functions.append((scores[draw, chosen], statistics[draw, chosen]))
-        start = spec["from_score"] if "from_score" in spec else stacked[1][1][draw, at_one[0]]
-        low = max(start, *(knots[0] for knots, _ in functions))
-        high = min(knots[-1] for knots, _ in functions)
-        if not low < high:
-            return math.nan, low, high
-        knots = np.unique(np.concatenate([[low, high], *(knots for knots, _ in functions)]))
-        knots = knots[(knots >= low) & (knots <= high)]
-        gap = np.interp(knots, *functions[0]) - np.interp(knots, *functions[1])
-        return float(np.trapezoid(gap, knots) / (high - low)), low, high
-
-    value, low, high = difference(0)
-    shown = f"scores from {compact(low)} to {compact(high)}"
-    if math.isnan(value):
+    for score, name in zip(scores, names, strict=True):
+        _beside(score, scores[0], [name, names[0]])
+    curves = [Curve(score.estimate, found.estimate) for score, found in zip(scores, statistics, strict=True)]
+    start = int(at_one[0]) if len(at_one) else 0
+    found = MatchedDifference(curves[0], curves[1], spec.get("from_score"), start, data.seed)
+    begin, end = map(compact, found.scores)
+    shown = f"scores from {begin} to {end}"
+    if math.isnan(found.value):
         raise NotTested(f"the two curves share no range of scores ({shown})")
-    defined = np.all([np.isfinite(values).all(axis=1) for pair in stacked for values in pair], axis=0)
-    draws = [difference(draw)[0] if defined[draw] else math.nan for draw in range(1, len(defined))]
-    return Measured(value, np.array(draws), shown)
+    least, most = map(compact, found.bounds)
+    note = f"{shown}; as the curves between their points are not known, the mean may be {least} to {most}"
+    return Measured(
+        found,
+        note,
+        min(curve.estimate.units for curve in (*statistics, *scores)),
+        "prompts",
+        found.undefined,
+        "finer grids of both sweeps would say more",
+    )
 
 
 def _reach(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Highest value of a statistic over all coordinates of ``sweep``, minus the highest over those of ``than``."""
-    curves = [_line(data, {**spec, "sweep": spec[key]}) for key in ("sweep", "than")]
-    one, than = (curve.all.max(axis=1) for curve in curves)
-    shown = (f"{compact(curve.values.max())} at {curve.at[curve.values.argmax()]:g}" for curve in curves)
-    return Measured(float(one[0] - than[0]), one[1:] - than[1:], f"highest: {', of the other '.join(shown)}")
+    names = [spec["sweep"], spec["than"]]
+    one, than = (_line(data, {**spec, "sweep": name}) for name in names)
+    both = _beside(one, than, names)
+    weights = np.eye(len(both.values))
+    reach = MaxDifference(both, weights[:, : len(one.at)], weights[:, len(one.at) :], seed=data.seed)
+    shown = (f"{compact(curve.values.max())} at {curve.at[curve.values.argmax()]:g}" for curve in (one, than))
+    return one.measured(reach, f"highest: {', of the other '.join(shown)}")
 
 
 def _valley(spec: Mapping[str, Any], data: ClaimData) -> Measured:
@@ -349,15 +363,14 @@ def _valley(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     if curve.coordinates.shape[1] != 2:
         raise UserError(f"has {curve.coordinates.shape[1]} coordinates; name a sweep or an analysis with two")
     grid = grid_mask(curve.coordinates)  # an anchor would pull the mean to itself
-    values, sums = curve.all[:, grid], curve.coordinates[grid].sum(axis=1)
+    sums = curve.coordinates[grid].sum(axis=1)
+    distances = np.abs(sums - spec["sum"])
     # Rounding must not add a point: 0.07 * 100 is 7.000000000000001.
     count = max(1, math.ceil(round(spec["lowest"] * len(sums), 9)))
-    lowest = np.argsort(values, axis=1, kind="stable")[:, :count]
-    distances = np.abs(sums - spec["sum"])
-    distance = np.where(np.isnan(values).any(axis=1), np.nan, distances[lowest].mean(axis=1))
-    note = f"mean sum {compact(sums[lowest[0]].mean())}; lowest points: {count} of {len(sums)}"
+    valley = LowestPoints(curve.estimate.take(grid), distances, count, data.seed)
+    note = f"mean sum {compact(sums[valley.lowest].mean())}; lowest points: {count} of {len(sums)}"
     note += f"; mean distance of all: {compact(distances.mean())}"
-    return Measured(float(distance[0]), distance[1:], note)
+    return curve.measured(valley, note)
 
 
 def _difference(spec: Mapping[str, Any], data: ClaimData) -> Measured:
@@ -366,13 +379,17 @@ def _difference(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     at, first, second = np.intersect1d(one.at, other.at, return_indices=True)
     if not len(at):
         raise NotTested(f"{spec['sweep']} and {spec['other']} share no coordinate in the range")
-    gaps = np.abs(one.all[:, first] - other.all[:, second])
-    largest = gaps.max(axis=1)
-    return Measured(float(largest[0]), largest[1:], f"largest at {at[gaps[0].argmax()]:g}; shared points: {len(at)}")
+    both = _beside(one, other, [spec["sweep"], spec["other"]])
+    vectors = np.eye(len(both.values))
+    gaps = vectors[:, first] - vectors[:, len(one.at) + second]
+    largest = MaxDifference(both, np.hstack([gaps, -gaps]), seed=data.seed, floor=0.0)
+    seen = compact(float(np.abs(both.values @ gaps).max()))
+    where = at[largest.largest % len(at)]
+    return one.measured(largest, f"largest seen: {seen} at {where:g}; shared points: {len(at)}")
 
 
 def _norms(spec: Mapping[str, Any], data: ClaimData) -> Measured:
-    """Ratio of the scaled norms of two weight differences: median over tensors, bootstrapped over tensors.
+    """Ratio of the scaled norms of two weight differences: median over tensors.
 
     Of pairs with the same tensors (names and sizes) the median of the ratios, else the ratio of the medians.
     """
@@ -381,35 +398,29 @@ def _norms(spec: Mapping[str, Any], data: ClaimData) -> Measured:
         rows = _rows(data.tables[spec["analysis"]], spec, pair=spec[key]).sort_values("tensor")
         norms.append(_numbers(rows, "scaled_norm"))
         sizes.append(list(zip(rows["tensor"], rows["elements"], strict=True)))
-        if len(rows) < 2:
-            raise NotTested(f"an interval needs 2 tensors; {spec[key]} has {len(rows)}")
     if not norms[1].min() > 0:
         tensor = sizes[1][int(norms[1].argmin())][0]
         raise NotTested(f"{tensor} does not differ in {spec['against']}; there is no ratio to it")
-    generator = np.random.default_rng(data.seed)
-
-    def draws(values: np.ndarray) -> np.ndarray:
-        return np.median(values[generator.integers(len(values), size=(data.resamples, len(values)))], axis=1)
-
     if sizes[0] == sizes[1]:
-        ratios = norms[0] / norms[1]
-        return Measured(float(np.median(ratios)), draws(ratios), f"{len(ratios)} tensors, matched by name")
-    medians = [np.median(values) for values in norms]
+        ratio = Median(norms[0] / norms[1])
+        return Measured(ratio, f"{len(norms[0])} tensors, matched by name", len(norms[0]), "tensors")
     note = f"ratio of the medians: the pairs have different tensors ({len(norms[0])} and {len(norms[1])})"
-    return Measured(float(medians[0] / medians[1]), draws(norms[0]) / draws(norms[1]), note)
+    return Measured(MedianRatio(Median(norms[0]), Median(norms[1])), note, min(map(len, norms)), "tensors")
 
 
 def _middle(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """How far every point in the middle lies above the higher end, or below the lower end; < 0 if one does not."""
     low, high = spec["within"]
     curve = _line(data, spec, within=(min(low, 0), max(high, 1)))
-    ends, middle = (curve.at == 0) | (curve.at == 1), curve.part(low, high)
-    if ends.sum() < 2 or not middle.any():
+    ends, middle = np.flatnonzero((curve.at == 0) | (curve.at == 1)), curve.part(low, high)
+    if len(ends) < 2 or not len(middle):
         raise NotTested(f"{spec['sweep']} has no point at 0, at 1, or in [{low:g}, {high:g}]")
-    values = _sign(spec["sign"], "above") * curve.all
-    height = values[:, middle].min(axis=1) - values[:, ends].max(axis=1)
-    note = f"least at {curve.at[middle][values[0, middle].argmin()]:g}; points in the middle: {middle.sum()}"
-    return Measured(float(height[0]), height[1:], note)
+    vectors = np.eye(len(curve.at)) * _sign(spec["sign"], "above")
+    # The least height over all pairs is minus the largest depth.
+    depths = np.hstack([vectors[:, [end]] - vectors[:, middle] for end in ends])
+    height = MaxDifference(curve.estimate, depths, seed=data.seed, negative=True)
+    least = curve.at[middle][height.largest % len(middle)]
+    return curve.measured(height, f"least at {least:g}; points in the middle: {len(middle)}")
 
 
 def _linear(spec: Mapping[str, Any], data: ClaimData) -> Measured:
@@ -420,7 +431,7 @@ def _linear(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     value = float(_numbers(rows, spec["column"])[0])
     if math.isnan(value):
         raise NotTested(f"{spec['column']} of the {spec['quantity']} is not defined on these points")
-    return Measured(value, None, "deterministic, without an interval")
+    return Measured(Exact(value), "deterministic, without an interval")
 
 
 TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
@@ -445,12 +456,16 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
 def judge(name: str, spec: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
     """The verdict on one claim, as an entry of ``claims.json``.
 
-    Keys: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction, verdict,
-    weak_judge, reason, note``, of which ``weak_judge`` says whether a statistic comes from a weak judge. Numbers are
-    rounded to six significant digits before they are compared with the threshold, so that the entry agrees with itself.
-    The claim holds if the value and both ends of its interval meet the threshold. It is not tested, and the note says
-    why, if the data do not give the value, or if the statistic is undefined in more than ``FEW`` of the resamples, so
-    that there is no interval to judge by.
+    Keys: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction, verdict, p, units,
+    unit_kind, units_to_decide, weak_judge, reason, note``, and ``p_holm, verdict_holm`` from ``corrected``.
+    ``weak_judge`` says whether a statistic comes from a weak judge. Numbers are rounded to six significant digits
+    before they are compared with the threshold, so that the entry agrees with itself.
+
+    The claim holds if its whole interval lies on the right side of the threshold, and is refuted if that lies on the
+    wrong side. Otherwise it is undecided, and the note says about how many units would decide it; so it is with fewer
+    units than ``LEAST_UNITS``, and with so few words or tensors that they have no interval. It is not tested, and the
+    note says why, if the data do not give the value, or if the statistic is undefined in more than ``FEW`` of the
+    draws, so that there is no interval to judge by.
 
     Raises ``UserError`` with the claim's key if it names what the data do not have.
     """
@@ -460,27 +475,70 @@ def judge(name: str, spec: Mapping[str, Any], data: ClaimData) -> dict[str, Any]
             measured = TESTS[spec["test"]](filled, data)
         except NotTested as reason:
             return untested(name, spec, str(reason))
-    if not math.isfinite(measured.value):
-        raise ValueError(f"claims.{name}: the statistic is {measured.value}")
+    inference = measured.inference
+    if not math.isfinite(inference.value):
+        raise ValueError(f"claims.{name}: the statistic is {inference.value}")
     weak = any(
         scorer in data.judges and data.judges[scorer].is_weak(statistic)
         for scorer, statistic in claim_kinds.statistics(spec)
     )
-    entry = _entry(name, spec) | {"value": _round(measured.value), "weak_judge": weak, "note": measured.note}
-    decisive = [entry["value"]]
-    if measured.draws is not None:
-        defined = measured.draws[np.isfinite(measured.draws)]
-        lost = len(measured.draws) - len(defined)
-        if lost:
-            entry["note"] += f"; undefined in {lost} of {len(measured.draws)} resamples"
-        if lost > FEW * len(measured.draws):
-            return entry | {"verdict": NOT_TESTED, "note": entry["note"] + ", so there is no interval to judge by"}
-        low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        entry |= {"low": _round(low), "high": _round(high)}
-        decisive += [entry["low"], entry["high"]]
-    threshold = spec["threshold"]
-    meets = max(decisive) <= threshold if entry["direction"] == claim_kinds.AT_MOST else min(decisive) >= threshold
-    return entry | {"verdict": HOLDS if meets else FAILS}
+    entry = _entry(name, spec) | {
+        "value": _round(inference.value),
+        "units": measured.units,
+        "unit_kind": measured.kind,
+        "weak_judge": weak,
+        "note": measured.note,
+    }
+    threshold, at_most = spec["threshold"], entry["direction"] == claim_kinds.AT_MOST
+    if isinstance(inference, Exact):
+        return entry | {"verdict": HOLDS if meets(entry["value"], entry["value"], threshold, at_most) else REFUTED}
+    assert measured.units is not None
+    if measured.undefined > FEW:
+        undefined = f"undefined in {measured.undefined:.0%} of the draws, so there is no interval to judge by"
+        return entry | {"verdict": NOT_TESTED, "note": f"{measured.note}; {undefined}"}
+    low, high = map(_round, inference.limits(TAIL))
+    if math.isinf(low):
+        note = f"{measured.note}; {measured.units} {measured.kind} are too few for an interval"
+        return entry | {"verdict": UNDECIDED, "note": note}
+    entry |= {"low": low, "high": high}
+    met = meets(low, high, threshold, at_most)
+    by_order = isinstance(inference, Median | MedianRatio)
+    if measured.units < LEAST_UNITS and not by_order:
+        note = f"{measured.note}; a verdict needs {LEAST_UNITS} {measured.kind}, there are {measured.units}"
+        wanted = LEAST_UNITS if met is not None else units_to_decide(inference, measured.units, threshold, at_most)
+        return entry | {
+            "verdict": UNDECIDED,
+            "units_to_decide": None if wanted is None else max(wanted, LEAST_UNITS),
+            "note": note,
+        }
+    entry["p"] = float(f"{p_value(inference, threshold, at_most):.2g}")
+    if met is not None:
+        return entry | {"verdict": HOLDS if met else REFUTED}
+    wanted = units_to_decide(inference, measured.units, threshold, at_most)
+    told = (
+        f"more {measured.kind} alone would not decide it: {measured.instead}"
+        if wanted is None
+        else f"about {wanted} {measured.kind} would decide it, there are {measured.units}"
+    )
+    return entry | {"verdict": UNDECIDED, "units_to_decide": wanted, "note": f"{measured.note}; {told}"}
+
+
+def corrected(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of a study with what Holm's correction for their number makes of them.
+
+    ``p_holm`` is the corrected p-value, ``verdict_holm`` the verdict that is left: one that holds or is refuted with
+    a larger ``p_holm`` than 0.05 is undecided. Verdicts without a p-value stay as they are.
+    """
+    entries = list(entries)
+    p_values = holm({entry["name"]: entry["p"] for entry in entries if entry["p"] is not None})
+    return [
+        {
+            **entry,
+            "p_holm": p_values.get(entry["name"]),
+            "verdict_holm": UNDECIDED if p_values.get(entry["name"], 0) > 1 - LEVEL else entry["verdict"],
+        }
+        for entry in entries
+    ]
 
 
 def untested(name: str, spec: Mapping[str, Any], reason: str) -> dict[str, Any]:
@@ -503,9 +561,15 @@ def _entry(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         "threshold": spec["threshold"],
         "direction": claim_kinds.direction(spec),
         "verdict": NOT_TESTED,
+        "p": None,
+        "units": None,
+        "unit_kind": "",
+        "units_to_decide": None,
         "weak_judge": False,
         "reason": spec["reason"],
         "note": "",
+        "p_holm": None,
+        "verdict_holm": NOT_TESTED,
     }
 
 
@@ -526,13 +590,17 @@ def compact(value: float) -> str:
 
 
 _RULE = f"""\
-A claim **holds** if its value and the whole {LEVEL:.0%} bootstrap interval (in brackets) meet the threshold: the \
-unfavourable end decides. Otherwise it **does not hold**; that our run does not support it is a result too. A value \
-that is computed rather than sampled has no interval and decides by itself. A claim is **not tested** where the data \
-are not there or do not suffice for an interval. A verdict with the words "{MARK}" means little: it rests on a \
-classifier that can hardly tell the classes apart. Prompts, texts, words or tensors are resampled, and all curves of \
-one prompt set share their resamples. Noise raises barriers and differences and lowers correlations: it tends to count \
-against a claim."""
+A claim **holds** if its whole {LEVEL:.0%} interval (in brackets) lies on the right side of the threshold, and is \
+**refuted** if that lies on the wrong side. Else it is **undecided**: the data allow both, and the remark says about \
+how many prompts (or texts) would decide. A value that is computed rather than sampled has no interval. \
+A claim is **not tested** where the data are not there. A verdict with the words "{MARK}" means little: it rests on a \
+classifier that can hardly tell the classes apart.
+
+Each verdict stands for itself: of claims right at their threshold up to one in 40 seems to hold by chance. The last \
+column is what is left if all verdicts together are to be right with {LEVEL:.0%} probability (Holm's correction).
+
+Intervals are over prompts, texts, words or tensors, and paired where curves share prompts. The largest of several \
+values (a barrier, the best of a sweep) is corrected for being chosen after the fact; its interval covers the choice."""
 
 
 def claims_markdown(
@@ -542,7 +610,10 @@ def claims_markdown(
 
     ``judges`` says of each scorer in one line what judges, and how well; ``leaks`` are those of ``leaks.leak_lines``.
     """
-    count = {verdict: sum(entry["verdict"] == verdict for entry in entries) for verdict in (HOLDS, FAILS, NOT_TESTED)}
+    count = {
+        column: ", ".join(f"{verdict} {sum(entry[column] == verdict for entry in entries)}" for verdict in VERDICTS)
+        for column in ("verdict", "verdict_holm")
+    }
     lines = [
         f"# Claims of arXiv 2211.12092 in the study {study}",
         "",
@@ -550,10 +621,10 @@ def claims_markdown(
         "",
         *_items("Judges", judges),
         *_items("Data", leaks),
-        "Verdicts: " + ", ".join(f"{verdict} {number}" for verdict, number in count.items()) + f", of {len(entries)}.",
+        f"Verdicts: {count['verdict']}, of {len(entries)}. After Holm's correction: {count['verdict_holm']}.",
         "",
-        "| § | claim | statistic | value [interval] | threshold | verdict |",
-        "|---|---|---|---|---|---|",
+        "| § | claim | statistic | value [interval] | threshold | verdict | after Holm |",
+        "|---|---|---|---|---|---|---|",
     ]
     for entry in entries:
         threshold = f"{entry['direction']} {compact(entry['threshold'])}"
@@ -562,13 +633,16 @@ def claims_markdown(
             f"{entry['statement']} (`{entry['name']}`)",
             f"{entry['statistic']} ({entry['unit']})",
         ]
-        cells += [_value(entry), threshold, f"**{entry['verdict']}**" + f" ({MARK})" * entry["weak_judge"]]
+        cells += [shown_value(entry), threshold, f"**{entry['verdict']}**" + f" ({MARK})" * entry["weak_judge"]]
+        cells.append(entry["verdict_holm"])
         lines.append("| " + " | ".join(cell.replace("\n", " ").replace("|", r"\|") for cell in cells) + " |")
     for entry in entries:
         mark = f", {MARK}" * entry["weak_judge"]
         lines += ["", f"**{entry['name']}** ({entry['verdict']}{mark})", f"- Threshold: {entry['reason'].strip()}"]
         if entry["note"]:
             lines.append(f"- {'Not tested' if entry['verdict'] == NOT_TESTED else 'Value'}: {entry['note']}")
+        if entry["p"] is not None:
+            lines.append(f"- p = {entry['p']:.2g}, corrected {entry['p_holm']:.2g}")
     return "\n".join(lines) + "\n"
 
 
@@ -577,7 +651,8 @@ def _items(title: str, items: Sequence[str]) -> list[str]:
     return [f"{title}:", "", *(f"- {item}" for item in items), ""] if items else []
 
 
-def _value(entry: Mapping[str, Any]) -> str:
+def shown_value(entry: Mapping[str, Any]) -> str:
+    """Value and interval for people; a dash where there is no value."""
     if entry["value"] is None:
         return "–"
     if entry["low"] is None:

@@ -15,13 +15,13 @@ import pandas as pd
 import pyarrow as pa
 
 from workflow.lib.batches import AdaptiveBatches
+from workflow.lib.inference import bootstrap_ratio
 from workflow.lib.loading import context_length
 from workflow.lib.parquet import read_parquet, write_parquet
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError, note
 from workflow.lib.scoring import OnDone, PathLike, show_text, token_losses
 from workflow.lib.special_tokens import encode, of_model
-from workflow.lib.tables import bootstrap_ratio
 
 # Tables and figures read losses too: they need no torch.
 if TYPE_CHECKING:
@@ -215,6 +215,8 @@ def loss_table(losses: pd.DataFrame, sweep: Sweep, resamples: int, seed: int) ->
         nll, tokens = loss_matrix(losses, points, class_name)
         denominators = np.hstack([np.ones_like(tokens), tokens])
         estimate, low, high = bootstrap_ratio(np.hstack([nll, nll]), denominators, resamples, seed)
+        # Of few texts an interval may reach below the least loss.
+        low = np.maximum(low, 0)
         for index, point in enumerate(points):
             for offset, statistic in enumerate(STATISTICS):
                 column = offset * len(points) + index

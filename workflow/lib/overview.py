@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workflow.lib.claim_kinds import VERDICTS, count_verdicts
+
 if TYPE_CHECKING:
     import pandas as pd
-
-_VERDICTS = ("holds", "does not hold", "not tested")
-_PLURALS = (" hold", " do not hold", " are not tested")
 
 _IDEA = """\
 Take a language model θ⁰ and models that were fine-tuned from it towards opposite attributes. Every affine combination \
@@ -50,14 +49,12 @@ def write_overview(
     lines = [f"# Study {study}", "", _IDEA, "", size]
     if claims:
         counts = Counter((claim["section"], claim["verdict"]) for claim in claims)
-        verdicts = Counter(claim["verdict"] for claim in claims)
-        told = [str(verdicts[verdict]) + words for verdict, words in zip(_VERDICTS, _PLURALS, strict=True)]
         weak = sum(claim["weak_judge"] for claim in claims)
         marked = f" {weak} of them {'rests' if weak == 1 else 'rest'} on a weak judge." if weak else ""
-        lines += ["", f"Of **{len(claims)} claims of the paper** {', '.join(told)}.{marked}", ""]
-        lines += [f"| § | {' | '.join(_VERDICTS)} |", "|---|---|---|---|"]
+        lines += ["", f"Of **{len(claims)} claims of the paper** {count_verdicts(claims)}.{marked}", ""]
+        lines += [f"| § | {' | '.join(VERDICTS)} |", "|---" * (1 + len(VERDICTS)) + "|"]
         for section in sorted({claim["section"] for claim in claims}):
-            lines.append(f"| {section} | {' | '.join(str(counts[section, verdict]) for verdict in _VERDICTS)} |")
+            lines.append(f"| {section} | {' | '.join(str(counts[section, verdict]) for verdict in VERDICTS)} |")
     for title, items in (("Sweeps and scores", facts), ("Judges", judges), ("Data", leaks)):
         if items:
             lines += ["", f"**{title}**", "", *(f"- {item}" for item in items)]

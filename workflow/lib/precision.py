@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from workflow.lib.generation import Sampling, generate
+from workflow.lib.inference import ratios, student
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
 from workflow.lib.scoring import score_classifier, score_perplexity
-from workflow.lib.tables import LEVEL, bootstrap_curves, statistic_matrix, write_table
+from workflow.lib.tables import statistic_matrix, write_table
 
 PRECISION_COLUMNS = [
     "stage",
@@ -48,8 +49,6 @@ def compare_precisions(
     generation: str,
     scorers: Mapping[str, Mapping[str, Any]],
     batch_sizes: Mapping[str, int],
-    resamples: int,
-    seed: int,
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> pd.DataFrame:
@@ -62,16 +61,15 @@ def compare_precisions(
         generation: precision of the study's generation.
         scorers: name to config entry, each of a kind in ``STATISTICS``, with its ``precision``.
         batch_sizes: of ``generate`` and ``score``.
-        resamples, seed: of the bootstrap over prompts.
         progress: called with the number of model runs done; there are ``runs(...)``.
 
     Returns a frame with ``PRECISION_COLUMNS``, sorted by stage, scorer and point. Rows of the stage ``generation``
     compare texts that are generated in both precisions, under the scorer in fp32; rows of the stage ``scoring`` compare
     scores in both precisions of the study's texts. A stage in fp32 has no rows. ``fp32`` and ``value`` (in the study's
     precision) are the statistic, ``difference`` is value - fp32 of a score and value / fp32 - 1 of a perplexity, with
-    its 95 % interval from ``low`` to ``high`` (NaN for a single prompt). ``mean_absolute`` and ``max_absolute`` are
-    absolute differences text by text, of the score or of the NLL per token in nats, over the ``n_texts`` that have one
-    in both; ``equal_texts`` is the share of texts that are the same.
+    its 95 % interval (Student's, over prompts) from ``low`` to ``high`` (NaN for a single prompt). ``mean_absolute``
+    and ``max_absolute`` are absolute differences text by text, of the score or of the NLL per token in nats, over the
+    ``n_texts`` that have one in both; ``equal_texts`` is the share of texts that are the same.
 
     Raises what ``generate`` and the scorers raise.
     """
@@ -116,11 +114,11 @@ def compare_precisions(
         if generation != "fp32":
             of_exact_texts = scores_in("fp32", name, exact_texts)
             about = {"stage": "generation", "precision": generation, "scorer": name}
-            rows.append(_rows(about, spec, of_exact_texts, exact_scores, names, resamples, seed, same))
+            rows.append(_rows(about, spec, of_exact_texts, exact_scores, names, same))
         if spec["precision"] != "fp32":
             scores = scores_in(spec["precision"], name, texts)
             about = {"stage": "scoring", "precision": spec["precision"], "scorer": name}
-            rows.append(_rows(about, spec, exact_scores, scores, names, resamples, seed, all_same))
+            rows.append(_rows(about, spec, exact_scores, scores, names, all_same))
     return pd.concat(rows).sort_values("stage", kind="stable", ignore_index=True)[PRECISION_COLUMNS]
 
 
@@ -155,24 +153,24 @@ def _rows(
     exact: pd.DataFrame,
     other: pd.DataFrame,
     points: list[str],
-    resamples: int,
-    seed: int,
     same: pd.Series,
 ) -> pd.DataFrame:
     """The rows of one stage and scorer: one per point, in the order of ``points``."""
     statistic, count = STATISTICS[spec["kind"]], len(points)
     sums = [statistic_matrix(scores, about["scorer"], spec, statistic, points) for scores in (exact, other)]
     numerators, denominators = (np.hstack([part[index] for part in sums]) for index in (0, 1))
-    # Both halves share the resamples of prompts, so that their difference is one of pairs.
-    estimate, draws = bootstrap_curves(numerators, denominators, resamples, seed)
-    if spec["kind"] == "perplexity":
-        estimate, draws = np.exp(estimate), np.exp(draws)
-        difference, spread = estimate[count:] / estimate[:count] - 1, draws[:, count:] / draws[:, :count] - 1
-    else:
-        difference, spread = estimate[count:] - estimate[:count], draws[:, count:] - draws[:, :count]
+    totals = denominators.sum(axis=0)
+    estimate = np.divide(numerators.sum(axis=0), totals, out=np.full(totals.shape, np.nan), where=totals > 0)
+    # Both halves rest on the same prompts, so that their difference is one of pairs.
+    known = (denominators.reshape(len(denominators), 2, count) > 0).sum(axis=0).min(axis=0) >= 2
     low, high = np.full((2, count), np.nan)
-    if len(numerators) > 1:
-        low, high = np.nanquantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    if known.any():
+        both = ratios(numerators[:, np.tile(known, 2)], denominators[:, np.tile(known, 2)])
+        low[known], high[known] = student(both.contrasts(np.vstack([-np.eye(known.sum()), np.eye(known.sum())])))
+    difference = estimate[count:] - estimate[:count]
+    if spec["kind"] == "perplexity":
+        estimate = np.exp(estimate)
+        difference, low, high = np.expm1(difference), np.expm1(low), np.expm1(high)
     apart = (_per_text(other, spec) - _per_text(exact, spec)).abs().groupby(exact["point"])
     frame = pd.DataFrame(
         {

@@ -149,7 +149,6 @@ class Study:
                     "scorers": self._judged(spec["sweep"]),
                     "prompts": spec["prefixes"],
                     "threshold": spec["threshold"],
-                    "bootstrap": self.config["tables"],
                 }
         return settings
 
@@ -178,7 +177,7 @@ class Study:
             "scorer_spec": self.config["scorers"][spec["scorer"]],
             "spaces": self._spaces(self.barrier_inputs(analysis)["scores"]),
             "losses": [(loss, self.sweep_settings(self.config["analyses"][loss]["sweep"])) for loss in spec["losses"]],
-            "bootstrap": self.config["tables"],
+            "seed": self.config["tables"]["seed"],
         }
 
     def claim_settings(self) -> dict[str, Any]:
@@ -200,7 +199,7 @@ class Study:
             "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
             "tables": self._named(needs, "analyses"),
             "losses": losses,
-            "bootstrap": self.config["tables"],
+            "seed": self.config["tables"]["seed"],
         }
 
     def trial_settings(self, search: str, trial: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _COLUMNS = {
         "prompt's samples"
     ),
     "estimate": "the value",
-    "low": "lower end of the 95 % bootstrap interval; empty where there is none",
+    "low": "lower end of the 95 % interval; empty where there is none",
     "high": "upper end of that interval",
     "n_prompts": "prompts that count",
     "n_texts": "texts that count",

@@ -1,10 +1,12 @@
 """Tables: averages of scores with bootstrap intervals over prompts, one tidy table per sweep.
 
-Every statistic is a ratio of two sums over texts (a mean is sum / count), so one bootstrap serves all of them. Prompts
-are resampled, not texts, because the samples of one prompt resemble each other. All points of a table share their
-resamples (common random numbers), which makes differences along a curve less noisy than the intervals suggest.
+Every statistic is a ratio of two sums over texts (a mean is sum / count), so one bootstrap serves all of them
+(``inference.bootstrap_ratio``). Prompts are resampled, not texts, because the samples of one prompt resemble each
+other. All points of a table share their resamples (common random numbers), which makes differences along a curve less
+noisy than the intervals suggest.
 """
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,60 +15,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workflow.lib.inference import bootstrap_ratio
 from workflow.lib.points import Point, Sweep
 from workflow.lib.runtime import UserError, atomic_path
-
-LEVEL = 0.95
-"""Coverage of all intervals."""
 
 STATISTIC_COLUMNS = ["scorer", "statistic", "estimate", "low", "high", "n_prompts", "n_texts", "n_excluded"]
 
 
-def bootstrap_curves(
-    numerators: np.ndarray, denominators: np.ndarray, resamples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ratios sum(numerators) / sum(denominators), and the same ratios in bootstrap resamples of the prompts.
-
-    Both arrays are (n_prompts, k) for k ratios, the points of a curve for instance; denominators are >= 0. Returns
-    (estimate (k,), draws (resamples, k)), float64, NaN where there is no denominator. The resamples depend on ``seed``
-    and n_prompts only, and all k ratios share them: what is computed from one row of ``draws`` (a maximum along the
-    curve, a difference of two points) is a bootstrap draw of that quantity.
-    """
-    n_prompts = len(numerators)
-    weights = np.random.default_rng(seed).multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts), size=resamples)
-    totals = denominators.sum(axis=0)
-    estimate = np.divide(numerators.sum(axis=0), totals, out=np.full(totals.shape, np.nan), where=totals > 0)
-    drawn = weights.astype(np.float64)
-    sums = drawn @ denominators
-    draws = np.divide(drawn @ numerators, sums, out=np.full(sums.shape, np.nan), where=sums > 0)
-    return estimate, draws
-
-
-def bootstrap_ratio(
-    numerators: np.ndarray, denominators: np.ndarray, resamples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ratios sum(numerators) / sum(denominators) with percentile bootstrap intervals (Efron 1979), resampling prompts.
-
-    Arguments and resamples: see ``bootstrap_curves``. Returns (estimate, low, high), each (k,) float64. Resamples
-    without any denominator are left out. An estimate without a denominator is NaN; so are the limits of one that
-    rests on fewer than two prompts, of whose spread nothing is known.
-    """
-    estimate, draws = bootstrap_curves(numerators, denominators, resamples, seed)
-    low, high = np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
-    known = (denominators > 0).sum(axis=0) >= 2
-    if known.any():
-        low[known], high[known] = np.nanquantile(draws[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return estimate, low, high
-
-
 @dataclass(frozen=True)
 class _Statistic:
-    """Per row of a score file: the summand of the numerator and of the denominator, and the texts it stands for."""
+    """Per row of a score file: the summand of the numerator and of the denominator, and the texts it stands for.
+
+    ``least`` and ``most`` are the values that the statistic can have at all.
+    """
 
     name: str
     numerator: np.ndarray
     denominator: np.ndarray
     texts: np.ndarray
+    least: float
+    most: float
     exponentiate: bool = False
 
 
@@ -74,14 +42,21 @@ def _statistics(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any]) -> l
     def column(key: str) -> np.ndarray:
         return scores[key].to_numpy(dtype=np.float64, na_value=np.nan)
 
-    def mean(statistic: str, values: np.ndarray, texts: np.ndarray) -> _Statistic:
+    def mean(statistic: str, values: np.ndarray, texts: np.ndarray, least: float, most: float) -> _Statistic:
         known = ~np.isnan(values)
-        return _Statistic(statistic, np.where(known, values, 0.0), known.astype(np.float64), texts)
+        return _Statistic(statistic, np.where(known, values, 0.0), known.astype(np.float64), texts, least, most)
 
     ones = np.ones(len(scores))
     if scorer["kind"] == "classifier":
+        classes = _probabilities(scores)
         score = classifier_score(scores, name, scorer["weights"])
-        return [mean("score", score, ones)] + [mean(key, column(key), ones) for key in _probabilities(scores)]
+        weights = [scorer["weights"].get(key.removeprefix("p_"), 0) for key in classes]
+        values = np.column_stack([column(key) for key in classes])
+        # Classes that exclude each other share one probability, others have one each.
+        exclusive = np.nanmax(np.abs(values.sum(axis=1) - 1), initial=0) < 1e-3
+        least = min(weights) if exclusive else sum(min(weight, 0) for weight in weights)
+        most = max(weights) if exclusive else sum(max(weight, 0) for weight in weights)
+        return [mean("score", score, ones, least, most)] + [mean(key, column(key), ones, 0, 1) for key in classes]
     if scorer["kind"] == "perplexity":
         statistics = []
         for part in ("continuation", "text"):
@@ -95,11 +70,11 @@ def _statistics(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any]) -> l
                     f"scorer {name}: the {part} perplexity of prompt {worst['row']}, sample {worst['sample']} at point "
                     f"{worst['point']} overflows; leave that point out"
                 )
-            statistics.append(mean(f"{part}_mean", perplexity, ones))
-            statistics.append(_Statistic(f"{part}_corpus", nll, tokens, ones, exponentiate=True))
+            statistics.append(mean(f"{part}_mean", perplexity, ones, 1, math.inf))
+            statistics.append(_Statistic(f"{part}_corpus", nll, tokens, ones, 0, math.inf, exponentiate=True))
         return statistics
     if scorer["kind"] == "distinct":
-        return [mean(f"distinct_{size}", column(f"distinct_{size}"), column("texts")) for size in scorer["n"]]
+        return [mean(f"distinct_{size}", column(f"distinct_{size}"), column("texts"), 0, 1) for size in scorer["n"]]
     raise UserError(f"scorers.{name}.kind: {scorer['kind']!r} is not one of classifier, perplexity, distinct")
 
 
@@ -177,7 +152,7 @@ def statistic_matrix(
 
 
 def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamples: int, seed: int) -> pd.DataFrame:
-    """Statistics of one scorer at each point, with 95 % bootstrap intervals over prompts.
+    """Statistics of one scorer at each point, with 95 % intervals over prompts (``inference.bootstrap_ratio``).
 
     ``scores`` holds the rows of one prompt set (columns: see ``scoring.py``), ``scorer`` is its config entry. Returns
     one row per point (in order of appearance) and statistic, with columns ``point, scorer, statistic, estimate, low,
@@ -202,7 +177,12 @@ def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamp
     tables = []
     for index, statistic in enumerate(statistics):
         block = slice(index * len(points), (index + 1) * len(points))
-        estimate, low, high = (np.exp(v[block]) if statistic.exponentiate else v[block] for v in flat)
+        estimate, low, high = (values[block] for values in flat)
+        # Of few prompts an interval may reach beyond what the statistic can be.
+        low, high = np.maximum(low, statistic.least), np.minimum(high, statistic.most)
+        if statistic.exponentiate:
+            with np.errstate(over="ignore"):
+                estimate, low, high = np.exp(estimate), np.exp(low), np.exp(high)
         used = statistic.denominator > 0
         texts = cells.sums(statistic.texts * used).sum(axis=0)
         tables.append(
@@ -308,18 +288,9 @@ def read_table(path: str | os.PathLike[str], values: Sequence[str] = ("estimate"
     """The table that ``write_table`` wrote; only numbers in the columns ``values`` may be missing (NaN)."""
     # A prompt set may well be called "null".
     names = dict.fromkeys(("sweep", "prompts", "point", "scorer", "statistic", "class", "search", "pair"), str)
-    missing = {column: [""] for column in values}
+    # A barrier that is not measured lies nowhere.
+    missing = {column: [""] for column in (*values, "coordinate")}
     return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=missing)
-
-
-@dataclass(frozen=True)
-class Barrier:
-    """How far a curve rises above the straight line between its ends, and where: of the value and of its logarithm."""
-
-    value: float
-    at: float
-    log_value: float
-    log_at: float
 
 
 def height_above_chord(alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -330,34 +301,11 @@ def height_above_chord(alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
     return values - ((1 - alpha) * values[..., :1] + alpha * values[..., -1:])
 
 
-def barrier(table: pd.DataFrame, scorer: str, statistic: str) -> Barrier:
-    """Barrier of a positive statistic (a perplexity) between coordinate 0 and 1 of a sweep with one coordinate.
-
-    max over alpha in [0, 1] of value(alpha) - ((1 - alpha) value(0) + alpha value(1)): the barrier of Frankle et al.
-    2020 (linear mode connectivity) against the line between the two ends, as in Entezari et al. 2022, instead of
-    their mean, since the ends of our lines differ. The same for log(value): for a corpus perplexity that is the
-    NLL per token in nats. Both are >= 0, since the ends lie on the line.
-
-    ``table`` holds one prompt set. Raises ``ValueError`` if 0 or 1 is not on the grid or a value is missing.
-    """
-    (coordinate,) = coordinate_columns(table)
-    curve = table[(table["scorer"] == scorer) & (table["statistic"] == statistic)].sort_values(coordinate)
-    curve = curve[curve[coordinate].between(0, 1)]
-    alpha, value = curve[coordinate].to_numpy(), curve["estimate"].to_numpy()
-    if len(alpha) < 2 or len(set(alpha)) != len(alpha) or alpha[0] != 0 or alpha[-1] != 1 or np.isnan(value).any():
-        raise ValueError(f"{scorer} {statistic}: a barrier needs one value at each grid point, 0 and 1 among them")
-
-    def rise(values: np.ndarray) -> tuple[float, float]:
-        excess = height_above_chord(alpha, values)
-        return float(excess.max()), float(alpha[excess.argmax()])
-
-    return Barrier(*rise(value), *rise(np.log(value)))
-
-
 def sweep_summary(table: pd.DataFrame) -> list[str]:
     """A few lines for people: scores and perplexities at coordinate 0, 1/2 and 1, where they are on the grid.
 
-    The barrier is told where both 0 and 1 are single models. Texts without a score are told where there are any.
+    Where both 0 and 1 are single models, the highest point between them is told as measured; the barrier, corrected for
+    the choice of the highest, is that of ``barriers.py``. Texts without a score are told where there are any.
     """
     coordinates = coordinate_columns(table)
     lines = []
@@ -384,12 +332,19 @@ def _curve_lines(part: pd.DataFrame, coordinate: str) -> list[str]:
         if shown:
             lines.append(f"{scorer} {statistic}: {', '.join(shown)}")
         if statistic == "continuation_corpus" and all(single_model(curve, coordinate, end) for end in (0.0, 1.0)):
-            top = barrier(part, str(scorer), str(statistic))
-            lines.append(
-                f"{scorer} barrier in [0, 1]: {top.value:.3g} at {coordinate} = {top.at:g} "
-                f"({top.log_value:.3g} nats per token at {top.log_at:g})"
-            )
+            lines.append(f"{scorer} between {coordinate} = 0 and 1: {_highest(curve, coordinate)}")
     return lines
+
+
+def _highest(curve: pd.DataFrame, coordinate: str) -> str:
+    """How high the log perplexities between 0 and 1 lie above the chord, as they were measured."""
+    inside = curve[curve[coordinate].between(0, 1)].sort_values(coordinate)
+    at = inside[coordinate].to_numpy()
+    if len(at) < 3:
+        return "no point there, a barrier is not measured"
+    heights = height_above_chord(at, np.log(inside["estimate"].to_numpy()))[1:-1]
+    highest = int(heights.argmax())
+    return f"highest point {heights[highest]:+.2g} nats per token from the chord, at {at[1 + highest]:g}"
 
 
 def single_model(table: pd.DataFrame, coordinate: str, value: float) -> str | None:

@@ -22,7 +22,7 @@ def main(snakemake: Any) -> None:
             (sweep_from_settings(sweep), read_losses(path))
             for (_, sweep), path in zip(settings["losses"], snakemake.input.losses, strict=True)
         ],
-        **settings["bootstrap"],
+        settings["seed"],
     )
     write_table(table, Path(snakemake.output[0]))
 

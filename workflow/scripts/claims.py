@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow.lib.claims import ClaimData, judge, read_analysis, untested, write_claims
+from workflow.lib.claims import ClaimData, corrected, judge, read_analysis, untested, write_claims
 from workflow.lib.judges import read_judges
 from workflow.lib.leaks import leak_lines
 from workflow.lib.losses import read_losses
@@ -22,10 +22,11 @@ def main(snakemake: Any) -> None:
         },
         losses={name: read_losses(path) for name, path in zip(settings["losses"], snakemake.input.losses, strict=True)},
         judges=read_judges(settings["judges"], snakemake.input.judges),
-        **settings["bootstrap"],
+        seed=settings["seed"],
     )
     entries = [judge(name, spec, data) for name, spec in settings["claims"]]
     entries += [untested(name, spec, reason) for name, spec, reason in settings["untested"]]
+    entries = corrected(entries)
     judges = [
         f"{described}; {data.judges[name].describe()}" if name in data.judges else described
         for name, described in settings["described"]

@@ -31,8 +31,6 @@ def main(snakemake: Any) -> None:
         settings["generation"],
         scorers,
         config["compute"]["batch_size"],
-        settings["bootstrap"]["resamples"],
-        settings["bootstrap"]["seed"],
         device=config["device"],
         progress=Progress("compare precisions", total, "runs").update,
     )

@@ -2,16 +2,32 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from workflow.lib.claim_kinds import count_verdicts
 from workflow.lib.judges import MARK, judge_lines, read_judges
 from workflow.lib.leaks import leak_lines
 from workflow.lib.rounding import describe_rounding
 from workflow.lib.runtime import atomic_path, run_job
 from workflow.lib.tables import read_table, sweep_summary
+
+
+def _verdict(entry: Mapping[str, Any]) -> str:
+    """One claim in a line: what is said of it, of what, and with which numbers."""
+    mark = f" ({MARK})" * entry["weak_judge"]
+    facts = []
+    if entry["value"] is not None:
+        limits = "" if entry["low"] is None else f" [{entry['low']:.3g}, {entry['high']:.3g}]"
+        facts.append(f"{entry['value']:.3g}{limits}, holds {entry['direction']} {entry['threshold']:g}")
+    if entry["units_to_decide"] is not None:
+        facts.append(
+            f"about {entry['units_to_decide']} {entry['unit_kind']} would decide it, there are {entry['units']}"
+        )
+    return f"{entry['verdict']}{mark}: {entry['statement']}" + f" ({'; '.join(facts)})" * bool(facts)
 
 
 def main(snakemake: Any) -> None:
@@ -38,15 +54,9 @@ def main(snakemake: Any) -> None:
         lines += ["", *sweep_summary(read_table(path).replace({"scorer": weak}))]
     for path in (path for path in snakemake.input.claims if path.endswith(".json")):
         entries = json.loads(Path(path).read_text())
-        lines += ["", "Claims of the paper"]
-        for entry in entries:
-            value = (
-                ""
-                if entry["value"] is None
-                else f" ({entry['value']:.3g}, {entry['direction']} {entry['threshold']:g})"
-            )
-            mark = f" ({MARK})" * entry["weak_judge"]
-            lines.append(f"  {entry['verdict']}{mark}: {entry['statement']}{value}")
+        told = f"{count_verdicts(entries)}; corrected for their number {count_verdicts(entries, 'verdict_holm')}"
+        lines += ["", f"Claims of the paper: {told}"]
+        lines += [f"  {_verdict(entry)}" for entry in entries]
     lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
     # Not an input: times are told where a run left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):

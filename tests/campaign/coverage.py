@@ -1,0 +1,463 @@
+"""Simulations of every kind of claim whose truth is known: coverage of intervals, false verdicts, and power.
+
+    python -m tests.campaign.coverage [--simulations 2000] [--kinds reach better] [--processes 2]
+
+Each cell draws prompts (texts, words, tensors) with the noise of the embedded study, and measures the claim as the
+workflow does. Its columns:
+
+- coverage: how often the 95 % interval holds the truth;
+- holds, refuted: how often this is said of a threshold at the truth, on the side on which it is false;
+- power: how often a claim holds whose threshold lies three standard errors beyond the truth. A standard error is what a
+  reader takes from the interval: the mean distance from the truth to the limit on that side, over 1.96. Of orders, in
+  units of neighbours: whose values differ by three standard errors of their difference.
+
+Draws of errors are fewer than in the workflow (1,000 instead of 10,000), which makes limits a little less exact.
+"""
+
+import argparse
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# One thread for each process: before numpy is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+
+from workflow.lib import inference, matched, orderings
+from workflow.lib.claim_kinds import AT_MOST, direction, with_defaults
+from workflow.lib.claims import TESTS, ClaimData, NotTested
+from workflow.lib.points import Sweep, build_sweep
+
+SCORERS = {
+    "sentiment": {"kind": "classifier", "weights": {"good": 1}},
+    "perplexity": {"kind": "perplexity"},
+}
+Z = 1.96
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One simulated claim: ``draw`` makes the data of one study, in which the claim's value is ``truth``.
+
+    A value can be multiples of ``step`` only, if that is not 0: thresholds are put on the next one, farther out.
+    """
+
+    kind: str
+    units: int
+    points: str
+    what: str
+    spec: Mapping[str, Any]
+    truth: float
+    draw: Callable[[Generator], ClaimData]
+    step: float = 0.0
+
+
+# --- data
+
+
+def line(name: str, values: Sequence[float]) -> Sweep:
+    spec = {"space": "weights", "origin": {"a": 1}, "prompts": ["neutral"]}
+    return build_sweep(name, {**spec, "directions": {"x": {"b": 1, "a": -1}}, "grid": {"x": list(values)}})
+
+
+def plane(values: Sequence[float]) -> Sweep:
+    directions = {"x": {"b": 1, "a": -1}, "y": {"c": 1, "a": -1}}
+    spec = {"space": "weights", "origin": {"a": 1}, "prompts": ["neutral"], "directions": directions}
+    return build_sweep("plane", {**spec, "grid": {"x": list(values), "y": list(values)}})
+
+
+def at(sweep: Sweep) -> np.ndarray:
+    """Coordinates of the points, (points, coordinates)."""
+    return np.array([[float(value) for _, value in entry.coordinates] for entry in sweep.points])
+
+
+def _rows(sweep: Sweep, values: np.ndarray) -> pd.DataFrame:
+    units, points = values.shape
+    names = [entry.point.id for entry in sweep.points]
+    codes = np.tile(np.arange(points), units)
+    return pd.DataFrame(
+        {
+            "point": pd.Categorical.from_codes(codes, categories=names),
+            "row": np.repeat(np.arange(units), points),
+            "sample": 0,
+        }
+    ).astype({"point": str})
+
+
+def logs(generator: Generator, sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int) -> dict[str, pd.DataFrame]:
+    """Perplexity scores: NLL per token around a curve, prompts alike on all sweeps, texts of unequal length."""
+    shared, frames = generator.normal(0, 0.25, size=(units, 1)), {}
+    for name, (sweep, curve) in sweeps.items():
+        tokens = generator.integers(60, 140, size=(units, len(curve))).astype(float)
+        nll = (curve + shared + generator.normal(0, 0.2, size=(units, len(curve)))) * tokens
+        frame = _rows(sweep, nll)
+        for part in ("continuation", "text"):
+            frame[f"nll_{part}"], frame[f"tokens_{part}"] = nll.ravel(), tokens.ravel()
+        frames[name] = frame
+    return frames
+
+
+def probabilities(
+    generator: Generator, sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int
+) -> dict[str, pd.DataFrame]:
+    """Scores: means of five texts, each near 0 or 1, with a curve as their expectation; prompts differ, too."""
+    shared, frames = generator.normal(0, 0.05, size=(units, 1)), {}
+    for name, (sweep, curve) in sweeps.items():
+        mean = np.clip(curve + shared, 0.02, 0.98)
+        values = generator.beta(0.6 * mean, 0.6 * (1 - mean), size=(5, units, len(curve))).mean(axis=0)
+        # With what clipping takes away of the expectation.
+        frames[name] = _rows(sweep, values).assign(p_good=(values + curve - mean).ravel())
+    return frames
+
+
+def study(
+    sweeps: Sequence[Sweep],
+    scores: Mapping[tuple[str, str], pd.DataFrame] | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    losses: Mapping[str, pd.DataFrame] | None = None,
+) -> ClaimData:
+    return ClaimData(
+        sweeps={sweep.name: sweep for sweep in sweeps},
+        scorers=SCORERS,
+        scores=lambda sweep, prompts, scorer: (scores or {})[sweep.name, scorer],
+        tables=tables or {},
+        losses=losses or {},
+        judges={},
+        seed=0,
+    )
+
+
+# --- cells: the truth is the statistic of the curves without noise
+
+BASE = {"prompts": "neutral", "threshold": 0.0, "reason": "simulated"}
+LOGS = BASE | {"scorer": "perplexity", "statistic": "continuation_corpus", "scale": "log"}
+SCORE = BASE | {"scorer": "sentiment", "statistic": "score"}
+GRIDS = {5: np.linspace(0, 1, 5), 9: np.linspace(0, 1, 9)}
+
+
+def _of_logs(sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int) -> Callable[[Generator], ClaimData]:
+    def draw(generator: Generator) -> ClaimData:
+        frames = logs(generator, sweeps, units)
+        return study([sweep for sweep, _ in sweeps.values()], {(name, "perplexity"): f for name, f in frames.items()})
+
+    return draw
+
+
+def _of_scores(sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int) -> Callable[[Generator], ClaimData]:
+    def draw(generator: Generator) -> ClaimData:
+        frames = probabilities(generator, sweeps, units)
+        return study([sweep for sweep, _ in sweeps.values()], {(name, "sentiment"): f for name, f in frames.items()})
+
+    return draw
+
+
+def barriers(units: int) -> Iterator[Cell]:
+    for points, grid in GRIDS.items():
+        for what, truth in (("zero", 0.0), ("threshold", 0.05)):
+            curve = 2 + truth * 4 * grid * (1 - grid)
+            spec = {key: LOGS[key] for key in ("prompts", "threshold", "reason", "scorer")} | {"sweep": "one"}
+            draw = _of_logs({"one": (line("one", grid), curve)}, units)
+            yield Cell("barrier", units, str(points), what, spec | {"test": "barrier"}, truth, draw)
+
+
+def _losses(sweep: Sweep, curve: np.ndarray, units: int) -> Callable[[Generator], ClaimData]:
+    def draw(generator: Generator) -> ClaimData:
+        frame = logs(generator, {"one": (sweep, curve)}, units)["one"]
+        raw = frame.rename(columns={"row": "text", "nll_text": "nll", "tokens_text": "tokens"}).assign(**{"class": "c"})
+        names = [name for name, _ in sweep.points[0].coordinates]
+        table = pd.DataFrame(
+            [
+                {"sweep": sweep.name}
+                | {name: str(value) for name, value in entry.coordinates}
+                | {"point": entry.point.id, "class": "c", "statistic": "nll_token"}
+                for entry in sweep.points
+            ]
+        )[["sweep", *names, "point", "class", "statistic"]]
+        return study([], tables={"nll": table}, losses={"nll": raw})
+
+    return draw
+
+
+def loss_barriers(units: int) -> Iterator[Cell]:
+    spec = {"test": "loss_barrier", "analysis": "nll", "class": "c", "threshold": 0.0, "reason": "simulated"}
+    for points, grid in GRIDS.items():
+        for what, truth in (("zero", 0.0), ("threshold", 0.05)):
+            curve = 2 + truth * 4 * grid * (1 - grid)
+            yield Cell("loss_barrier", units, str(points), what, spec, truth, _losses(line("one", grid), curve, units))
+
+
+def monotones(units: int) -> Iterator[Cell]:
+    spec = LOGS | {"test": "monotone", "sweep": "one", "within": [0, 1], "direction": "rising"}
+    # Standard error of the difference of two points: of their own noise, and of the shared one where lengths differ.
+    lengths = np.arange(60, 140)
+    spread = lengths.var() / lengths.mean() ** 2
+    error = math.sqrt(2 * (0.2**2 * (1 + spread) + 0.25**2 * spread) / units)
+    for points, grid in GRIDS.items():
+        swaps = 1 if points == 5 else 3
+        threshold = 1 - swaps * 12 / (points * (points**2 - 1))
+        curves = {"zero": np.zeros(points), "threshold": np.arange(points) * 3 * error}
+        curves["power"] = np.arange(points) * 3 * error
+        for swap in range(swaps):
+            curves["threshold"][[2 * swap, 2 * swap + 1]] = curves["threshold"][[2 * swap + 1, 2 * swap]]
+        for what, truth in (("zero", 0.0), ("threshold", threshold), ("power", threshold)):
+            draw = _of_logs({"one": (line("one", grid), 2 + curves[what])}, units)
+            yield Cell("monotone", units, str(points), what, spec, truth, draw)
+
+
+def stables(units: int) -> Iterator[Cell]:
+    spec = LOGS | {"test": "stable", "sweep": "one", "within": [-1, 2], "worse": "higher"}
+    for points, inner in GRIDS.items():
+        grid = np.concatenate([[-1, -0.5], inner, [1.5, 2]])
+        beyond = np.maximum(np.maximum(-grid, grid - 1), 0)
+        for what, truth in (("zero", 0.0), ("threshold", 0.1)):
+            draw = _of_logs({"one": (line("one", grid), 2 + truth * beyond)}, units)
+            yield Cell("stable", units, f"{points}+4", what, spec, truth, draw)
+
+
+def middles(units: int) -> Iterator[Cell]:
+    spec = LOGS | {"test": "middle", "sweep": "one", "sign": "above"}
+    for points, grid in GRIDS.items():
+        for what, truth in (("zero", 0.0), ("threshold", 0.1)):
+            curve = 2 + truth * ((grid > 0) & (grid < 1))
+            draw = _of_logs({"one": (line("one", grid), curve)}, units)
+            yield Cell("middle", units, str(points), what, spec, truth, draw)
+
+
+def differences(units: int) -> Iterator[Cell]:
+    spec = LOGS | {"test": "difference", "sweep": "one", "other": "other", "within": [0, 1]}
+    for points, grid in GRIDS.items():
+        for what, truth in (("zero", 0.0), ("threshold", 0.1)):
+            apart = truth * np.exp(-(((grid - 0.5) / 0.25) ** 2))
+            sweeps = {"one": (line("one", grid), 2 + apart), "other": (line("other", grid), 2 + 0 * grid)}
+            yield Cell("difference", units, str(points), what, spec, truth, _of_logs(sweeps, units))
+
+
+def reaches(units: int) -> Iterator[Cell]:
+    spec = SCORE | {"test": "reach", "sweep": "one", "than": "than"}
+    for first, second in ((5, 5), (9, 9), (9, 5), (5, 9)):
+        grids = [GRIDS[first], GRIDS[second]]
+        plateau = np.where(grids[0] >= 0.25, 0.70, 0.3)
+        for what, truth, other in (
+            ("threshold", -0.05, np.where(grids[1] == 1, 0.75, 0.4)),
+            ("zero", 0.0, np.where(grids[1] >= 0.5, 0.70, 0.3)),
+        ):
+            sweeps = {"one": (line("one", grids[0]), plateau), "than": (line("than", grids[1]), other)}
+            yield Cell("reach", units, f"{first}, {second}", what, spec, truth, _of_scores(sweeps, units))
+
+
+def betters(units: int) -> Iterator[Cell]:
+    spec = LOGS | {"test": "better", "sweep": "one", "than": "than", "from_score": 0.4, "sign": "lower"}
+    spec |= {"score": {"scorer": "sentiment", "statistic": "score"}}
+    for first, second in ((5, 5), (9, 9), (9, 5), (5, 9)):
+        grids = [2 * GRIDS[first], 2 * GRIDS[second]]
+        for what, truth in (("zero", 0.0), ("threshold", -0.2)):
+
+            def draw(generator: Generator, grids=grids, truth=truth) -> ClaimData:
+                # A convex curve of the score: straight lines between its points lie above it.
+                lines = [line(name, grid) for name, grid in zip(("one", "than"), grids, strict=True)]
+                shift = (truth, 0.0)
+                levels = {s.name: (s, 2 + 0.4 * g**2 + d) for s, g, d in zip(lines, grids, shift, strict=True)}
+                scores = {s.name: (s, 0.35 + 0.25 * g) for s, g in zip(lines, grids, strict=True)}
+                found = {(n, "perplexity"): frame for n, frame in logs(generator, levels, units).items()}
+                found |= {(n, "sentiment"): frame for n, frame in probabilities(generator, scores, units).items()}
+                return study(lines, found)
+
+            yield Cell("better", units, f"{first}, {second}", what, spec, truth, draw)
+
+
+def valleys(units: int) -> Iterator[Cell]:
+    for points, half in ((5, 2), (9, 4)):
+        sweep = plane(range(-half, half + 1))
+        sums = at(sweep).sum(axis=1)
+        for what, middle in (("zero", 1), ("threshold", 2)):
+            count = int((sums == middle).sum())
+            spec = LOGS | {"test": "valley", "sweep": "plane", "sum": 1, "lowest": count / len(sums)}
+            spec = {key: value for key, value in spec.items() if key != "scale"}
+            draw = _of_logs({"plane": (sweep, 2 + 0.3 * np.abs(sums - middle))}, units)
+            yield Cell("valley", units, f"{points} x {points}", what, spec, float(middle - 1), draw)
+    loss = {"test": "valley", "analysis": "nll", "class": "c", "statistic": "nll_token", "sum": 1}
+    sweep = plane(range(-2, 3))
+    sums = at(sweep).sum(axis=1)
+    spec = loss | {"threshold": 0.0, "reason": "simulated", "lowest": 3 / 25}
+    yield Cell(
+        "valley", units, "5 x 5, loss", "threshold", spec, 1.0, _losses(sweep, 2 + 0.3 * np.abs(sums - 2), units)
+    )
+
+
+def words(units: int) -> Iterator[Cell]:
+    spec = {"test": "words", "analysis": "next", "group": "g", "within": [0, 1], "direction": "rising"}
+    spec |= {"threshold": 0.0, "reason": "simulated"}
+    for points, grid in GRIDS.items():
+        one_swap = 1 - 12 / (points * (points**2 - 1))
+        for what, truth in (("zero", 0.0), ("threshold", one_swap)):
+
+            def draw(generator: Generator, grid=grid, what=what) -> ClaimData:
+                rows = []
+                for word in range(units):
+                    order = np.arange(len(grid))
+                    kind = generator.random()
+                    if what == "zero" or kind < 0.25:
+                        order = generator.permutation(order)
+                    elif kind < 0.6:
+                        swapped = generator.integers(len(grid) - 1)
+                        order[[swapped, swapped + 1]] = order[[swapped + 1, swapped]]
+                    rows.append(pd.DataFrame({"text": f"w{word}", "x": grid.astype(str), "probability": order + 1.0}))
+                table = pd.concat(rows).assign(sweep="one", point="p", kind="word", group="g")
+                table["probability"] = table["probability"].astype(str)
+                columns = ["sweep", "x", "point", "kind", "group", "text", "probability"]
+                return study([], tables={"next": table[columns]})
+
+            # Half of a step: a median may lie between two values.
+            yield Cell("words", units, str(points), what, spec, truth, draw, (1 - one_swap) / 2)
+
+
+def norms(units: int) -> Iterator[Cell]:
+    spec = {"test": "norms", "analysis": "n", "pair": "p", "against": "q", "threshold": 0.0, "reason": "simulated"}
+    for points, other in (("matched", units), ("unmatched", units + 1)):
+
+        def draw(generator: Generator, other=other) -> ClaimData:
+            parts = [
+                pd.DataFrame(
+                    {
+                        "pair": pair,
+                        "tensor": [f"t{index:03}" for index in range(count)],
+                        "elements": "4",
+                        "scaled_norm": (level * np.exp(generator.normal(0, 0.7, size=count))).astype(str),
+                    }
+                )
+                for pair, level, count in (("p", 0.1, units), ("q", 1.0, other))
+            ]
+            return study([], tables={"n": pd.concat(parts)})
+
+        yield Cell("norms", units, points, "threshold", spec, 0.1, draw)
+
+
+KINDS: dict[str, Callable[[int], Iterator[Cell]]] = {
+    "barrier": barriers,
+    "loss_barrier": loss_barriers,
+    "monotone": monotones,
+    "stable": stables,
+    "words": words,
+    "better": betters,
+    "reach": reaches,
+    "valley": valleys,
+    "difference": differences,
+    "norms": norms,
+    "middle": middles,
+}
+"""All kinds of claims that have an interval."""
+
+
+# --- simulation
+
+
+def cells(kinds: Sequence[str], units: Sequence[int] = (12, 80)) -> list[Cell]:
+    """All cells of these kinds."""
+    return [cell for kind in kinds for count in units for cell in KINDS[kind](count)]
+
+
+def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, int]:
+    """Limits (simulations, 2) of the claim's interval, and how often it was not tested; those are left out."""
+    generator = np.random.default_rng(seed)
+    limits, untested = [], 0
+    spec = with_defaults(cell.spec)
+    for _ in range(simulations):
+        try:
+            measured = TESTS[cell.kind](spec, cell.draw(generator))
+        except NotTested:
+            untested += 1
+            continue
+        limits.append(measured.inference.limits(inference.TAIL))
+    return np.array(limits).reshape(-1, 2), untested
+
+
+def summary(cell: Cell, limits: np.ndarray, untested: int) -> dict[str, Any]:
+    """The row of a cell."""
+    at_most = direction(cell.spec) == AT_MOST
+    low, high = limits.T
+    # The limits of exact values agree with the truth up to rounding.
+    slack = 1e-9
+    good, bad = (high < cell.truth - slack, low > cell.truth + slack)
+    if not at_most:
+        good, bad = bad, good
+    row = {
+        "kind": cell.kind,
+        "units": cell.units,
+        "points": cell.points,
+        "truth": cell.what,
+        "coverage": float(np.mean((low <= cell.truth + slack) & (high >= cell.truth - slack))),
+        "holds": float(good.mean()),
+        "refuted": float(bad.mean()),
+        "power": math.nan,
+        "not tested": untested / (untested + len(limits)),
+    }
+    near = high if at_most else low
+    if cell.what == "power":
+        # The truth is a correlation of 1; the cell's own is the threshold.
+        return (
+            row
+            | dict.fromkeys(("coverage", "holds", "refuted"), math.nan)
+            | {"power": float((near >= cell.truth - slack).mean())}
+        )
+    if cell.kind != "monotone":
+        error = float(np.abs(near - cell.truth).mean()) / Z
+        threshold = cell.truth + 3 * error * (1 if at_most else -1)
+        if cell.step:
+            threshold = (math.ceil if at_most else math.floor)(threshold / cell.step) * cell.step
+        row["power"] = float(((near <= threshold + slack) if at_most else (near >= threshold - slack)).mean())
+    return row
+
+
+def _run(job: tuple[str, int, int, int, int]) -> dict[str, Any]:
+    kind, units, index, simulations, draws = job
+    inference.DRAWS, orderings.PAIR_DRAWS, matched.CURVE_DRAWS = draws, draws // 2, draws // 5
+    cell = list(KINDS[kind](units))[index]
+    return summary(cell, *simulate(cell, simulations, 1000 * index + units))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--units", nargs="+", type=int, default=[12, 80])
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    jobs = [
+        (kind, units, index, options.simulations, options.draws)
+        for kind in options.kinds
+        for units in options.units
+        for index in range(len(list(KINDS[kind](units))))
+    ]
+    print(f"{options.simulations} simulations for each cell", flush=True)
+    print("| kind | units | points | truth | coverage | holds | refuted | power | not tested |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    began = time.monotonic()
+    worst = {"coverage": 1.0, "holds": 0.0, "power": 1.0}
+    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+        for row in pool.imap(_run, jobs):
+            shown = (
+                "–" if isinstance(v, float) and math.isnan(v) else f"{v:.3f}" if isinstance(v, float) else v
+                for v in row.values()
+            )
+            print("| " + " | ".join(map(str, shown)) + " |", flush=True)
+            if not math.isnan(row["coverage"]):
+                worst["coverage"] = min(worst["coverage"], row["coverage"])
+                worst["holds"] = max(worst["holds"], row["holds"])
+            if row["units"] == 80 and not math.isnan(row["power"]):
+                worst["power"] = min(worst["power"], row["power"])
+    print(
+        f"\nleast coverage {worst['coverage']:.3f} (goal 0.93), most false holds {worst['holds']:.3f} (goal 0.05), "
+        f"least power with 80 units {worst['power']:.3f} (goal 0.8); {time.monotonic() - began:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

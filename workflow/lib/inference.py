@@ -1,0 +1,320 @@
+"""Statistical inference from a sample of units: prompts, texts, words or tensors.
+
+Everything here rests on ratios of sums over units (a mean is sum / count). A ratio's *influence* says how much each
+unit moves it; from influences follow the standard errors of ratios and of all contrasts between them, paired where they
+rest on the same units. Errors of several values at once are multivariate t, drawn with Gaussian multipliers
+(Chernozhukov, Chetverikov and Kato 2013, arXiv 1212.6906): as wide as Student's t where units are few.
+
+The largest of several estimated values is larger than the largest true one on average, and no percentile of its draws
+is a limit. `MaxDifference` follows Chernozhukov, Lee and Rosen 2013 (Intersection bounds, Econometrica 81): against the
+value itself each candidate for the maximum is asked for alone, and with its own error; in its favour the error of the
+maximum over all candidates that may be the largest.
+"""
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from scipy.special import stdtrit
+
+LEVEL = 0.95
+"""Coverage of all intervals."""
+
+TAIL = (1 - LEVEL) / 2
+
+LEAST_UNITS = 8
+"""Our reading: from fewer units no verdict is given. Intervals of fewer are Student's, which knows no skewness."""
+
+DRAWS = 10_000
+"""Draws of the errors: enough for the level that Holm's correction asks of a hundred claims."""
+
+CLOSE = 2.0
+"""Standard errors up to which an estimated gap to the largest value counts as none (the selection of candidates)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Values that rest on the same units.
+
+    ``values`` is (k,), ``influence`` (n, k): columns sum to 0, and ``influence.T @ influence`` is the covariance of the
+    values. ``units`` is the number of units that count, at the value that has the fewest.
+    """
+
+    values: np.ndarray
+    influence: np.ndarray
+    units: int
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Standard errors, (k,)."""
+        return np.sqrt((self.influence**2).sum(axis=0))
+
+    def log(self) -> "Estimate":
+        """The logarithms, by the delta method. All values must be positive."""
+        return replace(self, values=np.log(self.values), influence=self.influence / self.values)
+
+    def exp(self) -> "Estimate":
+        """The exponentials, by the delta method."""
+        values = np.exp(self.values)
+        return replace(self, values=values, influence=self.influence * values)
+
+    def take(self, places: np.ndarray) -> "Estimate":
+        """Some of the values, or all in another order: by index or mask."""
+        return replace(self, values=self.values[places], influence=self.influence[:, places])
+
+    def contrasts(self, weights: np.ndarray) -> "Estimate":
+        """Linear combinations: the columns of ``weights`` (k, p)."""
+        return replace(self, values=self.values @ weights, influence=self.influence @ weights)
+
+    def noise(self, seed: int, draws: int = DRAWS) -> np.ndarray:
+        """Draws of (estimate - truth), (draws, k): multivariate t with units - 1 degrees of freedom."""
+        return _multipliers(len(self.influence), self.units - 1, seed)[:draws] @ self.influence
+
+
+def ratios(numerators: np.ndarray, denominators: np.ndarray) -> Estimate:
+    """The ratios sum(numerators) / sum(denominators) of columns; both arrays are (n, k), denominators >= 0.
+
+    A unit whose denominator is 0 does not count. Each column needs at least two that do.
+    """
+    counts = (denominators > 0).sum(axis=0)
+    totals = denominators.sum(axis=0)
+    values = numerators.sum(axis=0) / totals
+    influence = (numerators - values * denominators) / totals * np.sqrt(counts / (counts - 1))
+    return Estimate(values, influence, int(counts.min()))
+
+
+def beside(parts: Sequence[Estimate]) -> Estimate:
+    """Several estimates that rest on the same units, as one."""
+    return Estimate(
+        np.concatenate([part.values for part in parts]),
+        np.hstack([part.influence for part in parts]),
+        min(part.units for part in parts),
+    )
+
+
+# All claims about one set of prompts share their draws.
+@functools.lru_cache(maxsize=2)
+def _multipliers(units: int, freedom: int, seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    scale = np.sqrt(freedom / generator.chisquare(freedom, size=(DRAWS, 1)))
+    return generator.standard_normal((DRAWS, units)) * scale
+
+
+def student(estimate: Estimate, tail: float = TAIL) -> tuple[np.ndarray, np.ndarray]:
+    """Student's intervals of each value, (low, high), each (k,): outside lies the share ``tail`` to either side."""
+    reach = stdtrit(estimate.units - 1, 1 - tail) * estimate.errors
+    return estimate.values - reach, estimate.values + reach
+
+
+def bootstrap_ratio(
+    numerators: np.ndarray, denominators: np.ndarray, resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ratios sum(numerators) / sum(denominators) with 95 % intervals, units being rows.
+
+    Both arrays are (n_units, k) for k ratios; denominators are >= 0. The intervals are those of the studentised
+    bootstrap (bootstrap-t, Efron 1981), which follows skewness, and nowhere narrower than Student's. With fewer than
+    ``LEAST_UNITS`` units they are Student's: so few have too few different resamples. The resamples depend on ``seed``
+    and n_units only, and all ratios share them.
+
+    Returns (estimate, low, high), each (k,) float64: NaN without a denominator; limits are NaN, too, where fewer than
+    two units count, and infinite where the resamples set none.
+    """
+    units = len(numerators)
+    totals, counts = denominators.sum(axis=0), (denominators > 0).sum(axis=0)
+    estimate = np.divide(numerators.sum(axis=0), totals, out=np.full(totals.shape, np.nan), where=totals > 0)
+    low, high = np.full(totals.shape, np.nan), np.full(totals.shape, np.nan)
+    known = counts >= 2
+    if not known.any():
+        return estimate, low, high
+    top, bottom, values, n = numerators[:, known], denominators[:, known], estimate[known], counts[known]
+    correction = n / (n - 1)
+    errors = np.sqrt(((top - values * bottom) ** 2).sum(axis=0) * correction) / totals[known]
+    least = stdtrit(n - 1, 1 - TAIL)
+    down, up = least.copy(), least.copy()
+    many = n >= LEAST_UNITS
+    if many.any():
+        weights = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=resamples)
+        drawn = _studentised(weights.astype(np.float64), top[:, many], bottom[:, many], values[many])
+        # The order statistics themselves: between an infinite one and its neighbour nothing can be interpolated.
+        lowest, highest = np.quantile(drawn, [TAIL, 1 - TAIL], axis=0, method="inverted_cdf")
+        down[many], up[many] = np.fmax(down[many], highest), np.fmax(up[many], -lowest)
+    # Where all units are equal there is no error, however far the resamples reach.
+    with np.errstate(invalid="ignore"):
+        low[known] = np.where(errors > 0, values - down * errors, values)
+        high[known] = np.where(errors > 0, values + up * errors, values)
+    return estimate, low, high
+
+
+def _studentised(weights: np.ndarray, top: np.ndarray, bottom: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(ratio of the resample - ratio) / standard error in the resample, (resamples, k).
+
+    Infinite where all units of a resample are equal, and others than the whole; NaN where it has none that count.
+    """
+    sums, present = weights @ bottom, weights @ (bottom > 0).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = (weights @ top) / sums
+        square = weights @ top**2 - 2 * ratio * (weights @ (top * bottom)) + ratio**2 * (weights @ bottom**2)
+        # What is left of equal units is rounding.
+        scale = weights @ top**2 + ratio**2 * (weights @ bottom**2)
+        square = np.where(square > 1e-12 * scale, square, 0.0)
+        errors = np.sqrt(square * present / np.maximum(present - 1, 1)) / sums
+        apart = ratio - values
+        apart = np.where(np.abs(apart) > 1e-9 * np.abs(values), apart, 0.0)
+        return np.where(apart == 0, 0.0, apart / errors)
+
+
+class Inference(Protocol):
+    """A value of which a claim is made, and what the data say about it."""
+
+    @property
+    def value(self) -> float:
+        """The estimate."""
+
+    def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
+        """An interval that lies wholly above the truth with at most the probability ``tail``, and so below it.
+
+        ``more`` asks for the interval that so many times as many units would give, were the estimates the same.
+        """
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A value that is computed, not sampled: its interval is the value."""
+
+    value: float
+
+    def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
+        """The value, twice."""
+        return self.value, self.value
+
+
+class MaxDifference:
+    """max of some values minus max of others, all linear combinations of one estimate; without others, max of some.
+
+    With ``floor`` value and limits are never below it: the height of a barrier, whose ends have height 0, is not.
+    With ``negative`` they are those of the negative.
+
+    Attributes:
+        value: corrected by the median of how much the largest estimates exceed the largest values, as drawn.
+        largest: index of the largest of the first values.
+    """
+
+    def __init__(
+        self,
+        estimate: Estimate,
+        some: np.ndarray,
+        others: np.ndarray | None = None,
+        *,
+        seed: int,
+        floor: float = -math.inf,
+        negative: bool = False,
+    ) -> None:
+        """``some`` (k, p) and ``others`` (k, q) are the weights of the combinations."""
+        if others is None:
+            others = np.zeros((len(estimate.values), 1))
+        noise = estimate.noise(seed)
+        self._some = _Largest(estimate.contrasts(some), noise @ some)
+        self._others = _Largest(estimate.contrasts(others), noise @ others)
+        self._floor, self._negative = floor, negative
+        self.largest = self._some.at
+        value = self._some.corrected - self._others.corrected
+        low, high = self._limits(0.5, 1.0)
+        self.value = self._shown(min(max(value, min(low, high)), max(low, high)))
+
+    def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
+        """See ``Inference``."""
+        low, high = map(self._shown, self._limits(tail, more))
+        return (high, low) if self._negative else (low, high)
+
+    def _limits(self, tail: float, more: float) -> tuple[float, float]:
+        # Whichever candidate is the largest in truth: the limit that asks most.
+        high = (self._some.values + self._others.against(self._some.noise, tail, more)).max() - self._others.top
+        low = self._some.top - (self._others.values + self._some.against(self._others.noise, tail, more)).max()
+        return float(low), float(high)
+
+    def _shown(self, value: float) -> float:
+        value = max(value, self._floor)
+        return -value if self._negative else value
+
+
+class _Largest:
+    """The largest of several estimated values, and how far it may exceed the largest true one."""
+
+    def __init__(self, estimate: Estimate, noise: np.ndarray) -> None:
+        """``noise`` (draws, p) are draws of the estimate's errors."""
+        self.values, self.noise = estimate.values, noise
+        self.at = int(estimate.values.argmax())
+        self.top = float(estimate.values[self.at])
+        self._gaps = self.top - estimate.values
+        self._gap_errors = np.sqrt(((estimate.influence - estimate.influence[:, [self.at]]) ** 2).sum(axis=0))
+
+    @property
+    def corrected(self) -> float:
+        """The largest value less the median of its excess, as it is drawn where the estimates are the truth."""
+        return self.top - float(np.median((self.noise - self._gaps).max(axis=1)))
+
+    def against(self, noise: np.ndarray, tail: float, more: float) -> np.ndarray:
+        """Upper limits (p,), by column of ``noise`` (draws, p), of this one's excess minus that noise."""
+        gaps = np.maximum(self._gaps - CLOSE * self._gap_errors / math.sqrt(more), 0)
+        excess = (self.noise / math.sqrt(more) - gaps).max(axis=1)
+        return np.quantile(excess[:, None] - noise / math.sqrt(more), 1 - tail, axis=0)
+
+
+# --- decisions
+
+
+def meets(low: float, high: float, threshold: float, at_most: bool) -> bool | None:
+    """Whether an interval lies wholly on the right side of a threshold (True) or on the wrong one (False)."""
+    if at_most:
+        return True if high <= threshold else False if low > threshold else None
+    return True if low >= threshold else False if high < threshold else None
+
+
+def p_value(inference: Inference, threshold: float, at_most: bool) -> float:
+    """Two-sided p-value: twice the largest tail outside whose interval the threshold still lies; at least 2 / DRAWS."""
+    low, high = 1 / DRAWS, 0.5
+    if meets(*inference.limits(high), threshold, at_most) is None:
+        return 1.0
+    if meets(*inference.limits(low), threshold, at_most) is not None:
+        return 2 * low
+    for _ in range(12):
+        middle = math.sqrt(low * high)
+        if meets(*inference.limits(middle), threshold, at_most) is None:
+            low = middle
+        else:
+            high = middle
+    return 2 * high
+
+
+def units_to_decide(inference: Inference, units: int, threshold: float, at_most: bool) -> int | None:
+    """About how many units would decide, were the estimates the same: two significant digits, rounded up.
+
+    None if a thousand times as many would not.
+    """
+
+    def decides(more: float) -> bool:
+        return meets(*inference.limits(TAIL, more), threshold, at_most) is not None
+
+    low, high = 1.0, 2.0
+    while not decides(high):
+        low, high = high, 2 * high
+        if high > 1000:
+            return None
+    for _ in range(8):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    wanted = math.ceil(units * high)
+    step = 10 ** max(len(str(wanted)) - 2, 0)
+    return -(-wanted // step) * step
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """p-values corrected for their number (Holm 1979): those below 0.05 all hold together, with 95 % probability."""
+    corrected, largest = {}, 0.0
+    for index, (name, value) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        largest = max(largest, min(1.0, (len(p_values) - index) * value))
+        corrected[name] = largest
+    return corrected
