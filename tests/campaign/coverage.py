@@ -299,8 +299,8 @@ def words(units: int) -> Iterator[Cell]:
         for what, truth in (("zero", 0.0), ("threshold", one_swap)):
 
             def draw(generator: Generator, grid=grid, what=what) -> ClaimData:
-                rows = []
-                for word in range(units):
+                orders = []
+                for _ in range(units):
                     order = np.arange(len(grid))
                     kind = generator.random()
                     if what == "zero" or kind < 0.25:
@@ -308,9 +308,11 @@ def words(units: int) -> Iterator[Cell]:
                     elif kind < 0.6:
                         swapped = generator.integers(len(grid) - 1)
                         order[[swapped, swapped + 1]] = order[[swapped + 1, swapped]]
-                    rows.append(pd.DataFrame({"text": f"w{word}", "x": grid.astype(str), "probability": order + 1.0}))
-                table = pd.concat(rows).assign(sweep="one", point="p", kind="word", group="g")
-                table["probability"] = table["probability"].astype(str)
+                    orders.append(order)
+                names = np.repeat([f"w{word}" for word in range(units)], len(grid))
+                table = pd.DataFrame({"text": names, "x": np.tile(grid.astype(str), units)})
+                table["probability"] = (np.concatenate(orders) + 1.0).astype(str)
+                table = table.assign(sweep="one", point="p", kind="word", group="g")
                 columns = ["sweep", "x", "point", "kind", "group", "text", "probability"]
                 return study([], tables={"next": table[columns]})
 
@@ -417,7 +419,7 @@ def summary(cell: Cell, limits: np.ndarray, untested: int) -> dict[str, Any]:
 
 def _run(job: tuple[str, int, int, int, int]) -> dict[str, Any]:
     kind, units, index, simulations, draws = job
-    inference.DRAWS, orderings.PAIR_DRAWS, matched.CURVE_DRAWS = draws, draws // 2, draws // 5
+    inference.DRAWS, orderings.PAIR_DRAWS, matched.CURVE_DRAWS = draws, draws // 2, draws // 10
     cell = list(KINDS[kind](units))[index]
     return summary(cell, *simulate(cell, simulations, 1000 * index + units))
 
