@@ -143,7 +143,7 @@ def test_every_caption_is_the_text_beside_the_result(listing: tuple[Study, dict[
             config=study.config,
         )
         template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(Path(shown["caption"]).read_text())
-        (beside,) = re.findall(r"^\.\. include:: (.+)$", template.render(snakemake=job), re.MULTILINE)
+        (beside,) = set(re.findall(r"^\.\. include:: (.+)$", template.render(snakemake=job), re.MULTILINE))
         assert beside == str(Path(path).with_suffix(".md"))
         assert beside in results
 
