@@ -1,3 +1,4 @@
+import errno
 import os
 import resource
 import shutil
@@ -256,7 +257,8 @@ def test_a_program_that_is_ended_half_way_leaves_no_model(built, tmp_path, numbe
     assert "[merge alpha=0.5] 16/16 tensors" in ended.stderr and "Traceback" not in ended.stderr
     assert not target.exists() and ended.stdout == ""
     # Nothing can clean up after SIGKILL but the next run.
-    assert [path.name for path in tmp_path.iterdir()] == ([".partial-model"] if number == signal.SIGKILL else [])
+    left = [path.name for path in tmp_path.iterdir()]
+    assert len(left) == (number == signal.SIGKILL) and all(name.startswith(".unfinished-") for name in left)
     again = program(built, *arguments)
     assert again.returncode == 0 and again.stdout == f"{target}\n", again.stderr
     assert list(tmp_path.iterdir()) == [target]
@@ -273,6 +275,112 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line(built, tmp_path):
     assert done.stderr.splitlines()[-1] == f"error: {tmp_path}/model: not written: File too large"
     assert "Traceback" not in done.stderr
     assert not any(tmp_path.iterdir())
+
+
+def test_of_several_at_once_one_makes_the_folder(built, tmp_path):
+    """They all see that nothing is there, merge at the same time, and wait for each other before the end."""
+    points, target = ["alpha=0.5", "alpha=0.6", "alpha=0.7", "alpha=1"], tmp_path / "model"
+    for point in points:
+        export.main(["--study", "own", "--point", point, "--to", str(tmp_path / point)])
+    arguments = [
+        (sys.executable, "-c", TOGETHER, "--study", "own", "--point", point, "--to", str(target)) for point in points
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "BARRIER": str(tmp_path / "barrier"),
+        "COUNT": str(len(points)),
+    }
+    (tmp_path / "barrier").mkdir()
+    started = [
+        subprocess.Popen(line, cwd=built, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in arguments
+    ]
+    ended = [process.communicate(timeout=120) for process in started]
+    (winner,) = [index for index, process in enumerate(started) if process.returncode == 0]
+    for index, (out, err) in enumerate(ended):
+        if index == winner:
+            assert out == f"{target}\n"
+        else:
+            assert (started[index].returncode, out) == (1, "")
+            assert err.splitlines()[-1] == f"error: {target}: is there already; give another name, or remove it"
+            assert "Traceback" not in err
+    alone = tmp_path / points[winner]
+    assert {file.name for file in target.iterdir()} == {file.name for file in alone.iterdir()}
+    for file in alone.iterdir():
+        told = (
+            file.read_bytes().replace(points[winner].encode() + b'"', b'model"') if file.name == "README.md" else None
+        )
+        assert (target / file.name).read_bytes() == (told or file.read_bytes())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*points, "barrier", "model"])
+
+
+TOGETHER = """
+import os
+import time
+from pathlib import Path
+from workflow import export
+from workflow.lib.steering import run_program
+merge, barrier = export.merge, Path(os.environ["BARRIER"])
+def merge_together(*arguments):
+    merge(*arguments)
+    (barrier / str(os.getpid())).touch()
+    while len(list(barrier.iterdir())) < int(os.environ["COUNT"]):
+        time.sleep(0.01)
+export.merge = merge_together
+run_program(export.main)
+"""
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_parent_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
+    """And not the folder that was to be made. (Tests may run as root, whom no permission stops.)"""
+    parent = f"results/own/models/negative/{name}"
+    real = open
+
+    def refuse(file, *arguments, **options):
+        if str(file) == parent:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return real(file, *arguments, **options)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr("io.open", refuse)
+    with pytest.raises((UserError, PermissionError)) as caught:
+        exported(tmp_path / "model", "alpha=0.5")
+    told = str(caught.value)
+    assert parent in told and "Permission denied" in told and str(tmp_path) not in told
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_failing_disk_under_a_parent_is_named(tmp_path, monkeypatch):
+    parent = "results/own/models/positive/model.safetensors"
+    real = os.preadv
+
+    def fail(descriptor, *arguments):
+        if str(Path(f"/proc/self/fd/{descriptor}").readlink()).endswith(parent):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, *arguments)
+
+    monkeypatch.setattr("os.preadv", fail)
+    with pytest.raises(UserError, match=rf"^{parent}: cannot be read \(Input/output error\); delete .* and run again$"):
+        exported(tmp_path / "model", "alpha=0.5")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "generation_config.json"])
+@pytest.mark.parametrize("model", ["negative", "positive"])
+def test_a_parent_that_lacks_a_file_is_to_be_built_again(built, tmp_path, model, name):
+    folder = built / "results/own/models" / model
+    (folder / name).rename(tmp_path / name)
+    try:
+        with pytest.raises(UserError) as caught:
+            exported(tmp_path / "model", "alpha=0.5")
+    finally:
+        (tmp_path / name).rename(folder / name)
+    assert str(caught.value) == (
+        f"results/own/models/{model}/{name}: missing; delete results/own/models/{model} and build it again with: "
+        f"snakemake --cores all --configfile config/own.yaml -- results/own/models/{model}"
+    )
 
 
 def test_mistakes_are_one_line(built, tmp_path):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from workflow.lib.captions import combination
+from workflow.lib.checksums import check_present
 from workflow.lib.config import build_sweeps, read_config, resolve
 from workflow.lib.points import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
 from workflow.lib.runtime import UserError
@@ -279,8 +280,10 @@ def describe_position(study: OpenStudy, place: Place) -> str:
 
 
 def model_folders(study: OpenStudy, names: Iterable[str]) -> dict[str, Path]:
-    """Folders of models by name. Raises ``UserError`` with the command that builds those that are not there."""
+    """Folders of models by name. Raises ``UserError`` with the command that builds those that are not there whole."""
     folders = {name: study.results / "models" / name for name in dict.fromkeys(names)}
+    for name, folder in folders.items():
+        check_present(folder, f"delete {folder} and build it again with: {build_command(study, [name])}")
     missing = [name for name, folder in folders.items() if not (folder / "config.json").is_file()]
     if missing:
         others = f" (nor {', '.join(missing[1:])})" if missing[1:] else ""
@@ -347,8 +350,10 @@ def run_program(main: Callable[[Sequence[str]], None]) -> NoReturn:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         main(sys.argv[1:])
-    except (UserError, OSError) as error:
+    except UserError as error:
         sys.exit(in_words_of_make(f"error: {error}"))
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(0)
