@@ -125,16 +125,41 @@ def test_the_card_of_a_point_outside_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("point", "arguments", "reason"),
+    ("point", "sweep", "reason"),
     [
-        ("positive=0.9 base=0.1", [], "None: not a point of a grid with texts: the study has generated none here.\n"),
-        ("beta=1", [], "None: the study's table results/own/tables/toward.csv has not been built.\n"),
-        ("alpha=0.3", ["--sweep", "again"], "None: again generates no texts: the study has measured none here.\n"),
+        (
+            "positive=0.9 negative=0.2 base=-0.1",
+            "",
+            "There are none: on no sweep with texts: the study has generated none near it.\n",
+        ),
+        ("beta=1", "toward", "There are none: the study's table results/own/tables/toward.csv has not been built.\n"),
+        ("alpha=0.3", "again", "There are none: again generates no texts: the study has measured none here.\n"),
     ],
 )
-def test_a_card_without_scores_says_why(tmp_path, point, arguments, reason):
-    _, text = exported(tmp_path / "model", point, *arguments)
+def test_a_card_without_scores_says_why(tmp_path, point, sweep, reason):
+    sweeps = {name: built_study.CONFIG["sweeps"].get(name) for name in ("theta1", "again", "elsewhere")}
+    if sweep != "toward":
+        sweeps["toward"] = None
+    file = built_study.declare(tmp_path, sweeps=sweeps, figures=None)
+    arguments = ["--config", str(file), "--point", point, "--to", str(tmp_path / "model")]
+    export.main([*arguments, "--results", "results/own", *(["--sweep", sweep] if sweep else [])])
+    text = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert f"## Scores\n\n{reason}\n## Use\n" in text
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "models"),
+    [
+        ("alpha=0.7", "positive=0.7 negative=0.3"),
+        ("alpha=2.5", "negative=-1.5 positive=2.5"),
+        ("alpha=0.5", "positive=0.5,negative=0.5"),
+    ],
+)
+def test_one_model_has_one_card_whatever_words_name_it(tmp_path, coordinates, models):
+    cards = [exported(tmp_path / name / "model", name)[1] for name in (coordinates, models)]
+    parts = [text.partition("## Scores\n")[2] for text in cards]
+    assert parts[0] == parts[1] and "| sentiment score" in parts[0]
+    assert [text.count(f"at {coordinates}") + text.count(f"({coordinates})") > 0 for text in cards] == [False, True]
 
 
 def test_a_table_that_lacks_the_point_gives_no_scores(built, tmp_path):
@@ -142,7 +167,7 @@ def test_a_table_that_lacks_the_point_gives_no_scores(built, tmp_path):
     table = tmp_path / "own/tables/theta1.csv"
     table.write_text("".join(line for line in table.open() if ",0.5," not in line))
     _, text = exported(tmp_path / "model", "alpha=0.7", "--results", str(tmp_path / "own"))
-    assert f"None: the study's table {table} is of another grid, without negative=0.5+positive=0.5.\n" in text
+    assert f"There are none: the study's table {table} is of another grid, without negative=0.5+positive=0.5.\n" in text
 
 
 def test_a_card_says_that_it_does_not_know_how_good_the_judge_is(tmp_path):

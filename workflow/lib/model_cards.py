@@ -25,6 +25,7 @@ from workflow.lib.steering import (
     describe_sweep_of,
     formula,
     is_outside,
+    located,
     measured,
     show_coordinates,
 )
@@ -73,7 +74,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         coordinates=show_coordinates(place.coordinates),
         position=describe_position(study, place),
         trained=len(place.point.models) == 1,
-        outside=is_outside(place) and not (found is not None and found.here),
+        outside=is_outside(located(study, place)) and not (found is not None and found.here),
         parents=[
             {
                 "name": model,
@@ -151,6 +152,7 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
     return {
         "scores": list(_rows(table, found, judges)),
         "here": found.here,
+        "measured_on": found.sweep.name,
         "neighbours": "; ".join(show_coordinates(entry.coordinates) for entry in found.entries),
         "table": f"tables/{found.sweep.name}.csv",
         "facts": [describe_sampling(study.config["generation"], None)]
