@@ -53,7 +53,7 @@ report: readable
 	$(BIN)/python -m workflow.write_report $(if $(VERBOSE),--verbose) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS)
 
 verify: readable
-	@$(BIN)/snakemake $(if $(VERBOSE),,--quiet progress rules host reason) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS) -- verify
+	@$(BIN)/python -m workflow.verify $(ARGUMENTS) $(ARGS)
 
 # Of a slip in YAML Snakemake would tell neither file nor line.
 readable: $(STAMP)

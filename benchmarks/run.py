@@ -20,6 +20,8 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from benchmarks.harness import ROOT, Goal, Row, machine
+from workflow.lib.scratch import own_scratch
+from workflow.lib.steering import run_program
 
 BENCHMARKS = ("merge", "plane", "generation", "ensemble", "scoring", "point", "dag", "disk")
 """Modules of this package, each with ``run(runs, folder) -> (rows, growths)``; ``folder`` is theirs to fill."""
@@ -55,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ],
         }
         # After each, so that a benchmark that fails takes none with it.
-        page.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        with own_scratch(page) as scratch:
+            scratch.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         _write_page(results, options.docs)
     print(f"written: {options.docs / 'benchmarks.md'}")
 
@@ -119,7 +122,8 @@ def _write_page(results: dict[str, Any], docs: Path) -> None:
             medians = ", ".join(f"{statistics.median(runs):.3g}" for runs in growth["seconds"])
             lines.append(f"| {growth['what']} | {growth['size']} | {sizes} | {medians} | {growth['slope']:.2f} |")
     notes = (Path(__file__).parent / "notes.md").read_text(encoding="utf-8")
-    (docs / "benchmarks.md").write_text("\n".join(lines) + "\n\n" + notes, encoding="utf-8")
+    with own_scratch(docs / "benchmarks.md") as scratch:
+        scratch.write_text("\n".join(lines) + "\n\n" + notes, encoding="utf-8")
 
 
 def _plot(growths: Sequence[dict[str, Any]], path: Path) -> None:
@@ -142,9 +146,10 @@ def _plot(growths: Sequence[dict[str, Any]], path: Path) -> None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.25), frameon=False)
     axes[0][0].set_ylabel("seconds (median)")
-    figure.savefig(path, dpi=150)
+    with own_scratch(path) as scratch:
+        figure.savefig(scratch, dpi=150)
     plt.close(figure)
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

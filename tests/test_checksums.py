@@ -10,14 +10,18 @@ import xxhash
 from transformers import AutoModelForCausalLM
 
 from workflow.lib.checksums import check_files, check_model, checked_reader, write_checksums
+from workflow.lib.ensembles import load_members
 from workflow.lib.generation import load_language_model
 from workflow.lib.geometry import weight_norms
 from workflow.lib.importing import import_model
 from workflow.lib.interpolation import WeightSpace
+from workflow.lib.lengths import open_readers
 from workflow.lib.loading import load_model
 from workflow.lib.merging import merge
+from workflow.lib.model_folders import check_folder
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
+from workflow.lib.special_tokens import describe_folder
 from workflow.lib.training import train_tokenizer
 
 
@@ -151,7 +155,41 @@ LOADERS: dict[str, Callable[[dict[str, Path], Path], object]] = {
     "generation": lambda models, folder: load_language_model(models["two"], "cpu"),
     "scoring": lambda models, folder: load_model(AutoModelForCausalLM, models["two"], "cpu"),
     "in memory": lambda models, folder: WeightSpace(models),
+    "ensemble": lambda models, folder: load_members(models),
 }
+
+
+@pytest.mark.parametrize("loader", LOADERS.values(), ids=LOADERS)
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "generation_config.json"])
+def test_a_folder_of_ours_that_lacks_a_file_is_to_be_made_again(
+    file: str, loader: Callable[[dict[str, Path], Path], object], models: dict[str, Path], tmp_path: Path
+) -> None:
+    own = {name: Path(shutil.copytree(path, tmp_path / name)) for name, path in models.items()}
+    (own["two"] / file).unlink()
+    with pytest.raises(UserError, match=rf"^{own['two'] / file}: missing; delete {own['two']} and run again$"):
+        loader(own, tmp_path)
+
+
+def test_a_tokenizer_of_ours_that_lacks_its_file_is_to_be_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    train_tokenizer(["a film"] * 9, 257, folder)
+    (folder / "tokenizer.json").unlink()
+    entry = {"name": "model base", "context": 32, "reserve": 0}
+    for use in (lambda: describe_folder(folder), lambda: open_readers([entry], [folder])):
+        with pytest.raises(UserError, match=rf"^{folder}/tokenizer.json: missing; delete {folder} and run again$"):
+            use()
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json"])
+def test_a_folder_that_is_given_is_to_be_copied_again(file: str, models: dict[str, Path], tmp_path: Path) -> None:
+    """Whoever imports a model of ours does not want to be told to delete it."""
+    source = Path(shutil.copytree(models["one"], tmp_path / "source"))
+    (source / file).unlink()
+    told = rf"^{source}/{file}: missing; copy the model again$"
+    with pytest.raises(UserError, match=told):
+        check_folder(source, "language-model")
+    with pytest.raises(UserError, match=told):
+        import_model(str(source), None, "language-model", tmp_path / "model")
 
 
 @pytest.mark.parametrize("loader", LOADERS.values(), ids=LOADERS)

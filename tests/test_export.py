@@ -1,3 +1,4 @@
+import errno
 import os
 import resource
 import shutil
@@ -92,7 +93,7 @@ def test_the_card_of_a_point_of_the_grid_has_its_scores(built, tmp_path):
     assert f"| negative | 0.5 | base, trained on the negative texts of reviews: {trained} |\n" in text
     assert f"| positive | 0.5 | base, trained on the positive texts of reviews: {trained} |\n" in text
     assert f"| base |  | {start}, trained on general: {trained} |\n" in text
-    assert "\n- `reviews: source synthetic, kind reviews, counts {train: 300, dev: 90, test: 90}" in text
+    assert "\n- reviews: source synthetic, kind reviews, counts {train: 300, dev: 90, test: 90}" in text
     table = read_table("results/own/tables/theta1.csv")
     (row,) = table[(table["alpha"] == 0.5) & (table["statistic"] == "score")].to_dict("records")
     scores = text.partition("## Scores\n")[2].partition("## Use")[0]
@@ -124,16 +125,41 @@ def test_the_card_of_a_point_outside_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("point", "arguments", "reason"),
+    ("point", "sweep", "reason"),
     [
-        ("positive=0.9 base=0.1", [], "None: not a point of a grid with texts: the study has generated none here.\n"),
-        ("beta=1", [], "None: the study's table results/own/tables/toward.csv has not been built.\n"),
-        ("alpha=0.3", ["--sweep", "again"], "None: again generates no texts: the study has measured none here.\n"),
+        (
+            "positive=0.9 negative=0.2 base=-0.1",
+            "",
+            "There are none: on no sweep with texts: the study has generated none near it.\n",
+        ),
+        ("beta=1", "toward", "There are none: the study's table results/own/tables/toward.csv has not been built.\n"),
+        ("alpha=0.3", "again", "There are none: again generates no texts: the study has measured none here.\n"),
     ],
 )
-def test_a_card_without_scores_says_why(tmp_path, point, arguments, reason):
-    _, text = exported(tmp_path / "model", point, *arguments)
+def test_a_card_without_scores_says_why(tmp_path, point, sweep, reason):
+    sweeps = {name: built_study.CONFIG["sweeps"].get(name) for name in ("theta1", "again", "elsewhere")}
+    if sweep != "toward":
+        sweeps["toward"] = None
+    file = built_study.declare(tmp_path, sweeps=sweeps, figures=None)
+    arguments = ["--config", str(file), "--point", point, "--to", str(tmp_path / "model")]
+    export.main([*arguments, "--results", "results/own", *(["--sweep", sweep] if sweep else [])])
+    text = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert f"## Scores\n\n{reason}\n## Use\n" in text
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "models"),
+    [
+        ("alpha=0.7", "positive=0.7 negative=0.3"),
+        ("alpha=2.5", "negative=-1.5 positive=2.5"),
+        ("alpha=0.5", "positive=0.5,negative=0.5"),
+    ],
+)
+def test_one_model_has_one_card_whatever_words_name_it(tmp_path, coordinates, models):
+    cards = [exported(tmp_path / name / "model", name)[1] for name in (coordinates, models)]
+    parts = [text.partition("## Scores\n")[2] for text in cards]
+    assert parts[0] == parts[1] and "| sentiment score" in parts[0]
+    assert [text.count(f"at {coordinates}") + text.count(f"({coordinates})") > 0 for text in cards] == [False, True]
 
 
 def test_a_table_that_lacks_the_point_gives_no_scores(built, tmp_path):
@@ -141,7 +167,7 @@ def test_a_table_that_lacks_the_point_gives_no_scores(built, tmp_path):
     table = tmp_path / "own/tables/theta1.csv"
     table.write_text("".join(line for line in table.open() if ",0.5," not in line))
     _, text = exported(tmp_path / "model", "alpha=0.7", "--results", str(tmp_path / "own"))
-    assert f"None: the study's table {table} is of another grid, without negative=0.5+positive=0.5.\n" in text
+    assert f"There are none: the study's table {table} is of another grid, without negative=0.5+positive=0.5.\n" in text
 
 
 def test_a_card_says_that_it_does_not_know_how_good_the_judge_is(tmp_path):
@@ -167,7 +193,7 @@ def test_parents_from_elsewhere_are_named(built, tmp_path):
     _, front, text = (tmp_path / "model/README.md").read_text(encoding="utf-8").split("---\n", 2)
     assert yaml.safe_load(front)["base_model"] == ["org/gpt"]
     assert f"| base |  | [org/gpt](https://huggingface.co/org/gpt), revision main, commit {commit} |\n" in text
-    assert "| negative | 0.5 | the local folder `/data/gpt` |\n" in text
+    assert "| negative | 0.5 | the local folder /data/gpt |\n" in text
 
 
 # --- what is refused, and what goes wrong ---
@@ -256,7 +282,8 @@ def test_a_program_that_is_ended_half_way_leaves_no_model(built, tmp_path, numbe
     assert "[merge alpha=0.5] 16/16 tensors" in ended.stderr and "Traceback" not in ended.stderr
     assert not target.exists() and ended.stdout == ""
     # Nothing can clean up after SIGKILL but the next run.
-    assert [path.name for path in tmp_path.iterdir()] == ([".partial-model"] if number == signal.SIGKILL else [])
+    left = [path.name for path in tmp_path.iterdir()]
+    assert len(left) == (number == signal.SIGKILL) and all(name.startswith(".unfinished-") for name in left)
     again = program(built, *arguments)
     assert again.returncode == 0 and again.stdout == f"{target}\n", again.stderr
     assert list(tmp_path.iterdir()) == [target]
@@ -273,6 +300,112 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line(built, tmp_path):
     assert done.stderr.splitlines()[-1] == f"error: {tmp_path}/model: not written: File too large"
     assert "Traceback" not in done.stderr
     assert not any(tmp_path.iterdir())
+
+
+def test_of_several_at_once_one_makes_the_folder(built, tmp_path):
+    """They all see that nothing is there, merge at the same time, and wait for each other before the end."""
+    points, target = ["alpha=0.5", "alpha=0.6", "alpha=0.7", "alpha=1"], tmp_path / "model"
+    for point in points:
+        export.main(["--study", "own", "--point", point, "--to", str(tmp_path / point)])
+    arguments = [
+        (sys.executable, "-c", TOGETHER, "--study", "own", "--point", point, "--to", str(target)) for point in points
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "BARRIER": str(tmp_path / "barrier"),
+        "COUNT": str(len(points)),
+    }
+    (tmp_path / "barrier").mkdir()
+    started = [
+        subprocess.Popen(line, cwd=built, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in arguments
+    ]
+    ended = [process.communicate(timeout=120) for process in started]
+    (winner,) = [index for index, process in enumerate(started) if process.returncode == 0]
+    for index, (out, err) in enumerate(ended):
+        if index == winner:
+            assert out == f"{target}\n"
+        else:
+            assert (started[index].returncode, out) == (1, "")
+            assert err.splitlines()[-1] == f"error: {target}: is there already; give another name, or remove it"
+            assert "Traceback" not in err
+    alone = tmp_path / points[winner]
+    assert {file.name for file in target.iterdir()} == {file.name for file in alone.iterdir()}
+    for file in alone.iterdir():
+        told = (
+            file.read_bytes().replace(points[winner].encode() + b'"', b'model"') if file.name == "README.md" else None
+        )
+        assert (target / file.name).read_bytes() == (told or file.read_bytes())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*points, "barrier", "model"])
+
+
+TOGETHER = """
+import os
+import time
+from pathlib import Path
+from workflow import export
+from workflow.lib.steering import run_program
+merge, barrier = export.merge, Path(os.environ["BARRIER"])
+def merge_together(*arguments):
+    merge(*arguments)
+    (barrier / str(os.getpid())).touch()
+    while len(list(barrier.iterdir())) < int(os.environ["COUNT"]):
+        time.sleep(0.01)
+export.merge = merge_together
+run_program(export.main)
+"""
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_parent_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
+    """And not the folder that was to be made. (Tests may run as root, whom no permission stops.)"""
+    parent = f"results/own/models/negative/{name}"
+    real = open
+
+    def refuse(file, *arguments, **options):
+        if str(file) == parent:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return real(file, *arguments, **options)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr("io.open", refuse)
+    with pytest.raises((UserError, PermissionError)) as caught:
+        exported(tmp_path / "model", "alpha=0.5")
+    told = str(caught.value)
+    assert parent in told and "Permission denied" in told and str(tmp_path) not in told
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_failing_disk_under_a_parent_is_named(tmp_path, monkeypatch):
+    parent = "results/own/models/positive/model.safetensors"
+    real = os.preadv
+
+    def fail(descriptor, *arguments):
+        if str(Path(f"/proc/self/fd/{descriptor}").readlink()).endswith(parent):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, *arguments)
+
+    monkeypatch.setattr("os.preadv", fail)
+    with pytest.raises(UserError, match=rf"^{parent}: cannot be read \(Input/output error\); delete .* and run again$"):
+        exported(tmp_path / "model", "alpha=0.5")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "generation_config.json"])
+@pytest.mark.parametrize("model", ["negative", "positive"])
+def test_a_parent_that_lacks_a_file_is_to_be_built_again(built, tmp_path, model, name):
+    folder = built / "results/own/models" / model
+    (folder / name).rename(tmp_path / name)
+    try:
+        with pytest.raises(UserError) as caught:
+            exported(tmp_path / "model", "alpha=0.5")
+    finally:
+        (tmp_path / name).rename(folder / name)
+    assert str(caught.value) == (
+        f"results/own/models/{model}/{name}: missing; delete results/own/models/{model} and build it again with: "
+        f"snakemake --cores all --configfile config/own.yaml -- results/own/models/{model}"
+    )
 
 
 def test_mistakes_are_one_line(built, tmp_path):

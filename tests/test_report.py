@@ -1,12 +1,15 @@
 """The report: what is in it, under which section, what is said of it, and how it reads in a browser."""
 
 import contextlib
+import html
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,10 +73,9 @@ def write(workflow, paths):
 """
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=False, timeout=300
-    )
+def run(folder: Path, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    options = {"cwd": folder, "capture_output": True, "text": True, "timeout": 300, **options}
+    return subprocess.run([sys.executable, "-m", *command], check=False, **options)
 
 
 # --- what is in the report ---
@@ -143,7 +145,7 @@ def test_every_caption_is_the_text_beside_the_result(listing: tuple[Study, dict[
             config=study.config,
         )
         template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(Path(shown["caption"]).read_text())
-        (beside,) = re.findall(r"^\.\. include:: (.+)$", template.render(snakemake=job), re.MULTILINE)
+        (beside,) = set(re.findall(r"^\.\. include:: (.+)$", template.render(snakemake=job), re.MULTILINE))
         assert beside == str(Path(path).with_suffix(".md"))
         assert beside in results
 
@@ -295,19 +297,25 @@ def make_results(study: Study, folder: Path) -> None:
     (folder / study.path("summary.txt")).write_text("made up\n")
 
 
+END_OF_SCRIPT = "</script><script>document.title = 'x'</script><!-- <script> {x}"
+
+
 def copy_study(folder: Path) -> Study:
     """The workflow and a config, ``folder/mine.yaml``, with its made-up results; figures and pages are to be made."""
     copy_workflow(folder)
     config = yaml.safe_load(TINY.read_text())
     config["figures"]["fig3"] |= {"section": "§ 4.1 Lines", "title": "Two lines", "caption": "What is seen."}
+    config["sweeps"]["theta1"]["label"] = END_OF_SCRIPT
+    for claim in config["claims"].values():
+        claim |= {"statement": END_OF_SCRIPT, "reason": f"{END_OF_SCRIPT} [^1] {{ref}}`x`"}
     (folder / "mine.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(config))))
     study = Study(config)
     make_results(study, folder)
     return study
 
 
-def write_report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, "workflow.write_report", "--cores", "1", "--configfile", *arguments)
+def write_report(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return run(folder, "workflow.write_report", "--cores", "1", "--configfile", *arguments, **options)
 
 
 @pytest.fixture(scope="module")
@@ -339,6 +347,49 @@ def test_results_older_than_the_settings_are_told(report: Path, capsys: pytest.C
         changed = [*options, "--config", 'figures={"fig3": {"caption": "Something else."}}']
         check_current(study, changed, "make all")
         assert "note: results of study tiny are older than its settings" in capsys.readouterr().err
+
+
+class Scripts(HTMLParser):
+    """What stands in the scripts of a page, by their ids."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+        self._id: str | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self._id = (dict(attributes).get("id") or "") if tag == "script" else None
+
+    def handle_data(self, data: str) -> None:
+        if self._id:
+            self.found[self._id] = self.found.get(self._id, "") + data
+
+
+def test_no_text_ends_a_script_of_the_report(report: Path) -> None:
+    """Snakemake writes the settings of jobs, among them labels, into scripts of its page, as JSON."""
+    scripts = Scripts(report.read_text(encoding="utf-8")).found
+    read = {name: re.fullmatch(r"\s*var \w+ = (.*);\s*", scripts[name]) for name in ("results", "categories", "rules")}
+    data = {name: json.loads(found[1]) for name, found in read.items() if found}
+    assert data.keys() == read.keys()
+    (figure,) = (found for path, found in data["results"].items() if path.endswith("fig3.png"))
+    assert END_OF_SCRIPT in figure["job_properties"]["params"]
+    page = (report.parent / "claims.html").read_text(encoding="utf-8")
+    assert "<script" not in page and page.count(html.escape(END_OF_SCRIPT, quote=False)) == 2
+
+
+def test_a_report_that_cannot_be_written_leaves_the_older_one(report: Path) -> None:
+    # The system refuses to let a file grow, as a full disk does.
+    limit = 1_000_000
+    before = report.read_bytes()
+    assert len(before) > limit
+    full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))}
+    done = write_report(report.parents[2], "mine.yaml", **full)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "error: results/tiny/report.html: not written: File too large"
+    assert "Traceback" not in done.stderr
+    assert report.read_bytes() == before
+    assert not list(report.parent.glob(".*"))
 
 
 def test_an_unfinished_study_is_told_what_it_lacks(tmp_path: Path) -> None:

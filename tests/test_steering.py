@@ -168,8 +168,14 @@ def test_places_are_described(study: OpenStudy) -> None:
     assert position("alpha=0.7") == "between points of the grid of theta1"
     outside = "outside the range of theta1 (alpha from -1 to 2): it extrapolates beyond what the study measured"
     assert position("alpha=2.5") == outside
-    assert position("positive=0.9 base=0.1").startswith("not a point of a grid with texts")
-    assert position("alpha=0.5", "again") == "again generates no texts: the study has measured none here"
+    assert position("negative=0.3 positive=0.7") == "between points of the grid of theta1 at alpha=0.7"
+    assert position("negative=-1.5 positive=2.5") == outside.replace(": it", " at alpha=2.5: it")
+    # Rather on a line than on the plane, which has this point, too; and rather where there are texts.
+    assert position("positive=0.9 base=0.1") == "between points of the grid of toward at beta=0.9"
+    assert position("alpha=0.5", "again") == "between points of the grid of toward at beta=0.5"
+    assert (
+        position("base=0.2 negative=0.3 positive=0.5") == "between points of the grid of plane at alpha=0.5, gamma=0.3"
+    )
     assert is_outside(find_place(study, "alpha=1,gamma=2.1")) and not is_outside(find_place(study, "base=1"))
     line = describe_place(study, find_place(study, "alpha=0.7"))
     assert line == (

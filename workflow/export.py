@@ -3,14 +3,14 @@
 The directory holds weights (float32), config, tokenizer and a model card. It appears whole or not at all.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from workflow.lib.checkpoints import Checkpoint
 from workflow.lib.merging import merge
 from workflow.lib.model_cards import model_card
-from workflow.lib.runtime import Progress, UserError, atomic_path
+from workflow.lib.runtime import Progress, UserError
+from workflow.lib.scratch import own_scratch, refuse_existing
 from workflow.lib.steering import (
     Parser,
     announce,
@@ -54,27 +54,17 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--to {options.to!r}: there is no such user; give another path") from None
     if not target.name:
         raise UserError(f"--to {options.to!r} names no directory; give one to make")
-    _refuse_existing(target)
+    refuse_existing(target)
     folders = model_folders(study, place.point.models)
     announce(study, [place])
     card = model_card(study, place, folders, target.name)
     tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)
-    try:
-        with atomic_path(target) as scratch:
-            merge(place.point, folders, scratch, Progress(f"merge {place.title}", tensors, "tensors"))
-            (scratch / "README.md").write_text(card, encoding="utf-8")
-            # Once more: somebody may have made it in the meantime.
-            _refuse_existing(target)
-    except OSError as error:
-        raise UserError(f"{target}: not written: {error.strerror or error}") from error
+    with own_scratch(target) as scratch:
+        merge(place.point, folders, scratch, Progress(f"merge {place.title}", tensors, "tensors"))
+        (scratch / "README.md").write_text(card, encoding="utf-8")
     size = sum(path.stat().st_size for path in target.iterdir())
     say(f"wrote {size / 1e6:.1f} MB; README.md there is its card")
     print(target)
-
-
-def _refuse_existing(target: Path) -> None:
-    if os.path.lexists(target):
-        raise UserError(f"{target}: is there already; give another name, or remove it")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 in the folder of the Snakefile.
 
 Snakemake's own ``--report FILE`` does the work. Before it, one line says what an unfinished study lacks, or that
-results are older than the settings; after it, where the report is.
+results are older than the settings; after it, where the report is. A whole report replaces an older one, or that stays.
 """
 
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from snakemake.cli import parse_args, parse_config
@@ -15,7 +17,14 @@ from snakemake.utils import update_config
 
 from workflow.lib.config import read_config, typed_overrides
 from workflow.lib.runtime import UserError
+from workflow.lib.scratch import own_scratch
+from workflow.lib.steering import run_program
 from workflow.lib.study import Study
+
+# The end of a traceback.
+_SYSTEM = re.compile(r"^\w+Error: \[Errno (\d+)\] (.+)\Z", re.MULTILINE)
+# A line of the page: what Snakemake writes there, as JSON, is all on it.
+_DATA = re.compile(r"^ *var \w+ = .*;$", re.MULTILINE)
 
 
 def load_study(files: list[str], overrides: list[str]) -> Study:
@@ -61,24 +70,48 @@ def check_current(study: Study, arguments: list[str], how: str) -> None:
         )
 
 
-def main(arguments: list[str]) -> None:
+def close_scripts(page: str) -> str:
+    """Snakemake's page such that no text on it ends a script: it writes ``</script>`` in a title as it stands.
+
+    JSON may write ``<`` as an escape, which reads the same.
+    """
+    return _DATA.sub(lambda line: line[0].replace("</", "\\u003c/").replace("<!--", "\\u003c!--"), page)
+
+
+def make_report(command: Sequence[str], report: Path, verbose: bool) -> None:
+    """Let the Snakemake of ``command`` write its report to the new file ``report``.
+
+    What it says is shown if it is ``verbose``, or fails. Raises ``OSError`` or ``UserError`` if it does.
+    """
+    kept = None if verbose else subprocess.PIPE
+    done = subprocess.run([*command, "--report", str(report)], check=False, stdout=kept, stderr=kept, text=True)
+    if done.returncode != 0:
+        said = "" if verbose else (done.stdout + done.stderr).rstrip()
+        # A full disk, say: the system's own words are the clear line.
+        if failed := _SYSTEM.search(said):
+            raise OSError(int(failed[1]), failed[2])
+        print(said, file=sys.stderr)
+        raise UserError("snakemake --report failed, see above")
+    report.write_text(close_scripts(report.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> None:
     """Write ``results/<study>/report.html``. Raises ``UserError`` if it cannot be written."""
-    _, options = parse_args(arguments)
+    arguments = list(arguments)
+    try:
+        _, options = parse_args(arguments)
+    except WorkflowError as error:
+        raise UserError(str(error)) from None
     files = [str(file) for file in options.configfile or ["config/config.yaml"]]
     study = load_study(files, options.config)
     how = " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])])
     check_finished(study, how)
     check_current(study, arguments, how)
     report = study.path("report.html")
-    quiet = [] if options.verbose else ["--quiet", "all"]
-    command = [sys.executable, "-m", "snakemake", *arguments, *quiet, "--report", report]
-    if subprocess.run(command, check=False).returncode != 0:
-        raise UserError("snakemake --report failed, see above")
+    with own_scratch(report) as scratch:
+        make_report([sys.executable, "-m", "snakemake", *arguments], scratch, options.verbose)
     print(f"{report}: {Path(report).stat().st_size / 1e6:.1f} MB, to be opened in any browser, here or elsewhere")
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (UserError, WorkflowError) as error:
-        sys.exit(f"error: {error}")
+    run_program(main)

@@ -116,13 +116,17 @@ def truncate(path: Path, place: float) -> None:
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
+def remove(path: Path, _: float) -> None:
+    path.unlink()
+
+
 def damaged(study: Study, file: str, how: Callable[[Path, float], None], place: float, delete: str) -> str:
-    """A damaged input; the remedy is that of the line: delete it, and run again."""
+    """A damaged or missing input; the remedy is that of the line: delete it, and run again."""
     path = study.top / file
     how(path, place)
     study.before = results(study.folder)
     line = study.fail()
-    if not re.search(rf"{re.escape(file)}: damaged .*; delete \S+ ?.* ?and run again", line):
+    if not re.search(rf"{re.escape(file)}: (damaged .*|missing); delete \S+ ?.* ?and run again", line):
         raise Broken(f"unclear: {line}")
     study.check_untouched()
     remedy = study.top / delete
@@ -235,6 +239,14 @@ FAULTS: dict[str, tuple[list[str], Callable[[Study], str]]] = {
     "flipped bit, tokenizer.json of a judge": (
         STAGES["scores"],
         lambda study: damaged(study, "models/base/tokenizer.json", flip, 0.5, "models/base"),
+    ),
+    "tokenizer.json of a judge deleted": (
+        STAGES["scores"],
+        lambda study: damaged(study, "models/base/tokenizer.json", remove, 0, "models/base"),
+    ),
+    "config.json of a model deleted, trained further": (
+        STAGES["training"],
+        lambda study: damaged(study, "models/base/config.json", remove, 0, "models/base"),
     ),
     "flipped bit, texts": (
         STAGES["scores"],

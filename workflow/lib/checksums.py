@@ -48,6 +48,20 @@ def check_files(directory: str | os.PathLike[str], name: str = CHECKSUMS, only: 
         _compare(path, _digest(path), digest, name)
 
 
+def check_present(
+    directory: str | os.PathLike[str], remedy: str | None = None, only: Collection[str] | None = None
+) -> None:
+    """Check that the files of a model or tokenizer folder that has digests are there, and of their sizes.
+
+    Only these are looked at, none is read, ``only`` as for ``check_files``. ``remedy`` is what an error says to do, by
+    default what helps with a folder that the workflow made: Snakemake, which sees the folder, would not make it again.
+    Raises ``UserError`` naming the file.
+    """
+    if Path(directory, CHECKSUMS).exists():
+        with _remedy(directory, remedy):
+            _entries(directory, CHECKSUMS, only)
+
+
 def check_model(directory: str | os.PathLike[str]) -> None:
     """Check all files of a model or tokenizer folder of ours against their digests.
 
@@ -139,7 +153,11 @@ class _DigestedFile:
 
 def _fill(handle: FileIO, start: int, buffer: memoryview) -> None:
     while buffer:
-        count = os.preadv(handle.fileno(), [buffer], start)
+        try:
+            count = os.preadv(handle.fileno(), [buffer], start)
+        except OSError as error:
+            # The system does not say which file it was.
+            raise UserError(f"{handle.name}: cannot be read ({error.strerror})") from error
         if not count:
             raise UserError(f"{handle.name}: shrank while it was read; copy or download it again")
         start, buffer = start + count, buffer[count:]
@@ -180,8 +198,8 @@ def _compare(path: Path, found: str, expected: str, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _remedy(directory: str | os.PathLike[str]) -> Iterator[None]:
+def _remedy(directory: str | os.PathLike[str], remedy: str | None = None) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(f"{error}; delete {directory} and run again") from None
+        raise UserError(f"{error}; {remedy or f'delete {directory} and run again'}") from None

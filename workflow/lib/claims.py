@@ -32,6 +32,7 @@ from workflow.lib.inference import (
 )
 from workflow.lib.judges import MARK, Judge
 from workflow.lib.losses import loss_matrix
+from workflow.lib.markdown import bullets, plain, table_row
 from workflow.lib.matched import Curve, MatchedDifference
 from workflow.lib.medians import Median, MedianRatio
 from workflow.lib.orderings import MOST_POINTS, LowestPoints, RankCorrelation, spearman
@@ -629,26 +630,30 @@ def claims_markdown(
     for entry in entries:
         threshold = f"{entry['direction']} {compact(entry['threshold'])}"
         cells = [
-            entry["section"],
-            f"{entry['statement']} (`{entry['name']}`)",
-            f"{entry['statistic']} ({entry['unit']})",
+            plain(entry["section"]),
+            f"{plain(entry['statement'])} (`{entry['name']}`)",
+            plain(f"{entry['statistic']} ({entry['unit']})"),
         ]
         cells += [shown_value(entry), threshold, f"**{entry['verdict']}**" + f" ({MARK})" * entry["weak_judge"]]
         cells.append(entry["verdict_holm"])
-        lines.append("| " + " | ".join(cell.replace("\n", " ").replace("|", r"\|") for cell in cells) + " |")
+        lines.append(table_row(cells))
     for entry in entries:
         mark = f", {MARK}" * entry["weak_judge"]
-        lines += ["", f"**{entry['name']}** ({entry['verdict']}{mark})", f"- Threshold: {entry['reason'].strip()}"]
+        lines += [
+            "",
+            f"**{plain(entry['name'])}** ({entry['verdict']}{mark})",
+            *bullets([f"Threshold: {entry['reason']}"]),
+        ]
         if entry["note"]:
-            lines.append(f"- {'Not tested' if entry['verdict'] == NOT_TESTED else 'Value'}: {entry['note']}")
+            lines += bullets([f"{'Not tested' if entry['verdict'] == NOT_TESTED else 'Value'}: {entry['note']}"])
         if entry["p"] is not None:
-            lines.append(f"- p = {entry['p']:.2g}, corrected {entry['p_holm']:.2g}")
+            lines += bullets([f"p = {entry['p']:.2g}, corrected {entry['p_holm']:.2g}"])
     return "\n".join(lines) + "\n"
 
 
 def _items(title: str, items: Sequence[str]) -> list[str]:
     """Lines of Markdown: a list with its title, and an empty line; nothing if there are no ``items``."""
-    return [f"{title}:", "", *(f"- {item}" for item in items), ""] if items else []
+    return [f"{title}:", "", *bullets(items), ""] if items else []
 
 
 def shown_value(entry: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from workflow.lib.batches import AdaptiveBatches
 from workflow.lib.checkpoints import check_same_tokenizer
+from workflow.lib.checksums import check_model
 from workflow.lib.generation import LanguageModel, Mixture, Sampling, load_language_model, sample_texts
 from workflow.lib.points import Point
 from workflow.lib.runtime import Progress, UserError, announce, error_prefix
@@ -65,7 +66,13 @@ def load_members(
     They may differ in architecture and size, and in the tokens that end a text: the log says so. Raises ``UserError``
     naming two models whose tokenizers or numbers of logits differ.
     """
-    check_same_tokenizer(models)
+    try:
+        check_same_tokenizer(models)
+    except UserError:
+        # Damage may be its cause, and has another remedy.
+        for directory in models.values():
+            check_model(directory)
+        raise
     loaded = {
         name: load_language_model(directory, device, f"model {name}", precision) for name, directory in models.items()
     }

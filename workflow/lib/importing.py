@@ -50,7 +50,7 @@ def import_model(source: str, revision: str | None, task: str, output: Path, spe
                 check_files(folder, only={file.name for file in files})
             except UserError as error:
                 raise UserError(f"{error}; copy the model again") from None
-        alone = stack.enter_context(_alone(files))
+        alone = stack.enter_context(_alone([file for file in files if file.name != CHECKSUMS]))
         stack.enter_context(_renaming({alone: source}))
         if (alone / "model.safetensors").exists() or (alone / "model.safetensors.index.json").exists():
             Checkpoint.open(alone)

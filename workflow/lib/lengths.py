@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow.lib.checksums import check_present
 from workflow.lib.model_folders import context_of, read_json
 from workflow.lib.runtime import UserError, announce
 from workflow.lib.special_tokens import FileTokenizer, added_tokens, encode
@@ -107,7 +108,12 @@ def fit(
 
 
 def open_readers(settings: Sequence[Mapping[str, Any]], directories: Sequence[str | Path]) -> list[Reader]:
-    """The readers that a job is told of (``Study.readers``), with the folders that are its inputs."""
+    """The readers that a job is told of (``Study.readers``), with the folders that are its inputs.
+
+    Raises ``UserError`` if a file is missing that the workflow wrote there.
+    """
+    for directory in directories:
+        check_present(directory)
     return [
         Reader.open(entry["name"], directory, entry["context"], entry["reserve"])
         for entry, directory in zip(settings, directories, strict=True)

@@ -23,10 +23,10 @@ def load_model(
     from transformers import AutoTokenizer
 
     directory = Path(model_dir)
-    if not (directory / "config.json").is_file():
-        raise UserError(f"{directory}: no config.json; expected a Hugging Face model directory")
     if not checked:
         check_model(directory)
+    if not (directory / "config.json").is_file():
+        raise UserError(f"{directory}: no config.json; expected a Hugging Face model directory")
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         # Cast by transformers, not afterwards: tables of positions (rotary embeddings) stay in float32.

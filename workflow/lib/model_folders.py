@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow.lib.checksums import CHECKSUMS
+from workflow.lib.checksums import CHECKSUMS, check_present
 from workflow.lib.runtime import UserError
 
 TOKENIZER_FILES = (
@@ -148,6 +148,8 @@ def check_folder(directory: str | os.PathLike[str], task: str) -> dict[str, Any]
     """
     directory = Path(directory)
     files = model_files(directory)
+    # Of a model of ours, of another study say.
+    check_present(directory, "copy the model again", {"config.json", "generation_config.json", *TOKENIZER_FILES})
     check_contents(str(directory), names_in(directory), directory)
     config = read_json(directory / "config.json", "not a model directory: save one with save_pretrained")
     check_config(config, directory / "config.json", task)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow.lib.claim_kinds import VERDICTS, count_verdicts
+from workflow.lib.markdown import plain, section, table_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +54,8 @@ def write_overview(
         marked = f" {weak} of them {'rests' if weak == 1 else 'rest'} on a weak judge." if weak else ""
         lines += ["", f"Of **{len(claims)} claims of the paper** {count_verdicts(claims)}.{marked}", ""]
         lines += [f"| § | {' | '.join(VERDICTS)} |", "|---" * (1 + len(VERDICTS)) + "|"]
-        for section in sorted({claim["section"] for claim in claims}):
-            lines.append(f"| {section} | {' | '.join(str(counts[section, verdict]) for verdict in VERDICTS)} |")
+        for place in sorted({claim["section"] for claim in claims}):
+            lines.append(table_row([plain(place), *(str(counts[place, verdict]) for verdict in VERDICTS)]))
     for title, items in (("Sweeps and scores", facts), ("Judges", judges), ("Data", leaks)):
-        if items:
-            lines += ["", f"**{title}**", "", *(f"- {item}" for item in items)]
+        lines += section(title, items)
     return "\n".join(lines) + "\n"

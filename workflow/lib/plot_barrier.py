@@ -129,7 +129,7 @@ def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None
             1.03, row, f"{estimate:.2g} {interval}{place}", transform=axes.get_yaxis_transform(), va="center",
             fontsize=font_size - 1,
         )  # fmt: skip
-    axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=font_size - 1, parse_math=False)
+    axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=font_size - 1)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
     axes.set_title("Barrier", loc="left", fontweight="bold")

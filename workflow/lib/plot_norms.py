@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from workflow.lib.plots import MARKERS, figure_style, figure_title, log_ticks
+from workflow.lib.plots import MARKERS, figure_style, figure_title, log_ticks, power_of_ten
 from workflow.lib.runtime import UserError
 
 _KINDS = dict(zip(("attention", "mlp", "norm", "embedding", "head", "other"), MARKERS, strict=True))
@@ -74,7 +74,7 @@ def plot_norms(
         strip.set_xlim(-0.6, len(pairs) - 0.4)
         log_ticks(axes)
         if axes.get_ylim()[0] < 1e-3:
-            axes.yaxis.set_major_formatter(ticker.LogFormatterMathtext())
+            axes.yaxis.set_major_formatter(ticker.FuncFormatter(power_of_ten))
         for axis in (axes, strip):
             axis.grid(axis="y", color="0.9", linewidth=0.6)
             axis.set_axisbelow(True)

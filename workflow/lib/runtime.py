@@ -67,9 +67,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield scratch
         if not scratch.exists():
             raise RuntimeError(f"{target}: nothing was written")
-        for file in scratch.rglob("*") if scratch.is_dir() else [scratch]:
-            if file.is_file():
-                _fsync(file)
+        flush(scratch)
         if _claim is not None and _claim.wanted():
             raise UserError(f"{target}: not written, for a later run has asked for this job; run it again")
         old = target.parent / f".old-{target.name}"
@@ -91,12 +89,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def flush(path: Path) -> None:
+    """Let a file, or all files of a folder, reach the disk."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def file_digest(*paths: str | os.PathLike[str]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from workflow.lib.checksums import check_present
 from workflow.lib.model_folders import read_json
 from workflow.lib.runtime import UserError
 
@@ -172,7 +173,11 @@ class FileTokenizer:
 
 
 def describe_folder(directory: Path) -> str:
-    """``SpecialTokens.describe`` of the models whose tokenizer, or files, lie in ``directory``."""
+    """``SpecialTokens.describe`` of the models whose tokenizer, or files, lie in ``directory``.
+
+    Raises ``UserError`` if a file is missing that the workflow wrote there.
+    """
+    check_present(directory)
     file = directory / "tokenizer.json"
     if not file.is_file():
         return "special tokens: as the logs say (without a fast tokenizer they are not known here)"

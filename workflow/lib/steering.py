@@ -11,13 +11,16 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from workflow.lib.captions import combination
+from workflow.lib.checksums import check_present
 from workflow.lib.config import build_sweeps, read_config, resolve
 from workflow.lib.points import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
 from workflow.lib.runtime import UserError
@@ -142,11 +145,17 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
             f"{'; '.join(map(describe_range, study.sweeps.values()))}; or combine models: "
             f"{', '.join(sorted(language_models))}"
         )
-    grid = {coordinate: [format_decimal(values[coordinate])] for coordinate in chosen.directions}
-    spec = {**study.config["sweeps"][chosen.name], "grid": grid, "anchors": []}
-    (entry,) = build_sweep(chosen.name, spec).points
+    entry = _entry(study, chosen, values)
     others = tuple(found.name for found in fitting[1:]) if sweep is None else ()
     return Place(entry.point, chosen.space, chosen, entry.coordinates, others)
+
+
+def _entry(study: OpenStudy, sweep: Sweep, values: Mapping[str, Decimal]) -> SweepPoint:
+    """The point of ``sweep`` with these coordinates."""
+    grid = {coordinate: [format_decimal(values[coordinate])] for coordinate in sweep.directions}
+    spec = {**study.config["sweeps"][sweep.name], "grid": grid, "anchors": []}
+    (entry,) = build_sweep(sweep.name, spec).points
+    return entry
 
 
 def _read_terms(words: str) -> dict[str, Decimal]:
@@ -226,19 +235,50 @@ class Measured:
 
 
 def measured(study: OpenStudy, place: Place) -> Measured | None:
-    """Where the study has scores for a place; None if on no sweep near it, as for most combinations of models.
+    """Where the study has scores for a place; None if it lies on no sweep with texts, as most combinations of models.
 
-    At the point itself, on whichever sweep has it; else at the points of its own sweep around it, those with the next
-    smaller or the next larger value of each coordinate.
+    At the point itself, on whichever sweep has it; else at the points around it on the sweep where it lies (see
+    ``located``), those with the next smaller or the next larger value of each coordinate.
     """
     scored = [sweep for sweep in study.sweeps.values() if sweep.space == place.space and sweep.prompts]
     for sweep in sorted(scored, key=lambda sweep: sweep is not place.sweep):
         for entry in sweep.points:
             if entry.point == place.point:
                 return Measured(sweep, (entry,), True)
-    if place.sweep not in scored or place.sweep is None:
+    found = located(study, place)
+    if found.sweep is None or not found.sweep.prompts:
         return None
-    return Measured(place.sweep, _neighbours(place.sweep, place.coordinates), False)
+    return Measured(found.sweep, _neighbours(found.sweep, found.coordinates), False)
+
+
+def located(study: OpenStudy, place: Place) -> Place:
+    """``place`` on a sweep that generates texts, whatever words named it: one model has one place.
+
+    That is its own sweep if it has texts; else one on which the very point lies, with its coordinates there: rather one
+    whose range holds it, and rather a line than a plane. If there is none, ``place`` as it is.
+    """
+    if place.sweep is not None and place.sweep.prompts:
+        return place
+    found = []
+    for sweep in study.sweeps.values():
+        if sweep.space == place.space and sweep.prompts:
+            coordinates = _coordinates_on(study, sweep, place.point)
+            if coordinates is not None:
+                found.append(replace(place, sweep=sweep, coordinates=coordinates))
+    return min(found, key=lambda other: (is_outside(other), len(other.coordinates)), default=place)
+
+
+def _coordinates_on(study: OpenStudy, sweep: Sweep, point: Point) -> tuple[tuple[str, Decimal], ...] | None:
+    """The coordinates of ``point`` on ``sweep``; None if it is not, to the last decimal, one of its points."""
+    spec = study.config["sweeps"][sweep.name]
+    origin, directions = spec["origin"], [spec["directions"][name] for name in sweep.directions]
+    models = sorted({*origin, *point.models}.union(*directions))
+    # Solved in floating point, then held against the exact sum.
+    columns = np.array([[float(direction.get(model, 0)) for direction in directions] for model in models])
+    moved = [float(dict(point.coefficients).get(model, 0)) - float(origin.get(model, 0)) for model in models]
+    solution = np.linalg.lstsq(columns, np.array(moved))[0]
+    entry = _entry(study, sweep, dict(zip(sweep.directions, map(decimal, solution.tolist()), strict=True)))
+    return entry.coordinates if entry.point == point else None
 
 
 def _neighbours(sweep: Sweep, coordinates: Sequence[tuple[str, Decimal]]) -> tuple[SweepPoint, ...]:
@@ -269,18 +309,22 @@ def describe_position(study: OpenStudy, place: Place) -> str:
     if found is not None and found.here:
         name = "" if found.sweep is place.sweep else f" ({show_coordinates(found.entries[0].coordinates)})"
         return f"a point of the grid of {found.sweep.name}{name}"
-    if place.sweep is None:
-        return "not a point of a grid with texts: the study has generated none here"
-    if is_outside(place):
-        return f"outside the range of {describe_range(place.sweep)}: it extrapolates beyond what the study measured"
+    on = located(study, place)
+    if on.sweep is None:
+        return "on no sweep with texts: the study has generated none near it"
+    at = "" if on.sweep is place.sweep else f" at {show_coordinates(on.coordinates)}"
+    if is_outside(on):
+        return f"outside the range of {describe_range(on.sweep)}{at}: it extrapolates beyond what the study measured"
     if found is None:
-        return f"{place.sweep.name} generates no texts: the study has measured none here"
-    return f"between points of the grid of {place.sweep.name}"
+        return f"{on.sweep.name} generates no texts: the study has measured none here"
+    return f"between points of the grid of {on.sweep.name}{at}"
 
 
 def model_folders(study: OpenStudy, names: Iterable[str]) -> dict[str, Path]:
-    """Folders of models by name. Raises ``UserError`` with the command that builds those that are not there."""
+    """Folders of models by name. Raises ``UserError`` with the command that builds those that are not there whole."""
     folders = {name: study.results / "models" / name for name in dict.fromkeys(names)}
+    for name, folder in folders.items():
+        check_present(folder, f"delete {folder} and build it again with: {build_command(study, [name])}")
     missing = [name for name, folder in folders.items() if not (folder / "config.json").is_file()]
     if missing:
         others = f" (nor {', '.join(missing[1:])})" if missing[1:] else ""
@@ -347,8 +391,10 @@ def run_program(main: Callable[[Sequence[str]], None]) -> NoReturn:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         main(sys.argv[1:])
-    except (UserError, OSError) as error:
+    except UserError as error:
         sys.exit(in_words_of_make(f"error: {error}"))
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(0)

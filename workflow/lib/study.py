@@ -378,7 +378,7 @@ class Study:
 
     def section(self, figure: str) -> str:
         """Category of a figure in the report."""
-        return self.config["figures"][figure]["section"] or OTHER_SECTION
+        return " ".join(self.config["figures"][figure]["section"].split()) or OTHER_SECTION
 
     def table_section(self, table: str) -> str:
         """Category of a table in the report: that of the first figure behind which it stands."""

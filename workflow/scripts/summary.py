@@ -27,7 +27,7 @@ def _verdict(entry: Mapping[str, Any]) -> str:
         facts.append(
             f"about {entry['units_to_decide']} {entry['unit_kind']} would decide it, there are {entry['units']}"
         )
-    return f"{entry['verdict']}{mark}: {entry['statement']}" + f" ({'; '.join(facts)})" * bool(facts)
+    return f"{entry['verdict']}{mark}: {' '.join(entry['statement'].split())}" + f" ({'; '.join(facts)})" * bool(facts)
 
 
 def main(snakemake: Any) -> None:
