@@ -572,11 +572,6 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         ("figures/both/cost", "words", ["figures.both.cost: 'words' is of kind next_token; choose one of kind cost"]),
         ("figures/both/overlay", False, ["figures.both.cost: is drawn beside one row of panels; set overlay: true"]),
         (
-            "figures/curves",
-            full_config()["figures"]["curves"] | {"sweeps": ["theta1", "ensemble"], "columns": 2},
-            ["figures.curves.columns: each sweep has a row of its own; remove it, or overlay them"],
-        ),
-        (
             "figures/map/sweep",
             "theta1",
             ["figures.map.sweep: 'theta1' has 1 directions; choose a sweep of 2 directions"],

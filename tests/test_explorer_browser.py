@@ -283,7 +283,7 @@ def test_prompts_and_sweeps_are_chosen(open_page: Open, folder: Path) -> None:
     row = 3 * 30 // 12
     expect(page.locator("#prompt")).to_have_text(f"Prompt {row} was")
     assert texts(page, "this") == expected_texts("negative=-1+positive=2", row)
-    page.locator("#prompts").select_option(label="others")
+    page.locator("#prompts").select_option(label="others prompts")
     expect(page.locator("#prompt")).to_have_text("Ταινία <u>ή</u> έργο")
     value, low, high = estimate(folder, "theta1", "sentiment", "score", alpha=2, prompts="others")
     assert shown_scores(page)["Positive score"] == [f"{value:.3g}", f"{low:.3g} to {high:.3g}"]
@@ -363,9 +363,10 @@ def test_logarithmic_axes_have_labels_over_any_span(open_page: Open, folder: Pat
 
 def test_a_linear_plane_of_huge_values_is_drawn(open_page: Open, folder: Path) -> None:
     page = open_page(folder / "page.html", "sweep=plane")
-    drawn = """scale => plane({ scale }, state.sweep.points.map((_, index) => [400 + 1e8 * index, null, null, 0]))"""
-    assert page.evaluate(f"scale => 'tickvals' in ({drawn})(scale).layout.coloraxis.colorbar", "linear") is False
-    assert page.evaluate(f"scale => 'tickvals' in ({drawn})(scale).layout.coloraxis.colorbar", "log") is True
+    drawn = """log => plane({}, state.sweep.points.map((_, index) => [400 + 1e8 * index, null, null, 0]),
+        { map: "viridis", low: 400, high: 1e9, log, above: false, bracket: null })"""
+    assert page.evaluate(f"log => 'tickvals' in ({drawn})(log).layout.coloraxis.colorbar", False) is False
+    assert page.evaluate(f"log => 'tickvals' in ({drawn})(log).layout.coloraxis.colorbar", True) is True
 
 
 def test_numbers_keep_three_digits(open_page: Open, folder: Path) -> None:

@@ -219,7 +219,9 @@ def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
     assert (summary["kind"], summary["figures"]) == ("linearity_summary", ["linearity"])
     # Of loss on held-out text: no texts are generated.
     losses = study.table_caption_settings("plane-loss")["facts"]
-    assert losses[-1].startswith("plane-loss: kind loss") and not any(fact.startswith("texts:") for fact in losses)
+    assert losses[-1].startswith("plane-loss: loss of the test split of corpus reviews along plane, ") and not any(
+        fact.startswith("texts:") for fact in losses
+    )
     assert [fact.partition(":")[0] for fact in study.table_caption_settings("barriers")["facts"]][-3:] == [
         "texts",
         "perplexity",

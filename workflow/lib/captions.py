@@ -12,6 +12,7 @@ from workflow.lib.special_tokens import describe_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+_INTERVAL = re.compile(r"(\[[−\d.,e]+, [−\d.,e]+\](?!\())")
 _MARKUP = re.compile(r"([\\`*_~\[\]<>&|#])")
 
 
@@ -56,7 +57,7 @@ def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
 def describe_tokens(settings: Sequence[tuple[str, str]], directories: Sequence[str]) -> list[str]:
     """A line for each (names of models, folder) of ``Study.token_settings``; ``directories`` are these folders."""
     pairs = zip(settings, map(Path, directories), strict=True)
-    return [f"{models}: {describe_folder(directory)}" for (models, _), directory in pairs]
+    return [f"model{'s' * (', ' in models)} {models}: {describe_folder(directory)}" for (models, _), directory in pairs]
 
 
 def describe_entry(name: str, entry: Mapping[str, Any]) -> str:
@@ -89,13 +90,16 @@ def write_up(
     judges: Sequence[str],
     tables: Sequence[str],
     frames: "Sequence[pd.DataFrame]",
+    found: Sequence[str],
 ) -> str:
     """The text, in Markdown. ``spec`` holds title, caption and paper; ``frames`` are the contents of ``tables``.
 
-    ``judges`` says how good each classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and
-    texts are those of the tables, where they have them.
+    What was ``found`` (see ``findings.findings``) comes first, as sentences without markup. ``judges`` says how good
+    each classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and texts are those of the
+    tables, where they have them.
     """
     lines = [f"# {figure}" + (f": {spec['title']}" if spec["title"] else ""), "", f"![{figure}]({figure}.png)", ""]
+    lines += [*bullets("Finding.", list(map(plain, found)))[1:], ""] if found else []
     if spec["caption"]:
         lines += [spec["caption"], ""]
     lines += [f"**In the paper.** {spec['paper'] or 'Not an experiment of the paper.'}", "", "**Here.**", ""]
@@ -115,6 +119,14 @@ def write_up(
 def bullets(title: str, items: Sequence[str]) -> list[str]:
     """Lines of Markdown: a bold title and a list of ``items``; nothing if there are none."""
     return ["", f"**{title}**", "", *(f"- {item}" for item in items)] if items else []
+
+
+def plain(sentence: str) -> str:
+    """A sentence as Markdown that shows it as it stands; intervals need no backslashes and have none."""
+    return "".join(
+        part if _INTERVAL.fullmatch(part) else _MARKUP.sub(r"\\\1", part)
+        for part in _INTERVAL.split(" ".join(sentence.split()))
+    )
 
 
 def _markdown(frame: "pd.DataFrame") -> list[str]:

@@ -643,8 +643,6 @@ def _check_figure(config: Mapping[str, Any], path: str, figure: Mapping[str, Any
             prompts = [config["sweeps"][sweep]["prompts"] for sweep in figure["sweeps"]]
             if figure["overlay"] and len(set(prompts[0]).intersection(*prompts)) != 1:
                 raise UserError(f"config: {path}.overlay: the sweeps need exactly one prompt set in common; set false")
-            if "columns" in figure and not figure["overlay"] and len(figure["sweeps"]) > 1:
-                raise UserError(f"config: {path}.columns: each sweep has a row of its own; remove it, or overlay them")
             if "texts" in figure:
                 _known_analysis(config, figure["texts"], f"{path}.texts", "texts")
             if "cost" in figure:

@@ -1,0 +1,132 @@
+"""Words for measured values: what findings are made of. They never claim more than the intervals allow."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow.lib.tables import LEVEL
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measured value and its 95 % interval; NaN where there is none."""
+
+    estimate: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @classmethod
+    def of(cls, row: pd.Series) -> "Value":
+        """From a row of a table with the columns ``estimate``, ``low`` and ``high``."""
+        return cls(float(row["estimate"]), float(row["low"]), float(row["high"]))
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the interval is known."""
+        return not math.isnan(self.low) and not math.isnan(self.high)
+
+    def __str__(self) -> str:
+        """``0.31 [0.28, 0.34]``."""
+        if math.isnan(self.estimate):
+            return "no value"
+        return (
+            f"{number(self.estimate)} {interval(self.low, self.high)}" if self.has_interval else number(self.estimate)
+        )
+
+
+def number(value: float) -> str:
+    """Three digits, with a minus sign and commas: ``−1,230``; a dash for a missing value."""
+    if math.isnan(value):
+        return "–"
+    size = abs(value)
+    text = f"{value:.3g}" if size and not 1e-4 <= size < 1e6 else f"{float(f'{value:.3g}'):,.10g}"
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e").replace("-", "−")
+
+
+def interval(low: float, high: float) -> str:
+    """``[0.28, 0.34]``."""
+    return f"[{number(low)}, {number(high)}]"
+
+
+def listed(items: Iterable[str]) -> str:
+    """``one, two and three``."""
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 point``, ``2 points``."""
+    return f"{count:,} {noun}" + "s" * (count != 1)
+
+
+def apart(one: Value, two: Value, among: int = 1, log: bool = False) -> bool | None:
+    """Whether two intervals do not overlap; None if one of them is unknown.
+
+    Of the extremes ``among`` so many values each interval is first widened (Bonferroni, normal approximation; of
+    logarithms if ``log``): the largest of many equal values lies far from the smallest by chance alone.
+    """
+    if not (one.has_interval and two.has_interval):
+        return None
+    factor = NormalDist().inv_cdf(1 - (1 - LEVEL) / (2 * among)) / NormalDist().inv_cdf((1 + LEVEL) / 2)
+    first, second = (_widened(value, factor, log) for value in (one, two))
+    return first[1] < second[0] or second[1] < first[0]
+
+
+def _widened(value: Value, factor: float, log: bool) -> tuple[float, float]:
+    parts = (value.low, value.estimate, value.high)
+    if log and value.low > 0:
+        low, middle, high = map(math.log, parts)
+        return math.exp(middle - factor * (middle - low)), math.exp(middle + factor * (high - middle))
+    low, middle, high = parts
+    return middle - factor * (middle - low), middle + factor * (high - middle)
+
+
+def change(first: Value, last: Value, start: str, end: str) -> str:
+    """What a curve does from ``start`` to ``end``: it rises or falls only if the two intervals do not overlap."""
+    if math.isnan(first.estimate) or math.isnan(last.estimate):
+        return f"{first} at {start}, {last} at {end}: nothing to compare"
+    shown = apart(first, last)
+    if shown is None:
+        return f"{first} at {start}, {last} at {end}, without intervals: no difference shown"
+    if not shown:
+        return f"{first} at {start}, {last} at {end}: the intervals overlap, no difference shown"
+    return f"{'rises' if last.estimate > first.estimate else 'falls'} from {first} at {start} to {last} at {end}"
+
+
+def extremes(rows: pd.DataFrame, log: bool = False) -> tuple[pd.Series, pd.Series, bool | None] | None:
+    """The rows of the least and the greatest ``estimate``, and whether they differ beyond chance (see ``apart``).
+
+    None if no row has a value.
+    """
+    known = rows[rows["estimate"].notna()]
+    if known.empty:
+        return None
+    estimates = known["estimate"].to_numpy()
+    least, most = known.iloc[int(estimates.argmin())], known.iloc[int(estimates.argmax())]
+    return least, most, apart(Value.of(least), Value.of(most), len(known), log)
+
+
+def where(row: pd.Series, coordinates: dict[str, str]) -> str:
+    """``α = 1, β = −2``; ``coordinates`` holds label by column."""
+    return ", ".join(f"{label} = {number(row[column])}" for column, label in coordinates.items())
+
+
+def labels(names: Iterable[str], known: Any) -> dict[str, str]:
+    """Name to label, itself if ``known`` has none."""
+    return {name: known.get(name, name) for name in names}
+
+
+def describe_range(values: np.ndarray, gap: str = " ") -> str:
+    """Mean, range and number of repeated measurements: ``1.08 (0.80–1.37, 2 runs)``, with ``gap`` for spaces."""
+    if len(values) == 1:
+        return f"{_figures(values[0])}{gap}(1 run)"
+    return f"{_figures(values.mean())}{gap}({_figures(values.min())}–{_figures(values.max())},{gap}{len(values)} runs)"
+
+
+def _figures(value: float) -> str:
+    return f"{value:#,.3g}".rstrip(".") if value < 1000 else f"{value:,.0f}"
