@@ -48,7 +48,9 @@ def test_noise_does_not_fill_a_scale() -> None:
 def test_a_widened_scale_keeps_its_limit_and_does_not_pass_below_zero() -> None:
     limited = colour_scale(values(5, 6, 7, width=4), limit=6)
     assert (limited.low, limited.high, limited.above) == (0, 6, True)
-    assert colour_scale(values(20, 21, factor=1.5), "log", 22).high == 22
+    assert colour_scale(values(20, 23, factor=1.5), "log", 22).high == 22
+    # A limit that no value passes is none.
+    assert colour_scale(values(5, 6, width=0.1), limit=100).high == 6
     shares = colour_scale(values(0.05, 0.1, width=0.2))
     assert (shares.low, shares.high) == (0, pytest.approx(0.4))
 

@@ -40,7 +40,7 @@ def test_numbers() -> None:
     assert told == ["0", "0.312", "−0.05", "1,230", "1.23e8", "1e−7", "–"]
     assert str(Value(0.31, 0.28, 0.34)) == "0.31 [0.28, 0.34]"
     assert (str(Value(0.31)), str(Value(NAN))) == ("0.31", "no value")
-    assert describe_range(np.array([0.8, 1.37])) == "1.08 (0.800–1.37, 2 runs)"
+    assert describe_range(np.array([0.8, 1.37])) == "1.08 (0.80–1.37, 2 runs)"
     assert describe_range(np.array([0.8])) == "0.800 (1 run)"
 
 
@@ -230,9 +230,9 @@ def test_barriers(tmp_path: Path) -> None:
     )
     assert none.startswith("No barrier shown, the interval reaches 0: θ₁ (perplexity, neutral prompts): 0 [0, 0.1];")
     lost = pd.DataFrame(line("theta1", "", "loss", "", 0.3), columns=BARRIER_COLUMNS)
-    lost[["estimate", "low", "high"]] = NAN
+    lost.loc[lost["row"] == "barrier", ["coordinate", "estimate", "low", "high"]] = NAN
     assert find(tmp_path, figure, lost) == ["Not measured, no point between 0 and 1: θ₁ (loss)."]
-    lost["estimate"] = 0.3
+    lost.loc[lost["row"] == "barrier", ["coordinate", "estimate"]] = (0.5, 0.3)
     assert find(tmp_path, figure, lost) == ["No barrier shown, the interval reaches 0: θ₁ (loss): 0.3, no interval."]
 
 

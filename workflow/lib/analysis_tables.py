@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.lib.tables import read_table
+
 
 def read_next_tokens(path: str | os.PathLike[str]) -> pd.DataFrame:
     """The table that ``next_tokens.write_next_tokens`` wrote.
@@ -13,6 +15,11 @@ def read_next_tokens(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     names = dict.fromkeys(("sweep", "point", "kind", "group", "text", "pieces"), str)
     return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[])
+
+
+def read_barriers(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table of ``barriers.barrier_table``. A barrier that was not measured has no value, and no coordinate."""
+    return read_table(path, ["coordinate", "estimate", "low", "high"])
 
 
 def read_norms(path: str | os.PathLike[str]) -> pd.DataFrame:

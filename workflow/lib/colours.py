@@ -88,8 +88,8 @@ def colour_scale(
     """The colour scale of ``data``: columns ``estimate`` (NaN: no value), ``low`` and ``high`` (NaN: no interval), and
     others that tell a point.
 
-    ``scale`` is ``linear`` or ``log``. ``limit`` is the upper end (None: the largest value); ``centre`` makes the scale
-    reach equally far to both sides of it. A scale is widened to ``LEAST_INTERVALS`` median intervals, but not
+    ``scale`` is ``linear`` or ``log``. ``limit`` is where the scale ends if values lie above it; ``centre`` makes the
+    scale reach equally far to both sides of it. A scale is widened to ``LEAST_INTERVALS`` median intervals, but not
     beyond its limit, and not below 0 if no value is.
 
     Raises ``UserError`` if no value can be drawn, or no positive one (log), if a value is infinite, or if scale, limit
@@ -110,14 +110,15 @@ def colour_scale(
     if limit is not None and limit <= least:
         raise UserError(f"limit {limit:g} is not above the smallest value, {least:g}; raise it")
     interval = _median_interval(data, log)
-    low, high = least, most if limit is None else float(limit)
+    above = limit is not None and most > limit
+    low, high = least, float(limit) if limit is not None and above else most
     if centre is not None:
         half = max(most - centre, centre - least, LEAST_INTERVALS * (interval or 0) / 2)
         low, high = centre - half, centre + half
     elif interval is not None:
-        low, high = _widened(low, high, interval, log, limit is not None)
+        low, high = _widened(low, high, interval, log, above)
         if not log and least >= 0:
-            low, high = _not_negative(low, high, limit is not None)
+            low, high = _not_negative(low, high, above)
     if low == high:
         # All values are equal, without an interval.
         low, high = (low / 1.1, high * 1.1) if log else (low - (abs(low) or 1) / 10, high + (abs(high) or 1) / 10)
@@ -129,7 +130,7 @@ def colour_scale(
         centre,
         most / least if log else most - least,
         interval,
-        limit is not None and most > limit,
+        above,
         bool(data["estimate"].isna().any()),
     )
 

@@ -5,17 +5,17 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workflow.lib.analysis_tables import read_barriers
 from workflow.lib.judges import Judge
 from workflow.lib.naming import prompts_label
 from workflow.lib.phrases import Value, number
-from workflow.lib.tables import read_table
 
 
 def find_barrier(
     figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
 ) -> list[str]:
     """A sentence each on the lines with a barrier, on those where none is shown, and on those not measured."""
-    table = read_table(paths[0])
+    table = read_barriers(paths[0])
     shown, none, unmeasured = [], [], []
     for _, row in table[table["row"] == "barrier"].iterrows():
         if row["quantity"] == "loss":

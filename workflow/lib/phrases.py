@@ -123,10 +123,8 @@ def labels(names: Iterable[str], known: Any) -> dict[str, str]:
 
 def describe_range(values: np.ndarray, gap: str = " ") -> str:
     """Mean, range and number of repeated measurements: ``1.08 (0.80–1.37, 2 runs)``, with ``gap`` for spaces."""
-    if len(values) == 1:
-        return f"{_figures(values[0])}{gap}(1 run)"
-    return f"{_figures(values.mean())}{gap}({_figures(values.min())}–{_figures(values.max())},{gap}{len(values)} runs)"
-
-
-def _figures(value: float) -> str:
-    return f"{value:#,.3g}".rstrip(".") if value < 1000 else f"{value:,.0f}"
+    mean = float(values.mean())
+    # Three digits of the mean, and as many decimals of the others.
+    decimals = max(0, 2 - math.floor(math.log10(mean))) if mean > 0 else 0
+    middle, low, high = (f"{value:,.{decimals}f}" for value in (mean, values.min(), values.max()))
+    return f"{middle}{gap}(1 run)" if len(values) == 1 else f"{middle}{gap}({low}–{high},{gap}{len(values)} runs)"

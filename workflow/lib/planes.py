@@ -30,8 +30,8 @@ class PlanePanel:
     """One heat map. ``data`` has a row per point: the two coordinates, ``estimate`` (NaN: no value), and ``low`` and
     ``high``, its 95 % interval (NaN: none).
 
-    ``scale`` is ``linear`` or ``log``. ``limit`` is the upper end of the colour scale (None: the largest value); what
-    lies above is grey and dotted. ``centre`` makes the scale reach equally far to both sides of it. More of colours:
+    ``scale`` is ``linear`` or ``log``. ``limit`` is where the colour scale ends if values lie above it; these are
+    grey and dotted. ``centre`` makes the scale reach equally far to both sides of it. More of colours:
     ``colours.colour_scale``.
     """
 
@@ -179,11 +179,12 @@ def _draw_panel(
     if scale.log:
         log_ticks(bar.ax)
     bar.outline.set_linewidth(0.6)
-    # A panel is about 0.75 of its height and 0.65 of its width, a character about 0.55 of the font size.
-    wide, high = (max(8, int(inches * 72 / (0.55 * font_size))) for inches in (0.65 * size[0], 0.75 * size[1]))
+    # The bar is about 0.75 of the height, and there is 0.85 of the width; a character is about 0.55 of the font size.
+    small = font_size - 1.5
+    wide, high = int(0.85 * size[0] * 72 / (0.55 * small)), int(0.75 * size[1] * 72 / (0.55 * font_size))
     label = scaled_label(panel.label, panel.scale)
-    bar.set_label("\n".join(textwrap.fill(text, high) for text in [label, *notes]))
-    axes.set_title(textwrap.fill(scale.describe_interval(), wide), loc="left", fontsize=font_size - 1.5)
+    bar.set_label("\n".join(textwrap.fill(text, max(8, high)) for text in [label, *notes]))
+    axes.set_title(textwrap.fill(scale.describe_interval(), max(8, wide)), loc="left", fontsize=small)
     _draw_bracket(axes, scale)
 
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow.lib.naming import prompts_label
-from workflow.lib.plots import figure_style, figure_title
+from workflow.lib.plots import PAGE_WIDTH, figure_style, figure_title
 from workflow.lib.runtime import UserError
 from workflow.lib.series import series_styles
 
@@ -44,11 +44,11 @@ def plot_barrier(
     """Heights above the chord between two models, and the barriers, their maxima, in nats per token.
 
     ``table``: see ``barriers.barrier_table``. One panel each for perplexity and for loss, where the table has them:
-    height over the coordinate, with 95 % bands. Right: the barrier of each of these lines with its interval, in figures
-    too; colours and markers there name the lines of the other panels. No two lines of the figure look alike. A barrier
-    that is NaN was not measured: no point lies between 0 and 1. A panel is ``panel_width`` wide, the right one with its
-    labels 1.6 times that; the figure is ``panel_height`` high, or more if the labels need it (inches). ``font_size`` is
-    in points.
+    height over the coordinate, with 95 % bands. Right of them, or below where a page is too narrow: the barrier of each
+    of these lines with its interval, in figures too; colours and markers there name the lines of the other panels. No
+    two lines of the figure look alike. A barrier that is NaN was not measured: no point lies between 0 and 1. A panel
+    is ``panel_width`` wide, the last one with its labels 1.6 times that or more, and ``panel_height`` high, or more if
+    the labels need it (inches). ``font_size`` is in points.
 
     Raises ``UserError`` if the table has no rows, if a line has no heights or no barrier, or if there are more lines
     than can be told apart.
@@ -58,8 +58,16 @@ def plot_barrier(
     # Two or three lines of text for each.
     height = max(panel_height, (1 + sum(2.4 + line.label.count("\n") for line in lines)) * font_size / 72 + 0.8)
     with mpl.rc_context(figure_style(font_size)):
-        figure = Figure(figsize=(panel_width * (len(quantities) + 1.6), height), layout="constrained")
-        *panels, forest = figure.subplots(1, len(quantities) + 1)
+        # The barriers stand right of the curves, or below them where a page is too narrow.
+        beside = panel_width * (len(quantities) + 1.6) <= PAGE_WIDTH
+        if beside:
+            size, places = (panel_width * (len(quantities) + 1.6), height), [[*quantities, "barriers"]]
+        else:
+            size = (panel_width * (len(quantities) + 0.6), panel_height + height)
+            places = [quantities, ["barriers"] * len(quantities)]
+        figure = Figure(figsize=size, layout="constrained")
+        found: dict[str, Axes] = figure.subplot_mosaic(places, height_ratios=None if beside else [panel_height, height])
+        panels, forest = [found[name] for name in quantities], found["barriers"]
         for axes, quantity in zip(panels, quantities, strict=True):
             axes.axhline(0, color="0.3", linewidth=0.8, zorder=1)
             for line in lines:
@@ -116,7 +124,7 @@ def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None
             # A marker in the margin keeps the key to the curves.
             text.set_fontstyle("italic")
             key = {"color": colour, "marker": line.style["marker"], "markersize": 5.5, "clip_on": False}
-            axes.plot(0.0, row, transform=axes.get_yaxis_transform(), linestyle="", fillstyle="none", **key)
+            axes.plot(1.015, row, transform=axes.get_yaxis_transform(), linestyle="", fillstyle="none", **key)
     axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=font_size - 1, parse_math=False)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(4))

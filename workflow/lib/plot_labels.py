@@ -116,8 +116,9 @@ class LabelRoom:
         found = self.place(label, beside, font_size, **style) if beside else None
         if found is not None:
             return found
-        away = [spot for spot in self._away(at, half) if self._leads(spot, half)]
-        return self.place(label, away or beside or self._away(at, half), font_size, must=must, **style)
+        around = self._away(at, half)
+        away = [spot for spot in around if self._leads(spot, half)]
+        return self.place(label, away or (around if must else []), font_size, must=must, **style)
 
     def _away(self, at: tuple[float, float], half: np.ndarray) -> list[Spot]:
         """Places around a point with a leader, the nearest first."""
@@ -186,9 +187,10 @@ class LabelRoom:
         if spot.leader:
             own = self._to_points(spot.at)[0]
             self._taken = np.vstack([self._taken, _along(own, centre)])
-            line = {"arrowstyle": "-", "color": style.get("color", "0.2"), "linewidth": 0.6, "shrinkA": 0, "shrinkB": 1}
-            effects = style.get("path_effects")
-            leader = {"arrowprops": line | ({"path_effects": effects} if effects else {})}
+            colour = style.get("color", "0.2")
+            line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 1}
+            # A white one is drawn on colours; on white an outline would hide what the leader passes over.
+            leader = {"arrowprops": line | ({"path_effects": style["path_effects"]} if colour == "white" else {})}
         return self.axes.annotate(
             label, spot.at, xytext=spot.shift, textcoords="offset points", ha="center", va="center",
             fontsize=font_size, **leader, **style,

@@ -1,5 +1,6 @@
 """Figure of the norms of weight differences (Fig. 9 of arXiv 2211.12092)."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,9 @@ def plot_norms(
         strip.set_xlim(-0.6, len(pairs) - 0.4)
         log_ticks(axes)
         if axes.get_ylim()[0] < 1e-3:
-            axes.yaxis.set_major_formatter(ticker.LogFormatterMathtext())
+            axes.yaxis.set_major_formatter(
+                ticker.LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(math.inf, math.inf))
+            )
         for axis in (axes, strip):
             axis.grid(axis="y", color="0.9", linewidth=0.6)
             axis.set_axisbelow(True)

@@ -270,8 +270,14 @@ def _label_trade_off(
         curve, across = _curve(one, panel), _curve(one, panel["x"])
         if curve is not None and across is not None:
             path = np.column_stack([curve[one.coordinate], across["estimate"], curve["estimate"]])
-            path = path[np.isfinite(path).all(axis=1)]
+            bounds = np.column_stack([across[["low", "high"]], curve[["low", "high"]]])
+            known = np.isfinite(path).all(axis=1)
+            bounds, path = bounds[known], path[known]
             room.take_path(path[:, 1:])
+            for (_, x, y), (left, right, low, high) in zip(path, bounds, strict=True):
+                for interval in ([(left, y), (right, y)], [(x, low), (x, high)]):
+                    if not np.isnan(interval).any():
+                        room.take_path(interval)
             room.take_markers(path[:, 1:], 2.5)
             found.append((one, path))
     halo = [withStroke(linewidth=1.5, foreground="white")]
