@@ -114,7 +114,7 @@ def test_texts_are_shown_side_by_side() -> None:
         "| prompt | coordinate | theta2 | ensemble |\n"
         "| --- | --- | --- | --- |\n"
         "| The film | 0 | was bad | a\\|b |\n"
-        r"| The film | 1 | \<b\>\&\*\_null\_\* |  |" + "\n"
+        r"| The film | 1 | \<b>\&\*\_null\_\* |  |" + "\n"
     )
 
 

@@ -92,7 +92,7 @@ def test_the_card_of_a_point_of_the_grid_has_its_scores(built, tmp_path):
     assert f"| negative | 0.5 | base, trained on the negative texts of reviews: {trained} |\n" in text
     assert f"| positive | 0.5 | base, trained on the positive texts of reviews: {trained} |\n" in text
     assert f"| base |  | {start}, trained on general: {trained} |\n" in text
-    assert "\n- `reviews: source synthetic, kind reviews, counts {train: 300, dev: 90, test: 90}" in text
+    assert "\n- reviews: source synthetic, kind reviews, counts {train: 300, dev: 90, test: 90}" in text
     table = read_table("results/own/tables/theta1.csv")
     (row,) = table[(table["alpha"] == 0.5) & (table["statistic"] == "score")].to_dict("records")
     scores = text.partition("## Scores\n")[2].partition("## Use")[0]
@@ -167,7 +167,7 @@ def test_parents_from_elsewhere_are_named(built, tmp_path):
     _, front, text = (tmp_path / "model/README.md").read_text(encoding="utf-8").split("---\n", 2)
     assert yaml.safe_load(front)["base_model"] == ["org/gpt"]
     assert f"| base |  | [org/gpt](https://huggingface.co/org/gpt), revision main, commit {commit} |\n" in text
-    assert "| negative | 0.5 | the local folder `/data/gpt` |\n" in text
+    assert "| negative | 0.5 | the local folder /data/gpt |\n" in text
 
 
 # --- what is refused, and what goes wrong ---

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from tests.test_analysis_plots import barriers, curve, line, linearity, norms, search, words
 from tests.test_plots import cost
 from workflow.lib.barriers import BARRIER_COLUMNS
-from workflow.lib.captions import plain
 from workflow.lib.config import load_schema
 from workflow.lib.findings import FINDINGS, findings
 from workflow.lib.judges import Judge, Quality
@@ -254,15 +252,3 @@ def test_every_kind_of_figure_has_a_finding() -> None:
         for branch in load_schema()["properties"]["figures"]["additionalProperties"]["oneOf"]
     }
     assert set(FINDINGS) == kinds
-
-
-@pytest.mark.parametrize(
-    ("sentence", "told"),
-    [
-        ("a*b* <script> [^1] at 0.3 [0.28, 0.34]", r"a\*b\* \<script\> \[^1\] at 0.3 [0.28, 0.34]"),
-        ("[1, 2](javascript:x)", r"\[1, 2\](javascript:x)"),
-        ("two\nlines [−1e8, 2,000]", "two lines [−1e8, 2,000]"),
-    ],
-)
-def test_a_sentence_is_nobodys_markup(sentence: str, told: str) -> None:
-    assert plain(sentence) == told

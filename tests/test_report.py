@@ -143,7 +143,7 @@ def test_every_caption_is_the_text_beside_the_result(listing: tuple[Study, dict[
             config=study.config,
         )
         template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(Path(shown["caption"]).read_text())
-        (beside,) = re.findall(r"^\.\. include:: (.+)$", template.render(snakemake=job), re.MULTILINE)
+        (beside,) = set(re.findall(r"^\.\. include:: (.+)$", template.render(snakemake=job), re.MULTILINE))
         assert beside == str(Path(path).with_suffix(".md"))
         assert beside in results
 
@@ -164,8 +164,12 @@ def test_a_figure_without_a_section_and_what_no_figure_shows_come_last() -> None
 
 def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> None:
     table = pd.DataFrame({"sweep": "s", "alpha": [0, 1], "point": ["a=1", "b=1"], "class": "", "n_texts": [7, 9]})
-    assert write_up_table("t", "loss", ["one fact"], ["one judge"], ["fig8", "fig9"], ["alpha"], table) == (
+    assert write_up_table(
+        "t", "loss", ["one fact"], ["one judge"], ["fig8", "fig9"], ["alpha"], table, ["It rises."]
+    ) == (
         "# t\n\n"
+        "**Finding.**\n\n"
+        "- It rises.\n\n"
         f"**A row.** {ROWS['loss']}\n\n"
         "**Here.**\n\n"
         "- one fact\n"
@@ -215,6 +219,9 @@ def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
     assert theta1["facts"][0].startswith("theta1 = negative + alpha (positive − negative) (weights); alpha: 9 values")
     assert theta1["facts"][1].startswith("texts: 5 continuations per prompt")
     assert (theta1["kind"], theta1["figures"], theta1["coordinates"]) == ("sweep", ["fig3", "fig5"], ["alpha"])
+    # What a figure finds in this table alone is said beside it.
+    assert theta1["drawn"] is None and study.table_caption_settings("distances")["drawn"]["kind"] == "norms"
+    assert study.table_caption_settings("plane")["drawn"] == study.figure_settings("fig7")
     summary = study.table_caption_settings("taylor_summary")
     assert (summary["kind"], summary["figures"]) == ("linearity_summary", ["linearity"])
     # Of loss on held-out text: no texts are generated.
@@ -236,7 +243,7 @@ HOSTILE = "<script>document.title = 'x'</script> *a* | b_c_"
 
 def test_what_a_model_wrote_is_shown_as_it_stands() -> None:
     frame = pd.DataFrame({"row": [0], "prompt": ["The film"], "coordinate": [0], "theta1": [HOSTILE], "long": "x" * 90})
-    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [frame])
+    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [frame], [])
     for page in (table_page("mine", frame), markdown_page("mine", text)):
         assert "<script" not in page and "<em>" not in page
         assert "&lt;script&gt;" in page and "*a* | b_c_" in page and "x" * 90 in page

@@ -97,6 +97,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
+    assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
     assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}

@@ -1,19 +1,16 @@
 """The text beside each figure: what it shows, the paper's own setting, and what this study did."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow.lib.markdown import bullets, plain, section, table_row
 from workflow.lib.points import Sweep, format_decimal, grid_values
 from workflow.lib.special_tokens import describe_folder
 
 # The Snakefile imports this module.
 if TYPE_CHECKING:
     import pandas as pd
-
-_INTERVAL = re.compile(r"(\[[−\d.,e]+, [−\d.,e]+\](?!\())")
-_MARKUP = re.compile(r"([\\`*_~\[\]<>&|#])")
 
 
 def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
@@ -98,13 +95,18 @@ def write_up(
     each classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and texts are those of the
     tables, where they have them.
     """
-    lines = [f"# {figure}" + (f": {spec['title']}" if spec["title"] else ""), "", f"![{figure}]({figure}.png)", ""]
-    lines += [*bullets("Finding.", list(map(plain, found)))[1:], ""] if found else []
+    lines = [
+        f"# {figure}" + (f": {plain(spec['title'])}" if spec["title"] else ""),
+        "",
+        f"![{figure}]({figure}.png)",
+        *section("Finding.", found),
+        "",
+    ]
     if spec["caption"]:
-        lines += [spec["caption"], ""]
-    lines += [f"**In the paper.** {spec['paper'] or 'Not an experiment of the paper.'}", "", "**Here.**", ""]
-    lines += [f"- {fact}" for fact in facts]
-    lines += bullets("Judges.", judges)
+        lines += [plain(spec["caption"]), ""]
+    lines += [f"**In the paper.** {plain(spec['paper']) or 'Not an experiment of the paper.'}", "", "**Here.**", ""]
+    lines += bullets(facts)
+    lines += section("Judges.", judges)
     lines += ["", "**Data.**", ""]
     for path, frame in zip(tables, frames, strict=True):
         lines.append(f"- `{path}`{describe_size(frame)}")
@@ -116,24 +118,10 @@ def write_up(
     return "\n".join(lines) + "\n"
 
 
-def bullets(title: str, items: Sequence[str]) -> list[str]:
-    """Lines of Markdown: a bold title and a list of ``items``; nothing if there are none."""
-    return ["", f"**{title}**", "", *(f"- {item}" for item in items)] if items else []
-
-
-def plain(sentence: str) -> str:
-    """A sentence as Markdown that shows it as it stands; intervals need no backslashes and have none."""
-    return "".join(
-        part if _INTERVAL.fullmatch(part) else _MARKUP.sub(r"\\\1", part)
-        for part in _INTERVAL.split(" ".join(sentence.split()))
-    )
-
-
 def _markdown(frame: "pd.DataFrame") -> list[str]:
-    """The rows of a table of texts, which are nobody's markup: whatever a model wrote is shown as it stands."""
-    cells = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
-    cells += [[str(value) for value in row] for row in frame.itertuples(index=False)]
-    return ["| " + " | ".join(" ".join(_MARKUP.sub(r"\\\1", cell).split()) for cell in row) + " |" for row in cells]
+    """The rows of a table of texts: whatever a model wrote is shown as it stands."""
+    head = [table_row(list(map(plain, map(str, frame.columns)))), table_row(["---"] * len(frame.columns))]
+    return head + [table_row([plain(str(value)) for value in values]) for values in frame.itertuples(index=False)]
 
 
 def describe_size(frame: "pd.DataFrame") -> str:

@@ -18,6 +18,7 @@ import pandas as pd
 from workflow.lib import claim_kinds
 from workflow.lib.judges import MARK, Judge
 from workflow.lib.losses import loss_matrix
+from workflow.lib.markdown import bullets, plain, table_row
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError, atomic_path, error_prefix
 from workflow.lib.tables import LEVEL, bootstrap_curves, grid_mask, height_above_chord, statistic_matrix
@@ -558,23 +559,27 @@ def claims_markdown(
     for entry in entries:
         threshold = f"{entry['direction']} {compact(entry['threshold'])}"
         cells = [
-            entry["section"],
-            f"{entry['statement']} (`{entry['name']}`)",
-            f"{entry['statistic']} ({entry['unit']})",
+            plain(entry["section"]),
+            f"{plain(entry['statement'])} (`{entry['name']}`)",
+            plain(f"{entry['statistic']} ({entry['unit']})"),
         ]
         cells += [_value(entry), threshold, f"**{entry['verdict']}**" + f" ({MARK})" * entry["weak_judge"]]
-        lines.append("| " + " | ".join(cell.replace("\n", " ").replace("|", r"\|") for cell in cells) + " |")
+        lines.append(table_row(cells))
     for entry in entries:
         mark = f", {MARK}" * entry["weak_judge"]
-        lines += ["", f"**{entry['name']}** ({entry['verdict']}{mark})", f"- Threshold: {entry['reason'].strip()}"]
+        lines += [
+            "",
+            f"**{plain(entry['name'])}** ({entry['verdict']}{mark})",
+            *bullets([f"Threshold: {entry['reason']}"]),
+        ]
         if entry["note"]:
-            lines.append(f"- {'Not tested' if entry['verdict'] == NOT_TESTED else 'Value'}: {entry['note']}")
+            lines += bullets([f"{'Not tested' if entry['verdict'] == NOT_TESTED else 'Value'}: {entry['note']}"])
     return "\n".join(lines) + "\n"
 
 
 def _items(title: str, items: Sequence[str]) -> list[str]:
     """Lines of Markdown: a list with its title, and an empty line; nothing if there are no ``items``."""
-    return [f"{title}:", "", *(f"- {item}" for item in items), ""] if items else []
+    return [f"{title}:", "", *bullets(items), ""] if items else []
 
 
 def _value(entry: Mapping[str, Any]) -> str:

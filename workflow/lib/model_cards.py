@@ -1,6 +1,7 @@
 """The model card of an exported point: where it comes from, what it scored, how to load it. Imports no torch."""
 
 import math
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from workflow.lib.captions import describe_entry, describe_sampling, describe_sc
 from workflow.lib.checkpoints import Checkpoint
 from workflow.lib.judges import MARK, Judge, judge_lines, study_judges
 from workflow.lib.manifest import hub_commits
+from workflow.lib.markdown import plain, table_row
 from workflow.lib.points import format_decimal
 from workflow.lib.runtime import UserError
 from workflow.lib.steering import (
@@ -60,6 +62,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"plain": plain, "row": table_row}
     return environment.get_template("model_card.md.jinja").render(
         metadata=metadata.to_yaml(),
         title=f"{study.name}: {place.title}",
@@ -98,29 +101,30 @@ def _lineage(config: Mapping[str, Any], models: Sequence[str]) -> list[str]:
 
 
 def _origin(config: Mapping[str, Any], name: str) -> str:
-    """In words, where a model's weights come from and what they were trained on."""
+    """In Markdown, where a model's weights come from and what they were trained on."""
     spec = config["models"][name]
     match spec["start"]:
         case {"hub": repository, "revision": revision}:
             commits = {(entry["id"], entry["revision"]): entry["commit"] for entry in hub_commits(config)}
             commit = commits[repository, revision]
             exact = f", commit {commit}" if commit and commit != revision else ""
-            text = f"[{repository}](https://huggingface.co/{repository}), revision {revision}{exact}"
+            address = f"https://huggingface.co/{urllib.parse.quote(repository)}"
+            text = f"[{plain(repository)}]({address}), revision {plain(revision)}{exact}"
         case {"directory": directory}:
-            text = f"the local folder `{directory}`"
+            text = f"the local folder {plain(directory)}"
         case {"model": parent}:
-            text = parent
+            text = plain(parent)
         case {"architecture_of": other}:
-            text = f"random weights with the architecture of {other}"
+            text = f"random weights with the architecture of {plain(other)}"
         case start:
-            text = f"random weights ({describe_entry('architecture', start['architecture'])})"
+            text = plain(f"random weights ({describe_entry('architecture', start['architecture'])})")
     if "data" not in spec:
         return text
     data, training = spec["data"], spec["training"]
     texts = f"the {data['class']} texts of {data['corpus']}" if "class" in data else data["corpus"]
     size = f"{training['batch_size']} × {training['block_length']} tokens"
     return (
-        f"{text}, trained on {texts}: {training['steps']} steps of {size}, "
+        f"{text}, trained on {plain(texts)}: {training['steps']} steps of {size}, "
         f"learning rate {training['learning_rate']}, seed {training['seed']}"
     )
 

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workflow.lib.markdown import plain, section, table_row
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,9 +58,8 @@ def write_overview(
         marked = f" {weak} of them {'rests' if weak == 1 else 'rest'} on a weak judge." if weak else ""
         lines += ["", f"Of **{len(claims)} claims of the paper** {', '.join(told)}.{marked}", ""]
         lines += [f"| § | {' | '.join(_VERDICTS)} |", "|---|---|---|---|"]
-        for section in sorted({claim["section"] for claim in claims}):
-            lines.append(f"| {section} | {' | '.join(str(counts[section, verdict]) for verdict in _VERDICTS)} |")
+        for place in sorted({claim["section"] for claim in claims}):
+            lines.append(table_row([plain(place), *(str(counts[place, verdict]) for verdict in _VERDICTS)]))
     for title, items in (("Sweeps and scores", facts), ("Judges", judges), ("Data", leaks)):
-        if items:
-            lines += ["", f"**{title}**", "", *(f"- {item}" for item in items)]
+        lines += section(title, items)
     return "\n".join(lines) + "\n"

@@ -125,7 +125,7 @@ def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None
             text.set_fontstyle("italic")
             key = {"color": colour, "marker": line.style["marker"], "markersize": 5.5, "clip_on": False}
             axes.plot(1.015, row, transform=axes.get_yaxis_transform(), linestyle="", fillstyle="none", **key)
-    axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=font_size - 1, parse_math=False)
+    axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=font_size - 1)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
     axes.set_title("Barrier", loc="left", fontweight="bold")

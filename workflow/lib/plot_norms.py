@@ -1,6 +1,5 @@
 """Figure of the norms of weight differences (Fig. 9 of arXiv 2211.12092)."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow.lib.naming import scaled_label
-from workflow.lib.plots import figure_style, figure_title, log_ticks
+from workflow.lib.plots import figure_style, figure_title, log_ticks, power_of_ten
 from workflow.lib.runtime import UserError
 from workflow.lib.series import COLOURS, MARKERS
 
@@ -82,9 +81,7 @@ def plot_norms(
         strip.set_xlim(-0.6, len(pairs) - 0.4)
         log_ticks(axes)
         if axes.get_ylim()[0] < 1e-3:
-            axes.yaxis.set_major_formatter(
-                ticker.LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(math.inf, math.inf))
-            )
+            axes.yaxis.set_major_formatter(ticker.FuncFormatter(power_of_ten))
         for axis in (axes, strip):
             axis.grid(axis="y", color="0.9", linewidth=0.6)
             axis.set_axisbelow(True)

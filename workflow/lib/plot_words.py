@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from workflow.lib.naming import scaled_label
 from workflow.lib.plot_labels import mark_coordinates
-from workflow.lib.plots import figure_style, figure_title, log_ticks, panel_grid
+from workflow.lib.plots import figure_style, figure_title, log_ticks, panel_grid, power_of_ten
 from workflow.lib.runtime import UserError
 from workflow.lib.series import series_styles
 
@@ -71,7 +71,7 @@ def plot_words(
                 if scale == "log":
                     log_ticks(axes)
                     if axes.get_ylim()[0] < 1e-3:
-                        axes.yaxis.set_major_formatter(ticker.LogFormatterMathtext())
+                        axes.yaxis.set_major_formatter(ticker.FuncFormatter(power_of_ten))
                 else:
                     axes.set_ylim(bottom=0)
                 sns.despine(ax=axes)
@@ -103,7 +103,7 @@ def _draw(axes: Axes, part: pd.DataFrame, coordinate: str, font_size: float) -> 
     top = part.groupby(coordinate)["probability"].sum().idxmax()
     heights = list(part.loc[part[coordinate] == top, "probability"])
     order = sorted(range(len(entries)), key=lambda index: -heights[index])
-    legend = axes.legend(
+    axes.legend(
         handles=[handles[index] for index in order],
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
@@ -112,9 +112,6 @@ def _draw(axes: Axes, part: pd.DataFrame, coordinate: str, font_size: float) -> 
         handletextpad=0.5,
         fontsize=font_size,
     )
-    for label in legend.get_texts():
-        # "$" is a token like any other.
-        label.set_parse_math(False)
 
 
 def _name(text: str, pieces: str, tokens: int) -> str:

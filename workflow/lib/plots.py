@@ -29,11 +29,15 @@ PAGE_WIDTH = 11.0
 
 _COSTS = {"seconds_per_1000_tokens": "Seconds per 1,000 tokens", "peak_memory_mb": "Peak memory of the process (MiB)"}
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def figure_style(font_size: float) -> dict[str, Any]:
     """The look of all figures as matplotlib settings, for ``mpl.rc_context``; ``font_size`` in points."""
     sizes = ("font.size", "axes.labelsize", "axes.titlesize", "legend.fontsize", "xtick.labelsize", "ytick.labelsize")
-    return sns.axes_style("ticks") | sns.plotting_context("paper") | dict.fromkeys(sizes, font_size)
+    # What people write, and what models say, is shown as it stands: $ begins no formula.
+    plain = {"text.parse_math": False}
+    return sns.axes_style("ticks") | sns.plotting_context("paper") | dict.fromkeys(sizes, font_size) | plain
 
 
 @dataclass(frozen=True)
@@ -327,9 +331,14 @@ def log_ticks(axes: Axes) -> None:
     axis.set_minor_formatter(ticker.NullFormatter())
     # 100,000 is easier to read than a power; 10,000,000 is not.
     powers = limits[1] >= 1e6
-    axis.set_major_formatter(
-        ticker.LogFormatterMathtext() if powers else ticker.FuncFormatter(lambda value, _: f"{value:,.6g}")
-    )
+    axis.set_major_formatter(ticker.FuncFormatter(power_of_ten if powers else lambda value, _: f"{value:,.6g}"))
+
+
+def power_of_ten(value: float, _: object = None) -> str:
+    """``10⁻³`` or ``3 × 10⁶``: a tick on a log axis."""
+    digits, exponent = f"{value:.6e}".split("e")
+    factor = "" if float(digits) == 1 else f"{float(digits):g} × "
+    return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
 
 
 def draw(snakemake: Any, plot: Callable[..., Figure], *data: Any, **options: Any) -> None:

@@ -364,12 +364,19 @@ class Study:
             facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
         return {
             "kind": kind,
+            "drawn": self._drawn_alone(table),
             "facts": facts,
             "judges": self.judge_settings(judged),
             "tokens": self.table_tokens(table),
             "figures": self._figures_behind(table),
             "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
         }
+
+    def _drawn_alone(self, table: str) -> dict[str, Any] | None:
+        """Settings of the first figure that is drawn from this table and no other; None if there is none."""
+        path = self.path("tables", f"{table}.csv")
+        alone = (figure for figure in self.config["figures"] if self.figure_tables(figure) == [path])
+        return next((self.figure_settings(figure) for figure in alone), None)
 
     def _figures_behind(self, table: str) -> list[str]:
         """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""
@@ -382,7 +389,7 @@ class Study:
 
     def section(self, figure: str) -> str:
         """Category of a figure in the report."""
-        return self.config["figures"][figure]["section"] or OTHER_SECTION
+        return " ".join(self.config["figures"][figure]["section"].split()) or OTHER_SECTION
 
     def table_section(self, table: str) -> str:
         """Category of a table in the report: that of the first figure behind which it stands."""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workflow.lib.captions import bullets, describe_size
+from workflow.lib.captions import describe_size
+from workflow.lib.markdown import bullets, section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,15 +143,17 @@ def write_up_table(
     figures: Sequence[str],
     coordinates: Sequence[str],
     frame: "pd.DataFrame",
+    found: Sequence[str],
 ) -> str:
     """The text, in Markdown. ``frame`` is the table, ``figures`` are those that show it.
 
+    What was ``found`` (see ``findings.findings``) comes first, as sentences without markup.
+
     ``judges`` says how good each classifier behind the table is (see ``judges.judge_lines``).
     """
-    lines = [f"# {table}", "", f"**A row.** {ROWS[kind]}", "", "**Here.**", ""]
-    lines += [f"- {fact}" for fact in facts]
-    lines += [f"- shown in {', '.join(figures)}"] if figures else []
-    lines += bullets("Judges.", judges)
+    lines = [f"# {table}", *section("Finding.", found), "", f"**A row.** {ROWS[kind]}", "", "**Here.**", ""]
+    lines += bullets([*facts, *([f"shown in {', '.join(figures)}"] if figures else [])])
+    lines += section("Judges.", judges)
     lines += ["", f"**Size.** {len(frame)} rows{describe_size(frame)}", "", "**Columns.**", ""]
     lines += [
         f"- `{column}`: {what}" for column, what in describe_columns(kind, list(frame.columns), coordinates).items()

@@ -19,6 +19,11 @@ function minus(text) {
   return text.replace(/-/g, "−");
 }
 
+// For Plotly, to which some tags and entities are markup: as it stands.
+function literal(text) {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
+
 // A coordinate or a coefficient, as it is.
 function exact(value) {
   return minus(String(value));
@@ -326,7 +331,7 @@ function curve(panel, values) {
     ],
     layout: frame({
       hovermode: "x",
-      xaxis: { title: { text: sweep.coordinates[0].label }, nticks: 8, tickangle: 0, showgrid: false },
+      xaxis: { title: { text: literal(sweep.coordinates[0].label) }, nticks: 8, tickangle: 0, showgrid: false },
       yaxis,
       // Two names keep off each other.
       annotations: models.map((i, index) => ({
@@ -356,7 +361,7 @@ function plane(panel, values, colours) {
   const grid = second.values.map((_, j) => first.values.map((_, i) => at(i, j)));
   const rest = sweep.points[point].at.slice(2).join();
   const beside = sweep.points.map((_, i) => i).filter((i) => !onGrid(sweep, i) && sweep.points[i].at.slice(2).join() === rest);
-  const told = (i) => `${coordinatesText(sweep, i)}: ${rounded(values[i][0])}<br>95 % interval ${interval(values[i][1], values[i][2])}`;
+  const told = (i) => `${literal(coordinatesText(sweep, i))}: ${rounded(values[i][0])}<br>95 % interval ${interval(values[i][1], values[i][2])}`;
   const cells = { type: "heatmap", x: first.values, y: second.values, xgap: 1, ygap: 1, hoverongaps: false, text: grid.map((row) => row.map(told)), hovertemplate: "%{text}<extra></extra>" };
   const disc = (kept, colour) => ({
     type: "scatter", mode: "markers", x: kept.map((i) => sweep.points[i].at[0]), y: kept.map((i) => sweep.points[i].at[1]),
@@ -389,15 +394,15 @@ function plane(panel, values, colours) {
     ],
     layout: frame({
       hovermode: "closest",
-      xaxis: { title: { text: first.label }, showgrid: false, constrain: "domain" },
-      yaxis: { title: { text: second.label }, showgrid: false, scaleanchor: "x", constrain: "domain" },
+      xaxis: { title: { text: literal(first.label) }, showgrid: false, constrain: "domain" },
+      yaxis: { title: { text: literal(second.label) }, showgrid: false, scaleanchor: "x", constrain: "domain" },
       coloraxis: {
         cmin: scale(low), cmax: scale(high), colorscale: data.maps[colours?.map ?? Object.keys(data.maps)[0]],
         colorbar: { thickness: 12, outlinewidth: 0, x: 1, xanchor: "left", xpad: 14, ypad: 0, len: 1, ...ticks },
       },
       shapes: strokes,
       annotations: sweep.markers.map(({ label, at: [x, y] }) => ({
-        x, y, text: label, showarrow: false, font: { size: 11 }, bgcolor: "rgba(255,255,255,0.85)", borderpad: 1, yshift: 16,
+        x, y, text: literal(label), showarrow: false, font: { size: 11 }, bgcolor: "rgba(255,255,255,0.85)", borderpad: 1, yshift: 16,
       })),
     }),
   };

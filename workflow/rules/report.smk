@@ -5,12 +5,17 @@
 report: "../report/workflow.rst"
 
 
+def category(section):
+    """``section`` as a category. What Snakemake takes for a wildcard, and would fail on, is kept apart unseen."""
+    return section.replace("{", "{\u2060")
+
+
 def drawn(suffix, format):
     """A file of a figure, as the report shows it; ``format`` is told there."""
     return report(
         study.path("figures", f"{{figure}}.{suffix}"),
         caption="../report/figure.rst",
-        category=lambda wildcards: study.section(wildcards.figure),
+        category=lambda wildcards: category(study.section(wildcards.figure)),
         subcategory="Figures",
         labels={"figure": "{figure}", "format": format},
     )
@@ -21,7 +26,7 @@ def tabulated(table, caption="../report/table.rst", suffix="csv", format="table 
     return report(
         study.path("tables", f"{table}.{suffix}"),
         caption=caption,
-        category=lambda wildcards, output: study.table_section(Path(output[0]).stem),
+        category=lambda wildcards, output: category(study.table_section(Path(output[0]).stem)),
         subcategory="Tables",
         labels={"table": table, "format": format},
     )

@@ -46,7 +46,7 @@ def main(snakemake: Any) -> None:
                 else f" ({entry['value']:.3g}, {entry['direction']} {entry['threshold']:g})"
             )
             mark = f" ({MARK})" * entry["weak_judge"]
-            lines.append(f"  {entry['verdict']}{mark}: {entry['statement']}{value}")
+            lines.append(f"  {entry['verdict']}{mark}: {' '.join(entry['statement'].split())}{value}")
     lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
     # Not an input: times are told where a run left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
