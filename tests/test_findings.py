@@ -80,15 +80,24 @@ CURVES = {"kind": "curves", "sweeps": ["one"], "panels": [SCORE], "overlay": Fal
 def test_curves(tmp_path: Path) -> None:
     both = pd.concat([sweep("one", RISING), sweep("one", FLAT, "neutral")])
     assert find(tmp_path, CURVES, both) == [
-        "Positive score along θ₁. positive prompts: rises from 0.3 [0.25, 0.35] at α = 0 to 0.6 [0.55, 0.65] at α = 1 "
-        "(estimates over α = −1 … 2: 0.1 to 0.7); neutral prompts: 0.3 [0.25, 0.35] at α = 0, 0.33 [0.28, 0.38] at "
-        "α = 1: the intervals overlap, no difference shown."
+        "Positive score along θ₁. With positive prompts: rises from 0.3 [0.25, 0.35] at α = 0 to 0.6 [0.55, 0.65] at α "
+        "= 1 (estimates over α = −1 … 2: 0.1 to 0.7); with neutral prompts: 0.3 [0.25, 0.35] at α = 0, 0.33 [0.28, "
+        "0.38] at α = 1: the intervals overlap, no difference shown."
     ]
+
+
+def test_what_lies_between_the_ends_is_told_if_it_is_beyond_both(tmp_path: Path) -> None:
+    bump = FLAT | {0.25: (0.35, 0.3, 0.4), 0.5: (0.9, 0.85, 0.95), 0.75: (0.1, 0.09, 0.11)}
+    (told,) = find(tmp_path, CURVES, sweep("one", bump))
+    assert "; in between up to 0.9 [0.85, 0.95] at α = 0.5, above both; in between down to 0.1 [0.09, 0.11] at" in told
+    # Beyond, but not beyond chance; of points outside nothing is claimed.
+    (none,) = find(tmp_path, CURVES, sweep("one", FLAT | {0.5: (0.42, 0.37, 0.47), 3.0: (0.9, 0.85, 0.95)}))
+    assert "in between" not in none
 
 
 def test_curves_of_a_degenerate_sweep(tmp_path: Path) -> None:
     (one,) = find(tmp_path, CURVES, sweep("one", {0.5: (0.3, NAN, NAN)}))
-    assert one == "Positive score along θ₁. positive prompts: 0.3 at α = 0.5, the only point."
+    assert one == "Positive score along θ₁. With positive prompts: 0.3 at α = 0.5, the only point."
     (lost,) = find(tmp_path, CURVES, sweep("one", {0.0: (NAN, NAN, NAN), 1.0: (0.3, 0.2, 0.4)}))
     assert "no value at α = 0, 0.3 [0.2, 0.4] at α = 1: nothing to compare" in lost
     # Without 0 and 1 between its ends.
@@ -102,8 +111,11 @@ def test_overlaid_curves_trade_offs_and_costs(tmp_path: Path) -> None:
     figure["sweep_labels"] = {"one": "θ₁", "two": "θ₂"}
     two = pd.concat([sweep("two", FLAT), sweep("two", FLAT, "others")])
     score, against, price = find(tmp_path, figure, sweep("one", RISING), two, cost())
-    assert score.startswith("Positive score, positive prompts. θ₁: rises from 0.3") and "; θ₂: 0.3 [0.25" in score
-    assert "θ₁: 0.7 [0.6, 0.8] where Positive score is highest, 0.7 [0.6, 0.8] at α = 2" in against
+    assert (
+        score.startswith("Positive score, positive prompts. Along θ₁: rises from 0.3")
+        and "; along θ₂: 0.3 [0.25" in score
+    )
+    assert "Along θ₁: 0.7 [0.6, 0.8] where Positive score is highest, 0.7 [0.6, 0.8] at α = 2" in against
     assert "weights 3.00 (2.00–4.00, 2 runs), logits 7.50 (7.00–8.00, 2 runs) s per 1,000 tokens;" in price
     close = cost().assign(seconds_per_1000_tokens=[2.0, 3.0, 4.0, 8.0])
     assert "s per 1,000 tokens, ranges overlap;" in find(tmp_path, figure, sweep("one", RISING), two, close)[-1]
@@ -207,8 +219,8 @@ def test_searches(tmp_path: Path) -> None:
     assert found[0] == (
         "positive: lowest dev perplexity 21.1 with learning rate 0.0001, batch size 8, steps 40; then 21.5 with "
         "learning rate 0.0001, batch size 8, steps 20; the configured trial has 21.5; at the edge of the grid (the "
-        "largest learning rate, the smallest batch size and the largest steps), beyond which nothing was tried; 2 "
-        "trials diverged."
+        "largest learning rate, the smallest batch size and the largest number of steps), beyond which nothing was "
+        "tried; 2 trials diverged."
     )
     lost = search().assign(dev_loss=NAN, dev_perplexity=NAN)
     assert find(tmp_path, {"kind": "search"}, lost)[0] == "positive: all of 12 trials diverged."

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workflow.lib.judges import Judge, marked
 from workflow.lib.naming import coordinate_text, prompts_label
-from workflow.lib.phrases import Value, change, describe_range, labels, number
+from workflow.lib.phrases import Value, between, change, describe_range, labels, number
 from workflow.lib.tables import coordinate_columns, read_table
 
 
@@ -25,21 +25,26 @@ def find_curves(
         if figure["overlay"]:
             common = set.intersection(*(set(table["prompts"]) for table in tables))
             told = [
-                f"{sweeps[name]}: {tell(table[table['prompts'].isin(common)], panel, figure)}"
+                f"along {sweeps[name]}: {tell(table[table['prompts'].isin(common)], panel, figure)}"
                 for name, table in zip(sweeps, tables, strict=True)
             ]
-            found.append(f"{panel['label']}, {', '.join(map(prompts_label, sorted(common)))}. {'; '.join(told)}.")
+            found.append(_sentence(f"{panel['label']}, {', '.join(map(prompts_label, sorted(common)))}", told))
             continue
         for name, table in zip(sweeps, tables, strict=True):
             told = [
-                f"{prompts_label(str(prompts))}: {tell(part, panel, figure)}"
+                f"with {prompts_label(str(prompts))}: {tell(part, panel, figure)}"
                 for prompts, part in table.groupby("prompts", sort=False)
             ]
-            found.append(f"{panel['label']} along {sweeps[name]}. {'; '.join(told)}.")
+            found.append(_sentence(f"{panel['label']} along {sweeps[name]}", told))
     if figure.get("cost"):
         # After the tables of the sweeps.
         found.append(_cost(pd.read_csv(paths[len(tables)])))
     return found
+
+
+def _sentence(what: str, told: Sequence[str]) -> str:
+    text = "; ".join(told)
+    return f"{what}. {text[0].upper()}{text[1:]}."
 
 
 def _rows(table: pd.DataFrame, statistic: Mapping[str, Any]) -> pd.DataFrame:
@@ -59,6 +64,7 @@ def _curve(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, A
     start, end = (0.0, 1.0) if {0.0, 1.0} <= set(values) else (values.iloc[0], values.iloc[-1])
     first, last = (Value.of(rows[values == value].iloc[0]) for value in (start, end))
     told = change(first, last, coordinate_text(name, start), coordinate_text(name, end))
+    told += between(first, last, rows[values.between(start, end, inclusive="neither")], {coordinate: name})
     known = rows["estimate"].dropna()
     if known.empty or len(rows) == 2:
         return told

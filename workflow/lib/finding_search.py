@@ -36,7 +36,7 @@ def _search(table: pd.DataFrame) -> str:
     elif len(configured):
         told.append("it is what the study's model was trained with")
     ends = [
-        f"the {'largest' if best[key] == table[key].max() else 'smallest'} {word}"
+        f"the {'largest' if best[key] == table[key].max() else 'smallest'} {'number of ' * (key == 'steps')}{word}"
         for key, word in _SETTINGS.items()
         if table[key].nunique() > 1 and best[key] in (table[key].min(), table[key].max())
     ]

@@ -98,6 +98,25 @@ def change(first: Value, last: Value, start: str, end: str) -> str:
     return f"{'rises' if last.estimate > first.estimate else 'falls'} from {first} at {start} to {last} at {end}"
 
 
+def between(first: Value, last: Value, rows: pd.DataFrame, coordinates: dict[str, str]) -> str:
+    """What a curve does between its ends beyond both: said only of points whose intervals part from both ends'.
+
+    ``rows`` are the points between, ``coordinates`` is label by column. As the one that lies farthest is chosen among
+    them, intervals are widened for their number (see ``apart``).
+    """
+    known = rows[rows["estimate"].notna()]
+    told = ""
+    for index, word, side in (("argmax", "up to", "above both"), ("argmin", "down to", "below both")):
+        if known.empty:
+            break
+        row = known.iloc[int(getattr(known["estimate"].to_numpy(), index)())]
+        value, ends = Value.of(row), (first.estimate, last.estimate)
+        beyond = value.estimate > max(ends) if index == "argmax" else value.estimate < min(ends)
+        if beyond and all(apart(value, end, len(known)) for end in (first, last)):
+            told += f"; in between {word} {value} at {where(row, coordinates)}, {side}"
+    return told
+
+
 def extremes(rows: pd.DataFrame, log: bool = False) -> tuple[pd.Series, pd.Series, bool | None] | None:
     """The rows of the least and the greatest ``estimate``, and whether they differ beyond chance (see ``apart``).
 
