@@ -223,7 +223,7 @@ def test_training_shows_losses_perplexity_and_learning_rate():
     base, other = ({dashes(line) for line in lines} for lines in ([train, dev, rate.lines[0]], axes.lines[2:4]))
     assert len(base) == len(other) == 1 and base != other
     assert axes.lines[3].get_marker() != dev.get_marker()
-    assert legend_texts(axes.get_legend()) == [
+    assert [text.replace("\n", " ") for text in legend_texts(axes.get_legend())] == [
         "model base: lowest dev loss 2.5 (perplexity 12.2) at step 40",
         "model other: lowest dev loss 3.5 (perplexity 33.1) at step 40",
     ]
@@ -359,7 +359,7 @@ def test_barriers_stand_beside_their_curves():
         "θ₁\nloss, negative texts",
     ]
     assert [float(mark.get_xdata()[0]) for mark in drawn(forest)] == [0, 1.5, 0, 0, 2, 2]
-    assert [text.get_text() for text in forest.texts][:2] == ["0 [0.02, 0.1]", "1.5 [1.5, 1.6]\nat 0.5"]
+    assert [text.get_text() for text in forest.texts][:2] == ["0 [0.02, 0.1]", "1.5 [1.52, 1.6]\nat 0.5"]
     bars = [line for line in forest.lines if len(line.get_xdata()) == 2 and line not in drawn(forest)][1:]
     np.testing.assert_allclose([bar.get_xdata() for bar in bars[:2]], [[0.02, 0.1], [1.52, 1.6]])
     # Colour and marker are the key of the curves; without colour marker and dashes tell them apart.

@@ -29,6 +29,7 @@ from workflow.lib.corpora import (
 from workflow.lib.model_folders import check_folder, context_of, model_files, read_json, text_config
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
+from workflow.lib.series import check_count, count_series
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -458,6 +459,8 @@ def _check_references(config: Mapping[str, Any]) -> None:
         _known(name, config["figures"], "quick", "figure")
     for name, figure in config["figures"].items():
         _check_figure(config, f"figures.{name}", figure)
+        with error_prefix(f"config: figures.{name}"):
+            check_count(count_series(config, figure))
 
 
 def _check_table_names(config: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ def _rows(table: pd.DataFrame, statistic: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _curve(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, Any]) -> str:
-    """From coordinate 0 to 1, or between the ends of a sweep that lacks them, and the range of all estimates."""
+    """From coordinate 0 to 1, or between the ends of a sweep that lacks them, and the range of all if it goes on."""
     (coordinate,) = coordinate_columns(table)
     name = labels([coordinate], figure["coordinate_labels"])[coordinate]
     rows = _rows(table, panel)
@@ -66,7 +66,7 @@ def _curve(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, A
     told = change(first, last, coordinate_text(name, start), coordinate_text(name, end))
     told += between(first, last, rows[values.between(start, end, inclusive="neither")], {coordinate: name})
     known = rows["estimate"].dropna()
-    if known.empty or len(rows) == 2:
+    if known.empty or (values.iloc[0], values.iloc[-1]) == (start, end):
         return told
     reach = f"{number(values.iloc[0])} … {number(values.iloc[-1])}"
     return f"{told} (estimates over {name} = {reach}: {number(known.min())} to {number(known.max())})"

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow.lib.naming import prompts_label
+from workflow.lib.phrases import Value
 from workflow.lib.plots import PAGE_WIDTH, figure_style, figure_title
 from workflow.lib.runtime import UserError
 from workflow.lib.series import series_styles
@@ -136,9 +137,8 @@ def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None
 
 def _told(barrier: pd.Series) -> str:
     """A barrier in figures: value, interval and place."""
-    estimate, low, high = (float(barrier[key]) for key in ("estimate", "low", "high"))
-    if math.isnan(estimate):
+    value = Value.of(barrier)
+    if math.isnan(value.estimate):
         return "not measured: no\npoint between 0 and 1"
-    interval = "(no interval)" if math.isnan(low) else f"[{low:.2g}, {high:.2g}]"
-    place = f"\nat {barrier['coordinate']:g}" if estimate > 0 else ""
-    return f"{estimate:.2g} {interval}{place}"
+    place = f"\nat {barrier['coordinate']:g}" if value.estimate > 0 else ""
+    return f"{value}{'' if value.has_interval else ' (no interval)'}{place}"

@@ -15,12 +15,9 @@ from matplotlib.lines import Line2D
 from workflow.lib.naming import scaled_label
 from workflow.lib.plots import figure_style, figure_title, log_ticks, power_of_ten
 from workflow.lib.runtime import UserError
-from workflow.lib.series import COLOURS, MARKERS
+from workflow.lib.series import COLOURS, FILLINGS, MARKERS, check_count
 
 _KINDS = dict(zip(("attention", "mlp", "norm", "embedding", "head", "other"), MARKERS, strict=False))
-
-_FILLINGS = 3
-"""Ways to fill a marker. No divisor of the number of colours, so that each pair has its own look."""
 
 
 def plot_norms(
@@ -47,10 +44,7 @@ def plot_norms(
     if table["layer"].isna().all():
         raise UserError("no tensor is in a numbered block (h.0, layers.0), so there is no depth to draw norms over")
     pairs = list(dict.fromkeys(table["pair"]))
-    if len(pairs) > _FILLINGS * len(COLOURS):
-        raise UserError(
-            f"{len(pairs)} pairs in one figure cannot be told apart; draw at most {_FILLINGS * len(COLOURS)}"
-        )
+    check_count(len(pairs))
     styles = {pair: _marker_colours(index) for index, pair in enumerate(pairs)}
     blocks = 1 + int(table["layer"].max())
     # Room for the names of both ends among the numbers of many blocks.
@@ -121,7 +115,7 @@ def _depth_ticks(axes: Axes, blocks: int, gap: float) -> None:
 def _marker_colours(index: int) -> tuple[Any, Any]:
     """Face and edge of the markers of a pair: filled, hollow or rimmed in turn, which greyscale shows."""
     colour = COLOURS[index % len(COLOURS)]
-    return ((colour, colour), ("white", colour), (colour, "0.1"))[index % _FILLINGS]
+    return ((colour, colour), ("white", colour), (colour, "0.1"))[index % FILLINGS]
 
 
 def _scatter(axes: Axes, x: pd.Series | np.ndarray, y: pd.Series, style: tuple[Any, Any], marker: str) -> None:

@@ -1,5 +1,6 @@
 """Figure of training: loss on train and dev, and the learning rate (Fig. 11 of arXiv 2211.12092)."""
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -42,6 +43,8 @@ def plot_training(
                     f"models.{model}: its loss curve has no {split} loss; train for more steps, or log more often"
                 )
     styles = series_styles(len(models))
+    # The panel takes about 0.7 of the width, a handle 0.1, a character about 0.55 of the font size.
+    wrap = max(16, int(1.6 * panel_width * 72 * 0.6 / (0.55 * font_size)))
     with mpl.rc_context(figure_style(font_size)):
         figure = Figure(figsize=(1.6 * panel_width, 1.4 * panel_height), layout="constrained")
         axes, rate = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -56,7 +59,7 @@ def plot_training(
             rate.plot(train["step"], train["learning_rate"], linewidth=1.3, **line)
             step, loss = dev[["step", "loss"]].to_numpy()[int(dev["loss"].to_numpy().argmin())]
             lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g}) at step {step:,.0f}"
-            handles.append(Line2D([], [], label=f"{model_label(model)}: {lowest}", **style))
+            handles.append(Line2D([], [], label=textwrap.fill(f"{model_label(model)}: {lowest}", wrap), **style))
         axes.set_ylabel("loss (nats per token)")
         _perplexity_axis(axes)
         rate.set_ylabel("learning rate")

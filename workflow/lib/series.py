@@ -1,23 +1,29 @@
-"""How the series of a figure look: each has its own colour, marker and dashes."""
+"""How the series of a figure look: each has its own colour, marker and dashes. Imports no package."""
 
+from collections.abc import Mapping
 from typing import Any
-
-import seaborn as sns
-from matplotlib.colors import to_rgb
 
 from workflow.lib.runtime import UserError
 
 # Seaborn's colour-blind palette without yellow and pink, which are hard to see on white, and brown, which resembles
 # orange; then black and three dark ones of Paul Tol's.
-COLOURS = [
-    *(sns.color_palette("colorblind")[index] for index in (0, 1, 2, 3, 4, 9, 7)),
-    *map(to_rgb, ("#1a1a1a", "#332288", "#999933", "#882255")),
-]
+_PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#56b4e9", "#949494")
+COLOURS = (*_PALETTE, "#1a1a1a", "#332288", "#999933", "#882255")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 
-MOST = 36
-"""Series that a figure can tell apart in greyscale, too: 9 markers and 4 dashes have no common divisor."""
+MOST = 33
+"""Series that a figure can tell apart. The numbers of markers and dashes have no divisor in common, so that 36 lines
+differ in greyscale, too; nor have those of colours and fillings, so that 33 kinds of points differ."""
+
+FILLINGS = 3
+"""Ways to fill a marker, for points without a line."""
+
+
+def check_count(count: int) -> None:
+    """Raise ``UserError`` if there are more than ``MOST`` series."""
+    if count > MOST:
+        raise UserError(f"{count} series in one figure cannot be told apart; draw at most {MOST}, in several figures")
 
 
 def series_styles(count: int) -> list[dict[str, Any]]:
@@ -25,8 +31,7 @@ def series_styles(count: int) -> list[dict[str, Any]]:
 
     Colours repeat after eleven. Raises ``UserError`` for more than ``MOST`` series.
     """
-    if count > MOST:
-        raise UserError(f"{count} series in one figure cannot be told apart; draw at most {MOST}, in several figures")
+    check_count(count)
     return [
         {
             "color": COLOURS[index % len(COLOURS)],
@@ -38,3 +43,29 @@ def series_styles(count: int) -> list[dict[str, Any]]:
         }
         for index in range(count)
     ]
+
+
+def count_series(config: Mapping[str, Any], figure: Mapping[str, Any]) -> int:
+    """Most series that a panel of a figure of the resolved config draws; 0 where it draws none."""
+    analysis = config["analyses"].get(figure.get("analysis"), {})
+    match figure["kind"]:
+        case "curves":
+            prompts = {name for sweep in figure["sweeps"] for name in config["sweeps"][sweep]["prompts"]}
+            return len(figure["sweeps"]) if figure["overlay"] else len(prompts)
+        case "words":
+            return max([analysis["top"], *(len(group) for group in analysis["words"].values())])
+        case "training":
+            return len(figure["models"])
+        case "search":
+            grids = (config["searches"][search]["grid"] for search in figure["searches"])
+            return len({rate for grid in grids for rate in grid["learning_rate"]})
+        case "barrier":
+            losses = (config["analyses"][name] for name in analysis["losses"])
+            texts = sum(len(config["sweeps"][sweep]["prompts"]) for sweep in analysis["sweeps"])
+            return texts + sum(len(loss.get("classes", [None])) for loss in losses)
+        case "norms":
+            return len(analysis["pairs"])
+        case "plane" | "linearity":
+            return 0
+        case kind:
+            raise ValueError(f"no figure is of kind {kind!r}")
