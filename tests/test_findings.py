@@ -38,6 +38,9 @@ def test_numbers() -> None:
     assert told == ["0", "0.312", "−0.05", "1,230", "1.23e8", "1e−7", "–"]
     assert str(Value(0.31, 0.28, 0.34)) == "0.31 [0.28, 0.34]"
     assert (str(Value(0.31)), str(Value(NAN))) == ("0.31", "no value")
+    # Digits tell the ends of an interval apart.
+    assert str(Value(0.33665, 0.33644, 0.33692)) == "0.3367 [0.3364, 0.3369]"
+    assert str(Value(0.5, 0.5, 0.5)) == "0.5 [0.5, 0.5]"
     assert describe_range(np.array([0.8, 1.37])) == "1.08 (0.80–1.37, 2 runs)"
     assert describe_range(np.array([0.8])) == "0.800 (1 run)"
 
@@ -93,6 +96,17 @@ def test_what_lies_between_the_ends_is_told_if_it_is_beyond_both(tmp_path: Path)
     # Beyond, but not beyond chance; of points outside nothing is claimed.
     (none,) = find(tmp_path, CURVES, sweep("one", FLAT | {0.5: (0.42, 0.37, 0.47), 3.0: (0.9, 0.85, 0.95)}))
     assert "in between" not in none
+
+
+def test_few_prompts_are_told(tmp_path: Path) -> None:
+    few = sweep("one", RISING).assign(n_prompts=4)
+    assert find(tmp_path, CURVES, few)[1:] == ["Intervals rest on 4 prompts only, of which intervals are too narrow."]
+    assert len(find(tmp_path, CURVES, sweep("one", RISING))) == 1
+    # Of one set of prompts suffices.
+    both = pd.concat([sweep("one", RISING), sweep("one", FLAT, "neutral").assign(n_prompts=2)])
+    assert "2 prompts only" in find(tmp_path, CURVES, both)[-1]
+    plane = plane_table(lambda a, b: 0.3 + 0.1 * a, 0.08).assign(n_prompts=3)
+    assert "3 prompts only" in find(tmp_path, PLANE, plane)[-1]
 
 
 def test_curves_of_a_degenerate_sweep(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workflow.lib.judges import Judge, marked
 from workflow.lib.naming import coordinate_text, prompts_label
-from workflow.lib.phrases import Value, between, change, describe_range, labels, number
+from workflow.lib.phrases import Value, between, change, describe_range, few_prompts, labels, number
 from workflow.lib.tables import coordinate_columns, read_table
 
 
@@ -39,7 +39,7 @@ def find_curves(
     if figure.get("cost"):
         # After the tables of the sweeps.
         found.append(_cost(pd.read_csv(paths[len(tables)])))
-    return found
+    return found + few_prompts(part for table in tables for _, part in table.groupby("prompts"))
 
 
 def _sentence(what: str, told: Sequence[str]) -> str:

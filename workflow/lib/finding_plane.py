@@ -9,7 +9,7 @@ import pandas as pd
 
 from workflow.lib.judges import Judge, marked
 from workflow.lib.naming import prompts_label
-from workflow.lib.phrases import Value, counted, extremes, labels, where
+from workflow.lib.phrases import Value, counted, extremes, few_prompts, labels, where
 from workflow.lib.plane_data import panel_data
 from workflow.lib.tables import read_table
 
@@ -26,7 +26,7 @@ def find_plane(
         whose = f", {prompts_label(panel['prompts'])}" if panel.get("prompts") else ""
         log = panel["scale"] == "log"
         found.append(f"{panel['label']}{whose}. {_extremes(data, names, log)}{_markers(data, figure)}{_missing(data)}.")
-    return found
+    return found + few_prompts(tables)
 
 
 def _extremes(data: pd.DataFrame, names: dict[str, str], log: bool) -> str:

@@ -320,6 +320,11 @@ function curve(panel, values) {
   const labels = panel.scale === "log" && logs.length ? logTicks(Math.min(...logs), Math.max(...logs)) : [];
   const yaxis = panel.scale === "log" ? { type: "log", tickvals: labels, ticktext: labels.map(rounded) } : { type: "linear", nticks: 6 };
   const line = { color: "#0072b2", width: 1.8 };
+  // Given, since names beside the ends of a line would widen it.
+  const [first, last] = [Math.min(...x), Math.max(...x)], margin = 0.05 * (last - first || 1);
+  // Two names keep off each other: within the panel, or where their lines are close, on the outer sides.
+  const inside = models.length === 2 && Math.abs(x[models[1]] - x[models[0]]) > 0.6 * (last - first);
+  const sides = inside ? ["left", "right"] : ["right", "left"];
   return {
     traces: [
       { ...band, type: "scatter", mode: "lines", fill: "toself", fillcolor: "rgba(0,114,178,0.2)", line: { width: 0 }, hoverinfo: "skip" },
@@ -331,12 +336,12 @@ function curve(panel, values) {
     ],
     layout: frame({
       hovermode: "x",
-      xaxis: { title: { text: literal(sweep.coordinates[0].label) }, nticks: 8, tickangle: 0, showgrid: false },
+      xaxis: { title: { text: literal(sweep.coordinates[0].label) }, nticks: 8, tickangle: 0, showgrid: false, range: [first - margin, last + margin] },
       yaxis,
-      // Two names keep off each other.
+      margin: { l: 44, r: 8, t: 30, b: 40 },
       annotations: models.map((i, index) => ({
-        x: x[i], y: 1, yref: "paper", yanchor: "bottom", xanchor: models.length === 2 ? ["right", "left"][index] : "center",
-        text: singleModel(sweep, i), showarrow: false, font: { size: 10, color: "#50535c" },
+        x: x[i], y: 1, yref: "paper", yanchor: "bottom", xanchor: models.length === 2 ? sides[index] : "center",
+        text: singleModel(sweep, i).replace(" ", "<br>"), align: "left", showarrow: false, font: { size: 10, color: "#50535c" },
       })),
       shapes: [
         ...models.map((i) => ({ type: "line", x0: x[i], x1: x[i], y0: 0, y1: 1, yref: "paper", layer: "below", line: { color: "#8a8f99", dash: "dash", width: 1 } })),
