@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.text import Text
 
 from workflow.lib.barriers import BARRIER_COLUMNS
 from workflow.lib.geometry import NORM_COLUMNS
@@ -481,6 +482,16 @@ def test_linearity_refuses_what_it_cannot_draw():
         plot_linearity(table.drop(columns="beta"), summary)
     with pytest.raises(UserError, match=r"make no grid over \['alpha', 'beta'\]"):
         plot_linearity(table[table["beta"] == 0], summary)
+
+
+def test_no_label_is_a_formula():
+    """Figures show texts as they stand, so that matplotlib's own formulas would be shown as code."""
+    figures = [plot_words(words(), "log"), plot_norms(norms()), plot_training([curve(rate=2e-5)], ["base"])]
+    figures += [plot_search([search()]), plot_barrier(barriers()), plot_linearity(*linearity())]
+    for figure in figures:
+        figure.draw_without_rendering()
+        texts = {text.get_text() for text in figure.findobj(Text) if text.get_visible()}
+        assert not [text for text in texts if "$" in text.replace("␣$", "")], texts
 
 
 def test_files_are_reproducible(tmp_path):

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow.lib.naming import model_label
+from workflow.lib.phrases import number
 from workflow.lib.plots import figure_style, figure_title
 from workflow.lib.runtime import UserError
 from workflow.lib.series import series_styles
@@ -44,7 +45,7 @@ def plot_training(
                 )
     styles = series_styles(len(models))
     # The panel takes about 0.7 of the width, a handle 0.1, a character about 0.55 of the font size.
-    wrap = max(16, int(1.6 * panel_width * 72 * 0.6 / (0.55 * font_size)))
+    wrap = max(16, int(1.6 * panel_width * 72 * 0.72 / (0.55 * font_size)))
     with mpl.rc_context(figure_style(font_size)):
         figure = Figure(figsize=(1.6 * panel_width, 1.4 * panel_height), layout="constrained")
         axes, rate = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -58,14 +59,15 @@ def plot_training(
             axes.plot(dev["step"], dev["loss"], markevery=every, **style)
             rate.plot(train["step"], train["learning_rate"], linewidth=1.3, **line)
             step, loss = dev[["step", "loss"]].to_numpy()[int(dev["loss"].to_numpy().argmin())]
-            lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g}) at step {step:,.0f}"
-            handles.append(Line2D([], [], label=textwrap.fill(f"{model_label(model)}: {lowest}", wrap), **style))
+            lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g}) at\N{NO-BREAK SPACE}step\N{NO-BREAK SPACE}{step:,.0f}"
+            label = textwrap.fill(f"{model_label(model)}: {lowest}", wrap).replace("\N{NO-BREAK SPACE}", " ")
+            handles.append(Line2D([], [], label=label, **style))
         axes.set_ylabel("loss (nats per token)")
         _perplexity_axis(axes)
         rate.set_ylabel("learning rate")
         rate.set_ylim(bottom=0)
         rate.yaxis.set_major_locator(ticker.MaxNLocator(3))
-        rate.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+        rate.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: number(value)))
         rate.set_xlabel("step")
         rate.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
         sns.despine(ax=axes, right=False)
