@@ -59,8 +59,10 @@ def plot_training(
             axes.plot(dev["step"], dev["loss"], markevery=every, **style)
             rate.plot(train["step"], train["learning_rate"], linewidth=1.3, **line)
             step, loss = dev[["step", "loss"]].to_numpy()[int(dev["loss"].to_numpy().argmin())]
-            lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g}) at\N{NO-BREAK SPACE}step\N{NO-BREAK SPACE}{step:,.0f}"
-            label = textwrap.fill(f"{model_label(model)}: {lowest}", wrap).replace("\N{NO-BREAK SPACE}", " ")
+            lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g})"
+            # The last three words stay together.
+            label = textwrap.fill(f"{model_label(model)}: {lowest} at_step_{step:,.0f}", wrap)
+            label = label.replace("at_step_", "at step ")
             handles.append(Line2D([], [], label=label, **style))
         axes.set_ylabel("loss (nats per token)")
         _perplexity_axis(axes)
