@@ -61,8 +61,8 @@ def plot_training(
             step, loss = dev[["step", "loss"]].to_numpy()[int(dev["loss"].to_numpy().argmin())]
             lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g})"
             # The last three words stay together.
-            label = textwrap.fill(f"{model_label(model)}: {lowest} at_step_{step:,.0f}", wrap)
-            label = label.replace("at_step_", "at step ")
+            place = f"at step {step:,.0f}".replace(" ", "\N{NO-BREAK SPACE}")
+            label = textwrap.fill(f"{model_label(model)}: {lowest} {place}", wrap).replace("\N{NO-BREAK SPACE}", " ")
             handles.append(Line2D([], [], label=label, **style))
         axes.set_ylabel("loss (nats per token)")
         _perplexity_axis(axes)
