@@ -135,6 +135,19 @@ def test_overlaid_curves_trade_offs_and_costs(tmp_path: Path) -> None:
     assert "s per 1,000 tokens, ranges overlap;" in find(tmp_path, figure, sweep("one", RISING), two, close)[-1]
 
 
+def test_two_overlaid_sweeps_are_compared_where_both_have_points(tmp_path: Path) -> None:
+    figure = CURVES | {"sweeps": ["one", "two"], "overlay": True, "sweep_labels": {"one": "θ₁", "two": "θ₂"}}
+    (told,) = find(tmp_path, figure, sweep("one", RISING), sweep("two", FLAT))
+    assert told.endswith(
+        "; of 2 shared coordinates the two are apart beyond chance at α = 1 (0.6 [0.55, 0.65] against 0.33 "
+        "[0.28, 0.38])."
+    )
+    (same,) = find(tmp_path, figure, sweep("one", FLAT), sweep("two", FLAT))
+    assert same.endswith("; at none of 2 shared coordinates the two are apart beyond chance.")
+    (other,) = find(tmp_path, figure, sweep("one", FLAT), sweep("two", FLAT).rename(columns={"alpha": "beta"}))
+    assert "shared" not in other
+
+
 def test_a_weak_judge_is_told(tmp_path: Path) -> None:
     quality = Quality(100, 0.5, 0.5, {"positive": 0.5, "negative": 0.5}, 0.1)
     found = find(

@@ -9,7 +9,18 @@ import pandas as pd
 
 from workflow.lib.judges import Judge, marked
 from workflow.lib.naming import coordinate_text, prompts_label
-from workflow.lib.phrases import Value, between, change, describe_range, few_prompts, labels, number
+from workflow.lib.phrases import (
+    Value,
+    apart,
+    between,
+    change,
+    counted,
+    describe_range,
+    few_prompts,
+    labels,
+    listed,
+    number,
+)
 from workflow.lib.tables import coordinate_columns, read_table
 
 
@@ -24,10 +35,11 @@ def find_curves(
         tell = _trade_off if panel.get("x") else _curve
         if figure["overlay"]:
             common = set.intersection(*(set(table["prompts"]) for table in tables))
+            parts = [table[table["prompts"].isin(common)] for table in tables]
             told = [
-                f"along {sweeps[name]}: {tell(table[table['prompts'].isin(common)], panel, figure)}"
-                for name, table in zip(sweeps, tables, strict=True)
+                f"along {sweeps[name]}: {tell(part, panel, figure)}" for name, part in zip(sweeps, parts, strict=True)
             ]
+            told += [] if panel.get("x") else _compare(parts, panel, figure)
             found.append(_sentence(f"{panel['label']}, {', '.join(map(prompts_label, sorted(common)))}", told))
             continue
         for name, table in zip(sweeps, tables, strict=True):
@@ -70,6 +82,25 @@ def _curve(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, A
         return told
     reach = f"{number(values.iloc[0])} … {number(values.iloc[-1])}"
     return f"{told} (estimates over {name} = {reach}: {number(known.min())} to {number(known.max())})"
+
+
+def _compare(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], figure: Mapping[str, Any]) -> list[str]:
+    """Where two sweeps of one coordinate differ: nothing of more, whose coordinates mean different things."""
+    coordinates = {coordinate for table in tables for coordinate in coordinate_columns(table)}
+    if len(tables) != 2 or len(coordinates) != 1:
+        return []
+    (coordinate,) = coordinates
+    name = labels([coordinate], figure["coordinate_labels"])[coordinate]
+    one, two = (_rows(table, panel).set_index(coordinate) for table in tables)
+    shared = [at for at in one.index if at in two.index]
+    pairs = {at: (Value.of(one.loc[at]), Value.of(two.loc[at])) for at in shared}
+    clear = [at for at, pair in pairs.items() if apart(*pair, among=len(shared))]
+    if not shared:
+        return []
+    if not clear:
+        return [f"at none of {counted(len(shared), 'shared coordinate')} the two are apart beyond chance"]
+    told = listed(f"{coordinate_text(name, at)} ({pairs[at][0]} against {pairs[at][1]})" for at in clear)
+    return [f"of {counted(len(shared), 'shared coordinate')} the two are apart beyond chance at {told}"]
 
 
 def _trade_off(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, Any]) -> str:
