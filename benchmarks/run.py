@@ -6,7 +6,6 @@ With ``--only`` the rows of the other benchmarks stay as the JSON has them.
 """
 
 import argparse
-import itertools
 import json
 import statistics
 import tempfile
@@ -20,7 +19,9 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from benchmarks.harness import ROOT, Goal, Row, machine
+from workflow.lib.naming import scaled_label
 from workflow.lib.scratch import own_scratch
+from workflow.lib.series import series_styles
 from workflow.lib.steering import run_program
 
 BENCHMARKS = ("merge", "plane", "generation", "ensemble", "scoring", "point", "dag", "disk")
@@ -130,11 +131,12 @@ def _plot(growths: Sequence[dict[str, Any]], path: Path) -> None:
     sizes = list(dict.fromkeys(growth["size"] for growth in growths))
     figure, axes = plt.subplots(1, len(sizes), figsize=(3.8 * len(sizes), 5), squeeze=False, layout="constrained")
     for axis, size in zip(axes[0], sizes, strict=True):
-        for growth, marker in zip([g for g in growths if g["size"] == size], itertools.cycle("osD^v"), strict=False):
+        shown = [growth for growth in growths if growth["size"] == size]
+        for growth, style in zip(shown, series_styles(len(shown)), strict=True):
             medians = [statistics.median(runs) for runs in growth["seconds"]]
             label = f"{growth['what']} (slope {growth['slope']:.2f})"
-            axis.plot(growth["sizes"], medians, marker=marker, label=label)
-        axis.set(xscale="log", yscale="log", xlabel=size)
+            axis.plot(growth["sizes"], medians, label=label, **style)
+        axis.set(xscale="log", yscale="log", xlabel=scaled_label(size, "log"))
         # Sizes as they were, and seconds at 1, 2, 5: within a decade the default labels run into each other.
         axis.set_xticks(sorted({value for growth in growths if growth["size"] == size for value in growth["sizes"]}))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -145,7 +147,7 @@ def _plot(growths: Sequence[dict[str, Any]], path: Path) -> None:
         axis.tick_params(axis="x", labelsize="small", labelrotation=45)
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.25), frameon=False)
-    axes[0][0].set_ylabel("seconds (median)")
+    axes[0][0].set_ylabel(scaled_label("seconds (median)", "log"))
     with own_scratch(path) as scratch:
         figure.savefig(scratch, dpi=150)
     plt.close(figure)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.text import Text
 
 from workflow.lib.barriers import BARRIER_COLUMNS
 from workflow.lib.geometry import NORM_COLUMNS
@@ -16,7 +17,7 @@ from workflow.lib.plot_norms import plot_norms
 from workflow.lib.plot_search import plot_search
 from workflow.lib.plot_training import plot_training
 from workflow.lib.plot_words import plot_words
-from workflow.lib.plots import CLASS_COLOURS, save_figure
+from workflow.lib.plots import save_figure
 from workflow.lib.runtime import UserError
 from workflow.lib.searches import search_table
 
@@ -77,7 +78,8 @@ def test_words_have_a_panel_per_group_and_a_line_per_text():
     assert {axes.get_xlabel() for axes in figure.axes} == {"α"}
     for axes in figure.axes:
         assert [line.get_xdata()[0] for line in axes.lines if line not in drawn(axes)] == [0, 1]
-        assert [(text.get_text(), text.get_position()[0]) for text in axes.texts] == [("negative", 0), ("positive", 1)]
+        marks = [(text.get_text(), text.get_position()[0]) for text in axes.texts]
+        assert marks == [("model negative", 0), ("model positive", 1)]
 
 
 def test_words_are_named_openly_in_the_order_of_their_lines():
@@ -90,6 +92,20 @@ def test_words_are_named_openly_in_the_order_of_their_lines():
         ["␣\\u4e2d"],
     ]
     figure.draw_without_rendering()  # a single $ would begin a formula
+
+
+def test_many_groups_of_words_are_no_wider_than_a_page():
+    table = words()
+    groups = [table[table["group"] == "bad"].assign(group=f"g{index}") for index in range(5)]
+    figure = plot_words(pd.concat([*groups, table[table["kind"] == "token"]]))
+    assert figure.get_size_inches().tolist() == pytest.approx([2 * 4.4, 4 * 2.8])
+    assert len(figure.axes) == 7
+
+
+def test_log_axes_say_so():
+    axes = [*plot_words(words(), "log").axes, plot_norms(norms()).axes[0], *plot_search([search()]).axes[:1]]
+    assert all(one.get_ylabel().endswith("(log scale)") for one in axes)
+    assert plot_words(words()).axes[0].get_ylabel() == "probability"
 
 
 def test_words_scales_and_missing_groups():
@@ -208,9 +224,9 @@ def test_training_shows_losses_perplexity_and_learning_rate():
     base, other = ({dashes(line) for line in lines} for lines in ([train, dev, rate.lines[0]], axes.lines[2:4]))
     assert len(base) == len(other) == 1 and base != other
     assert axes.lines[3].get_marker() != dev.get_marker()
-    assert legend_texts(axes.get_legend()) == [
-        "base: lowest dev loss 2.5 (perplexity 12.2) at step 40",
-        "other: lowest dev loss 3.5 (perplexity 33.1) at step 40",
+    assert [text.replace("\n", " ") for text in legend_texts(axes.get_legend())] == [
+        "model base: lowest dev loss 2.5 (perplexity 12.2) at step 40",
+        "model other: lowest dev loss 3.5 (perplexity 33.1) at step 40",
     ]
     assert all_inside(figure)
 
@@ -290,10 +306,19 @@ def test_search_marks_the_chosen_and_the_configured_trial():
     assert "configured" not in legend_texts(elsewhere.legends[0])
 
 
+def test_searches_of_many_batch_sizes_are_no_wider_than_a_page():
+    figure = plot_search([search(sizes=(1, 2, 4, 8, 12)), search("negative")])
+    assert figure.get_size_inches().tolist() == pytest.approx([3 * 3.6, 3 * 2.8])
+    assert len(figure.axes) == 7
+    assert figure.axes[0].get_ylim() == figure.axes[4].get_ylim()
+    labelled = [bool(axes.get_ylabel()) for axes in figure.axes]
+    assert labelled == [True, False, False, True, False, True, False]
+
+
 def test_search_tells_which_trials_diverged():
     figure = plot_search([search()])
-    assert figure.axes[0].get_xlabel() == "steps"
-    assert figure.axes[1].get_xlabel() == "steps\n(diverged: 0.0001 at 20, 40 steps)"
+    assert figure.axes[0].get_xlabel() == "steps (log scale)"
+    assert figure.axes[1].get_xlabel() == "steps (log scale)\n(diverged: 0.0001 at 20, 40 steps)"
     (_, fast) = [line for line in drawn(figure.axes[1]) if line.get_linestyle() != "None"]
     assert list(fast.get_xdata()) == [10]
     with pytest.raises(UserError, match=r"searches\.positive: no trial is chosen"):
@@ -335,14 +360,14 @@ def test_barriers_stand_beside_their_curves():
         "θ₁\nloss, negative texts",
     ]
     assert [float(mark.get_xdata()[0]) for mark in drawn(forest)] == [0, 1.5, 0, 0, 2, 2]
-    assert [text.get_text() for text in forest.texts][:2] == ["0 [0.02, 0.1]", "1.5 [1.5, 1.6]\nat 0.5"]
+    assert [text.get_text() for text in forest.texts][:2] == ["0 [0.02, 0.1]", "1.5 [1.52, 1.6]\nat 0.5"]
     bars = [line for line in forest.lines if len(line.get_xdata()) == 2 and line not in drawn(forest)][1:]
     np.testing.assert_allclose([bar.get_xdata() for bar in bars[:2]], [[0.02, 0.1], [1.52, 1.6]])
     # Colour and marker are the key of the curves; without colour marker and dashes tell them apart.
     for curves, marks in ((drawn(perplexity), drawn(forest)[:2]), (drawn(loss), drawn(forest)[2:])):
         assert [(c.get_color(), c.get_marker()) for c in curves] == [(m.get_color(), m.get_marker()) for m in marks]
         assert len({c.get_marker() for c in curves}) == len({dashes(c) for c in curves}) == len(curves)
-    assert {matplotlib.colors.to_hex(c.get_color()) for c in drawn(loss)} == set(CLASS_COLOURS.values())
+    assert len({matplotlib.colors.to_hex(mark.get_color()) for mark in drawn(forest)}) == 6
     assert all_inside(figure)
 
 
@@ -360,6 +385,31 @@ def test_barriers_of_what_there_is():
     for row in ("excess", "barrier"):
         with pytest.raises(UserError, match="sweep theta1, perplexity neutral: the table lacks its heights or its bar"):
             plot_barrier(table[table["row"] != row])
+
+
+def test_no_two_lines_of_barriers_look_alike():
+    # Ten perplexities and two losses, more than there are colours.
+    rows = [row for index in range(10) for row in line(f"s{index}", "neutral", "perplexity", "", 0.1 * index)]
+    rows += [row for name in ("negative", "positive") for row in line("s0", "", "loss", name, 0.2)]
+    perplexity, loss, forest = plot_barrier(pd.DataFrame(rows, columns=BARRIER_COLUMNS)).axes
+    looks = {(mark.get_marker(), dashes(mark)) for mark in drawn(perplexity) + drawn(loss)}
+    assert len(looks) == 12
+    assert len({(matplotlib.colors.to_hex(mark.get_color()), mark.get_marker()) for mark in drawn(forest)}) == 12
+
+
+def test_a_barrier_without_a_point_in_between_is_not_measured():
+    rows = pd.DataFrame(
+        line("theta1", "", "loss", "", 0.3) + line("other", "", "loss", "", 0.2), columns=BARRIER_COLUMNS
+    )
+    lost = (rows["sweep"] == "theta1") & ((rows["row"] == "barrier") | (rows["coordinate"] == 0.5))
+    rows.loc[lost & (rows["row"] == "barrier"), ["coordinate", "estimate", "low", "high"]] = np.nan
+    figure = plot_barrier(rows[~lost | (rows["row"] == "barrier")])
+    texts = [text.get_text() for text in figure.axes[1].texts]
+    assert texts == ["not measured: no\npoint between 0 and 1", "0.2 [0.22, 0.3]\nat 0.5"]
+    assert all_inside(figure)
+    # Nothing measured at all.
+    figure = plot_barrier(rows[lost | (rows["sweep"] == "theta1")])
+    assert all_inside(figure)
 
 
 # --- linearity
@@ -393,7 +443,7 @@ def test_linearity_maps_errors_over_the_plane():
     assert isinstance(mesh.norm, matplotlib.colors.LogNorm) and mesh.get_clim() == (0.01, 1)
     assert np.argwhere(margin.collections[0].get_array().mask).tolist() == [[0, 0]]
     assert [label.get_text() for label in bar.get_yticklabels()] == ["1 %", "3 %", "10 %", "30 %", "100 %"]
-    assert sorted(text.get_text() for text in logits.texts) == ["base", "negative", "positive"]
+    assert sorted(text.get_text() for text in logits.texts) == ["model base", "model negative", "model positive"]
     assert (logits.get_xlabel(), logits.get_ylabel()) == ("α", "β")
     assert logits.get_title(loc="left") == (
         "Logits: R² = 0.9 (if |α|, |β| ≤ 1: 0.95)\nerror ≤ 10 % at 25 % of points,\nat all with |α|, |β| ≤ 0.5"
@@ -432,6 +482,16 @@ def test_linearity_refuses_what_it_cannot_draw():
         plot_linearity(table.drop(columns="beta"), summary)
     with pytest.raises(UserError, match=r"make no grid over \['alpha', 'beta'\]"):
         plot_linearity(table[table["beta"] == 0], summary)
+
+
+def test_no_label_is_a_formula():
+    """Figures show texts as they stand, so that matplotlib's own formulas would be shown as code."""
+    figures = [plot_words(words(), "log"), plot_norms(norms()), plot_training([curve(rate=2e-5)], ["base"])]
+    figures += [plot_search([search()]), plot_barrier(barriers()), plot_linearity(*linearity())]
+    for figure in figures:
+        figure.draw_without_rendering()
+        texts = {text.get_text() for text in figure.findobj(Text) if text.get_visible()}
+        assert not [text for text in texts if "$" in text.replace("␣$", "")], texts
 
 
 def test_files_are_reproducible(tmp_path):

@@ -77,9 +77,13 @@ def test_the_text_opens_with_the_figure_and_ends_with_its_data() -> None:
     losses = pd.DataFrame({"point": ["a=1", "b=1"], "n_texts": [7, 7]})
     curve = pd.DataFrame({"step": [1], "loss": [2.0]})
     paths = ["../tables/one.csv", "../tables/two.csv", "../training/base/loss.csv"]
-    assert write_up("fig3", spec, ["one fact", "two facts"], ["one judge"], paths, [table, losses, curve]) == (
+    assert write_up(
+        "fig3", spec, ["one fact", "two facts"], ["one judge"], paths, [table, losses, curve], ["It rises."]
+    ) == (
         "# fig3: Lines\n\n"
         "![fig3](fig3.png)\n\n"
+        "**Finding.**\n\n"
+        "- It rises.\n\n"
         "What is seen.\n\n"
         "**In the paper.** § 4.1, Fig. 3.\n\n"
         "**Here.**\n\n"
@@ -103,7 +107,7 @@ def test_texts_are_shown_side_by_side() -> None:
             "theta2": [" was\nbad", "<b>&*_null_*"],
         }
     ).assign(ensemble=[" a|b", ""])
-    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [texts])
+    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [texts], [])
     assert text.endswith(
         "- `t.csv`\n\n"
         "**Texts.**\n\n"
@@ -116,18 +120,18 @@ def test_texts_are_shown_side_by_side() -> None:
 
 def test_a_figure_of_ones_own_says_so() -> None:
     spec = {"title": "", "caption": "", "paper": ""}
-    text = write_up("mine", spec, [], [], [], [])
+    text = write_up("mine", spec, [], [], [], [], [])
     assert text.startswith("# mine\n\n![mine](mine.png)\n\n**In the paper.** Not an experiment of the paper.\n")
 
 
 def test_an_empty_table_has_no_numbers() -> None:
     empty = pd.DataFrame({"point": [], "n_prompts": [], "n_texts": []})
-    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [empty])
+    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [empty], [])
     assert text.endswith("- `t.csv`\n") and "Judges" not in text
 
 
 def test_the_chosen_trial_stands_in_the_text() -> None:
     frame = pd.DataFrame({"search": "s", "steps": [1, 2, 3], "chosen": [False, True, False], "configured": False})
-    text = write_up("table2", {"title": "", "caption": "", "paper": ""}, [], [], ["s.csv"], [frame])
+    text = write_up("table2", {"title": "", "caption": "", "paper": ""}, [], [], ["s.csv"], [frame], [])
     assert "| s | 2 | True | False |" in text
     assert "| s | 1 |" not in text

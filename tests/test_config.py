@@ -547,6 +547,13 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         ("analyses/words/ends", [1, 1.0], ["analyses.words.ends: both are 1; choose two values"]),
         ("analyses/price/at", [2], ["analyses.price.at: 2 is not on the grid of sweep 'theta1'; add it there"]),
         ("sweeps/quiet", None, ["sweeps.quiet is null; give a mapping"]),
+        ("analyses/words/top", 34, ["figures.next: 34 series in one figure cannot be told apart; draw at most 33"]),
+        ("searches/search/grid/learning_rate", [0.001 * n for n in range(1, 41)], ["figures.tried: 40 series in one"]),
+        (
+            "analyses/distances/pairs",
+            {f"pair {n}": {"model": "positive", "reference": "base"} for n in range(50)},
+            ["figures.moves: 50 series in one figure"],
+        ),
         ("analyses/distances/pairs/tuned/reference", "judge", ["pairs.tuned.reference: 'judge' is a classifier"]),
         ("analyses/distances/pairs/tuned/reference", "positive", ["pairs.tuned: compares 'positive' with itself"]),
         ("analyses/line-loss/corpus", "stream", ["analyses.line-loss.split: the stream 'stream' has no test split"]),
@@ -571,11 +578,6 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         ),
         ("figures/both/cost", "words", ["figures.both.cost: 'words' is of kind next_token; choose one of kind cost"]),
         ("figures/both/overlay", False, ["figures.both.cost: is drawn beside one row of panels; set overlay: true"]),
-        (
-            "figures/curves",
-            full_config()["figures"]["curves"] | {"sweeps": ["theta1", "ensemble"], "columns": 2},
-            ["figures.curves.columns: each sweep has a row of its own; remove it, or overlay them"],
-        ),
         (
             "figures/map/sweep",
             "theta1",

@@ -8,15 +8,29 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.collections import QuadMesh
 
 from tests.made_study import TEMPLATE, made_config, made_score, make_page, make_results, plain_text
 from workflow.lib import explorer
-from workflow.lib.explorer import PROMPTS, SAMPLES, choose_texts, score_range, share_budget, thin, write_page
+from workflow.lib.colours import colour_stops
+from workflow.lib.explorer import (
+    PROMPTS,
+    SAMPLES,
+    choose_texts,
+    panel_colours,
+    score_range,
+    share_budget,
+    thin,
+    write_page,
+)
 from workflow.lib.parquet import read_parquet, write_parquet
+from workflow.lib.plane_data import select_points
+from workflow.lib.planes import PlanePanel, plot_plane
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
 from workflow.lib.scoring import write_scores
 from workflow.lib.study import Study
+from workflow.lib.tables import read_table
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +193,40 @@ def test_statistics_are_those_of_the_figures() -> None:
     ]
     assert (theta1["markers"], plane["markers"]) == ([], figure["markers"])
     assert (theta1["colour"], plane["colour"]) == ("sentiment", "sentiment")
+
+
+def test_planes_have_the_colours_of_the_figures() -> None:
+    plane = {**PLANE, "scorers": ["sentiment", "perplexity"]}
+    panels = [
+        {"scorer": "sentiment", "statistic": "score", "label": "Positive", "centre": 0.5, "prompts": "neutral"},
+        {"scorer": "perplexity", "statistic": "continuation_corpus", "label": "Perplexity", "scale": "log",
+         "limit": 9, "prompts": "neutral"},
+    ]  # fmt: skip
+    figures = {"fig7": {"kind": "plane", "sweep": "plane", "panels": panels}}
+    study = Study(made_config(sweeps={"plane": plane}, prompts=PROMPT_SETS, figures=figures))
+    make_results(study)
+    data = make_page(study, "page.html")
+    table = read_table(study.path("tables", "plane.csv"))
+    for found, panel in zip(data["sweeps"][0]["colours"]["neutral"], panels, strict=True):
+        where = {key: panel[key] for key in ("scorer", "statistic", "prompts")}
+        points = select_points(table, ("alpha", "beta"), where)
+        shown = PlanePanel(points, "", panel.get("scale", "linear"), panel.get("limit"), panel.get("centre"))
+        axes = plot_plane([shown], ("alpha", "beta")).axes[0]
+        drawn = next(artist for artist in axes.collections if isinstance(artist, QuadMesh))
+        assert (found["low"], found["high"]) == pytest.approx((drawn.norm.vmin, drawn.norm.vmax))
+        assert (found["map"], found["log"]) == (drawn.get_cmap().name, panel.get("scale") == "log")
+        assert found["note"] == " ".join(axes.get_title(loc="left").split())
+        assert data["maps"][found["map"]] == colour_stops(found["map"])
+    assert [panel["axis"] for panel in data["sweeps"][0]["panels"]] == ["Positive", "Perplexity (log scale)"]
+    assert [found["above"] for found in data["sweeps"][0]["colours"]["neutral"]] == [False, True]
+
+
+def test_a_plane_without_values_or_below_its_limit_has_colours_all_the_same() -> None:
+    data = pd.DataFrame({"estimate": [5.0, 7.0], "low": [4.9, 6.9], "high": [5.1, 7.1]})
+    # Of other prompts than those of the figure.
+    found = panel_colours(data, {"scale": "linear", "limit": 3})
+    assert found is not None and (found["low"], found["high"], found["above"]) == (5, 7, False)
+    assert panel_colours(data.assign(estimate=float("nan")), {"scale": "linear"}) is None
 
 
 def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:

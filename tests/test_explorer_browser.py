@@ -283,7 +283,7 @@ def test_prompts_and_sweeps_are_chosen(open_page: Open, folder: Path) -> None:
     row = 3 * 30 // 12
     expect(page.locator("#prompt")).to_have_text(f"Prompt {row} was")
     assert texts(page, "this") == expected_texts("negative=-1+positive=2", row)
-    page.locator("#prompts").select_option(label="others")
+    page.locator("#prompts").select_option(label="others prompts")
     expect(page.locator("#prompt")).to_have_text("Ταινία <u>ή</u> έργο")
     value, low, high = estimate(folder, "theta1", "sentiment", "score", alpha=2, prompts="others")
     assert shown_scores(page)["Positive score"] == [f"{value:.3g}", f"{low:.3g} to {high:.3g}"]
@@ -363,9 +363,39 @@ def test_logarithmic_axes_have_labels_over_any_span(open_page: Open, folder: Pat
 
 def test_a_linear_plane_of_huge_values_is_drawn(open_page: Open, folder: Path) -> None:
     page = open_page(folder / "page.html", "sweep=plane")
-    drawn = """scale => plane({ scale }, state.sweep.points.map((_, index) => [400 + 1e8 * index, null, null, 0]))"""
-    assert page.evaluate(f"scale => 'tickvals' in ({drawn})(scale).layout.coloraxis.colorbar", "linear") is False
-    assert page.evaluate(f"scale => 'tickvals' in ({drawn})(scale).layout.coloraxis.colorbar", "log") is True
+    drawn = """log => plane({}, state.sweep.points.map((_, index) => [400 + 1e8 * index, null, null, 0]),
+        { map: "viridis", low: 400, high: 1e9, log, above: false, bracket: null })"""
+    assert page.evaluate(f"log => 'tickvals' in ({drawn})(log).layout.coloraxis.colorbar", False) is False
+    assert page.evaluate(f"log => 'tickvals' in ({drawn})(log).layout.coloraxis.colorbar", True) is True
+
+
+def test_a_plane_shows_its_intervals_and_colours_of_the_figures(open_page: Open, folder: Path) -> None:
+    page = open_page(folder / "page.html", "sweep=plane")
+    layout, stops = page.evaluate("""() => {
+        const plot = document.querySelector("#panels .plot");
+        return [plot.layout.coloraxis, data.maps[state.sweep.colours[state.prompts][0].map]];
+    }""")
+    colours = page.evaluate("state.sweep.colours[state.prompts][0]")
+    assert layout["colorscale"] == stops
+    assert (layout["cmin"], layout["cmax"]) == (colours["low"], colours["high"])
+    # The bracket is as long as the median interval is on the colour bar.
+    shape = page.evaluate("document.querySelector('#panels .plot').layout.shapes[0]")
+    assert [shape["y0"], shape["y1"]] == pytest.approx(colours["bracket"])
+    expect(page.locator("#panels figcaption").first).to_contain_text("median 95 % interval")
+    told = page.evaluate("document.querySelector('#panels .plot').data[0].text.flat()")
+    assert all("95 % interval" in text for text in told)
+
+
+def test_cells_above_a_limit_are_grey(open_page: Open, folder: Path) -> None:
+    page = open_page(folder / "page.html", "sweep=plane")
+    cells, grey = page.evaluate("""() => {
+        const colours = { map: "viridis", low: 0, high: 5, log: false, above: true, bracket: null };
+        const values = state.sweep.points.map((_, index) => [index, null, null, 0]);
+        return plane({}, values, colours).traces.slice(0, 2).map(({ z }) => z.flat());
+    }""")
+    assert len(cells) == len(grey) == 15
+    assert all((cell is None) == (other == 1) for cell, other in zip(cells, grey, strict=True))
+    assert max(cell for cell in cells if cell is not None) == 5
 
 
 def test_numbers_keep_three_digits(open_page: Open, folder: Path) -> None:

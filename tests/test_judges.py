@@ -195,7 +195,7 @@ def test_figures_mark_a_weak_judge_at_their_axes(study: Study, monkeypatch: pyte
             SimpleNamespace(input=SimpleNamespace(**inputs), output=output, params=SimpleNamespace(settings=settings))
         )
     labels = [" ".join(axes.get_ylabel().split()) for axes in drawn[0].axes]
-    assert labels.count("Positive score (weak judge)") == 2 and labels.count("Perplexity") == 4
+    assert labels.count("Positive score (weak judge)") == 2 and labels.count("Perplexity (log scale)") == 4
     assert [axes.get_xlabel() for axes in drawn[0].axes].count("Score (weak judge)") == 2
     bars = [axes.get_ylabel() for axes in drawn[1].axes[0].child_axes]
     assert [" ".join(label.split()) for label in bars] == ["Positive score (weak judge)"]

@@ -128,10 +128,12 @@ def test_no_text_of_a_config_is_markup_on_a_page(text: str) -> None:
     pages = {
         "claims": (claims_markdown("mine", [entry], [f"scorer by {text}"], [text]), 6),
         "figure": (
-            write_up("fig", dict.fromkeys(("title", "caption", "paper"), text), [fact], [text], ["t.csv"], [frame]),
-            8,
+            write_up(
+                "fig", dict.fromkeys(("title", "caption", "paper"), text), [fact], [text], ["t.csv"], [frame], [text]
+            ),
+            9,
         ),
-        "table": (write_up_table("t", "texts", [fact, text], [text], ["fig"], [], frame[["row"]]), 3),
+        "table": (write_up_table("t", "texts", [fact, text], [text], ["fig"], [], frame[["row"]], [text]), 4),
         "overview": (write_overview("mine", 1, 0, 1, 9, [fact], [text], [text], [entry]), 4),
     }
     idea = markdown_page("mine", write_overview("mine", 1, 0, 1, 9, [], [], [], []))
@@ -181,7 +183,7 @@ def test_captions_of_the_report_show_texts_as_they_stand(
     folder = Path("results/mine/figures")
     folder.mkdir(parents=True)
     spec = {"title": text, "caption": text, "paper": text}
-    (folder / "fig.md").write_text(write_up("fig", spec, [text], [text], [], []), encoding="utf-8")
+    (folder / "fig.md").write_text(write_up("fig", spec, [text], [text], [], [], [text]), encoding="utf-8")
     overview = write_overview("mine", 1, 0, 1, 9, [text], [text], [text], [])
     (folder.parent / "overview.md").write_text(overview, encoding="utf-8")
     links = (

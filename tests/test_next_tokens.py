@@ -13,12 +13,12 @@ import torch
 from small_gpu import halvings, limit_memory
 from transformers import BatchEncoding, GPT2LMHeadModel
 
+from workflow.lib.analysis_tables import read_next_tokens
 from workflow.lib.interpolation import WeightSpace
 from workflow.lib.next_tokens import (
     _most_moved,
     encode_word,
     next_token_probabilities,
-    read_next_tokens,
     write_next_tokens,
 )
 from workflow.lib.points import Sweep, SweepPoint, build_sweep

@@ -7,8 +7,9 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgba
 
-from workflow.lib import planes
-from workflow.lib.planes import PlanePanel, plot_plane, select_points
+from workflow.lib.colours import CENTRED, PLAIN
+from workflow.lib.plane_data import select_points
+from workflow.lib.planes import PlanePanel, plot_plane
 from workflow.lib.plots import save_figure
 from workflow.lib.runtime import UserError
 
@@ -21,9 +22,13 @@ LINES = [
 ]
 
 
-def plane(x=(-2, 0.5, 2), y=(-1, 0.5, 3), extra=(), value=lambda x, y: 10 + 3 * x + y) -> pd.DataFrame:
+def plane(x=(-2, 0.5, 2), y=(-1, 0.5, 3), extra=(), value=lambda x, y: 10 + 3 * x + y, width=None) -> pd.DataFrame:
     points = [(a, b) for b in y for a in x] + list(extra)
-    return pd.DataFrame([{"alpha": a, "beta": b, "estimate": float(value(a, b))} for a, b in points])
+    data = pd.DataFrame([{"alpha": a, "beta": b, "estimate": float(value(a, b))} for a, b in points])
+    return data.assign(
+        low=np.nan if width is None else data["estimate"] - width / 2,
+        high=np.nan if width is None else data["estimate"] + width / 2,
+    )
 
 
 def explode(x, y) -> float:
@@ -106,7 +111,7 @@ def test_log_scale_spans_all_values():
     share = np.log(explode(4, 4) / norm.vmin) / np.log(norm.vmax / norm.vmin)
     np.testing.assert_allclose(figure_colours[2, 2], viridis(share))
     assert bar(axes).get_yscale() == "log"
-    assert bar(axes).get_ylabel() == "Perplexity"
+    assert bar(axes).get_ylabel() == "Perplexity (log scale)"
     low, high = bar(axes).get_ylim()
     ticks = [at for at in bar(axes).get_yticks() if low <= at <= high]
     assert ticks == [10.0**power for power in range(1, 7)]
@@ -128,17 +133,42 @@ def test_above_the_limit_is_grey_and_told():
     # Dots on the cells, since light grey is also how greyscale shows the top of the scale.
     assert [patch.get_hatch() for patch in axes.patches] == ["...."] * over.sum()
     assert mesh(axes).colorbar.extend == "max"
-    assert bar(axes).get_ylabel() == "Perplexity\n(above 1,500 grey, dotted)"
+    assert bar(axes).get_ylabel() == "Perplexity (log scale)\n(above 1,500 grey, dotted)"
     # Nothing is above: nothing is said.
     (axes,) = draw(PlanePanel(data, "Perplexity", "log", limit=1e9)).axes
-    assert mesh(axes).norm.vmax == 1e9 and mesh(axes).colorbar.extend == "neither"
-    assert bar(axes).get_ylabel() == "Perplexity"
+    assert mesh(axes).norm.vmax == data["estimate"].max() and mesh(axes).colorbar.extend == "neither"
+    assert bar(axes).get_ylabel() == "Perplexity (log scale)"
 
 
-@pytest.mark.parametrize("name", planes._MAPS.values())
+@pytest.mark.parametrize("name", (PLAIN, CENTRED))
 def test_greyscale_keeps_the_order_of_a_scale(name):
     luminance = mpl.colormaps[name](np.linspace(0, 1, 64))[:, :3] @ [0.299, 0.587, 0.114]
     assert (np.diff(luminance) > 0).all() and luminance[-1] - luminance[0] > 0.6
+
+
+def test_panels_show_the_median_interval():
+    (axes,) = draw(PlanePanel(plane(width=3.2), "value")).axes
+    (bracket,) = [line for line in axes.lines if line.get_gid() == "interval"]
+    # Values from 3 to 19.
+    assert bracket.get_ydata() == pytest.approx((0.4, 0.4, 0.6, 0.6))
+    assert axes.get_title(loc="left").replace("\n", " ") == "bracket: median 95 % interval, 3.2 wide"
+    (axes,) = draw(PlanePanel(plane(), "value")).axes
+    assert not [line for line in axes.lines if line.get_gid()] and axes.get_title(loc="left") == "no intervals"
+
+
+def test_a_plane_of_noise_says_so_and_is_pale():
+    data = plane(value=lambda x, y: 0.33 + 0.01 * x, width=0.16)
+    for panel in (PlanePanel(data, "score", centre=0.33), PlanePanel(data, "score"), PlanePanel(data, "score", "log")):
+        (axes,) = draw(panel).axes
+        assert axes.get_title(loc="left").replace("\n", " ").endswith("within noise")
+        shares = mesh(axes).norm(mesh(axes).get_array())
+        assert shares.max() - shares.min() <= 0.26
+
+
+def test_many_panels_are_no_wider_than_a_page():
+    figure = draw(*[PlanePanel(plane(), f"value {index}") for index in range(7)])
+    assert tuple(figure.get_size_inches()) == pytest.approx((3 * 3.6, 3 * 3.0))
+    assert tuple(draw(*[PlanePanel(plane(), "value")] * 4, columns=1).get_size_inches()) == pytest.approx((3.6, 12))
 
 
 def test_centred_scale_is_symmetric():
@@ -182,7 +212,7 @@ def test_rings_and_lines():
         assert rings.get_markerfacecolor() == "none"
         assert [text.get_text() for text in axes.texts] == ["θ⁰", "θ⁺", "θ⁻", "α + β = 1", "β = −α"]
         assert [text.xy for text in axes.texts[:3]] == ANCHORS
-        assert [text.get_rotation() for text in axes.texts[3:]] == pytest.approx([315, 315], abs=0.5)
+        assert [text.get_rotation() for text in axes.texts[3:]] == [0, 0]
         # On the outer side of each line.
         assert axes.texts[3].xyann[1] > 0 > axes.texts[4].xyann[1]
         assert all(text.get_color() == "white" and text.get_path_effects() for text in axes.texts)
@@ -259,7 +289,7 @@ def test_points_of_a_sweep_table():
     table["estimate"] = np.arange(len(table), dtype=float)
     where = {"scorer": "grammar", "statistic": "score", "prompts": "neutral"}
     data = select_points(table, COORDINATES, where)
-    assert list(data) == ["alpha", "beta", "estimate"]
+    assert list(data) == ["alpha", "beta", "estimate", "low", "high"]
     assert data["estimate"].tolist() == list(range(9, 18))
     with pytest.raises(UserError, match=r"plane has no scorer 'ppl' .* choose one of \['sentiment', 'grammar'\]"):
         select_points(table, COORDINATES, {**where, "scorer": "ppl"})

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from workflow.lib.plots import DASHES, MARKERS, LabelRoom, Spot, figure_style, log_ticks, plot_curves, save_figure
+from workflow.lib.plot_labels import LabelRoom, Spot
+from workflow.lib.plots import PAGE_WIDTH, figure_style, log_ticks, panel_grid, plot_curves, save_figure
 from workflow.lib.points import build_sweep
 from workflow.lib.runtime import UserError
+from workflow.lib.series import COLOURS, DASHES, MARKERS, MOST, series_styles
 
 PANELS = [
     {"scorer": "sentiment", "statistic": "score", "label": "positive score"},
@@ -56,7 +58,7 @@ def test_rows_are_sweeps_and_columns_are_panels():
     figure = plot_curves([theta1(), theta2(grid=(0, 4))], PANELS, {"alpha": "α"}, {"theta2": "second"}, title="A title")
     grid = np.array(figure.axes).reshape(2, 2)
     assert [axes.get_xlabel() for axes in grid[:, 0]] == ["α", "gamma"]
-    assert [axes.get_ylabel() for axes in grid[0]] == ["positive score", "perplexity"]
+    assert [axes.get_ylabel() for axes in grid[0]] == ["positive score", "perplexity (log scale)"]
     assert [axes.get_yscale() for axes in grid[0]] == ["linear", "log"]
     assert [axes.get_title(loc="left") for axes in grid[:, 0]] == ["theta1", "second"]
     for column in (0, 1):
@@ -71,9 +73,10 @@ def test_single_models_are_named_at_dashed_lines():
     figure = plot_curves([theta1(), theta2()], PANELS)
     grid = np.array(figure.axes).reshape(2, 2)
     for axes in grid[0]:
-        assert [(text.get_text(), text.get_position()[0]) for text in axes.texts] == [("negative", 0), ("positive", 1)]
+        marks = [(text.get_text(), text.get_position()[0]) for text in axes.texts]
+        assert marks == [("model negative", 0), ("model positive", 1)]
     for axes in grid[1]:
-        assert [text.get_text() for text in axes.texts] == ["base"]  # theta2(1) is a mixture
+        assert [text.get_text() for text in axes.texts] == ["model base", "gamma = 1"]  # theta2(1) is a mixture
         dashed = [drawn.get_xdata()[0] for drawn in axes.lines if drawn not in curves(axes)]
         assert dashed == [0, 1]
 
@@ -97,9 +100,9 @@ def test_prompt_sets_differ_in_colour_marker_and_dashes():
     assert len({drawn._dash_pattern[1] and tuple(drawn._dash_pattern[1]) for drawn in first}) == 3
     assert second[0].get_color() == first[2].get_color()  # one style per prompt set in the whole figure
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == list(prompts)
+    assert [text.get_text() for text in legend.get_texts()] == [f"{name} prompts" for name in prompts]
     (legend,) = plot_curves([theta1(), theta2(prompts=("neutral", "positive"))], PANELS).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["neutral", "positive"]
+    assert [text.get_text() for text in legend.get_texts()] == ["neutral prompts", "positive prompts"]
     assert not plot_curves([theta1()], PANELS).legends
 
 
@@ -175,11 +178,10 @@ def test_overlay_draws_all_sweeps_in_one_row():
 
 
 def test_overlay_names_models_on_which_all_sweeps_agree():
-    assert [text.get_text() for text in plot_curves([theta2(), logits()], PANELS, overlay=True).axes[0].texts] == [
-        "base"
-    ]
+    agreed = plot_curves([theta2(), logits()], PANELS, overlay=True).axes[0]
+    assert [text.get_text() for text in agreed.texts] == ["model base", "gamma = 1"]
     figure = plot_curves([theta1(), theta2()], PANELS, overlay=True)  # negative or base, positive or a mixture
-    assert not figure.axes[0].texts
+    assert [text.get_text() for text in figure.axes[0].texts] == ["alpha, gamma = 0", "alpha, gamma = 1"]
     dashed = [drawn.get_xdata()[0] for drawn in figure.axes[0].lines if drawn not in curves(figure.axes[0])]
     assert dashed == [0, 1]
 
@@ -195,13 +197,15 @@ def test_overlay_takes_the_prompts_in_common():
         plot_curves([theta1(), theta2(prompts=("negative",))], PANELS, overlay=True)
 
 
-@pytest.mark.parametrize(("columns", "shape"), [(None, (1, 5)), (2, (3, 2)), (3, (2, 3)), (9, (1, 5))])
+@pytest.mark.parametrize(("columns", "shape"), [(None, (2, 3)), (2, (3, 2)), (3, (2, 3)), (9, (1, 5))])
 def test_columns_break_a_single_row(columns, shape):
     figure = plot_curves([theta1()], PANELS * 2 + PANELS[:1], columns=columns, panel_width=3, panel_height=2)
     assert len(figure.axes) == 5
     assert tuple(figure.get_size_inches()) == (3 * shape[1], 2 * shape[0])
     assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == shape
-    assert [axes.get_ylabel() for axes in figure.axes] == ["positive score", "perplexity"] * 2 + ["positive score"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["positive score", "perplexity\n(log scale)"] * 2 + [
+        "positive score"
+    ]
     assert [axes.get_yscale() for axes in figure.axes] == ["linear", "log"] * 2 + ["linear"]
     # Panels below each other share no axis.
     figure.axes[0].set_ylim(0, 7)
@@ -287,12 +291,13 @@ def test_cost_is_two_panels_of_bars():
         assert [drawn.get_ydata().tolist() for drawn in axes.lines] == dots
         assert [label.get_text() for label in axes.get_xticklabels()] == ["weights", "logits"]
         assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > dots[1][1]
-    assert [text.get_text() for text in figure.axes[3].texts] == ["1,000", "3,100"]
+    assert [text.get_text() for text in figure.axes[3].texts] == [
+        "1,000\n(1,000–1,000,\n2 runs)",
+        "3,100\n(3,000–3,200,\n2 runs)",
+    ]
 
 
-def test_errors_of_single_rows():
-    with pytest.raises(UserError, match="columns breaks a single row"):
-        plot_curves([theta1(), theta2()], PANELS, columns=2)
+def test_errors_of_costs():
     with pytest.raises(UserError, match="set overlay: true or remove cost"):
         plot_curves([theta1()], PANELS, cost=cost())
     missing = cost()
@@ -328,7 +333,7 @@ def test_labels_take_the_first_place_with_most_room():
     labels.take_path([(73, 0), (73, 144)])  # right of the point
     assert labels.place("label", spots, 9).get_position() == pytest.approx((-width / 2 - 4, 0))
     labels = room()
-    labels.take_discs([(60, 72), (84, 72), (72, 62)], 2)  # above is free
+    labels.take_markers([(60, 72), (84, 72), (72, 62)], 2)  # above is free
     assert labels.place("label", spots, 9).get_position() == pytest.approx((0, height / 2 + 4))
 
 
@@ -338,11 +343,92 @@ def test_labels_stay_inside_and_off_each_other():
     assert labels.place("label", [Spot((144, 72), (0, 0))], 9) is None
     assert labels.place("label", [Spot((72, 72), (0, 0))], 9) is not None
     assert labels.place("label", [Spot((72, 72), (width + 0.5, 0))], 9) is None
-    # Turned by 90 degrees, it would reach into the first one, where upright it does not.
-    beside = Spot((72, 72), (0, height + 2))
-    assert labels.place("label", [Spot(beside.at, beside.shift, 90)], 9) is None
-    assert labels.place("label", [beside], 9) is not None
+    assert labels.place("label", [Spot((72, 72), (0, height + 2))], 9) is not None
     assert labels.place("label", [Spot((72, 72), (0, 0))], 9, must=True) is not None
+
+
+def test_a_label_is_nearest_to_its_own_marker_or_has_a_leader():
+    labels = room()
+    # α = 0 and α = −1 of the issue: two points a label's height apart.
+    labels.take_markers([(72, 72), (72, 80), (64, 76)], 2.5)
+    crowded = labels.place_at("α = 0", (72, 72), 4, 9)
+    assert crowded.arrow_patch is None and crowded.get_position()[1] <= 0  # below, or beside and below
+    labels = room()
+    # Surrounded: only a leader tells whose label it is.
+    labels.take_markers([(72, 72), *((72 + x, 72 + y) for x in (-9, 0, 9) for y in (-9, 0, 9) if x or y)], 2.5)
+    led = labels.place_at("α = 0", (72, 72), 4, 9)
+    assert led.arrow_patch is not None and led.xy == (72, 72)
+    assert labels.place_at("elsewhere", (144, 144), 4, 9, must=True) is not None
+
+
+def nearest_marker(text, axes):
+    """Index of the marker (of all lines of a panel, in points) that is nearest to a label's box."""
+    box = text.get_window_extent()
+    markers = np.vstack([axes.transData.transform(line.get_xydata()) for line in curves(axes)])
+    half = np.array([box.width, box.height]) / 2
+    gaps = np.maximum(np.abs(markers - (box.x0 + half[0], box.y0 + half[1])) - half, 0)
+    return markers[np.hypot(*gaps.T).argmin()]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_label_of_a_trade_off_can_be_taken_for_another_points(seed):
+    # Points that crowd in a corner, as those of three lines around the base model do.
+    random, tables = np.random.default_rng(seed), [theta1(), theta2(), logits()]
+    for one in tables:
+        for statistic, scale in (("score", 0.02), ("continuation_mean", 4)):
+            rows = one["statistic"] == statistic
+            values = 50 + scale * random.normal(size=rows.sum())
+            one.loc[rows, ["estimate", "low", "high"]] = np.column_stack([values, values - scale, values + scale])
+    figure = plot_curves(tables, [TRADE_OFF], {"alpha": "α", "gamma": "γ"}, overlay=True)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.texts
+    for text in axes.texts:
+        own = axes.transData.transform(text.xy)
+        assert text.arrow_patch is not None or np.allclose(nearest_marker(text, axes), own, atol=0.5), text.get_text()
+
+
+# --- series and pages ---
+
+
+def test_no_two_series_look_alike():
+    styles = series_styles(MOST)
+    assert len({(style["marker"], style["linestyle"]) for style in styles}) == MOST <= len(MARKERS) * len(DASHES)
+    assert len({style["color"] for style in styles[: len(COLOURS)]}) == len(COLOURS)
+    with pytest.raises(UserError, match="34 series in one figure cannot be told apart; draw at most 33"):
+        series_styles(MOST + 1)
+
+
+@pytest.mark.parametrize("width", [2.0, 3.6, 4.2, 12.0])
+@pytest.mark.parametrize("count", range(1, 14))
+def test_panels_fill_a_page_and_not_more(count, width):
+    deep, wide = panel_grid(count, width)
+    assert wide == 1 or wide * width <= PAGE_WIDTH
+    assert (deep - 1) * wide < count <= deep * wide
+    assert panel_grid(count, width, 5)[1] == min(5, count)
+
+
+def test_six_panels_of_two_sweeps_are_a_page_wide():
+    figure = plot_curves([theta1(), theta2()], PANELS * 3, sweep_labels={"theta2": "second"}, panel_width=3.6)
+    assert figure.get_size_inches().tolist() == pytest.approx([3 * 3.6, 4 * 2.8])
+    assert [axes.get_title(loc="left") for axes in figure.axes][::6] == ["theta1", "second"]
+    assert figure.axes[1].get_ylim() == figure.axes[7].get_ylim() != figure.axes[0].get_ylim()
+    narrow = plot_curves([theta1(), theta2()], PANELS * 3, columns=2, panel_width=3.6)
+    assert narrow.get_size_inches().tolist() == pytest.approx([2 * 3.6, 6 * 2.8])
+
+
+def test_a_coordinate_is_marked_only_where_a_point_lies():
+    for grid, marks in (
+        ((-2, 0.5, 3), []),
+        ((0, 0.5, 3), ["model negative"]),
+        ((-2, 1, 3), ["model positive"]),
+    ):
+        (axes, _) = plot_curves([theta1(grid=grid)], PANELS).axes
+        assert [text.get_text() for text in axes.texts] == marks
+        assert len([drawn for drawn in axes.lines if drawn not in curves(axes)]) == len(marks)
+    # Of overlaid sweeps each has its own coordinates.
+    (axes, _) = plot_curves([theta1(grid=(-2, 3)), theta2(grid=(0, 1, 2))], PANELS, {"gamma": "γ"}, overlay=True).axes
+    assert [text.get_text() for text in axes.texts] == ["model base", "γ = 1"]
 
 
 def test_style_sets_all_sizes():

@@ -166,8 +166,12 @@ def test_a_figure_without_a_section_and_what_no_figure_shows_come_last() -> None
 
 def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> None:
     table = pd.DataFrame({"sweep": "s", "alpha": [0, 1], "point": ["a=1", "b=1"], "class": "", "n_texts": [7, 9]})
-    assert write_up_table("t", "loss", ["one fact"], ["one judge"], ["fig8", "fig9"], ["alpha"], table) == (
+    assert write_up_table(
+        "t", "loss", ["one fact"], ["one judge"], ["fig8", "fig9"], ["alpha"], table, ["It rises."]
+    ) == (
         "# t\n\n"
+        "**Finding.**\n\n"
+        "- It rises.\n\n"
         f"**A row.** {ROWS['loss']}\n\n"
         "**Here.**\n\n"
         "- one fact\n"
@@ -217,11 +221,16 @@ def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
     assert theta1["facts"][0].startswith("theta1 = negative + alpha (positive − negative) (weights); alpha: 9 values")
     assert theta1["facts"][1].startswith("texts: 5 continuations per prompt")
     assert (theta1["kind"], theta1["figures"], theta1["coordinates"]) == ("sweep", ["fig3", "fig5"], ["alpha"])
+    # What a figure finds in this table alone is said beside it.
+    assert theta1["drawn"] is None and study.table_caption_settings("distances")["drawn"]["kind"] == "norms"
+    assert study.table_caption_settings("plane")["drawn"] == study.figure_settings("fig7")
     summary = study.table_caption_settings("taylor_summary")
     assert (summary["kind"], summary["figures"]) == ("linearity_summary", ["linearity"])
     # Of loss on held-out text: no texts are generated.
     losses = study.table_caption_settings("plane-loss")["facts"]
-    assert losses[-1].startswith("plane-loss: kind loss") and not any(fact.startswith("texts:") for fact in losses)
+    assert losses[-1].startswith("plane-loss: loss of the test split of corpus reviews along plane, ") and not any(
+        fact.startswith("texts:") for fact in losses
+    )
     assert [fact.partition(":")[0] for fact in study.table_caption_settings("barriers")["facts"]][-3:] == [
         "texts",
         "perplexity",
@@ -236,7 +245,7 @@ HOSTILE = "<script>document.title = 'x'</script> *a* | b_c_"
 
 def test_what_a_model_wrote_is_shown_as_it_stands() -> None:
     frame = pd.DataFrame({"row": [0], "prompt": ["The film"], "coordinate": [0], "theta1": [HOSTILE], "long": "x" * 90})
-    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [frame])
+    text = write_up("mine", {"title": "", "caption": "", "paper": ""}, [], [], ["t.csv"], [frame], [])
     for page in (table_page("mine", frame), markdown_page("mine", text)):
         assert "<script" not in page and "<em>" not in page
         assert "&lt;script&gt;" in page and "*a* | b_c_" in page and "x" * 90 in page

@@ -489,10 +489,11 @@ def test_the_text_beside_a_figure_tells_what_was_done() -> None:
         "plane-loss:",
     ]
     assert facts["tried"] == [
-        "search: model positive, grid {learning_rate: [0.001, 0.01], batch_size: [2], steps: [1, 2]}"
+        "search: trainings of positive with each combination of learning rate (0.001, 0.01), batch size (2), number of "
+        "steps (1, 2)"
     ]
-    assert facts["learning"][0].startswith("base: steps 2, batch_size 2")
-    assert facts["moves"][0].startswith("distances: kind norms, pairs {tuned: {model: positive, reference: base}")
+    assert facts["learning"][0].startswith("base: 2 steps, of 2 sequences of ")
+    assert facts["moves"][0].startswith("distances: norms of the weight differences tuned (positive − base), ")
 
 
 def test_figures_are_no_rules_by_name() -> None:

@@ -54,7 +54,7 @@ def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
 def describe_tokens(settings: Sequence[tuple[str, str]], directories: Sequence[str]) -> list[str]:
     """A line for each (names of models, folder) of ``Study.token_settings``; ``directories`` are these folders."""
     pairs = zip(settings, map(Path, directories), strict=True)
-    return [f"{models}: {describe_folder(directory)}" for (models, _), directory in pairs]
+    return [f"model{'s' * (', ' in models)} {models}: {describe_folder(directory)}" for (models, _), directory in pairs]
 
 
 def describe_entry(name: str, entry: Mapping[str, Any]) -> str:
@@ -87,16 +87,19 @@ def write_up(
     judges: Sequence[str],
     tables: Sequence[str],
     frames: "Sequence[pd.DataFrame]",
+    found: Sequence[str],
 ) -> str:
     """The text, in Markdown. ``spec`` holds title, caption and paper; ``frames`` are the contents of ``tables``.
 
-    ``judges`` says how good each classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and
-    texts are those of the tables, where they have them.
+    What was ``found`` (see ``findings.findings``) comes first, as sentences without markup. ``judges`` says how good
+    each classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and texts are those of the
+    tables, where they have them.
     """
     lines = [
         f"# {figure}" + (f": {plain(spec['title'])}" if spec["title"] else ""),
         "",
         f"![{figure}]({figure}.png)",
+        *section("Finding.", found),
         "",
     ]
     if spec["caption"]:

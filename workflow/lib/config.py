@@ -29,6 +29,7 @@ from workflow.lib.corpora import (
 from workflow.lib.model_folders import check_folder, context_of, model_files, read_json, text_config
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
+from workflow.lib.series import check_count, count_series
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -458,6 +459,8 @@ def _check_references(config: Mapping[str, Any]) -> None:
         _known(name, config["figures"], "quick", "figure")
     for name, figure in config["figures"].items():
         _check_figure(config, f"figures.{name}", figure)
+        with error_prefix(f"config: figures.{name}"):
+            check_count(count_series(config, figure))
 
 
 def _check_table_names(config: Mapping[str, Any]) -> None:
@@ -643,8 +646,6 @@ def _check_figure(config: Mapping[str, Any], path: str, figure: Mapping[str, Any
             prompts = [config["sweeps"][sweep]["prompts"] for sweep in figure["sweeps"]]
             if figure["overlay"] and len(set(prompts[0]).intersection(*prompts)) != 1:
                 raise UserError(f"config: {path}.overlay: the sweeps need exactly one prompt set in common; set false")
-            if "columns" in figure and not figure["overlay"] and len(figure["sweeps"]) > 1:
-                raise UserError(f"config: {path}.columns: each sweep has a row of its own; remove it, or overlay them")
             if "texts" in figure:
                 _known_analysis(config, figure["texts"], f"{path}.texts", "texts")
             if "cost" in figure:

@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from plotly.offline import get_plotlyjs
 
+from workflow.lib.colours import ABOVE, CENTRED, PLAIN, colour_scale, colour_stops
 from workflow.lib.judges import Judge, marked, read_judges
+from workflow.lib.naming import model_label, prompts_label, scaled_label
 from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Sweep, format_decimal, grid_values, line_owner, sweep_from_settings
 from workflow.lib.runtime import Progress, UserError, atomic_path
@@ -137,7 +139,8 @@ def sweep_view(
     or None), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates), ``coordinates``
     (``name``, ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and ``scores``: for
     each prompt set, panel and point estimate, low, high, and the number of texts without a score; None for what is
-    missing. The points of a line are all on its grid; those of a plane may lie beside it.
+    missing. Of a plane also ``colours``: for each prompt set and panel what ``panel_colours`` returns. The points of a
+    line are all on its grid; those of a plane may lie beside it.
     """
     axes = [
         [format_decimal(value) for value in grid_values(entry["sweep"]["spec"]["grid"][coordinate])]
@@ -149,18 +152,21 @@ def sweep_view(
     keys = table.set_index(["prompts", "scorer", "statistic"]).sort_index()
     columns = ["estimate", "low", "high", "n_excluded"]
     scores: dict[str, list] = {}
+    colours: dict[str, list] = {}
     for prompts in sweep.prompts:
-        scores[prompts] = []
+        scores[prompts], colours[prompts] = [], []
         for panel in entry["panels"]:
             rows = keys.loc[[(prompts, panel["scorer"], panel["statistic"])]]
             found = rows.drop_duplicates("point").set_index("point")[columns].loc[ids]
             scores[prompts].append(found.astype(object).where(found.notna(), None).to_numpy().tolist())
+            if len(sweep.directions) > 1:
+                colours[prompts].append(panel_colours(found, panel))
     return {
         "name": sweep.name,
         "space": sweep.space,
         "prompts": list(sweep.prompts),
         **{key: entry[key] for key in ("label", "formula", "colour")},
-        "panels": [marked(panel, judges) for panel in entry["panels"]],
+        "panels": [_labelled(marked(panel, judges)) for panel in entry["panels"]],
         "markers": [
             {"label": marker["label"], "at": [marker["at"][name] for name in sweep.directions]}
             for marker in entry["markers"]
@@ -173,7 +179,30 @@ def sweep_view(
             {"id": point.point.id, "at": [float(value) for _, value in point.coordinates]} for point in sweep.points
         ],
         "scores": scores,
+        "colours": colours,
     }
+
+
+def _labelled(panel: Mapping[str, Any]) -> dict[str, Any]:
+    """A panel whose ``axis`` is its label as the figures write it."""
+    return {**panel, "axis": scaled_label(panel["label"], panel["scale"])}
+
+
+def panel_colours(data: pd.DataFrame, panel: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The colour scale of a panel of a plane, that of the figures; None if no point has a value.
+
+    ``data`` has the columns ``estimate``, ``low`` and ``high``. Returns ``map``, ``low``, ``high``, ``log``, ``above``
+    (whether values lie above ``high``, a limit), ``bracket`` (the median interval, as two shares of the scale, or
+    None), and ``note``, a line on it. A limit that no value is below is none: sets of prompts differ.
+    """
+    known = data["estimate"].dropna()
+    if known.empty:
+        return None
+    limit = panel.get("limit")
+    fitting = limit if limit is not None and limit > known.min() else None
+    scale = colour_scale(data[["estimate", "low", "high"]], panel["scale"], fitting, panel.get("centre"))
+    told = {key: getattr(scale, key) for key in ("map", "low", "high", "log", "above", "bracket")}
+    return {**told, "note": scale.describe_interval()}
 
 
 def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLike]]) -> dict[str, Any]:
@@ -181,9 +210,11 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
 
     Returns ``study``, ``sampling``, ``sweeps`` (see ``sweep_view``), ``prompts`` (set to ``rows``, ``texts``, and
     ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]
-    [point]`` and ``scores[scorer][space][prompts][point]`` (lists per prompt, of continuations or of their scores), and
-    ``scorers`` (those that colour: ``description``, and the ``range`` of their scores), and ``judges`` (of each scorer
-    that is a classifier: ``model``, ``quality``, a line on how good it is, and whether it is ``weak``).
+    [point]`` and ``scores[scorer][space][prompts][point]`` (lists per prompt, of continuations or of their scores),
+    ``maps`` (colour map to its stops), ``above`` (colour of what lies above a limit), ``names`` (what the page calls
+    ``models`` and ``prompts``, by name), ``scorers`` (those that colour: ``description``, and the ``range`` of their
+    scores), and ``judges`` (of each scorer that is a classifier: ``model``, ``quality``, a line on how good it is, and
+    whether it is ``weak``).
 
     Raises ``UserError`` if there is no sweep, or if a file is damaged or lacks a text.
     """
@@ -229,6 +260,14 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
         },
         "texts": texts,
         "scores": scores,
+        "maps": {name: colour_stops(name) for name in (PLAIN, CENTRED)},
+        "above": ABOVE,
+        "names": {
+            "models": {
+                model: model_label(model) for model in dict.fromkeys(m for sweep in sweeps for m in sweep.models)
+            },
+            "prompts": {name: prompts_label(name) for name in prompts},
+        },
         "scorers": {
             name: {
                 "description": spec["description"],

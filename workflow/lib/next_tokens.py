@@ -253,9 +253,3 @@ def write_next_tokens(table: pd.DataFrame, path: str | os.PathLike[str]) -> None
     Probabilities have six significant digits, the coordinate is exact.
     """
     write_table(table, path, values=("probability", "first_token_probability"))
-
-
-def read_next_tokens(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The table that ``write_next_tokens`` wrote. No value is missing: " null" and "NaN" are tokens like others."""
-    names = dict.fromkeys(("sweep", "point", "kind", "group", "text", "pieces"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[])

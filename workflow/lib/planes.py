@@ -11,29 +11,28 @@ import numpy as np
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from workflow.lib.plots import LabelRoom, Spot, figure_style, figure_title, log_ticks
-from workflow.lib.runtime import UserError
+from workflow.lib.colours import ABOVE, ColourScale, colour_scale
+from workflow.lib.naming import scaled_label
+from workflow.lib.plot_labels import LabelRoom, Spot
+from workflow.lib.plots import figure_style, figure_title, log_ticks, panel_grid
+from workflow.lib.runtime import UserError, error_prefix
 from workflow.lib.tables import grid_mask
-
-_ABOVE = "0.8"
-"""Colour of what lies above the limit of a scale: no colour of the maps. In greyscale it is the dots that tell."""
-_MAPS = {False: "viridis", True: "cividis"}
-"""Colour map by whether the scale is centred. Both rise in lightness throughout: greyscale keeps their order."""
 
 _OUTLINE = [withStroke(linewidth=1.8, foreground="black")]
 
 
 @dataclass(frozen=True)
 class PlanePanel:
-    """One heat map. ``data`` has a row per point: the two coordinates and ``estimate`` (NaN: no value).
+    """One heat map. ``data`` has a row per point: the two coordinates, ``estimate`` (NaN: no value), and ``low`` and
+    ``high``, its 95 % interval (NaN: none).
 
-    ``scale`` is ``linear`` or ``log``. ``limit`` is the upper end of the colour scale (None: the largest value); what
-    lies above is grey and dotted. ``centre`` makes the scale diverge from that value, by the same amount to both sides.
+    ``scale`` is ``linear`` or ``log``. ``limit`` is where the colour scale ends if values lie above it; these are
+    grey and dotted. ``centre`` makes the scale reach equally far to both sides of it. More of colours:
+    ``colours.colour_scale``.
     """
 
     data: pd.DataFrame
@@ -53,35 +52,6 @@ class _Grid:
     anchors: np.ndarray  # (n, 3): x, y, value
 
 
-def select_points(table: pd.DataFrame, coordinates: tuple[str, str], where: Mapping[str, str]) -> pd.DataFrame:
-    """The rows of one quantity of a table, ``where`` its columns have these values.
-
-    A sweep table is told by ``scorer``, ``statistic`` and ``prompts``, a loss table by ``class`` and ``statistic``.
-    Returns the two coordinates and ``estimate``, one row per point.
-
-    Raises ``UserError`` if the table lacks a
-    coordinate or a column of ``where``, has no such row, or has several of one point.
-    """
-    name = f"sweep {table['sweep'].iloc[0]}"
-    for column in (*coordinates, *where):
-        if column not in table:
-            raise UserError(f"{name} has no column {column!r}; it has {list(table.columns)}")
-    rows = table
-    for column, value in where.items():
-        known = list(dict.fromkeys(rows[column].astype(str)))
-        if value not in known:
-            raise UserError(f"{name} has no {column} {value!r} ({dict(where)}); choose one of {known}")
-        rows = rows[rows[column].astype(str) == value]
-    rows = rows[[*coordinates, "estimate"]].reset_index(drop=True)
-    twice = rows[rows.duplicated(list(coordinates))]
-    if len(twice):
-        raise UserError(
-            f"{name} has several values at {twice.iloc[0][list(coordinates)].to_dict()}; name the quantity fully "
-            "(scorer, statistic and prompts, or class and statistic), and its two coordinates"
-        )
-    return rows
-
-
 def plot_plane(
     panels: Sequence[PlanePanel],
     coordinates: tuple[str, str],
@@ -89,6 +59,7 @@ def plot_plane(
     markers: Sequence[Mapping[str, Any]] = (),
     lines: Sequence[Mapping[str, Any]] = (),
     title: str | None = None,
+    columns: int | None = None,
     panel_width: float = 3.6,
     panel_height: float = 3.0,
     font_size: float = 9.0,
@@ -97,7 +68,8 @@ def plot_plane(
 
     ``coordinates`` are the columns on the horizontal and the vertical axis. A grid point is a cell that reaches half
     the way to its neighbours; points off the grid (single models, often) are discs of the same colour scale. Cells
-    without a value are hatched.
+    without a value are hatched. A bracket beside the colour bar is as long as the median 95 % interval. ``columns`` is
+    the number of panels side by side; by default as many as fit on a page.
 
     ``markers``, each ``{label, at: {coordinate: value}}``, are rings with a label. ``lines``, each ``{label,
     coefficients: {coordinate: c}, value}``, are the dashed lines sum of c * coordinate = value. Both are clipped to
@@ -118,12 +90,15 @@ def plot_plane(
         if not any(line["coefficients"].values()):
             raise UserError(f"line {line['label']}: all coefficients are 0; give one that is not")
     with mpl.rc_context(figure_style(font_size)):
-        figure = Figure(figsize=(panel_width * len(panels), panel_height), layout="constrained")
-        # The bar is about 0.75 of the height, a character about 0.55 of the font size.
-        wrap = max(8, int(panel_height * 72 * 0.75 / (0.55 * font_size)))
-        row = figure.subplots(1, len(panels), squeeze=False)[0]
+        deep, wide = panel_grid(len(panels), panel_width, columns)
+        figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
+        grid = figure.subplots(deep, wide, squeeze=False).ravel()
+        row = grid[: len(panels)]
+        for unused in grid[len(panels) :]:
+            unused.remove()
         for axes, panel in zip(row, panels, strict=True):
-            _draw_panel(axes, panel, coordinates, wrap)
+            with error_prefix(f"panel {panel.label!r}"):
+                _draw_panel(axes, panel, coordinates, (panel_width, panel_height), font_size)
             for set_label, coordinate in zip((axes.set_xlabel, axes.set_ylabel), coordinates, strict=True):
                 set_label((coordinate_labels or {}).get(coordinate, coordinate))
         if title:
@@ -156,33 +131,13 @@ def cell_edges(centres: np.ndarray) -> np.ndarray:
     return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
 
 
-def _norm(panel: PlanePanel, values: np.ndarray) -> Normalize:
-    """The colour scale for ``values``, all finite."""
-    what = f"panel {panel.label!r}"
-    low, high = float(values.min()), float(values.max()) if panel.limit is None else float(panel.limit)
-    if panel.centre is not None:
-        if panel.scale == "log" or panel.limit is not None:
-            raise UserError(f"{what}: centre goes with scale: linear and without a limit; remove one")
-        half = float(np.abs(values - panel.centre).max())
-        return Normalize(panel.centre - half, panel.centre + half)
-    if panel.scale == "log" and low <= 0:
-        raise UserError(f"{what}: {low:g} is not positive; use scale: linear")
-    if panel.limit is not None and high <= low:
-        raise UserError(f"{what}: limit {high:g} is not above the smallest value, {low:g}; raise it")
-    return LogNorm(low, high) if panel.scale == "log" else Normalize(low, high)
-
-
-def _draw_panel(axes: Axes, panel: PlanePanel, coordinates: tuple[str, str], wrap: int) -> None:
-    """Cells, anchors and the colour bar."""
+def _draw_panel(
+    axes: Axes, panel: PlanePanel, coordinates: tuple[str, str], size: tuple[float, float], font_size: float
+) -> None:
+    """Cells, anchors and the colour bar; ``size`` of the panel in inches."""
     grid = _grid(panel.data, coordinates)
-    known = panel.data["estimate"].dropna().to_numpy(dtype=np.float64)
-    if not len(known):
-        raise UserError(f"panel {panel.label!r}: no point has a value; leave that panel out")
-    if np.isinf(known).any():
-        where = panel.data[np.isinf(panel.data["estimate"])].iloc[0][list(coordinates)].to_dict()
-        raise UserError(f"panel {panel.label!r}: the value at {where} is infinite; leave that point out")
-    norm = _norm(panel, known)
-    colours = mpl.colormaps[_MAPS[panel.centre is not None]].with_extremes(over=_ABOVE)
+    scale = colour_scale(panel.data, panel.scale, panel.limit, panel.centre)
+    norm, colours = scale.norm, mpl.colormaps[scale.map].with_extremes(over=ABOVE)
     x_edges, y_edges = cell_edges(grid.x), cell_edges(grid.y)
     notes = []
     missing = np.isnan(grid.values)
@@ -212,17 +167,34 @@ def _draw_panel(axes: Axes, panel: PlanePanel, coordinates: tuple[str, str], wra
     axes.set_aspect("equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    above = panel.limit is not None and bool((known > panel.limit).any())
-    if panel.limit is not None and above:
+    if panel.limit is not None and scale.above:
         _hatch(axes, grid.values > panel.limit, x_edges, y_edges, facecolor="none", edgecolor="0.45", hatch="....")
         notes.append(f"(above {panel.limit:,.6g} grey, dotted)")
     if missing.any():
         notes.append("(no value where hatched)")
-    bar = axes.figure.colorbar(mesh, cax=axes.inset_axes((1.04, 0, 0.05, 1)), extend="max" if above else "neither")
-    if panel.scale == "log":
+    # Left of the bar there is room for the bracket.
+    bar = axes.figure.colorbar(
+        mesh, cax=axes.inset_axes((1.09, 0, 0.05, 1)), extend="max" if scale.above else "neither"
+    )
+    if scale.log:
         log_ticks(bar.ax)
     bar.outline.set_linewidth(0.6)
-    bar.set_label("\n".join(textwrap.fill(text, wrap) for text in [panel.label, *notes]))
+    # The bar is about 0.75 of the height, and there is 0.85 of the width; a character is about 0.55 of the font size.
+    small = font_size - 1.5
+    wide, high = int(0.85 * size[0] * 72 / (0.55 * small)), int(0.75 * size[1] * 72 / (0.55 * font_size))
+    label = scaled_label(panel.label, panel.scale)
+    bar.set_label("\n".join(textwrap.fill(text, max(8, high)) for text in [label, *notes]))
+    axes.set_title(textwrap.fill(scale.describe_interval(), max(8, wide)), loc="left", fontsize=small)
+    _draw_bracket(axes, scale)
+
+
+def _draw_bracket(axes: Axes, scale: ColourScale) -> None:
+    """The median interval, left of the colour bar and as long as on it."""
+    if scale.bracket is not None:
+        low, high = scale.bracket
+        x = (1.07, 1.04, 1.04, 1.07)
+        style: dict[str, Any] = {"color": "0.1", "linewidth": 1.0, "clip_on": False, "gid": "interval"}
+        axes.plot(x, (low, low, high, high), transform=axes.transAxes, **style)
 
 
 def _hatch(axes: Axes, cells: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarray, **style: Any) -> None:
@@ -244,7 +216,7 @@ def _annotate(
     room = LabelRoom(axes)
     at = np.array([[marker["at"][name] for name in coordinates] for marker in markers], dtype=np.float64).reshape(-1, 2)
     seen = np.all((at >= limits[:, 0]) & (at <= limits[:, 1]), axis=1)
-    room.take_discs(at[seen], 6)
+    room.take_markers(at[seen], 6)
     segments = {}
     for index, line in enumerate(lines):
         coefficients = np.array([line["coefficients"].get(name, 0) for name in coordinates], dtype=np.float64)
@@ -258,8 +230,8 @@ def _annotate(
         markeredgewidth=1.2, path_effects=[withStroke(linewidth=3, foreground="black")], zorder=4,
     )  # fmt: skip
     text: dict[str, Any] = {"color": "white", "path_effects": _OUTLINE, "zorder": 5, "must": True}
-    for marker, place in zip(itertools.compress(markers, seen.tolist()), at[seen], strict=True):
-        room.place(marker["label"], room.around(marker["label"], tuple(place), 6, font_size), font_size, **text)
+    for marker, (x, y) in zip(itertools.compress(markers, seen.tolist()), at[seen], strict=True):
+        room.place_at(marker["label"], (float(x), float(y)), 8, font_size, **text)
     for index, ends in segments.items():
         label, others = lines[index]["label"], [other for key, other in segments.items() if key != index]
         room.place(label, _beside(axes, room, label, ends, others, font_size - 1), font_size - 1, **text)
@@ -285,15 +257,35 @@ def _clip(coefficients: np.ndarray, value: float, limits: np.ndarray) -> np.ndar
 def _beside(
     axes: Axes, room: LabelRoom, label: str, ends: np.ndarray, others: Sequence[np.ndarray], font_size: float
 ) -> list[Spot]:
-    """Places along a line, on its one side and on the other; first those away from the other lines."""
+    """Places along a line, on its one side and on the other; first those away from the other lines.
+
+    Upright, and nearer to this line than to others, as far as there is such a place.
+    """
     start, end = axes.transData.transform(ends)
-    angle = float(np.degrees(np.arctan2(*(end - start)[::-1])))
-    normal = np.array([-np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
+    along = (end - start) / np.hypot(*(end - start))
+    normal = np.array([-along[1], along[0]])
     beyond = sum(float((axes.transData.transform(other.mean(axis=0)) - start) @ normal) for other in others)
     side = -1 if beyond > 0 else 1
-    distance = room.size(label, font_size)[1] / 2 + 2
-    return [
-        Spot(tuple(ends[0] + share * (ends[1] - ends[0])), tuple(sign * distance * normal), angle)
+    half = np.array(room.size(label, font_size)) / 2
+    # The label's box just clears the line.
+    distance = float(half @ np.abs(normal)) + 2
+    spots = [
+        Spot(tuple(ends[0] + share * (ends[1] - ends[0])), tuple(sign * distance * normal))
         for sign in (side, -side)
         for share in (0.85, 0.15, 0.75, 0.25, 0.65, 0.35, 0.5)
     ]
+    lines = [axes.transData.transform(other) for other in others]
+    pixel = axes.figure.dpi / 72
+    centres = [axes.transData.transform(spot.at) + pixel * np.array(spot.shift) for spot in spots]
+    nearer = [
+        spot
+        for spot, centre in zip(spots, centres, strict=True)
+        if all(_line_distance(centre, line) > 1.5 * pixel * distance for line in lines)
+    ]
+    return nearer or spots
+
+
+def _line_distance(point: np.ndarray, ends: np.ndarray) -> float:
+    """Distance of ``point`` (2,) from the straight line through ``ends`` (2, 2)."""
+    (along_x, along_y), (x, y) = ends[1] - ends[0], point - ends[0]
+    return float(abs(along_x * y - along_y * x) / np.hypot(along_x, along_y))

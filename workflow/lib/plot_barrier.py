@@ -13,11 +13,12 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow.lib.plots import CLASS_COLOURS, DASHES, MARKERS, figure_style, figure_title
+from workflow.lib.naming import prompts_label
+from workflow.lib.phrases import Value
+from workflow.lib.plots import PAGE_WIDTH, figure_style, figure_title
 from workflow.lib.runtime import UserError
+from workflow.lib.series import series_styles
 
-# Not those of the classes, which stand beside, nor yellow and pink, which are hard to see on white.
-_COLOURS = [sns.color_palette("colorblind")[index] for index in (0, 1, 4, 5, 7, 9)]
 _QUANTITIES = {"perplexity": "Log perplexity", "loss": "Loss"}
 
 
@@ -29,8 +30,7 @@ class _Line:
     label: str
     curve: pd.DataFrame
     barrier: pd.Series
-    colour: Any
-    index: int
+    style: Mapping[str, Any]
 
 
 def plot_barrier(
@@ -45,21 +45,30 @@ def plot_barrier(
     """Heights above the chord between two models, and the barriers, their maxima, in nats per token.
 
     ``table``: see ``barriers.barrier_table``. One panel each for perplexity and for loss, where the table has them:
-    height over the coordinate, with 95 % bands. Right: the barrier of each of these lines with its interval, in
-    figures too; colours and markers there name the lines of the other panels. Lines of a panel differ in
-    marker and dashes; colours tell perplexities by sweep and prompts, and losses by class. A panel is ``panel_width``
-    wide, the right one with its labels 1.6 times that; the figure is ``panel_height`` high, or more if the labels need
-    it (inches). ``font_size`` is in points.
+    height over the coordinate, with 95 % bands. Right of them, or below where a page is too narrow: the barrier of each
+    of these lines with its interval, in figures too; colours and markers there name the lines of the other panels. No
+    two lines of the figure look alike. A barrier that is NaN was not measured: no point lies between 0 and 1. A panel
+    is ``panel_width`` wide, the last one with its labels 1.6 times that or more, and ``panel_height`` high, or more if
+    the labels need it (inches). ``font_size`` is in points.
 
-    Raises ``UserError`` if the table has no rows, or a line has no heights or no barrier.
+    Raises ``UserError`` if the table has no rows, if a line has no heights or no barrier, or if there are more lines
+    than can be told apart.
     """
     lines = _lines(table, sweep_labels or {})
     quantities = [name for name in _QUANTITIES if any(line.quantity == name for line in lines)]
     # Two or three lines of text for each.
     height = max(panel_height, (1 + sum(2.4 + line.label.count("\n") for line in lines)) * font_size / 72 + 0.8)
     with mpl.rc_context(figure_style(font_size)):
-        figure = Figure(figsize=(panel_width * (len(quantities) + 1.6), height), layout="constrained")
-        *panels, forest = figure.subplots(1, len(quantities) + 1)
+        # The barriers stand right of the curves, or below them where a page is too narrow.
+        beside = panel_width * (len(quantities) + 1.6) <= PAGE_WIDTH
+        if beside:
+            size, places = (panel_width * (len(quantities) + 1.6), height), [[*quantities, "barriers"]]
+        else:
+            size = (panel_width * (len(quantities) + 0.6), panel_height + height)
+            places = [quantities, ["barriers"] * len(quantities)]
+        figure = Figure(figsize=size, layout="constrained")
+        found: dict[str, Axes] = figure.subplot_mosaic(places, height_ratios=None if beside else [panel_height, height])
+        panels, forest = [found[name] for name in quantities], found["barriers"]
         for axes, quantity in zip(panels, quantities, strict=True):
             axes.axhline(0, color="0.3", linewidth=0.8, zorder=1)
             for line in lines:
@@ -78,39 +87,26 @@ def plot_barrier(
 def _lines(table: pd.DataFrame, sweep_labels: Mapping[str, str]) -> list[_Line]:
     if table.empty:
         raise UserError("the table of barriers has no rows; name sweeps or losses whose barriers are wanted")
+    groups = list(table.groupby(["quantity", "sweep", "prompts", "class"], sort=False))
     lines: list[_Line] = []
-    classes = list(dict.fromkeys(table.loc[table["quantity"] == "loss", "class"]))
-    for keys, rows in table.groupby(["quantity", "sweep", "prompts", "class"], sort=False):
+    for (keys, rows), style in zip(groups, series_styles(len(groups)), strict=True):
         quantity, sweep, prompts, name = map(str, keys)
-        index = sum(line.quantity == quantity for line in lines)
         curve, barrier = (rows[rows["row"] == row] for row in ("excess", "barrier"))
         if curve.empty or len(barrier) != 1:
             raise UserError(f"sweep {sweep}, {quantity} {prompts or name}: the table lacks its heights or its barrier")
         if quantity == "loss":
             what = f"loss, {name} texts" if name else "loss, all texts"
-            colour: Any = CLASS_COLOURS.get(name, _COLOURS[classes.index(name) % len(_COLOURS)])
         else:
-            what = f"perplexity, {prompts} prompts"
-            colour = _COLOURS[index % len(_COLOURS)]
+            what = f"perplexity, {prompts_label(prompts)}"
         label = f"{textwrap.fill(sweep_labels.get(sweep, sweep), 30)}\n{textwrap.fill(what, 30)}"
-        lines.append(_Line(quantity, label, curve.sort_values("coordinate"), barrier.iloc[0], colour, index))
+        lines.append(_Line(quantity, label, curve.sort_values("coordinate"), barrier.iloc[0], style))
     return lines
 
 
 def _draw_curve(axes: Axes, line: _Line) -> None:
-    curve = line.curve
-    axes.fill_between(curve["coordinate"], curve["low"], curve["high"], color=line.colour, alpha=0.15, linewidth=0)
-    axes.plot(
-        curve["coordinate"],
-        curve["estimate"],
-        color=line.colour,
-        marker=MARKERS[line.index % len(MARKERS)],
-        linestyle=DASHES[line.index % len(DASHES)],
-        markersize=3.5,
-        markeredgewidth=0,
-        linewidth=1.3,
-        label=line.label,
-    )
+    curve, colour = line.curve, line.style["color"]
+    axes.fill_between(curve["coordinate"], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
+    axes.plot(curve["coordinate"], curve["estimate"], label=line.label, **line.style)
 
 
 def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None:
@@ -119,16 +115,17 @@ def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None
     for row, line in enumerate(lines):
         estimate, low, high = (float(line.barrier[key]) for key in ("estimate", "low", "high"))
         # The interval of a maximum need not contain it, so that these are no error bars around it.
-        axes.plot([low, high], [row, row], color=line.colour, linewidth=1.6, solid_capstyle="butt")
-        axes.plot(
-            estimate, row, color=line.colour, marker=MARKERS[line.index % len(MARKERS)], markersize=5.5, linestyle=""
+        colour = line.style["color"]
+        axes.plot([low, high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
+        axes.plot(estimate, row, color=colour, marker=line.style["marker"], markersize=5.5, linestyle="")
+        text = axes.text(
+            1.03, row, _told(line.barrier), transform=axes.get_yaxis_transform(), va="center", fontsize=font_size - 1
         )
-        interval = "(no interval)" if math.isnan(low) else f"[{low:.2g}, {high:.2g}]"
-        place = f"\nat {line.barrier['coordinate']:g}" if estimate > 0 else ""
-        axes.text(
-            1.03, row, f"{estimate:.2g} {interval}{place}", transform=axes.get_yaxis_transform(), va="center",
-            fontsize=font_size - 1,
-        )  # fmt: skip
+        if math.isnan(estimate):
+            # A marker in the margin keeps the key to the curves.
+            text.set_fontstyle("italic")
+            key = {"color": colour, "marker": line.style["marker"], "markersize": 5.5, "clip_on": False}
+            axes.plot(1.015, row, transform=axes.get_yaxis_transform(), linestyle="", fillstyle="none", **key)
     axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=font_size - 1)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
@@ -136,3 +133,12 @@ def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None
     axes.set_xlabel("nats per token")
     axes.tick_params(axis="y", length=0)
     sns.despine(ax=axes, left=True)
+
+
+def _told(barrier: pd.Series) -> str:
+    """A barrier in figures: value, interval and place."""
+    value = Value.of(barrier)
+    if math.isnan(value.estimate):
+        return "not measured: no\npoint between 0 and 1"
+    place = f"\nat {barrier['coordinate']:g}" if value.estimate > 0 else ""
+    return f"{value}{'' if value.has_interval else ' (no interval)'}{place}"

@@ -15,12 +15,15 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
+from workflow.lib.colours import PLAIN
+from workflow.lib.naming import model_label, scaled_label
 from workflow.lib.planes import cell_edges
-from workflow.lib.plots import LabelRoom, figure_style, figure_title
+from workflow.lib.plot_labels import LabelRoom
+from workflow.lib.plots import figure_style, figure_title
 from workflow.lib.points import Point
 from workflow.lib.runtime import UserError
 
-_COLOURS: dict[str, Any] = {"cmap": mpl.colormaps["viridis"].with_extremes(bad="0.8"), "norm": LogNorm(0.01, 1)}
+_COLOURS: dict[str, Any] = {"cmap": mpl.colormaps[PLAIN].with_extremes(bad="0.8"), "norm": LogNorm(0.01, 1)}
 _QUANTITIES = {"logits": "Logits", "margin": "Margin"}
 
 
@@ -69,7 +72,9 @@ def plot_linearity(
                 loc="left",
                 fontsize=font_size - 1,
             )
-        bar = figure.colorbar(mesh, ax=maps, extend="both", label="error / change", pad=0.02, aspect=25)
+        bar = figure.colorbar(
+            mesh, ax=maps, extend="both", label=scaled_label("error / change", "log"), pad=0.02, aspect=25
+        )
         bar.set_ticks([0.01, 0.03, 0.1, 0.3, 1], labels=["1 %", "3 %", "10 %", "30 %", "100 %"])
         bar.ax.yaxis.set_minor_locator(ticker.NullLocator())
         _draw_scatter(scatter, parts["margin"])
@@ -177,11 +182,11 @@ def _name_models(axes: Axes, part: pd.DataFrame, coordinates: tuple[str, str], f
         path_effects=[withStroke(linewidth=2.4, foreground="black")],
     )  # fmt: skip
     room = LabelRoom(axes)
-    room.take_discs(at, 4)
+    room.take_markers(at, 4)
     outline = [withStroke(linewidth=1.8, foreground="black")]
-    for name, place in zip((names[0] for names in models if len(names) == 1), at, strict=True):
-        spots = room.around(name, tuple(place), 4, font_size)
-        room.place(name, spots, font_size, must=True, color="white", path_effects=outline, zorder=5)
+    for name, (x, y) in zip((names[0] for names in models if len(names) == 1), at, strict=True):
+        style = {"color": "white", "path_effects": outline, "zorder": 5}
+        room.place_at(model_label(name), (float(x), float(y)), 6, font_size, must=True, **style)
 
 
 def _draw_scatter(axes: Axes, part: pd.DataFrame) -> None:

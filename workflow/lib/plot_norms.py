@@ -12,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from workflow.lib.plots import MARKERS, figure_style, figure_title, log_ticks, power_of_ten
+from workflow.lib.naming import scaled_label
+from workflow.lib.plots import figure_style, figure_title, log_ticks, power_of_ten
 from workflow.lib.runtime import UserError
+from workflow.lib.series import COLOURS, FILLINGS, MARKERS, check_count
 
-_KINDS = dict(zip(("attention", "mlp", "norm", "embedding", "head", "other"), MARKERS, strict=True))
+_KINDS = dict(zip(("attention", "mlp", "norm", "embedding", "head", "other"), MARKERS, strict=False))
 
 
 def plot_norms(
@@ -33,7 +35,8 @@ def plot_norms(
     and counted in the legend. The figure is 2.2 ``panel_width`` by 1.3 ``panel_height`` inches; ``font_size`` is in
     points.
 
-    Raises ``UserError`` if the table has no rows, every norm is 0, or no tensor is in a block.
+    Raises ``UserError`` if the table has no rows, every norm is 0, no tensor is in a block, or there are more pairs
+    than can be told apart.
     """
     changed = table[table["scaled_norm"] > 0]
     if changed.empty:
@@ -41,10 +44,8 @@ def plot_norms(
     if table["layer"].isna().all():
         raise UserError("no tensor is in a numbered block (h.0, layers.0), so there is no depth to draw norms over")
     pairs = list(dict.fromkeys(table["pair"]))
-    styles = {
-        pair: _marker_colours(index, colour)
-        for index, (pair, colour) in enumerate(zip(pairs, sns.color_palette("colorblind", len(pairs)), strict=True))
-    }
+    check_count(len(pairs))
+    styles = {pair: _marker_colours(index) for index, pair in enumerate(pairs)}
     blocks = 1 + int(table["layer"].max())
     # Room for the names of both ends among the numbers of many blocks.
     gap = max(1.0, blocks / 12)
@@ -68,7 +69,7 @@ def plot_norms(
                 strip.hlines(median, index - 0.4, index + 0.4, color="0.1", linewidth=1.5, zorder=3)
         _depth_ticks(axes, blocks, gap)
         axes.set_xlabel("embedding, number of the block, end of the model")
-        axes.set_ylabel("scaled norm ‖Δ‖ / √n")
+        axes.set_ylabel(scaled_label("scaled norm ‖Δ‖ / √n", "log"))
         strip.set_xlabel("all (line: median)")
         strip.set_xticks([])
         strip.set_xlim(-0.6, len(pairs) - 0.4)
@@ -111,9 +112,10 @@ def _depth_ticks(axes: Axes, blocks: int, gap: float) -> None:
         axes.axvline(border, color="0.75", linewidth=0.8, zorder=0)
 
 
-def _marker_colours(index: int, colour: tuple[float, float, float]) -> tuple[Any, Any]:
+def _marker_colours(index: int) -> tuple[Any, Any]:
     """Face and edge of the markers of a pair: filled, hollow or rimmed in turn, which greyscale shows."""
-    return ((colour, colour), ("white", colour), (colour, "0.1"))[index % 3]
+    colour = COLOURS[index % len(COLOURS)]
+    return ((colour, colour), ("white", colour), (colour, "0.1"))[index % FILLINGS]
 
 
 def _scatter(axes: Axes, x: pd.Series | np.ndarray, y: pd.Series, style: tuple[Any, Any], marker: str) -> None:

@@ -12,8 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from workflow.lib.plots import DASHES, MARKERS, figure_style, figure_title, log_ticks
+from workflow.lib.naming import scaled_label
+from workflow.lib.plots import figure_style, figure_title, log_ticks, panel_grid
 from workflow.lib.runtime import UserError
+from workflow.lib.series import series_styles
 
 _CHOSEN: dict[str, Any] = {
     "linestyle": "", "marker": "o", "markersize": 10, "markerfacecolor": "none", "markeredgecolor": "0.1",
@@ -31,37 +33,38 @@ def plot_search(
     panel_height: float = 2.8,
     font_size: float = 9.0,
 ) -> Figure:
-    """Dev perplexity of every trial: a row of panels per search, a panel per batch size, a line per learning rate.
+    """Dev perplexity of every trial: a panel per batch size, a line per learning rate; each search begins a new row.
 
-    ``tables``: see ``searches.search_table``. Both axes are logarithmic; the panels of a row share the vertical one. A
-    ring with the perplexity marks the chosen trial, a cross the one that the study is configured with. Trials that
+    ``tables``: see ``searches.search_table``. Both axes are logarithmic; the panels of a search share the vertical one.
+    A ring with the perplexity marks the chosen trial, a cross the one that the study is configured with. Trials that
     diverged (no perplexity) are listed under their panel, and a line passes them over. Sizes are in inches,
     ``font_size`` in points.
 
-    Raises ``UserError`` if a search has no chosen trial with a perplexity.
+    Raises ``UserError`` if a search has no chosen trial with a perplexity, or if there are more learning rates than can
+    be told apart.
     """
     for table in tables:
         if not (table["chosen"] & table["dev_perplexity"].notna()).any():
             raise UserError(f"searches.{table['search'].iloc[0]}: no trial is chosen; run the search again")
     rates = sorted({rate for table in tables for rate in table["learning_rate"]})
-    styles = {
-        rate: {
-            "color": colour, "marker": MARKERS[index % len(MARKERS)], "linestyle": DASHES[index % len(DASHES)],
-            "markersize": 3.5, "markeredgewidth": 0, "linewidth": 1.3,
-        }
-        for index, (rate, colour) in enumerate(zip(rates, sns.color_palette("colorblind", len(rates)), strict=True))
-    }  # fmt: skip
-    columns = max(table["batch_size"].nunique() for table in tables)
+    styles = dict(zip(rates, series_styles(len(rates)), strict=True))
+    shapes = [panel_grid(table["batch_size"].nunique(), panel_width) for table in tables]
+    deep, wide = sum(rows for rows, _ in shapes), max(columns for _, columns in shapes)
     # A panel takes about 0.8 of its column, a character about 0.55 of the font size.
     wrap = max(16, int(0.8 * panel_width * 72 / (0.55 * font_size)))
     with mpl.rc_context(figure_style(font_size)):
-        figure = Figure(figsize=(panel_width * columns, panel_height * len(tables)), layout="constrained")
-        grid = figure.subplots(len(tables), columns, squeeze=False, sharey="row")
-        for panels, table in zip(grid, tables, strict=True):
+        figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
+        grid = iter(figure.subplots(deep, wide, squeeze=False))
+        for table, (rows, columns) in zip(tables, shapes, strict=True):
             sizes = sorted(set(table["batch_size"]))
-            for axes in panels[len(sizes) :]:
+            block = [next(grid) for _ in range(rows)]
+            panels = [axes for row in block for axes in row[:columns]]
+            for axes in (*panels[len(sizes) :], *(axes for row in block for axes in row[columns:])):
                 axes.remove()
-            for axes, size in zip(panels, sizes, strict=False):
+            panels = panels[: len(sizes)]
+            for axes, size in zip(panels, sizes, strict=True):
+                if axes is not panels[0]:
+                    axes.sharey(panels[0])
                 axes.set_yscale("log")
                 _draw(axes, table[table["batch_size"] == size], styles, wrap)
                 name = (
@@ -69,7 +72,11 @@ def plot_search(
                 )
                 axes.set_title(name, loc="left", fontweight="bold")
                 sns.despine(ax=axes)
-            panels[0].set_ylabel("dev perplexity")
+            for index, axes in enumerate(panels):
+                if index % columns:
+                    axes.tick_params(labelleft=False)
+                else:
+                    axes.set_ylabel(scaled_label("dev perplexity", "log"))
             # Room for the label of the chosen trial, which is the lowest.
             low, high = panels[0].get_ylim()
             panels[0].set_ylim(bottom=low * (low / high) ** 0.2)
@@ -106,7 +113,7 @@ def _draw(axes: Axes, part: pd.DataFrame, styles: Mapping[float, Mapping[str, An
         counts = sorted(lost.loc[lost["learning_rate"] == rate, "steps"])
         diverged.append(f"{_rate(rate)} at {', '.join(f'{count:,}' for count in counts)}")
     note = textwrap.fill(f"(diverged: {'; '.join(diverged)} steps)", wrap) if diverged else ""
-    axes.set_xlabel(f"steps\n{note}".rstrip())
+    axes.set_xlabel(f"{scaled_label('steps', 'log')}\n{note}".rstrip())
 
 
 def _rate(rate: float) -> str:

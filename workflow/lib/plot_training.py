@@ -1,5 +1,6 @@
 """Figure of training: loss on train and dev, and the learning rate (Fig. 11 of arXiv 2211.12092)."""
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -11,8 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from workflow.lib.plots import DASHES, MARKERS, figure_style, figure_title
+from workflow.lib.naming import model_label
+from workflow.lib.phrases import number
+from workflow.lib.plots import figure_style, figure_title
 from workflow.lib.runtime import UserError
+from workflow.lib.series import series_styles
 
 
 def plot_training(
@@ -31,7 +35,7 @@ def plot_training(
     The legend tells each model's lowest dev loss. The figure is 1.6 ``panel_width`` by 1.4 ``panel_height`` inches;
     ``font_size`` is in points.
 
-    Raises ``UserError`` if a curve has no train or no dev loss.
+    Raises ``UserError`` if a curve has no train or no dev loss, or if there are more models than can be told apart.
     """
     for model, curve in zip(models, curves, strict=True):
         for split in ("train", "dev"):
@@ -39,29 +43,33 @@ def plot_training(
                 raise UserError(
                     f"models.{model}: its loss curve has no {split} loss; train for more steps, or log more often"
                 )
-    colours = sns.color_palette("colorblind", len(models))
+    styles = series_styles(len(models))
+    # The panel takes about 0.7 of the width, a handle 0.1, a character about 0.55 of the font size.
+    wrap = max(16, int(1.6 * panel_width * 72 * 0.72 / (0.55 * font_size)))
     with mpl.rc_context(figure_style(font_size)):
         figure = Figure(figsize=(1.6 * panel_width, 1.4 * panel_height), layout="constrained")
         axes, rate = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         handles = []
-        for index, (model, curve) in enumerate(zip(models, curves, strict=True)):
+        for model, curve, style in zip(models, curves, styles, strict=True):
             train, dev = (curve[curve["split"] == split].sort_values("step") for split in ("train", "dev"))
-            line = {"color": colours[index], "linestyle": DASHES[index % len(DASHES)]}
-            style = {**line, "marker": MARKERS[index % len(MARKERS)], "markersize": 3.5}
+            line = {key: style[key] for key in ("color", "linestyle")}
             axes.plot(train["step"], train["loss"], linewidth=0.9, alpha=0.6, **line)
             # About twenty markers, however many evaluations there are.
             every = max(1, round(len(dev) / 20))
-            axes.plot(dev["step"], dev["loss"], linewidth=1.3, markeredgewidth=0, markevery=every, **style)
+            axes.plot(dev["step"], dev["loss"], markevery=every, **style)
             rate.plot(train["step"], train["learning_rate"], linewidth=1.3, **line)
             step, loss = dev[["step", "loss"]].to_numpy()[int(dev["loss"].to_numpy().argmin())]
-            lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g}) at step {step:,.0f}"
-            handles.append(Line2D([], [], linewidth=1.3, label=f"{model}: {lowest}", **style))
+            lowest = f"lowest dev loss {loss:.3g} (perplexity {np.exp(loss):.3g})"
+            # The last three words stay together.
+            place = f"at step {step:,.0f}".replace(" ", "\N{NO-BREAK SPACE}")
+            label = textwrap.fill(f"{model_label(model)}: {lowest} {place}", wrap).replace("\N{NO-BREAK SPACE}", " ")
+            handles.append(Line2D([], [], label=label, **style))
         axes.set_ylabel("loss (nats per token)")
         _perplexity_axis(axes)
         rate.set_ylabel("learning rate")
         rate.set_ylim(bottom=0)
         rate.yaxis.set_major_locator(ticker.MaxNLocator(3))
-        rate.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+        rate.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: number(value)))
         rate.set_xlabel("step")
         rate.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
         sns.despine(ax=axes, right=False)
@@ -91,4 +99,4 @@ def _perplexity_axis(axes: Axes) -> None:
     values = [value for value in values if low <= value <= high]
     right = axes.secondary_yaxis("right")
     right.set_yticks(np.log(values), [f"{value:,.6g}" for value in values])
-    right.set_ylabel("perplexity")
+    right.set_ylabel("perplexity (exp of the loss)")

@@ -10,12 +10,12 @@ from matplotlib import font_manager, ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow.lib.plots import DASHES, MARKERS, figure_style, figure_title, log_ticks, power_of_ten
+from workflow.lib.naming import scaled_label
+from workflow.lib.plot_labels import mark_coordinates
+from workflow.lib.plots import figure_style, figure_title, log_ticks, panel_grid, power_of_ten
 from workflow.lib.runtime import UserError
-from workflow.lib.tables import single_model
+from workflow.lib.series import series_styles
 
-# Yellow and pink lines are hard to see on white.
-_COLOURS = [colour for index, colour in enumerate(sns.color_palette("colorblind")) if index not in (6, 8)]
 _TITLES = {"rises": "Tokens that rise most", "falls": "Tokens that fall most"}
 
 
@@ -30,12 +30,13 @@ def plot_words(
 ) -> Figure:
     """Probability of words and tokens over the coordinate of a line; one panel per group.
 
-    ``table``: see ``next_tokens.next_token_probabilities``. The upper row has one panel per group of words, in the
-    table's order, the lower one the tokens that rise and that fall; a row without any is left out. Each legend is in
-    the order of the lines where they are highest. A word of several tokens is written ``heart·warming (2 tokens)``;
-    its probability is the product of its tokens'. Spaces in tokens show as ``␣``, characters that the font lacks as
-    ``\\uXXXX``. Dashed lines mark coordinate 0 and 1, with the name of the model where the point there is a single one.
-    Sizes are in inches, a legend being part of its panel; ``font_size`` is in points.
+    ``table``: see ``next_tokens.next_token_probabilities``. Above there is one panel per group of words, in the table's
+    order, below the tokens that rise and that fall, both on as many rows as a page needs; what there is none of is left
+    out. Each legend is in the order of the lines where they are highest. A word of several tokens is written
+    ``heart·warming (2 tokens)``; its probability is the product of its tokens'. Spaces in tokens show as ``␣``,
+    characters that the font lacks as ``\\uXXXX``. Dashed lines mark coordinate 0 and 1 where there is a point, with the
+    name of the model if it is a single one. Sizes are in inches, a legend being part of its panel; ``font_size`` is in
+    points.
 
     Raises ``UserError`` if there is not exactly one coordinate, no group at all, or a probability of 0 on a log scale.
     """
@@ -50,22 +51,23 @@ def plot_words(
     if scale == "log" and (table["probability"] <= 0).any():
         text = table.loc[table["probability"] <= 0, "text"].iloc[0]
         raise UserError(f"the probability of {text!r} is 0 at a point, which a log axis cannot show; use scale: linear")
-    columns = max(map(len, rows))
+    most = max(panel_grid(len(row), panel_width)[1] for row in rows)
+    rows = [row[start : start + most] for row in rows for start in range(0, len(row), most)]
     with mpl.rc_context(figure_style(font_size)):
-        figure = Figure(figsize=(panel_width * columns, panel_height * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), columns, squeeze=False)
+        figure = Figure(figsize=(panel_width * most, panel_height * len(rows)), layout="constrained")
+        grid = figure.subplots(len(rows), most, squeeze=False)
+        label = (coordinate_labels or {}).get(coordinate, coordinate)
         for row, groups in enumerate(rows):
             for axes in grid[row, len(groups) :]:
                 axes.remove()
             for axes, (kind, group) in zip(grid[row], groups, strict=False):
                 axes.set_yscale(scale)
                 _draw(axes, table[(table["kind"] == kind) & (table["group"] == group)], coordinate, font_size - 1)
-                _mark_models(axes, table, coordinate, font_size - 1)
                 heading = f"Words: {group}" if kind == "word" else _TITLES[group]
                 axes.set_title(heading, loc="left", pad=1.8 * font_size, fontweight="bold")
-                axes.set_xlabel((coordinate_labels or {}).get(coordinate, coordinate))
+                axes.set_xlabel(label)
                 axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-                axes.set_ylabel("probability")
+                axes.set_ylabel(scaled_label("probability", scale))
                 if scale == "log":
                     log_ticks(axes)
                     if axes.get_ylim()[0] < 1e-3:
@@ -75,6 +77,9 @@ def plot_words(
                 sns.despine(ax=axes)
         if title:
             figure_title(figure, title, font_size + 2)
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            mark_coordinates(axes, [(table, coordinate, label)], font_size - 1)
     return figure
 
 
@@ -90,20 +95,11 @@ def _draw(axes: Axes, part: pd.DataFrame, coordinate: str, font_size: float) -> 
     """One line per word or token of a group, and their legend."""
     entries = list(dict.fromkeys(zip(part["text"], part["pieces"], part["tokens"], strict=True)))
     handles = []
-    for index, (text, pieces, tokens) in enumerate(entries):
+    for (text, pieces, tokens), style in zip(entries, series_styles(len(entries)), strict=True):
         # By its pieces, since several tokens may be the same unprintable text.
         line = part[(part["text"] == text) & (part["pieces"] == pieces)].sort_values(coordinate)
-        handles += axes.plot(
-            line[coordinate],
-            line["probability"],
-            color=_COLOURS[index % len(_COLOURS)],
-            marker=MARKERS[index % len(MARKERS)],
-            linestyle=DASHES[index % len(DASHES)],
-            markersize=3.5,
-            markeredgewidth=0,
-            linewidth=1.3,
-            label=_name(text, pieces, tokens),
-        )
+        name = _name(text, pieces, tokens)
+        handles += axes.plot(line[coordinate], line["probability"], label=name, **style)
     top = part.groupby(coordinate)["probability"].sum().idxmax()
     heights = list(part.loc[part[coordinate] == top, "probability"])
     order = sorted(range(len(entries)), key=lambda index: -heights[index])
@@ -137,17 +133,3 @@ def _visible(text: str) -> str:
     return "".join(
         character if ord(character) in glyphs else f"\\u{ord(character):04x}" for character in text.replace(" ", "␣")
     )
-
-
-def _mark_models(axes: Axes, table: pd.DataFrame, coordinate: str, font_size: float) -> None:
-    """Dashed lines at coordinate 0 and 1, with the name of the model above where there is a single one."""
-    low, high = axes.get_xlim()
-    for value, side in ((0.0, "right"), (1.0, "left")):
-        if low <= value <= high:
-            axes.axvline(value, color="0.45", linestyle="--", linewidth=0.8, zorder=0)
-            axes.text(
-                value, 1.015, single_model(table, coordinate, value) or "", transform=axes.get_xaxis_transform(),
-                fontsize=font_size, color="0.25", va="bottom",
-                # Over their lines where there is room between them.
-                ha=side if high - low > 1.5 else "center",
-            )  # fmt: skip

@@ -1,6 +1,5 @@
 """Figures of curves along sweeps (Figs. 3, 5, 6 and 10 of arXiv 2211.12092), and what all figures share."""
 
-import itertools
 import math
 import os
 import textwrap
@@ -17,16 +16,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Annotation
 
+from workflow.lib.naming import coordinate_text, prompts_label, scaled_label
+from workflow.lib.phrases import describe_range
+from workflow.lib.plot_labels import LabelRoom, mark_coordinates
 from workflow.lib.runtime import UserError, atomic_path
-from workflow.lib.tables import coordinate_columns, single_model
+from workflow.lib.series import series_styles
+from workflow.lib.tables import coordinate_columns
 
-# Curves of one panel differ in colour, marker and dashes, so that they can be told apart in greyscale as well.
-MARKERS = ("o", "s", "^", "D", "v", "P")
-DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
-CLASS_COLOURS = {"positive": "#029e73", "negative": "#d55e00"}
-"""Colours of the two classes, from seaborn's colour-blind palette."""
+PAGE_WIDTH = 11.0
+"""Inches that panels side by side take at most, unless a figure says how many there are: a landscape page."""
 
 _COSTS = {"seconds_per_1000_tokens": "Seconds per 1,000 tokens", "peak_memory_mb": "Peak memory of the process (MiB)"}
 
@@ -48,8 +47,8 @@ class _Series:
     table: pd.DataFrame
     prompts: str
     label: str
-    colour: Any
     index: int
+    style: Mapping[str, Any]
 
     @property
     def coordinate(self) -> str:
@@ -78,62 +77,62 @@ def plot_curves(
     panel_height: float = 2.8,
     font_size: float = 9.0,
 ) -> Figure:
-    """Curves of several statistics along sweeps of one coordinate: one row per sweep, one column per panel.
+    """Curves of several statistics along sweeps of one coordinate: the panels of one sweep above those of the next.
 
     ``tables`` are sweep tables (``tables.sweep_table``), one per sweep. A panel is ``{scorer, statistic, label, scale,
-    x}`` with scale ``linear`` (default) or ``log``; all rows of a column share its y axis. Long labels are wrapped.
-    Bands are the tables' 95 % intervals. Dashed lines mark coordinate 0 and 1 and name the model where the point there
-    is a single model. A panel with ``x``, a ``{scorer, statistic, label}``, is a trade-off: it is drawn against that
-    statistic, its points joined in order of the coordinate and some of them labelled with it, with thin 95 % intervals
-    in both directions. ``coordinate_labels`` and ``sweep_labels`` replace names of coordinates and of sweeps (above
-    the row; one sweep without a label has none).
+    x}`` with scale ``linear`` (default) or ``log``; a panel has one y axis for all sweeps. Long labels are wrapped.
+    Bands are the tables' 95 % intervals. Dashed lines mark coordinate 0 and 1 where there is a point, with the name of
+    the model there if it is a single one. A panel with ``x``, a ``{scorer, statistic, label}``, is a trade-off: it is
+    drawn against that statistic, its points joined in order of the coordinate and some of them labelled with it, with
+    thin 95 % intervals in both directions. ``coordinate_labels`` and ``sweep_labels`` replace names of coordinates and
+    of sweeps (above the panels; one sweep without a label has none).
 
-    ``overlay`` draws all sweeps into one row of panels, on the one prompt set that they have in common, with a legend
-    of the sweeps; models are named where all sweeps agree. ``columns`` breaks a single row after so many panels.
-    ``cost`` (columns ``space, seconds_per_1000_tokens, peak_memory_mb``, one row per measurement) adds two panels of
-    bars to an overlay: the mean per space, and a dot per measurement. ``panel_width`` and ``panel_height`` are in
-    inches, ``font_size`` is in points.
+    ``overlay`` draws all sweeps into the same panels, on the one prompt set that they have in common, with a legend
+    of the sweeps; models are named where all sweeps agree. ``columns`` is the number of panels side by side; by default
+    as many as fit on a page. ``cost`` (columns ``space, seconds_per_1000_tokens, peak_memory_mb``, one row per
+    measurement) adds two panels of bars to an overlay: the mean per space, a dot per measurement, and their range.
+    ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
 
     Raises ``UserError`` if a sweep has more than one coordinate, if a table lacks a panel's statistic, if a value on
-    a log axis is not positive, if sweeps to overlay do not have exactly one prompt set in common, or if a cost is
-    missing; also if ``columns`` is given for several rows or ``cost`` without ``overlay``.
+    a log axis is not positive, if sweeps to overlay do not have exactly one prompt set in common, if there are more
+    curves than can be told apart, or if a cost is missing; also if ``cost`` is given without ``overlay``.
     """
     coordinate_labels, sweep_labels = coordinate_labels or {}, sweep_labels or {}
     rows = _overlay_row(tables, sweep_labels) if overlay else _rows_of_prompts(tables)
-    if len(rows) > 1 and columns is not None:
-        raise UserError("columns breaks a single row, but each sweep has its own; remove columns or set overlay: true")
     if cost is not None and not overlay:
-        raise UserError("cost compares sweeps in one row of panels; set overlay: true or remove cost")
+        raise UserError("cost compares sweeps in the same panels; set overlay: true or remove cost")
     count = len(panels) + (0 if cost is None else len(_COSTS))
-    wide = min(columns or count, count)
-    deep = len(rows) if len(rows) > 1 else math.ceil(count / wide)
+    deep, wide = panel_grid(count, panel_width, columns)
     with mpl.rc_context(figure_style(font_size)):
-        figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
+        figure = Figure(figsize=(panel_width * wide, panel_height * deep * len(rows)), layout="constrained")
         # A panel takes about 0.7 of its row, a character about 0.55 of the font size.
         wrap = max(8, int(panel_height * 72 * 0.7 / (0.55 * font_size)))
-        grid = figure.subplots(deep, wide, sharey="col" if len(rows) > 1 else False, squeeze=False)
-        cells = list(grid) if len(rows) > 1 else [grid.ravel()[:count]]
-        for unused in grid.ravel()[len(rows) * count :]:
+        grid = figure.subplots(deep * len(rows), wide, squeeze=False)
+        cells = [list(grid[index * deep : (index + 1) * deep].ravel()) for index in range(len(rows))]
+        for unused in (axes for block in cells for axes in block[count:]):
             unused.remove()
         handles: dict[int, Line2D] = {}
         for row, (axes_row, series_row) in enumerate(zip(cells, rows, strict=True)):
             names = dict.fromkeys(coordinate_labels.get(one.coordinate, one.coordinate) for one in series_row)
-            for axes, panel in zip(axes_row, panels, strict=False):
-                axes.set_yscale(panel.get("scale", "linear"))
+            for index, (axes, panel) in enumerate(zip(axes_row, panels, strict=False)):
+                if row:
+                    axes.sharey(cells[0][index])
+                scale = panel.get("scale", "linear")
+                axes.set_yscale(scale)
                 for one in series_row:
                     drawn = _draw(axes, panel, one)
                     if drawn is not None:
                         handles.setdefault(one.index, drawn)
                 axes.set_xlabel(panel["x"]["label"] if panel.get("x") else ", ".join(names))
-                axes.set_ylabel(textwrap.fill(panel["label"], wrap))
+                axes.set_ylabel(scaled_label(panel["label"], scale, wrap))
                 sns.despine(ax=axes)
             sweep = series_row[0].sweep
             if not overlay and (len(rows) > 1 or sweep in sweep_labels):
-                # Above the names of the models, which _mark_models writes at the upper edge of the panels.
+                # Above the names of the models, which stand at the upper edge of the panels.
                 label = sweep_labels.get(sweep, sweep)
                 cells[row][0].set_title(label, loc="left", pad=1.8 * font_size, fontsize=font_size, fontweight="bold")
         if cost is not None:
-            for axes, (column, label) in zip(cells[0][len(panels) :], _COSTS.items(), strict=True):
+            for axes, (column, label) in zip(cells[0][len(panels) :], _COSTS.items(), strict=False):
                 _draw_cost(axes, cost, column, font_size - 1)
                 axes.set_ylabel(textwrap.fill(label, wrap))
                 sns.despine(ax=axes)
@@ -145,13 +144,17 @@ def plot_curves(
         if len(handles) > 1:
             labels = {one.index: one.label for series_row in rows for one in series_row}
             order = sorted(handles)
-            _legend(figure, [handles[i] for i in order], [labels[i] for i in order], None if overlay else "prompts")
-        # Once the sizes of the panels are known: the names of two reference lines may not overlap.
+            _legend(figure, [handles[i] for i in order], [labels[i] for i in order])
+        # Once the sizes of the panels are known: labels may not overlap.
         figure.draw_without_rendering()
         for axes_row, series_row in zip(cells, rows, strict=True):
+            lines = {
+                one.sweep: (one.table, one.coordinate, coordinate_labels.get(one.coordinate, one.coordinate))
+                for one in series_row
+            }
             for axes, panel in zip(axes_row, panels, strict=False):
                 if not panel.get("x"):
-                    _mark_models(axes, series_row, font_size - 1)
+                    mark_coordinates(axes, list(lines.values()), font_size - 1)
         if any(panel.get("x") for panel in panels):
             figure.draw_without_rendering()
             for axes_row, series_row in zip(cells, rows, strict=True):
@@ -161,12 +164,24 @@ def plot_curves(
     return figure
 
 
+def panel_grid(count: int, panel_width: float, columns: int | None = None) -> tuple[int, int]:
+    """Rows and columns of ``count`` panels of ``panel_width`` inches.
+
+    By default no wider than a page, in rows as equal as can be.
+    """
+    if columns is None:
+        most = max(1, int(PAGE_WIDTH / panel_width))
+        columns = math.ceil(count / math.ceil(count / most))
+    wide = min(columns, count)
+    return math.ceil(count / wide), wide
+
+
 def _rows_of_prompts(tables: Sequence[pd.DataFrame]) -> list[list[_Series]]:
     """A row per sweep, a curve per prompt set, which looks the same in all rows."""
     prompt_sets = list(dict.fromkeys(name for table in tables for name in table["prompts"]))
-    colours = sns.color_palette("colorblind", len(prompt_sets))
+    styles = series_styles(len(prompt_sets))
     return [
-        [_Series(table, name, name, colours[index], index) for index, name in enumerate(prompt_sets)]
+        [_Series(table, name, prompts_label(name), index, styles[index]) for index, name in enumerate(prompt_sets)]
         for table in tables
     ]
 
@@ -180,10 +195,10 @@ def _overlay_row(tables: Sequence[pd.DataFrame], sweep_labels: Mapping[str, str]
             f"overlaid sweeps need exactly one prompt set in common, they have {common or 'none'} ({sets}); "
             "choose other sweeps or set overlay: false"
         )
-    colours = sns.color_palette("colorblind", len(tables))
+    styles = series_styles(len(tables))
     return [
         [
-            _Series(table, common[0], sweep_labels.get(sweep, sweep), colours[index], index)
+            _Series(table, common[0], sweep_labels.get(sweep, sweep), index, styles[index])
             for index, (sweep, table) in enumerate(zip(sets, tables, strict=True))
         ]
     ]
@@ -209,31 +224,23 @@ def _draw(axes: Axes, panel: Mapping[str, Any], series: _Series) -> Line2D | Non
     curve = _curve(series, panel)
     if curve is None:
         return None
+    colour = series.style["color"]
     if panel.get("x"):
         across = _curve(series, panel["x"])
         assert across is not None  # the same sweep and prompt set
         x, y = across["estimate"].to_numpy(), curve["estimate"].to_numpy()
         # No axes.errorbar: a percentile interval need not contain the estimate.
-        axes.hlines(y, across["low"], across["high"], color=series.colour, alpha=0.45, linewidth=0.7)
-        axes.vlines(x, curve["low"], curve["high"], color=series.colour, alpha=0.45, linewidth=0.7)
+        axes.hlines(y, across["low"], across["high"], color=colour, alpha=0.45, linewidth=0.7)
+        axes.vlines(x, curve["low"], curve["high"], color=colour, alpha=0.45, linewidth=0.7)
     else:
         x, y = curve[series.coordinate].to_numpy(), curve["estimate"].to_numpy()
-        axes.fill_between(x, curve["low"], curve["high"], color=series.colour, alpha=0.2, linewidth=0)
-    (drawn,) = axes.plot(
-        x,
-        y,
-        color=series.colour,
-        marker=MARKERS[series.index % len(MARKERS)],
-        linestyle=DASHES[series.index % len(DASHES)],
-        markersize=3.5,
-        markeredgewidth=0,
-        linewidth=1.3,
-    )
+        axes.fill_between(x, curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0)
+    (drawn,) = axes.plot(x, y, **series.style)
     return drawn
 
 
 def _draw_cost(axes: Axes, cost: pd.DataFrame, column: str, font_size: float) -> None:
-    """Bars from 0: the mean of ``column`` for each space, with its value; a dot per measurement."""
+    """Bars from 0: the mean of ``column`` for each space, a dot per measurement, and in figures mean and range."""
     if not np.isfinite(cost[column]).all():
         bad = cost[~np.isfinite(cost[column])].iloc[0]
         raise UserError(f"cost: {column} of point {bad['point']} in {bad['space']} is missing; measure it again")
@@ -241,36 +248,16 @@ def _draw_cost(axes: Axes, cost: pd.DataFrame, column: str, font_size: float) ->
     for at, space in enumerate(spaces):
         values = cost.loc[cost["space"] == space, column].to_numpy()
         axes.bar(at, values.mean(), width=0.62, color="0.82", edgecolor="0.45", linewidth=0.8)
+        axes.vlines(at, values.min(), values.max(), color="0.25", linewidth=0.9)
         spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1)
         axes.plot(at + spread, values, linestyle="none", marker="o", markersize=2.5, color="0.25", markeredgewidth=0)
         axes.annotate(
-            f"{values.mean():,.3g}" if values.mean() < 1000 else f"{values.mean():,.0f}",
-            (at, 0), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom", fontsize=font_size,
+            describe_range(values, "\n"), (at, 0), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
+            fontsize=font_size,
         )  # fmt: skip
     axes.set_xticks(range(len(spaces)), spaces)
     axes.set_xlim(-0.6, len(spaces) - 0.4)
     axes.set_ylim(bottom=0)
-
-
-def _mark_models(axes: Axes, series_row: Sequence[_Series], font_size: float) -> None:
-    """Dashed lines at coordinate 0 and 1, with the name of the model above where all sweeps have a single, same one."""
-    low, high = axes.get_xlim()
-    marked = [value for value in (0.0, 1.0) if low <= value <= high]
-    texts = {}
-    for value in marked:
-        axes.axvline(value, color="0.45", linestyle="--", linewidth=0.8, zorder=0)
-        names = {single_model(one.table, one.coordinate, value) for one in series_row}
-        name = names.pop()
-        if name and not names:
-            texts[value] = axes.text(
-                value, 1.015, name, transform=axes.get_xaxis_transform(),
-                fontsize=font_size, color="0.25", ha="center", va="bottom",
-            )  # fmt: skip
-    if len(texts) == 2:
-        boxes = [texts[value].get_window_extent() for value in marked]
-        if boxes[0].x1 + font_size / 2 > boxes[1].x0:
-            texts[0.0].set_horizontalalignment("right")
-            texts[1.0].set_horizontalalignment("left")
 
 
 def _label_trade_off(
@@ -287,10 +274,17 @@ def _label_trade_off(
         curve, across = _curve(one, panel), _curve(one, panel["x"])
         if curve is not None and across is not None:
             path = np.column_stack([curve[one.coordinate], across["estimate"], curve["estimate"]])
-            path = path[np.isfinite(path).all(axis=1)]
+            bounds = np.column_stack([across[["low", "high"]], curve[["low", "high"]]])
+            known = np.isfinite(path).all(axis=1)
+            bounds, path = bounds[known], path[known]
             room.take_path(path[:, 1:])
-            room.take_discs(path[:, 1:], 2.5)
+            for (_, x, y), (left, right, low, high) in zip(path, bounds, strict=True):
+                for interval in ([(left, y), (right, y)], [(x, low), (x, high)]):
+                    if not np.isnan(interval).any():
+                        room.take_path(interval)
+            room.take_markers(path[:, 1:], 2.5)
             found.append((one, path))
+    halo = [withStroke(linewidth=1.5, foreground="white")]
     for ends in (False, True):
         for one, path in found:
             value = path[:, 0]
@@ -299,10 +293,8 @@ def _label_trade_off(
                 chosen = np.isin(value, (value.min(initial=np.inf), value.max(initial=-np.inf))) & ~chosen
             name = coordinate_labels.get(one.coordinate, one.coordinate)
             for at, x, y in path[chosen]:
-                label = f"{name} = {at:g}".replace("-", "−")
-                halo = [withStroke(linewidth=1.5, foreground="white")]
-                spots = room.around(label, (x, y), 4, font_size)
-                room.place(label, spots, font_size, color=one.colour, path_effects=halo)
+                label, colour = coordinate_text(name, at), one.style["color"]
+                room.place_at(label, (float(x), float(y)), 4, font_size, color=colour, path_effects=halo)
 
 
 def figure_title(figure: Figure, title: str, font_size: float) -> None:
@@ -312,104 +304,13 @@ def figure_title(figure: Figure, title: str, font_size: float) -> None:
     figure.suptitle(textwrap.fill(title, wrap), fontsize=font_size)
 
 
-def _legend(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str], title: str | None) -> None:
+def _legend(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
     """A legend below the panels, on as many lines as it needs."""
     for columns in range(len(labels), 0, -1):
-        legend = figure.legend(
-            handles, labels, title=title, title_fontsize=mpl.rcParams["font.size"],
-            loc="outside lower center", ncols=columns, frameon=False,
-        )  # fmt: skip
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
         if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
             return
         legend.remove()
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A place for a label: the centre lies ``shift`` points (right, up) from ``at`` (data); ``angle`` in degrees."""
-
-    at: tuple[float, float]
-    shift: tuple[float, float]
-    angle: float = 0.0
-
-
-class LabelRoom:
-    """Finds places for labels inside a panel, away from what is drawn there and from each other.
-
-    Use it once the layout of the figure is known (``figure.draw_without_rendering()``).
-    """
-
-    def __init__(self, axes: Axes) -> None:
-        self.axes = axes
-        self._points_per_pixel = 72 / axes.figure.dpi
-        # All lengths in points from here on.
-        self._taken = np.empty((0, 2))
-
-    def _to_points(self, data: Any) -> np.ndarray:
-        return self.axes.transData.transform(np.asarray(data, dtype=np.float64).reshape(-1, 2)) * self._points_per_pixel
-
-    def take_path(self, data: Any) -> None:
-        """Keep labels off the line through these points, (n, 2) in data coordinates."""
-        corners = self._to_points(data)
-        parts = [
-            start + np.linspace(0, 1, 2 + int(np.hypot(*(end - start)) / 2))[:, None] * (end - start)
-            for start, end in itertools.pairwise(corners)
-        ]
-        self._taken = np.vstack([self._taken, *parts])
-
-    def take_discs(self, data: Any, radius: float) -> None:
-        """Keep labels off discs of ``radius`` points around these points, (n, 2) in data coordinates."""
-        turns = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-        circle = np.vstack([np.zeros((1, 2)), radius * np.column_stack([np.cos(turns), np.sin(turns)])])
-        self._taken = np.vstack([self._taken, (self._to_points(data)[:, None] + circle).reshape(-1, 2)])
-
-    def size(self, label: str, font_size: float) -> tuple[float, float]:
-        """Width and height of a label in points."""
-        text = self.axes.text(0, 0, label, fontsize=font_size)
-        box = text.get_window_extent()
-        text.remove()
-        return box.width * self._points_per_pixel, box.height * self._points_per_pixel
-
-    def around(self, label: str, at: tuple[float, float], gap: float, font_size: float) -> list[Spot]:
-        """The places beside a point (data coordinates), ``gap`` points away from it."""
-        width, height = self.size(label, font_size)
-        sides = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
-        return [
-            Spot(at, (x * (width / 2 + gap / math.hypot(x, y)), y * (height / 2 + gap / math.hypot(x, y))))
-            for x, y in sides
-        ]
-
-    def place(
-        self, label: str, spots: Sequence[Spot], font_size: float, *, must: bool = False, **style: Any
-    ) -> Annotation | None:
-        """Write ``label`` at the spot inside the panel with most room around it, the first of equals.
-
-        More than 6 points of room are as good as 6, less than 1 is none. If it fits nowhere, None is returned, or, if
-        it ``must`` be there, it is written where it is in the way least. ``style`` goes to the text.
-        """
-        half = np.array(self.size(label, font_size)) / 2
-        frame = np.array(self.axes.bbox.extents) * self._points_per_pixel
-        found = []
-        for spot in spots:
-            centre = self._to_points(spot.at)[0] + spot.shift
-            turn = np.deg2rad(spot.angle)
-            along, up = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
-            # The smallest upright box around the turned label.
-            reach = half[0] * np.abs(along) + half[1] * np.abs(up)
-            outside = np.maximum(frame[:2] - (centre - reach), (centre + reach) - frame[2:]).max()
-            apart = np.abs((self._taken - centre) @ np.column_stack([along, up])) - half
-            room = -outside if outside > 0 else np.hypot(*np.maximum(apart, 0).T).min(initial=6.0)
-            # Rounded, so that equals are equal.
-            found.append((round(float(room), 1), spot, centre, along, up))
-        room, spot, centre, along, up = max(found, key=lambda option: option[0])
-        if room < 1 and not must:
-            return None
-        across = [np.linspace(-size, size, 2 + int(size)) for size in half]
-        self._taken = np.vstack([self._taken, *(centre + x * along + y * up for x in across[0] for y in across[1])])
-        return self.axes.annotate(
-            label, spot.at, xytext=spot.shift, textcoords="offset points", ha="center", va="center",
-            rotation=spot.angle, rotation_mode="anchor", fontsize=font_size, **style,
-        )  # fmt: skip
 
 
 def log_ticks(axes: Axes) -> None:

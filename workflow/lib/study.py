@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from snakemake.exceptions import WorkflowError
 
-from workflow.lib.captions import describe_entry, describe_sampling, describe_scorer, describe_sweep
+from workflow.lib.captions import describe_sampling, describe_scorer, describe_sweep
 from workflow.lib.claim_kinds import claim_needs
 from workflow.lib.config import (
     build_sweeps,
@@ -21,6 +21,7 @@ from workflow.lib.config import (
     root_of,
 )
 from workflow.lib.corpora import SPLITS, corpus_digest, corpus_files, prompt_files
+from workflow.lib.descriptions import describe_analysis, describe_search, describe_training
 from workflow.lib.judges import judge_entries
 from workflow.lib.leaks import lineage, plan
 from workflow.lib.model_folders import context_of, model_files
@@ -251,10 +252,12 @@ class Study:
         analyses = {part.get("analysis") for part in (spec, *spec.get("panels", []))} | {spec.get("cost")}
         # Of texts, where there are any in the figure.
         facts = self._facts(sweeps, used, bool(used), [name for name in self.config["analyses"] if name in analyses])
-        facts += [describe_entry(name, self.config["searches"][name]) for name in spec.get("searches", [])]
-        facts += [describe_entry(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
+        facts += [describe_search(name, self.config["searches"][name]) for name in spec.get("searches", [])]
+        facts += [describe_training(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
         return {
             "figure": {key: spec[key] for key in ("title", "caption", "paper")},
+            # What is found is computed from what is drawn.
+            "drawn": self.figure_settings(figure),
             "facts": facts,
             "judges": self.judge_settings(used),
             "tokens": self.figure_tokens(figure),
@@ -326,7 +329,7 @@ class Study:
         lower = {"texts": self.config["generation"]["precision"]} if texts else {}
         lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
         facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
-        return facts + [describe_entry(name, self.config["analyses"][name]) for name in analyses]
+        return facts + [describe_analysis(name, self.config["analyses"][name]) for name in analyses]
 
     def _describe_sampling(self, sweeps: Iterable[str]) -> str:
         """One line on how texts along these sweeps are sampled."""
@@ -353,19 +356,26 @@ class Study:
             sweeps = [table]
             facts = self._facts(sweeps, judged, True, [])
         elif kind == "search":
-            facts = [describe_entry(table, self.config["searches"][table])]
+            facts = [describe_search(table, self.config["searches"][table])]
         else:
             analysis = self._analysis_of(table)
             sweeps = self._analysis_sweeps(analysis)
             facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
         return {
             "kind": kind,
+            "drawn": self._drawn_alone(table),
             "facts": facts,
             "judges": self.judge_settings(judged),
             "tokens": self.table_tokens(table),
             "figures": self._figures_behind(table),
             "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
         }
+
+    def _drawn_alone(self, table: str) -> dict[str, Any] | None:
+        """Settings of the first figure that is drawn from this table and no other; None if there is none."""
+        path = self.path("tables", f"{table}.csv")
+        alone = (figure for figure in self.config["figures"] if self.figure_tables(figure) == [path])
+        return next((self.figure_settings(figure) for figure in alone), None)
 
     def _figures_behind(self, table: str) -> list[str]:
         """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""

@@ -143,12 +143,15 @@ def write_up_table(
     figures: Sequence[str],
     coordinates: Sequence[str],
     frame: "pd.DataFrame",
+    found: Sequence[str],
 ) -> str:
     """The text, in Markdown. ``frame`` is the table, ``figures`` are those that show it.
 
+    What was ``found`` (see ``findings.findings``) comes first, as sentences without markup.
+
     ``judges`` says how good each classifier behind the table is (see ``judges.judge_lines``).
     """
-    lines = [f"# {table}", "", f"**A row.** {ROWS[kind]}", "", "**Here.**", ""]
+    lines = [f"# {table}", *section("Finding.", found), "", f"**A row.** {ROWS[kind]}", "", "**Here.**", ""]
     lines += bullets([*facts, *([f"shown in {', '.join(figures)}"] if figures else [])])
     lines += section("Judges.", judges)
     lines += ["", f"**Size.** {len(frame)} rows{describe_size(frame)}", "", "**Columns.**", ""]

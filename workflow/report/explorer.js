@@ -96,10 +96,10 @@ function combination(sweep, point) {
     .join("");
 }
 
-// Name of the model that a point is; undefined if it combines several.
+// What the page calls the model that a point is; undefined if it combines several.
 function singleModel(sweep, point) {
   const parts = coefficients(sweep, point);
-  return parts.length === 1 ? parts[0][0] : undefined;
+  return parts.length === 1 ? data.names.models[parts[0][0]] : undefined;
 }
 
 function onGrid(sweep, point) {
@@ -140,7 +140,7 @@ function fill(select, labels, chosen) {
 function showControls() {
   const { sweep, prompts, row } = state;
   fill(byId("sweep"), data.sweeps.map(({ name, label }) => (label === name ? name : `${name}: ${label}`)), data.sweeps.indexOf(sweep));
-  fill(byId("prompts"), sweep.prompts, sweep.prompts.indexOf(prompts));
+  fill(byId("prompts"), sweep.prompts.map((name) => data.names.prompts[name]), sweep.prompts.indexOf(prompts));
   fill(byId("row"), data.prompts[prompts].texts, row);
   byId("sliders").replaceChildren(
     ...sweep.coordinates.map(({ label, values }, axis) => {
@@ -190,7 +190,6 @@ function showPoint() {
 function showScores() {
   const { sweep, point, prompts } = state;
   const rows = sweep.panels.map((panel, index) => [panel, ...sweep.scores[prompts][index][point]]);
-  const interval = (low, high) => (low === null || high === null ? "–" : `${rounded(low)} to ${rounded(high)}`);
   byId("scores").replaceChildren(
     ...rows.map(([panel, estimate, low, high, excluded]) => {
       const name = element("th", { scope: "row", title: `${panel.scorer}, ${panel.statistic}` }, panel.label);
@@ -200,9 +199,13 @@ function showScores() {
   );
   const set = data.prompts[prompts];
   byId("counts").textContent =
-    `From all texts: ${set.samples} continuations of each of ${set.total} prompts (${prompts}). Intervals over prompts.`;
+    `From all texts: ${set.samples} continuations of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
   const said = rows.map(([panel, estimate, low, high]) => `${panel.label} ${rounded(estimate)}, interval ${interval(low, high)}`);
   byId("status").textContent = `${coordinatesText(sweep, point)}. ${said.join(". ")}.`;
+}
+
+function interval(low, high) {
+  return low === null || high === null ? "–" : `${rounded(low)} to ${rounded(high)}`;
 }
 
 // --- texts ---
@@ -231,7 +234,7 @@ function card(where, point) {
   });
   const names = { this: "this point", previous: "previous point", next: "next point" };
   const head = element("header", {}, element("h3", {}, coordinatesText(sweep, point)), element("p", {}, names[where] ?? where));
-  if (singleModel(sweep, point)) head.append(element("p", {}, `the model ${singleModel(sweep, point)}`));
+  if (singleModel(sweep, point)) head.append(element("p", {}, `the ${singleModel(sweep, point)}`));
   return element("article", { className: where === "this" ? "card here" : "card", "data-where": where }, head, element("ol", {}, ...items));
 }
 
@@ -317,23 +320,28 @@ function curve(panel, values) {
   const labels = panel.scale === "log" && logs.length ? logTicks(Math.min(...logs), Math.max(...logs)) : [];
   const yaxis = panel.scale === "log" ? { type: "log", tickvals: labels, ticktext: labels.map(rounded) } : { type: "linear", nticks: 6 };
   const line = { color: "#0072b2", width: 1.8 };
+  // Given, since names beside the ends of a line would widen it.
+  const [first, last] = [Math.min(...x), Math.max(...x)], margin = 0.05 * (last - first || 1);
+  // Two names keep off each other: within the panel, or where their lines are close, on the outer sides.
+  const inside = models.length === 2 && Math.abs(x[models[1]] - x[models[0]]) > 0.6 * (last - first);
+  const sides = inside ? ["left", "right"] : ["right", "left"];
   return {
     traces: [
       { ...band, type: "scatter", mode: "lines", fill: "toself", fillcolor: "rgba(0,114,178,0.2)", line: { width: 0 }, hoverinfo: "skip" },
       {
         x, y: values.map(([estimate]) => estimate), type: "scatter", mode: "lines+markers", line, marker: { size: 5 },
-        text: values.map(([estimate]) => rounded(estimate)), hovertemplate: "%{text}<extra></extra>",
+        text: values.map(([estimate, low, high]) => `${rounded(estimate)}, interval ${interval(low, high)}`), hovertemplate: "%{text}<extra></extra>",
       },
       { x: [x[point]], y: [values[point][0]], type: "scatter", mode: "markers", marker: HERE, hoverinfo: "skip" },
     ],
     layout: frame({
       hovermode: "x",
-      xaxis: { title: { text: literal(sweep.coordinates[0].label) }, nticks: 8, tickangle: 0, showgrid: false },
+      xaxis: { title: { text: literal(sweep.coordinates[0].label) }, nticks: 8, tickangle: 0, showgrid: false, range: [first - margin, last + margin] },
       yaxis,
-      // Two names keep off each other.
+      margin: { l: 44, r: 8, t: 30, b: 40 },
       annotations: models.map((i, index) => ({
-        x: x[i], y: 1, yref: "paper", yanchor: "bottom", xanchor: models.length === 2 ? ["right", "left"][index] : "center",
-        text: singleModel(sweep, i), showarrow: false, font: { size: 10, color: "#50535c" },
+        x: x[i], y: 1, yref: "paper", yanchor: "bottom", xanchor: models.length === 2 ? sides[index] : "center",
+        text: singleModel(sweep, i).replace(" ", "<br>"), align: "left", showarrow: false, font: { size: 10, color: "#50535c" },
       })),
       shapes: [
         ...models.map((i) => ({ type: "line", x0: x[i], x1: x[i], y0: 0, y1: 1, yref: "paper", layer: "below", line: { color: "#8a8f99", dash: "dash", width: 1 } })),
@@ -343,38 +351,43 @@ function curve(panel, values) {
   };
 }
 
-function plane(panel, values) {
+// `colours` is null if no point has a value.
+function plane(panel, values, colours) {
   const { sweep, point } = state, [first, second] = sweep.coordinates, indices = cell(sweep, point);
-  const scale = (value) => (panel.scale !== "log" || value === null ? value : value > 0 ? Math.log10(value) : null);
+  const { low, high, log, above, bracket } = colours ?? { low: 0, high: 1, log: false, above: false, bracket: null };
+  const scale = (value) => (log && value !== null ? Math.log10(value) : value);
+  const beyond = (value) => above && value > high;
   const scaled = values.map(([value]) => scale(value));
-  const known = scaled.filter((value) => value !== null);
-  let low = Math.min(...known), high = Math.min(Math.max(...known), scale(panel.limit ?? Infinity)), colorscale = "Viridis";
-  if (!known.length) [low, high] = [0, 1];
-  if (panel.centre !== undefined) {
-    const half = Math.max(0, ...known.map((value) => Math.abs(value - panel.centre)));
-    [low, high] = [panel.centre - half, panel.centre + half];
-    colorscale = [[0, `rgb(${ORANGE})`], [0.5, "#f7f7f7"], [1, `rgb(${BLUE})`]];
-  }
   // Logarithms themselves on a logarithmic scale: labelled by hand.
-  const labels = panel.scale === "log" ? logTicks(low, high) : [];
-  const ticks = panel.scale === "log" ? { tickvals: labels.map(Math.log10), ticktext: labels.map(rounded) } : { nticks: 5 };
+  const labels = log ? logTicks(scale(low), scale(high)) : [];
+  const ticks = log ? { tickvals: labels.map(Math.log10), ticktext: labels.map(rounded) } : { nticks: 5 };
   // With more than two coordinates: the others as they are at this point.
   const at = (i, j) => pointAt(sweep, [i, j, ...indices.slice(2)]);
   const grid = second.values.map((_, j) => first.values.map((_, i) => at(i, j)));
   const rest = sweep.points[point].at.slice(2).join();
   const beside = sweep.points.map((_, i) => i).filter((i) => !onGrid(sweep, i) && sweep.points[i].at.slice(2).join() === rest);
-  const told = (i) => literal(`${coordinatesText(sweep, i)}: ${rounded(values[i][0])}`);
+  const told = (i) => `${literal(coordinatesText(sweep, i))}: ${rounded(values[i][0])}<br>95 % interval ${interval(values[i][1], values[i][2])}`;
+  const cells = { type: "heatmap", x: first.values, y: second.values, xgap: 1, ygap: 1, hoverongaps: false, text: grid.map((row) => row.map(told)), hovertemplate: "%{text}<extra></extra>" };
+  const disc = (kept, colour) => ({
+    type: "scatter", mode: "markers", x: kept.map((i) => sweep.points[i].at[0]), y: kept.map((i) => sweep.points[i].at[1]),
+    marker: { size: 11, line: { color: "#fff", width: 1.5 }, ...colour }, text: kept.map(told), hovertemplate: "%{text}<extra></extra>",
+  });
+  const within = beside.filter((i) => !beyond(values[i][0])), over = beside.filter((i) => beyond(values[i][0]));
+  // The median interval, left of the colour bar and as long as on it.
+  const stroke = (x0, y0, x1, y1) => ({
+    type: "line", xref: "paper", yref: "paper", xsizemode: "pixel", xanchor: 1, x0, x1, y0, y1, line: { color: "#1b1b1f", width: 1.5 },
+  });
+  const [from, to] = bracket ?? [], clip = (share) => Math.min(1, Math.max(0, share));
+  const strokes = bracket ? [stroke(6, clip(from), 6, clip(to)), stroke(6, clip(from), 11, clip(from)), stroke(6, clip(to), 11, clip(to))] : [];
   return {
     traces: [
+      { ...cells, coloraxis: "coloraxis", z: grid.map((row) => row.map((i) => (beyond(values[i][0]) ? null : scaled[i]))) },
       {
-        type: "heatmap", x: first.values, y: second.values, coloraxis: "coloraxis", xgap: 1, ygap: 1, hoverongaps: false,
-        z: grid.map((row) => row.map((i) => scaled[i])), text: grid.map((row) => row.map(told)), hovertemplate: "%{text}<extra></extra>",
+        ...cells, showscale: false, colorscale: [[0, data.above], [1, data.above]],
+        z: grid.map((row) => row.map((i) => (beyond(values[i][0]) ? 1 : null))),
       },
-      {
-        type: "scatter", mode: "markers", x: beside.map((i) => sweep.points[i].at[0]), y: beside.map((i) => sweep.points[i].at[1]),
-        marker: { size: 11, color: beside.map((i) => scaled[i]), coloraxis: "coloraxis", line: { color: "#fff", width: 1.5 } },
-        text: beside.map(told), hovertemplate: "%{text}<extra></extra>",
-      },
+      disc(within, { color: within.map((i) => scaled[i]), coloraxis: "coloraxis" }),
+      disc(over, { color: data.above }),
       {
         type: "scatter", mode: "markers", x: [sweep.points[point].at[0]], y: [sweep.points[point].at[1]], hoverinfo: "skip",
         marker: { size: 17, color: "rgba(0,0,0,0)", line: { color: "#fff", width: 6 } },
@@ -389,9 +402,10 @@ function plane(panel, values) {
       xaxis: { title: { text: literal(first.label) }, showgrid: false, constrain: "domain" },
       yaxis: { title: { text: literal(second.label) }, showgrid: false, scaleanchor: "x", constrain: "domain" },
       coloraxis: {
-        cmin: low, cmax: high, colorscale,
-        colorbar: { thickness: 12, outlinewidth: 0, ...ticks },
+        cmin: scale(low), cmax: scale(high), colorscale: data.maps[colours?.map ?? Object.keys(data.maps)[0]],
+        colorbar: { thickness: 12, outlinewidth: 0, x: 1, xanchor: "left", xpad: 14, ypad: 0, len: 1, ...ticks },
       },
+      shapes: strokes,
       annotations: sweep.markers.map(({ label, at: [x, y] }) => ({
         x, y, text: literal(label), showarrow: false, font: { size: 11 }, bgcolor: "rgba(255,255,255,0.85)", borderpad: 1, yshift: 16,
       })),
@@ -410,11 +424,13 @@ function showPanels() {
   }
   const drawn = sweep.panels.map((panel, index) => {
     const [caption, plot] = holder.children[index].children, values = sweep.scores[prompts][index];
-    const limit = isPlane && panel.limit !== undefined ? ` (colours end at ${rounded(panel.limit)})` : "";
-    caption.textContent = `${panel.label}${limit}`;
-    const { traces, layout } = isPlane ? plane(panel, values) : curve(panel, values);
+    const colours = isPlane ? sweep.colours[prompts][index] : null;
+    const above = colours?.above ? ` (above ${rounded(colours.high)} grey)` : "";
+    caption.replaceChildren(`${panel.axis}${above}`);
+    if (isPlane) caption.append(element("div", { className: "note" }, colours ? colours.note : "no values"));
+    const { traces, layout } = isPlane ? plane(panel, values, colours) : curve(panel, values);
     plot.setAttribute("role", "img");
-    plot.setAttribute("aria-label", `${panel.label} along ${along}; ${rounded(values[point][0])} at ${coordinatesText(sweep, point)}`);
+    plot.setAttribute("aria-label", `${panel.axis} along ${along}; ${rounded(values[point][0])} at ${coordinatesText(sweep, point)}`);
     return Plotly.react(plot, traces, layout, { displayModeBar: false, responsive: true }).then(() => {
       plot.removeAllListeners("plotly_click");
       plot.on("plotly_click", ({ points: [clicked] }) => {
@@ -424,7 +440,7 @@ function showPanels() {
     });
   });
   byId("panels-note").textContent = isPlane
-    ? "Click a cell to go there."
+    ? "Click a cell to go there. White cells and discs have no value."
     : "Click a point of a curve to go there. Bands are 95 % intervals; dashed lines are single models.";
   return Promise.all(drawn);
 }

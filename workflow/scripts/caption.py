@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workflow.lib.captions import describe_tokens, write_up
+from workflow.lib.findings import findings
 from workflow.lib.judges import judge_lines, read_judges
 from workflow.lib.runtime import atomic_path, run_job
 
@@ -17,9 +18,10 @@ def main(snakemake: Any) -> None:
     tables = [os.path.relpath(path, output.parent) for path in snakemake.input.tables]
     # Texts may well read "null".
     frames = [pd.read_csv(path, keep_default_na=False) for path in snakemake.input.tables]
-    judges = judge_lines(read_judges(settings["judges"], snakemake.input.judges))
+    judges = read_judges(settings["judges"], snakemake.input.judges)
+    found = findings(settings["drawn"], snakemake.input.tables, judges)
     facts = [*settings["facts"], *describe_tokens(settings["tokens"], snakemake.input.tokenizers)]
-    text = write_up(snakemake.wildcards.figure, settings["figure"], facts, judges, tables, frames)
+    text = write_up(snakemake.wildcards.figure, settings["figure"], facts, judge_lines(judges), tables, frames, found)
     with atomic_path(output) as scratch:
         scratch.write_text(text, encoding="utf-8")
 

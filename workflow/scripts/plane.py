@@ -3,7 +3,8 @@
 from typing import Any
 
 from workflow.lib.judges import marked, read_judges
-from workflow.lib.planes import PlanePanel, plot_plane, select_points
+from workflow.lib.plane_data import panel_data
+from workflow.lib.planes import PlanePanel, plot_plane
 from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job
 from workflow.lib.tables import read_table
@@ -16,8 +17,7 @@ def main(snakemake: Any) -> None:
     x, y = settings["coordinates"]
     panels = []
     for panel in (marked(panel, judges) for panel in settings["panels"]):
-        where = {key: panel[key] for key in ("scorer", "prompts", "class", "statistic") if panel.get(key)}
-        data = select_points(tables[panel["table"]], (x, y), where)
+        data = panel_data(tables, panel, (x, y))
         panels.append(PlanePanel(data, panel["label"], panel["scale"], panel.get("limit"), panel.get("centre")))
     draw(
         snakemake,
@@ -25,6 +25,7 @@ def main(snakemake: Any) -> None:
         panels,
         (x, y),
         coordinate_labels=settings["coordinate_labels"],
+        columns=settings.get("columns"),
         markers=[{"label": marker["label"], "at": dict(marker["at"])} for marker in settings["markers"]],
         lines=[{**line, "coefficients": dict(line["coefficients"])} for line in settings["lines"]],
     )

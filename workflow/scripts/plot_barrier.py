@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from workflow.lib.analysis_tables import read_barriers
 from workflow.lib.plot_barrier import plot_barrier
 from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job
-from workflow.lib.tables import read_table
 
 
 def main(snakemake: Any) -> None:
@@ -13,7 +13,7 @@ def main(snakemake: Any) -> None:
     draw(
         snakemake,
         plot_barrier,
-        read_table(snakemake.input.table),
+        read_barriers(snakemake.input.table),
         sweep_labels=settings["sweep_labels"],
         coordinate_labels=settings["coordinate_labels"],
     )

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pandas as pd
-
+from workflow.lib.analysis_tables import read_norms
 from workflow.lib.plot_norms import plot_norms
 from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job
@@ -13,13 +12,7 @@ def main(snakemake: Any) -> None:
     draw(
         snakemake,
         plot_norms,
-        # A pair or a model may well be called "null"; only a layer may be missing.
-        pd.read_csv(
-            snakemake.input.table,
-            keep_default_na=False,
-            na_values={"layer": [""]},
-            dtype={"pair": str, "layer": "Int64"},
-        ),
+        read_norms(snakemake.input.table),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow.lib.next_tokens import read_next_tokens
+from workflow.lib.analysis_tables import read_next_tokens
 from workflow.lib.plot_words import plot_words
 from workflow.lib.plots import draw
 from workflow.lib.runtime import run_job

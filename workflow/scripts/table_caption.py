@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from workflow.lib.captions import describe_tokens
+from workflow.lib.findings import findings
 from workflow.lib.judges import judge_lines, read_judges
 from workflow.lib.pages import table_page
 from workflow.lib.runtime import atomic_path, run_job
@@ -16,7 +17,9 @@ def main(snakemake: Any) -> None:
     settings, path, table = snakemake.params.settings, snakemake.input.table, snakemake.wildcards.table
     told = {key: settings[key] for key in ("kind", "figures", "coordinates")}
     told["facts"] = [*settings["facts"], *describe_tokens(settings["tokens"], snakemake.input.tokenizers)]
-    told["judges"] = judge_lines(read_judges(settings["judges"], snakemake.input.judges))
+    judges = read_judges(settings["judges"], snakemake.input.judges)
+    told["judges"] = judge_lines(judges)
+    told["found"] = findings(settings["drawn"], [path], judges) if settings["drawn"] else []
     # Texts may well read "null".
     text = write_up_table(table, frame=pd.read_csv(path, keep_default_na=False), **told)
     # Numbers as they stand in the file.

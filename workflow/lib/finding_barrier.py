@@ -1,0 +1,36 @@
+"""What a figure of barriers shows: along which lines there is one."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workflow.lib.analysis_tables import read_barriers
+from workflow.lib.judges import Judge
+from workflow.lib.naming import prompts_label
+from workflow.lib.phrases import Value, number
+
+
+def find_barrier(
+    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+) -> list[str]:
+    """A sentence each on the lines with a barrier, on those where none is shown, and on those not measured."""
+    table = read_barriers(paths[0])
+    shown, none, unmeasured = [], [], []
+    for _, row in table[table["row"] == "barrier"].iterrows():
+        if row["quantity"] == "loss":
+            what = f"loss of {row['class']} texts" if row["class"] else "loss"
+        else:
+            what = f"perplexity, {prompts_label(row['prompts'])}"
+        name = f"{figure['sweep_labels'][row['sweep']]} ({what})"
+        value = Value.of(row)
+        if math.isnan(value.estimate):
+            unmeasured.append(name)
+        elif value.has_interval and value.low > 0:
+            shown.append(f"{name}: {value} at {number(row['coordinate'])}")
+        else:
+            none.append(f"{name}: {value}" if value.has_interval else f"{name}: {value}, no interval")
+    found = [f"Barrier in nats per token, interval above 0: {'; '.join(shown)}."] if shown else []
+    found += [f"No barrier shown, the interval reaches 0: {'; '.join(none)}."] if none else []
+    found += [f"Not measured, no point between 0 and 1: {'; '.join(unmeasured)}."] if unmeasured else []
+    return found
