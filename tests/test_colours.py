@@ -34,7 +34,7 @@ def test_noise_does_not_fill_a_scale() -> None:
     assert scale.map == CENTRED
     assert (scale.low, scale.high) == pytest.approx((0.5 - 0.195, 0.5 + 0.195))
     assert scale.unresolved
-    assert scale.describe_interval().endswith("values span 0.055 wide: within noise")
+    assert scale.describe_interval().endswith("values span 0.055, within noise")
     near = colour_scale(values(0.48, 0.51, width=0.16), centre=0.5)
     assert near.high - near.low == pytest.approx(LEAST_INTERVALS * 0.16)
     plain = colour_scale(values(0.305, 0.360, width=0.16))

@@ -71,12 +71,11 @@ class ColourScale:
         """What is to be said of uncertainty, in one line."""
         if self.interval is None:
             return "no intervals"
-        told = f"bracket: median 95 % interval, {self.describe(self.interval)}"
-        return f"{told}; values span {self.describe(self.span)}: within noise" if self.unresolved else told
+        told = f"bracket: median 95 % interval, {self._width(self.interval)}{'' if self.log else ' wide'}"
+        return f"{told}; values span {self._width(self.span)}, within noise" if self.unresolved else told
 
-    def describe(self, width: float) -> str:
-        """A width on the scale in words."""
-        return f"a factor of {width:.3g}" if self.log else f"{width:.2g} wide"
+    def _width(self, width: float) -> str:
+        return f"a factor of {width:.3g}" if self.log else f"{width:.2g}"
 
     def _length(self, width: float) -> float:
         return math.log(width) if self.log else width

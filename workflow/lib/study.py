@@ -256,8 +256,7 @@ class Study:
         facts += [describe_training(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
         return {
             "figure": {key: spec[key] for key in ("title", "caption", "paper")},
-            # What is found is computed from what is drawn.
-            "drawn": self.figure_settings(figure),
+            "drawn": self._drawn(figure),
             "facts": facts,
             "judges": self.judge_settings(used),
             "tokens": self.figure_tokens(figure),
@@ -375,7 +374,12 @@ class Study:
         """Settings of the first figure that is drawn from this table and no other; None if there is none."""
         path = self.path("tables", f"{table}.csv")
         alone = (figure for figure in self.config["figures"] if self.figure_tables(figure) == [path])
-        return next((self.figure_settings(figure) for figure in alone), None)
+        return next((self._drawn(figure) for figure in alone), None)
+
+    def _drawn(self, figure: str) -> dict[str, Any]:
+        """What a figure draws, from which its findings are computed, without how it looks."""
+        looks = ("title", "columns", "panel_width", "panel_height", "dpi")
+        return {key: value for key, value in self.figure_settings(figure).items() if key not in looks}
 
     def _figures_behind(self, table: str) -> list[str]:
         """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""
