@@ -130,8 +130,9 @@ for path in study.left_out:
 # Snakemake's notes on results that came without them, before it plans.
 if workflow.is_main_process:
     adopt = ["make adopt", *(f"CONFIG={short_path(file)}" for file in workflow.overwrite_configfiles)]
+    adopt += ["ARGS=... as here"] * bool(workflow.config_settings.config)
     try:
-        for line in restore(study.path(), workflow.rules, " ".join(adopt)):
+        for line in restore(study.path(), workflow, " ".join(adopt)):
             print(line, file=sys.stderr)
     except UserError as error:
         raise WorkflowError(str(error)) from None

@@ -18,6 +18,8 @@ from pathlib import Path
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 from snakemake.rules import Rule
+from snakemake.settings.enums import PersistenceBackend
+from snakemake.workflow import Workflow
 
 from workflow.lib.manifest import measured
 from workflow.lib.records import (
@@ -29,6 +31,7 @@ from workflow.lib.records import (
     find_records,
     read_record,
 )
+from workflow.lib.runtime import UserError
 
 BY_CHECKSUM = 100_000_000
 """Bytes up to which Snakemake compares inputs by checksum, and larger ones and folders by time: as in the profiles."""
@@ -127,11 +130,14 @@ def time_of(path: str) -> float | None:
     return None if file is None else file.stat().st_mtime
 
 
-def restore(top: str, rules: Iterable[Rule], adopt: str) -> Iterator[str]:
-    """Write the notes that Snakemake lacks about the study in ``top``; yield lines on what it is to be known of.
+def restore(top: str, workflow: Workflow, adopt: str) -> Iterator[str]:
+    """Write the notes that Snakemake lacks about the study in ``top``; yield lines on what is to be known of it.
 
-    ``adopt`` is the command that sets the times of copied results. Raises ``UserError`` if a record has another format.
+    ``adopt`` is the command that sets the times of copied results. Raises ``UserError`` if a record has another format,
+    or if Snakemake keeps its notes elsewhere.
     """
+    if workflow.workflow_settings.persistence_backend is not PersistenceBackend.FILE:
+        raise UserError("--persistence-backend: results are compared with Snakemake's notes in files; leave it out")
     if not Path(top).is_dir():
         return
     notes = Notes()
@@ -150,7 +156,7 @@ def restore(top: str, rules: Iterable[Rule], adopt: str) -> Iterator[str]:
             changed[output] = reason
         elif record:
             taken[output] = record
-    unknown = sorted(find_unknown(top, recorded, rules, notes))
+    unknown = sorted(find_unknown(top, recorded, workflow.rules, notes))
     late = out_of_order(taken, {*changed, *unknown})
     for output in taken.keys() - late:
         notes.settle(output)
