@@ -553,6 +553,16 @@ def test_a_record_of_another_format_ends_a_plan(study: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_notes_elsewhere_are_refused(tmp_path: Path) -> None:
+    copy_sources(tmp_path)
+    shutil.copy(ROOT / "tests" / "tiny.yaml", tmp_path)
+    status, said = snakemake(tmp_path, "--dry-run", "--persistence-backend", "db")
+    assert (
+        status == 1 and "--persistence-backend: results are compared with Snakemake's notes in files; leave it" in said
+    )
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_kill_between_result_and_record(lost: bool, study: Path) -> None:
     (study / "kill").write_text("generate_ensemble")

@@ -31,7 +31,7 @@ from workflow.lib.records import (
     find_records,
     read_record,
 )
-from workflow.lib.runtime import UserError
+from workflow.lib.runtime import Progress, UserError
 
 BY_CHECKSUM = 100_000_000
 """Bytes up to which Snakemake compares inputs by checksum, and larger ones and folders by time: as in the profiles."""
@@ -146,7 +146,10 @@ def restore(top: str, workflow: Workflow, adopt: str) -> Iterator[str]:
     comparison = Comparison(top)
     changed: dict[str, str] = {}
     taken: dict[str, Record] = {}
-    for output, file in recorded.items():
+    progress = Progress(f"compare {top}/{FOLDER}", len(recorded), "results")
+    for done, (output, file) in enumerate(recorded.items()):
+        # Told where it takes long: in a copy all that is not yet noted is read.
+        progress.update(done)
         time = notes.time(output)
         # A record that came later than the note came from elsewhere. By the time of its inode, which no copy keeps.
         if output in unfinished or (time is not None and time >= file.stat().st_ctime):
