@@ -231,7 +231,17 @@ def test_a_model_without_checksums_is_read_as_a_whole(place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "3", '{"format": 1}', '{"rule": "x"}', '{"format": 1, "inputs": [3]}']
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"format": 1}',
+        '{"rule": "x"}',
+        '{"format": 1, "inputs": [3]}',
+        '{"format": 1, "rule": "x", "settings": [], "inputs": [], "log": "x", "sha256": "x", "bytes": 1}',
+    ],
 )
 def test_what_is_no_record_is_told(content: str, place: str) -> None:
     path = record_path(place, f"{place}/tables/a.csv")

@@ -9,6 +9,7 @@ are equal to.
 Only the Snakefile and ``workflow.adopt`` import this module.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -151,14 +152,16 @@ def restore(top: str, workflow: Workflow, adopt: str) -> Iterator[str]:
         # Told where it takes long: in a copy all that is not yet noted is read.
         progress.update(done)
         time = notes.time(output)
-        # A record that came later than the note came from elsewhere. By the time of its inode, which no copy keeps.
-        if output in unfinished or (time is not None and time >= file.stat().st_ctime):
-            continue
-        record, reason = judge(output, file.path, notes, comparison)
-        if reason:
-            changed[output] = reason
-        elif record:
-            taken[output] = record
+        # A job of a run that goes on removes the record when it starts.
+        with contextlib.suppress(FileNotFoundError):
+            # A record that came later than the note came from elsewhere. By the time of its inode, which no copy keeps.
+            if output in unfinished or (time is not None and time >= file.stat().st_ctime):
+                continue
+            record, reason = judge(output, file.path, notes, comparison)
+            if reason:
+                changed[output] = reason
+            elif record:
+                taken[output] = record
     unknown = sorted(find_unknown(top, recorded, workflow.rules, notes))
     late = out_of_order(taken, {*changed, *unknown})
     for output in taken.keys() - late:
@@ -261,7 +264,11 @@ def find_unknown(top: str, recorded: Collection[str], rules: Iterable[Rule], not
     folders = [top]
     while folders:
         folder = folders.pop()
-        for entry in os.scandir(folder):
+        entries: list[os.DirEntry[str]] = []
+        # A run that goes on deletes what it used.
+        with contextlib.suppress(FileNotFoundError):
+            entries += os.scandir(folder)
+        for entry in entries:
             path = f"{folder}/{entry.name}"
             if entry.name.startswith(".") or path in recorded or (folder == top and entry.name in _ASIDE):
                 continue

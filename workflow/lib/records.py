@@ -102,6 +102,14 @@ def read_record(path: PathLike) -> Record:
         if number == FORMAT:
             inputs = tuple(Input(**entry) for entry in values.pop("inputs"))
             record = Record(inputs=inputs, **values)
+            texts = (
+                record.rule,
+                record.log,
+                record.sha256,
+                *(part for entry in inputs for part in asdict(entry).values()),
+            )
+            if not isinstance(record.settings, dict) or not all(isinstance(text, str) for text in texts):
+                raise TypeError("a value of another type")
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise DamagedRecord(f"{path}: damaged (not a record of what made a result)") from None
     if number != FORMAT:
