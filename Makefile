@@ -2,6 +2,7 @@
 # make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake; VERBOSE=1)
 # make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
 # make verify   is the finished study as it was made? (CONFIG; ARGS="--config manifest=FILE": as that rebuild?)
+# make adopt   take copied results (no .snakemake, new times) for what the records beside them say (CONFIG, ARGS)
 # make report   results/<study>/report.html of the finished study (CONFIG, ARGS)
 # make steer STUDY=demo POINT="alpha=0.7" PROMPT="The movie was"   continuations at any point (SWEEP=; ARGS=)
 # make export STUDY=demo POINT="alpha=0.7" TO=my-model   that point as a Hugging Face directory: docs/steering.md
@@ -25,7 +26,7 @@ $(foreach file,$(CONFIG),$(if $(wildcard $(file)),,$(error CONFIG=$(file): no su
 QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(BIN)/snakemake $(QUIET) $(ARGUMENTS)
 
-.PHONY: run all resume verify report steer export test bench bench-gpu setup lock readable
+.PHONY: run all resume verify adopt report steer export test bench bench-gpu setup lock readable
 
 run: readable
 	$(SNAKEMAKE) $(ARGS) -- quick
@@ -54,6 +55,9 @@ report: readable
 
 verify: readable
 	@$(BIN)/python -m workflow.verify $(ARGUMENTS) $(ARGS)
+
+adopt: readable
+	@$(BIN)/python -m workflow.adopt $(ARGUMENTS) $(ARGS)
 
 # Of a slip in YAML Snakemake would tell neither file nor line.
 readable: $(STAMP)

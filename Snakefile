@@ -9,6 +9,7 @@ from snakemake.utils import update_config
 
 from workflow.lib.config import typed_overrides
 from workflow.lib.finished import forget
+from workflow.lib.provenance import restore
 from workflow.lib.runtime import UserError, short_path
 from workflow.lib.study import Study, alternatives
 
@@ -124,6 +125,17 @@ for path in study.left_out:
                 path.removeprefix("figures.")
             input:
                 lambda wildcards, path=path: study.refuse(path),
+
+
+# Snakemake's notes on results that came without them, before it plans.
+if workflow.is_main_process:
+    adopt = ["make adopt", *(f"CONFIG={short_path(file)}" for file in workflow.overwrite_configfiles)]
+    adopt += ["ARGS=... as here"] * bool(workflow.config_settings.config)
+    try:
+        for line in restore(study.path(), workflow, " ".join(adopt)):
+            print(line, file=sys.stderr)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 
 
 onsuccess:

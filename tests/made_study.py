@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,27 @@ from workflow.lib.tables import sweep_table, write_table
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "workflow" / "report" / "explorer.html"
 
+# For a copy of the Snakefile.
+KEEP_RECORDS = """
+
+import os
+from snakemake.iocontainers import Wildcards
+from workflow.lib.lineage import settings_of
+from workflow.lib.records import Input, digest, record_path, write_records
+
+jobs = jobs_behind(study.results(), workflow.rules, ())
+settings = dict(settings_of(jobs, workflow.rules))
+for job in jobs:
+    maker = workflow.get_rule(job.rule)
+    wildcards = Wildcards(fromdict=maker.get_wildcards(job.outputs[0]))
+    inputs = map(str, maker.expand_input(wildcards)[0])
+    read = [Input(path, digest(path)[0] if os.path.exists(path) else "") for path in inputs]
+    for output in job.outputs:
+        if os.path.exists(output) and not record_path(study.path(), output).exists():
+            log = str(maker.expand_log(wildcards)[0])
+            write_records([output], study.path(), job.rule, settings[output], read, log)
+"""
+
 Text = Callable[[Point, int, int], str]
 """(point, row, sample) to its continuation."""
 
@@ -33,6 +56,16 @@ def made_config(**changes: Any) -> dict[str, Any]:
         del config[key]
     # YAML anchors make one object of settings that several models share.
     return copy.deepcopy({**config, "tables": {"resamples": 100}, **changes})
+
+
+def keep_records(folder: Path, config: str) -> None:
+    """Let all results that are in ``folder``, where the workflow is, count as made by its jobs."""
+    snakefile = folder / "Snakefile"
+    text = snakefile.read_text()
+    snakefile.write_text(text + KEEP_RECORDS)
+    command = [sys.executable, "-m", "snakemake", "--list-rules", "--configfile", config]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    snakefile.write_text(text)
 
 
 def plain_text(point: Point, row: int, sample: int) -> str:

@@ -230,7 +230,7 @@ def test_messages_exist() -> None:
     """Each message stands in the source, ``…`` for what is filled in."""
     literals = [
         node.value
-        for file in (ROOT / "workflow" / "lib").glob("*.py")
+        for file in (ROOT / "workflow").rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]

@@ -589,7 +589,7 @@ def test_hashing_reads_each_file_once(
 ) -> None:
     top, jobs = study
     opened: list[str] = []
-    hashed = manifest._hashed
-    monkeypatch.setattr(manifest, "_hashed", lambda file: opened.append(file.name) or hashed(file))
+    hashed = manifest.sha256
+    monkeypatch.setattr(manifest, "sha256", lambda file: opened.append(file.name) or hashed(file))
     compare(top, own := describe_artefacts(jobs, top), own)
     assert sorted(opened) == sorted(2 * ["config.json", "weights", "table.csv", "times.txt"])

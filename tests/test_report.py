@@ -21,7 +21,7 @@ import yaml
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.dag import copy_workflow
-from tests.made_study import write_metrics
+from tests.made_study import keep_records, write_metrics
 from workflow.lib.captions import write_up
 from workflow.lib.claims import corrected, untested, write_claims
 from workflow.lib.overview import count_texts, write_overview
@@ -336,12 +336,14 @@ def report(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) -> Pa
     study = copy_study(folder)
     # Captions tell of its special tokens.
     shutil.copytree(tiny_tokenizer, folder / study.path("tokenizers", "bpe"))
+    keep_records(folder, "mine.yaml")
     options = ("--cores", "1", "--configfile", "mine.yaml", "--rerun-triggers", "mtime", "--quiet", "all")
     made = run(folder, "snakemake", *options, "--", *study.figures(), *study.pages())
     assert made.returncode == 0, made.stdout + made.stderr
     # It is not in the report, and there are no texts to make it of.
     (page,) = study.explorer()
     (folder / page).write_text("")
+    keep_records(folder, "mine.yaml")
     done = write_report(folder, "mine.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("results/tiny/report.html: ")

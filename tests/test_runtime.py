@@ -186,7 +186,7 @@ from workflow.lib.runtime import Progress, UserError, announce, run_job
 def main(snakemake):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
-run_job(main, SimpleNamespace(log={str(folder / "logs" / "job.log")!r}, rule="merge", value=7))
+run_job(main, SimpleNamespace(log={str(folder / "logs" / "job.log")!r}, rule="merge", output=[], value=7))
 """
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout, result.stderr, (folder / "logs" / "job.log").read_text()
@@ -258,7 +258,7 @@ runtime._Claim.PATIENCE = {patience}
 def main(snakemake):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
-run_job(main, SimpleNamespace(log={str(folder / "job.log")!r}, rule="merge"))
+run_job(main, SimpleNamespace(log={str(folder / "job.log")!r}, rule="merge", output=[]))
 """
     return subprocess.Popen(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -117,10 +117,11 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         assert not users(module) & scores, module
 
 
-def test_modules_that_only_check_are_no_sources() -> None:
+def test_modules_that_only_check_or_keep_records_are_no_sources() -> None:
     assert "workflow.lib.probing" in sources._imports(ROOT / "workflow/lib/importing.py")
+    assert "workflow.lib.records" in sources._imports(ROOT / "workflow/lib/runtime.py")
     assert libraries("import_model.py") >= {"importing", "checkpoints", "model_folders", "saving"}
-    for module in sources._CHECKS:
+    for module in sources._ASIDE:
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
         assert users(module.rpartition(".")[2]) == set()
 

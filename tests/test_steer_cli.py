@@ -394,7 +394,7 @@ def test_make_looks_at_the_files_first(made):
     assert asked(made, "readable", "CONFIG=a.yaml b.yaml") == ["-m", "workflow.check_yaml", "a.yaml", "b.yaml"]
     for target, program in (
         *((name, "bin/snakemake ") for name in ("run", "all")),
-        *((name, "bin/python -m workflow.") for name in ("resume", "report", "verify")),
+        *((name, "bin/python -m workflow.") for name in ("resume", "report", "verify", "adopt")),
     ):
         first, second = make(made, "-n", target).splitlines()
         assert first == ".venv/bin/python -m workflow.check_yaml config/config.yaml" and program in second

@@ -4,8 +4,9 @@ Only the Snakefile imports this module. A job that a cluster runs, or a dry run 
 part; the rules are the whole study everywhere.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from snakemake.io import is_flagged
 from snakemake.iocontainers import Wildcards
@@ -61,3 +62,15 @@ def jobs_behind(targets: Iterable[str], rules: Iterable[Rule], measuring: Collec
     for target in targets:
         job_behind(target)
     return sorted((job for job in found.values() if job.outputs), key=lambda job: (job.depth, job.outputs))
+
+
+def settings_of(jobs: Iterable[Job], rules: Iterable[Rule]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(output, settings) of each output of ``jobs``, which are those of ``jobs_behind``."""
+    by_name = {rule.name: rule for rule in rules}
+    for job in jobs:
+        rule = by_name[job.rule]
+        settings = rule.params.settings
+        if callable(settings):
+            settings = settings(Wildcards(fromdict=rule.get_wildcards(job.outputs[0])))
+        for output in job.outputs:
+            yield output, settings

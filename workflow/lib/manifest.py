@@ -4,7 +4,6 @@ Imports no heavy package. Hashing is the cost: each file is read once. sha256 ta
 instructions for it (measured), and disks are often slower.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -20,7 +19,7 @@ from typing import Any, Literal
 
 import yaml
 
-from workflow.lib.runtime import UserError, atomic_path
+from workflow.lib.runtime import UserError, atomic_path, sha256
 
 PathLike = str | os.PathLike[str]
 OnRead = Callable[[int], None]
@@ -70,13 +69,13 @@ def describe_artefacts(
     folders: list[str] = []
     done = 0
     for job in jobs:
-        known = {key: job[key] for key in ("rule", "depth", "reproducible")} | _measured(job["benchmark"])
+        known = {key: job[key] for key in ("rule", "depth", "reproducible")} | measured(job["benchmark"])
         for output in map(Path, job["outputs"]):
             files = _files(output)
             if output.is_dir() and files:
                 folders.append(_relative(output, top))
             for file in files:
-                digest, size = _hashed(file)
+                digest, size = sha256(file)
                 artefacts[_relative(file, top)] = {"sha256": digest, "bytes": size, **known}
                 done += size
                 if progress:
@@ -166,7 +165,7 @@ def compare(
         elif path not in reference["artefacts"]:
             kind = "additional"
         else:
-            digest, size = _hashed(top / path)
+            digest, size = sha256(top / path)
             done += size
             if progress:
                 progress(done)
@@ -220,14 +219,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for file in found if file.is_file() and file.name != _TIMESTAMP)
 
 
-def _hashed(file: Path) -> tuple[str, int]:
-    """sha256 (hex) and size in bytes."""
-    with open(file, "rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        return digest, handle.tell()
-
-
-def _measured(benchmark: str | None) -> dict[str, float | None]:
+def measured(benchmark: str | None) -> dict[str, float | None]:
     """Seconds and peak resident memory (MiB) of a job, from the table that Snakemake wrote, if it is there whole."""
     text = Path(benchmark).read_text() if benchmark and Path(benchmark).is_file() else ""
     rows = [line.split("\t") for line in text.splitlines()[:2]]

@@ -111,6 +111,13 @@ def file_digest(*paths: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def sha256(path: str | os.PathLike[str]) -> tuple[str, int]:
+    """sha256 (hex) of the bytes of a file, and their number."""
+    with open(path, "rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        return digest, handle.tell()
+
+
 class Progress:
     """Progress lines for people: at most one every ``interval`` seconds, on the console and in the job's log.
 
@@ -232,6 +239,8 @@ _claim: _Claim | None = None
 def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     """Run ``main(snakemake)`` as a job: all output in the job's log, progress and errors on the console too.
 
+    What made the outputs is written beside the results (``records``).
+
     A ``UserError`` ends the job with its one line; any other error leaves its traceback in the log. Both exit with
     status 1. So does a job of which an earlier run still runs, because its Snakemake was killed, and does not end when
     asked to; the log of that is left as it is.
@@ -254,7 +263,10 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     if note is not None:
         print(note, file=sys.stderr)
     try:
-        main(snakemake)
+        if snakemake.output:
+            _run_recorded(main, snakemake)
+        else:
+            main(snakemake)
     except UserError as error:
         _fail(f"error: {error}")
     except OSError as error:
@@ -263,6 +275,24 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     except Exception as error:
         line = f"error: rule {snakemake.rule} failed: {type(error).__name__}: {error}; traceback in {log}"
         _fail(line, traceback.format_exc())
+
+
+def _run_recorded(main: Callable[[Any], None], snakemake: Any) -> None:
+    """Run ``main(snakemake)``, and leave a record of each output."""
+    # Not before, for it imports this module.
+    from workflow.lib import records
+
+    top, outputs = records.top_of(snakemake.config["study"]), [str(path) for path in snakemake.output]
+    # Before the work: a record of an input that cannot be read is told at once.
+    inputs = records.read_inputs([str(path) for path in snakemake.input], top)
+    records.forget_records(outputs, top)
+    main(snakemake)
+    settings = snakemake.params.settings
+    try:
+        records.write_records(outputs, top, snakemake.rule, settings, inputs, str(snakemake.log))
+    except OSError as error:
+        # What took hours to make is there, and Snakemake knows of it.
+        announce(f"what made {outputs[0]} could not be kept beside it: {error}; copies of it will be made again")
 
 
 def _fail(line: str, details: str = "") -> NoReturn:

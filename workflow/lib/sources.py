@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
 
 _PACKAGE = "workflow.lib"
-# Modules that only check: what they find ends a job or changes nothing. An edit in them, or in what only they import
-# (generation, scoring), does not import and train everything again.
-_CHECKS = frozenset({"workflow.lib.probing"})
+# Modules that only check, or keep records: what they do ends a job or changes nothing. An edit in them, or in what only
+# they import (generation, scoring), does not import and train everything again.
+_ASIDE = frozenset({"workflow.lib.probing", "workflow.lib.records"})
 # Import names that differ from the name of the distribution.
 _DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
 
@@ -72,7 +72,7 @@ def _walk(script: Path) -> tuple[set[str], set[str]]:
             continue
         files.add(name)
         for module in _imports(path):
-            if module in _CHECKS:
+            if module in _ASIDE:
                 continue
             if module.startswith(f"{_PACKAGE}."):
                 queue.append(ROOT / (module.replace(".", "/") + ".py"))

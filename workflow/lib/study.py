@@ -26,6 +26,7 @@ from workflow.lib.judges import judge_entries
 from workflow.lib.leaks import lineage, plan
 from workflow.lib.model_folders import context_of, model_files
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
+from workflow.lib.records import top_of
 from workflow.lib.runtime import error_prefix
 from workflow.lib.searches import Trial, trials
 from workflow.lib.sources import pinned_packages, source_digests
@@ -63,7 +64,7 @@ class Study:
 
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
-        return "/".join(("results", self.name, *parts))
+        return "/".join((top_of(self.name), *parts))
 
     def log(self, *parts: str) -> str:
         """Path of a log file."""

@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from workflow.lib.lineage import jobs_behind
+from workflow.lib.lineage import jobs_behind, settings_of
+from workflow.lib.records import settings_digest
 
 # What they write shows times or memory, which no two rebuilds have equal; nor has it what is made of that.
 MEASURING = ("measure_cost", "summary")
@@ -49,7 +50,18 @@ rule verify:
         mem_mb=2000,
         runtime=120,
     params:
-        settings=study.settings("verify.py", top=study.path(), manifest=config.get("manifest")),
+        settings=lambda wildcards: study.settings(
+            "verify.py",
+            top=study.path(),
+            manifest=config.get("manifest"),
+            # In the order of the data flow.
+            made_by=[
+                (output, *settings_digest(settings))
+                for output, settings in settings_of(
+                    jobs_behind(study.results(), workflow.rules, MEASURING), workflow.rules
+                )
+            ],
+        ),
     message:
         "Compare the study with a manifest"
     script:

@@ -1,9 +1,11 @@
 """Compare the files of a finished study with its manifest, or with that of another rebuild."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from workflow.lib.manifest import compare, compare_settings, read_manifest
+from workflow.lib.records import check_records
 from workflow.lib.runtime import Progress, UserError, announce, run_job
 
 _SHOWN = 10
@@ -25,6 +27,7 @@ def main(snakemake: Any) -> None:
     found = compare(top, own, reference, Progress("verify", total, "bytes").update)
     uncompared = f" ({found.measurements} with times or memory were not compared)" if found.measurements else ""
     if not found.different:
+        _check_records(snakemake, top, own)
         announce(f"{found.equal} artefacts equal{uncompared}")
         return
     # All of them in the log.
@@ -44,6 +47,43 @@ def main(snakemake: Any) -> None:
         f"compared with {path}: {counts}, {found.equal} equal{uncompared}; all that are not are listed in "
         f"{snakemake.log}"
     )
+
+
+def _check_records(snakemake: Any, top: Path, own: dict[str, Any]) -> None:
+    """Compare the records beside the results with the manifest and the settings of this run.
+
+    Raises ``UserError`` if a result is not what its record says, or was made with other settings.
+    """
+    made_by = snakemake.params.settings["made_by"]
+    checked = check_records(top, own["artefacts"], made_by)
+    there = [output for output in checked.without if Path(output).exists()]
+    if there:
+        announce(f"note: nothing beside {_count(there)} says what made them (first {there[0]})")
+    if checked.other_code:
+        announce(
+            f"note: {_count(checked.other_code)} made by other sources or packages than those here "
+            f"(first {checked.other_code[0]}); a run would make them again"
+        )
+    for output in (*checked.contradicted, *checked.other_settings):
+        print(f"{output} is not what its record says, or was made with other settings")
+    if checked.contradicted:
+        raise UserError(
+            f"{checked.contradicted[0]} is not what its record says, the first of {_count(checked.contradicted)} that "
+            f"somebody changed before the manifest was written; delete them and run again (all are listed in "
+            f"{snakemake.log})"
+        )
+    if checked.other_settings:
+        for hint in compare_settings({"config": snakemake.config}, {"config": own["config"]})[:_SHOWN]:
+            announce(f"  {hint}")
+        raise UserError(
+            f"{checked.other_settings[0]} was made with other settings than those here, the first of "
+            f"{_count(checked.other_settings)}; run the study again, or verify it with the config that made it (all "
+            f"are listed in {snakemake.log})"
+        )
+
+
+def _count(outputs: Sequence[str]) -> str:
+    return "1 result" if len(outputs) == 1 else f"{len(outputs)} results"
 
 
 if __name__ == "__main__":
