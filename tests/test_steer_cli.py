@@ -393,7 +393,7 @@ def test_make_looks_at_the_files_first(made):
     assert asked(made, "readable") == ["-m", "workflow.check_yaml", "config/config.yaml"]
     assert asked(made, "readable", "CONFIG=a.yaml b.yaml") == ["-m", "workflow.check_yaml", "a.yaml", "b.yaml"]
     for target, program in (
-        *((name, "bin/snakemake ") for name in ("run", "all", "verify")),
+        *((name, "bin/python -m snakemake ") for name in ("run", "all", "verify")),
         *((name, "bin/python -m workflow.") for name in ("resume", "report")),
     ):
         first, second = make(made, "-n", target).splitlines()
