@@ -12,6 +12,7 @@ HERE = workflow.current_basedir.get_path_or_uri(secret_free=True)
 sys.path.insert(0, HERE)
 
 from workflow.lib.config import typed_overrides
+from workflow.lib.config_files import read_config
 from workflow.lib.finished import forget
 from workflow.lib.launch import prepare
 from workflow.lib.runtime import UserError, short_path
@@ -19,9 +20,11 @@ from workflow.lib.study import Study, alternatives
 
 try:
     prepare(HERE)
+    # Snakemake has read them already, but not strictly.
+    for path in map(short_path, workflow.overwrite_configfiles or ["config/config.yaml"]):
+        read_config(path)
 except UserError as error:
     raise WorkflowError(str(error)) from None
-
 
 # A study replaces the default one; Snakemake would merge the two files.
 if not workflow.overwrite_configfiles:
