@@ -18,7 +18,7 @@ from workflow.lib.generation import load_language_model
 from workflow.lib.merging import merge
 from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Point
-from workflow.lib.runtime import UserError
+from workflow.lib.runtime import UserError, printable
 from workflow.lib.scoring import score_classifier
 from workflow.lib.steering import find_place, model_folders, open_study
 
@@ -212,7 +212,7 @@ def test_several_points_have_headings(capsys):
 
 
 def test_what_a_terminal_would_obey_is_escaped(capsys, monkeypatch):
-    assert steer._one_line("a\n\x1b[31mrød\u202e\t<b>") == "a\\n\\x1b[31mrød\\u202e\\t<b>"
+    assert printable("a\n\x1b[31mrød\u202e\t<b>") == "a\\n\\x1b[31mrød\\u202e\\t<b>"
     # Not in JSON, which has its own escapes.
     found = steered(capsys, "--point", "alpha=1", "--prompt", "the\x1b[31m film\n", "--no-score")
     assert set(found["prompt"]) == {"the\x1b[31m film\n"}

@@ -336,7 +336,7 @@ def try_here(path: str) -> Outcome:
             plan(path)
     except (UserError, WorkflowError) as error:
         words = str(error)
-        kind = "one line" if words.isprintable() and len(words) <= 2000 else "several lines"
+        kind = "one line" if words.isprintable() else "several lines"
         return Outcome(kind, words, time.process_time() - started)
     except _Slow:
         return Outcome("slow", "".join(traceback.format_exc().splitlines(keepends=True)[-8:]), LIMIT)

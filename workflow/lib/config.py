@@ -660,8 +660,8 @@ def _check_figure(config: Mapping[str, Any], path: str, figure: Mapping[str, Any
                 for index, item in enumerate(figure[key]):
                     if set(item[part]) != set(coordinates):
                         raise UserError(
-                            f"config: {path}.{key}.{index}.{part}: has {_show(sorted(item[part]))}, but the "
-                            f"coordinates of {figure['sweep']!r} are {sorted(coordinates)}; name the same"
+                            f"config: {path}.{key}.{index}.{part}: has {sorted(item[part])}, but the coordinates of "
+                            f"{figure['sweep']!r} are {sorted(coordinates)}; name the same"
                         )
         case "training":
             for model in figure["models"]:
