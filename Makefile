@@ -13,7 +13,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+# Programs as modules: the first line of their scripts holds the path of Python, which cannot be quoted there.
+VENV_PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 CORES ?= all
 PEERS := .venv-peers
@@ -24,7 +25,7 @@ ARGUMENTS = $(if $(CONFIG),--configfile $(CONFIG)) $(if $(PROFILE),--profile $(P
 $(foreach file,$(CONFIG),$(if $(wildcard $(file)),,$(error CONFIG=$(file): no such file; there are $(wildcard config/*.yaml))))
 # Of Snakemake's own words those that one can work with; VERBOSE=1: all of them.
 QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
-SNAKEMAKE = $(BIN)/snakemake $(QUIET) $(ARGUMENTS)
+SNAKEMAKE = $(VENV_PYTHON) -m snakemake $(QUIET) $(ARGUMENTS)
 
 .PHONY: run all resume verify adopt report steer export test bench bench-gpu setup lock readable
 
@@ -35,7 +36,7 @@ all: readable
 	$(SNAKEMAKE) $(ARGS)
 
 resume: readable
-	$(BIN)/python -m workflow.resume $(QUIET) $(ARGUMENTS) $(ARGS)
+	$(VENV_PYTHON) -m workflow.resume $(QUIET) $(ARGUMENTS) $(ARGS)
 
 # What people write may hold quotes and $: it reaches the shell in the environment, where make has not expanded it.
 unexport POINT PROMPT TO
@@ -45,44 +46,44 @@ export: export ASKED_TO = $(value TO)
 ASKED = $(if $(CONFIG),--config $(CONFIG)) $(if $(STUDY),--study $(STUDY)) $(if $(SWEEP),--sweep $(SWEEP)) --point="$$ASKED_POINT"
 
 steer: $(STAMP)
-	@$(BIN)/python -m workflow.steer $(ASKED) $(if $(value PROMPT),--prompt="$$ASKED_PROMPT") $(ARGS)
+	@$(VENV_PYTHON) -m workflow.steer $(ASKED) $(if $(value PROMPT),--prompt="$$ASKED_PROMPT") $(ARGS)
 
 export: $(STAMP)
-	@$(BIN)/python -m workflow.export $(ASKED) --to="$$ASKED_TO" $(ARGS)
+	@$(VENV_PYTHON) -m workflow.export $(ASKED) --to="$$ASKED_TO" $(ARGS)
 
 report: readable
-	$(BIN)/python -m workflow.write_report $(if $(VERBOSE),--verbose) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS)
+	$(VENV_PYTHON) -m workflow.write_report $(if $(VERBOSE),--verbose) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS)
 
 verify: readable
-	@$(BIN)/python -m workflow.verify $(ARGUMENTS) $(ARGS)
+	@$(VENV_PYTHON) -m workflow.verify $(ARGUMENTS) $(ARGS)
 
 adopt: readable
-	@$(BIN)/python -m workflow.adopt $(ARGUMENTS) $(ARGS)
+	@$(VENV_PYTHON) -m workflow.adopt $(ARGUMENTS) $(ARGS)
 
 # Of a slip in YAML Snakemake would tell neither file nor line.
 readable: $(STAMP)
-	@$(BIN)/python -m workflow.check_yaml $(or $(CONFIG),config/config.yaml)
+	@$(VENV_PYTHON) -m workflow.check_yaml $(or $(CONFIG),config/config.yaml)
 
 test: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
-	$(BIN)/mypy
-	$(BIN)/snakemake --lint
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m snakefmt --check Snakefile workflow/rules
+	$(VENV_PYTHON) -m mypy
+	$(VENV_PYTHON) -m snakemake --lint
+	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile
 
 # The embedded study's models are what some of it measures.
 bench: $(STAMP) $(PEERS)/installed
 	$(SNAKEMAKE) $(ARGS) -- $(foreach model,base positive negative sentiment-judge grammar-judge judge,results/demo/models/$(model)) results/demo/prompts/neutral.parquet
-	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) --runs $(RUNS)
+	$(VENV_PYTHON) -m benchmarks.run $(if $(ONLY),--only $(ONLY)) --runs $(RUNS)
 
 bench-gpu: $(STAMP)
-	$(BIN)/python -m benchmarks.run --only gpu --runs $(RUNS)
+	$(VENV_PYTHON) -m benchmarks.run --only gpu --runs $(RUNS)
 
 $(PEERS)/installed: benchmarks/requirements.txt
 	test -x $(PEERS)/bin/pip || $(PYTHON) -m venv --clear $(PEERS)
-	$(PEERS)/bin/pip install --quiet $$(grep '^torch==' benchmarks/requirements.txt)
-	$(PEERS)/bin/pip install --quiet --requirement benchmarks/requirements.txt
+	$(PEERS)/bin/python -m pip install --quiet $$(grep '^torch==' benchmarks/requirements.txt)
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	touch $@
 
 setup: $(STAMP)
@@ -90,14 +91,14 @@ setup: $(STAMP)
 # torch first and alone: left to another package's resolver it comes with gigabytes of CUDA, wanted or not.
 $(STAMP): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; choose another with make PYTHON=...")'
-	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet $$(grep '^torch==' requirements.lock)
-	$(BIN)/pip install --quiet --requirement requirements.lock
+	test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
+	$(VENV_PYTHON) -m pip install --quiet $$(grep '^torch==' requirements.lock)
+	$(VENV_PYTHON) -m pip install --quiet --requirement requirements.lock
 	touch $@
 
 # Local versions of torch (+cpu) are left out of the pin, so that it also fits a CUDA build.
 lock:
-	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
+	$(VENV_PYTHON) -m pip install --quiet pip-tools
+	$(VENV_PYTHON) -m piptools compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --output-file requirements.lock requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock

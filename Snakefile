@@ -7,11 +7,25 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
+# Ours, whatever other package of this name lies on PYTHONPATH.
+HERE = workflow.current_basedir.get_path_or_uri(secret_free=True)
+sys.path.insert(0, HERE)
+
 from workflow.lib.config import typed_overrides
+from workflow.lib.config_files import read_config
 from workflow.lib.finished import forget
+from workflow.lib.launch import prepare
 from workflow.lib.provenance import restore
 from workflow.lib.runtime import UserError, short_path
 from workflow.lib.study import Study, alternatives
+
+try:
+    prepare(HERE)
+    # Snakemake has read them already, but not strictly.
+    for path in map(short_path, workflow.overwrite_configfiles or ["config/config.yaml"]):
+        read_config(path)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 # A study replaces the default one; Snakemake would merge the two files.
 if not workflow.overwrite_configfiles:
@@ -146,6 +160,6 @@ onsuccess:
     # earlier run.
     if not {"verify", "fetch"} & set(workflow.dag_settings.targets):
         if os.path.exists(study.path("summary.txt")):
-            shell(f"cat {study.path('summary.txt')}")
+            print(Path(study.path("summary.txt")).read_text(encoding="utf-8"), end="")
         else:
             print(study.progress(), file=sys.stderr)

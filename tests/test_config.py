@@ -1268,8 +1268,12 @@ def test_what_is_extended_is_a_plain_configuration(base: Any, words: list[str], 
         assert word in message
 
 
-@pytest.mark.parametrize("path", ["absent.yaml", 3, "."])
-def test_what_is_extended_must_be_there(path: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_extended_is_a_path() -> None:
+    assert error_of(small_config() | {"extends": 3}) == "config: extends is 3; give the path of a file"
+
+
+@pytest.mark.parametrize("path", ["absent.yaml", "."])
+def test_what_is_extended_must_be_there(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     message = error_of(small_config() | {"extends": path})
     assert f"extends: no file {path}; correct the path (relative ones start at {tmp_path})" in message

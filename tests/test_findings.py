@@ -100,7 +100,7 @@ def test_what_lies_between_the_ends_is_told_if_it_is_beyond_both(tmp_path: Path)
 
 def test_few_prompts_are_told(tmp_path: Path) -> None:
     few = sweep("one", RISING).assign(n_prompts=4)
-    assert find(tmp_path, CURVES, few)[1:] == ["Intervals rest on 4 prompts only, of which intervals are too narrow."]
+    assert find(tmp_path, CURVES, few)[1:] == ["Intervals rest on 4 prompts only, too few for a verdict."]
     assert len(find(tmp_path, CURVES, sweep("one", RISING))) == 1
     # Of one set of prompts suffices.
     both = pd.concat([sweep("one", RISING), sweep("one", FLAT, "neutral").assign(n_prompts=2)])

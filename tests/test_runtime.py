@@ -390,3 +390,10 @@ def test_jobs_load_no_heavy_package() -> None:
         "print(sorted({'torch', 'transformers', 'numpy', 'pandas', 'datasets', 'pyarrow'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True) == "[]\n"
+
+
+def test_an_error_is_one_line_whatever_it_quotes() -> None:
+    error = UserError("models.a\nb: 'x\u2028\x1b[31m' is no name of \ud800 or ü; rename it")
+    assert str(error) == "models.a\\nb: 'x\\u2028\\x1b[31m' is no name of \\ud800 or ü; rename it"
+    with pytest.raises(UserError, match=r"^config: models\.a\\nb"), error_prefix("config"):
+        raise error

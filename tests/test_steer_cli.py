@@ -18,7 +18,7 @@ from workflow.lib.generation import load_language_model
 from workflow.lib.merging import merge
 from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Point
-from workflow.lib.runtime import UserError
+from workflow.lib.runtime import UserError, printable
 from workflow.lib.scoring import score_classifier
 from workflow.lib.steering import find_place, model_folders, open_study
 
@@ -212,7 +212,7 @@ def test_several_points_have_headings(capsys):
 
 
 def test_what_a_terminal_would_obey_is_escaped(capsys, monkeypatch):
-    assert steer._one_line("a\n\x1b[31mrød\u202e\t<b>") == "a\\n\\x1b[31mrød\\u202e\\t<b>"
+    assert printable("a\n\x1b[31mrød\u202e\t<b>") == "a\\n\\x1b[31mrød\\u202e\\t<b>"
     # Not in JSON, which has its own escapes.
     found = steered(capsys, "--point", "alpha=1", "--prompt", "the\x1b[31m film\n", "--no-score")
     assert set(found["prompt"]) == {"the\x1b[31m film\n"}
@@ -393,7 +393,7 @@ def test_make_looks_at_the_files_first(made):
     assert asked(made, "readable") == ["-m", "workflow.check_yaml", "config/config.yaml"]
     assert asked(made, "readable", "CONFIG=a.yaml b.yaml") == ["-m", "workflow.check_yaml", "a.yaml", "b.yaml"]
     for target, program in (
-        *((name, "bin/snakemake ") for name in ("run", "all")),
+        *((name, "bin/python -m snakemake ") for name in ("run", "all")),
         *((name, "bin/python -m workflow.") for name in ("resume", "report", "verify", "adopt")),
     ):
         first, second = make(made, "-n", target).splitlines()

@@ -1,17 +1,17 @@
-"""Refuse config files that are not YAML, with the line of the slip: ``python -m workflow.check_yaml FILE ...``.
+"""Refuse config files that cannot be read, with the line of the slip: ``python -m workflow.check_yaml FILE ...``.
 
-Snakemake reads them before anything of ours runs, and tells neither the file nor the line.
+Snakemake reads them before anything of ours runs. It tells neither the file nor the line, and of some it dies.
 """
 
 import sys
 from collections.abc import Sequence
 
-from workflow.lib.config import read_config
+from workflow.lib.config_files import read_config
 from workflow.lib.runtime import UserError
 
 
 def main(files: Sequence[str]) -> None:
-    """Raise ``UserError`` for the first file that holds no mapping in YAML."""
+    """Raise ``UserError`` for the first file that cannot be read as a configuration."""
     for file in files:
         read_config(file)
 
@@ -19,5 +19,5 @@ def main(files: Sequence[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except (UserError, OSError) as error:
+    except UserError as error:
         sys.exit(f"error: {error}")

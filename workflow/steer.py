@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from workflow.lib.judges import judge_lines, study_judges
 from workflow.lib.parquet import read_parquet
 from workflow.lib.points import Point
-from workflow.lib.runtime import Progress, UserError
+from workflow.lib.runtime import Progress, UserError, printable
 from workflow.lib.steering import (
     OpenStudy,
     Parser,
@@ -323,14 +323,9 @@ def _print(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", sco
             say(f"{mean}, by {study.config['scorers'][scorer]['model']}")
         for text in part.to_dict("records"):
             score = "" if not scorer else "   -  " if math.isnan(text["score"]) else f"{text['score']:.2f}  "
-            print(f"{score}{dim}{_one_line(text['prompt'])}{plain}{_one_line(text['continuation'])}")
+            print(f"{score}{dim}{printable(text['prompt'])}{plain}{printable(text['continuation'])}")
         if index + 1 < len(places):
             print()
-
-
-def _one_line(text: str) -> str:
-    """``text`` with line breaks, and what a terminal would obey, as escapes."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _coloured() -> bool:

@@ -15,7 +15,8 @@ from snakemake.cli import parse_args, parse_config
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-from workflow.lib.config import read_config, typed_overrides
+from workflow.lib.config import typed_overrides
+from workflow.lib.config_files import read_config
 from workflow.lib.runtime import UserError
 from workflow.lib.scratch import own_scratch
 from workflow.lib.steering import run_program
@@ -61,7 +62,8 @@ def check_current(study: Study, arguments: list[str], how: str) -> None:
     command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "rules", "--", *study.results()]
     plan = subprocess.run(command, check=False, capture_output=True, text=True)
     if plan.returncode != 0:
-        raise UserError(f"snakemake cannot plan the study:\n{plan.stdout}{plan.stderr}".rstrip())
+        print(f"{plan.stdout}{plan.stderr}".rstrip(), file=sys.stderr)
+        raise UserError("snakemake cannot plan the study, see above; mend that first")
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(
             f"note: results of study {study.name} are older than its settings, data or sources; the report shows them "

@@ -5,8 +5,6 @@ Used by the Snakefile, so it imports nothing heavy. Every error names the key pa
 
 import copy
 import difflib
-import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -14,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator, ValidationError, validators
 
 from workflow.lib.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
 from workflow.lib.claim_kinds import KINDS, check_claim, claim_needs
+from workflow.lib.config_files import read_config
+from workflow.lib.config_values import check_sizes, check_values
+from workflow.lib.config_values import show as _show
 from workflow.lib.corpora import (
     check_corpus,
     check_corpus_files,
@@ -27,6 +28,7 @@ from workflow.lib.corpora import (
     prompt_files,
 )
 from workflow.lib.model_folders import check_folder, context_of, model_files, read_json, text_config
+from workflow.lib.names import check_names
 from workflow.lib.points import Point, Sweep, build_sweep, decimal
 from workflow.lib.runtime import UserError, error_prefix
 from workflow.lib.series import check_count, count_series
@@ -42,6 +44,15 @@ _TYPES = {
     "integer": "an integer",
     "boolean": "true or false",
 }
+
+
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """JSON Schema's ``pattern``: its ``$``, unlike Python's, does not match before a line break at the end."""
+    if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+_Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def load_schema() -> dict[str, Any]:
@@ -61,20 +72,10 @@ def typed_overrides(value: Any) -> Any:
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     for number, pattern in ((int, r"[-+]?\d+"), (float, r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")):
-        if re.fullmatch(pattern, value):
+        # Of more digits than Python reads: not a number that a setting could have.
+        if len(value) < 1000 and re.fullmatch(pattern, value):
             return number(value)
     return value
-
-
-def read_config(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file, as it stands there. Raises ``UserError`` if there is none."""
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}; mend it") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: is no mapping; give a configuration")
-    return content
 
 
 def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -86,16 +87,18 @@ def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """
     schema = load_schema()
     resolved = extended(config)
-    _check_values(resolved, "")
-    error = min(Draft202012Validator(schema).iter_errors(resolved), key=_rank, default=None)
+    check_values(resolved, "")
+    error = min(_Validator(schema).iter_errors(resolved), key=_rank, default=None)
     if error is not None:
         raise UserError(_explain(_meant(error)))
+    check_names(resolved)
     _fill_defaults(resolved, schema, schema)
     for name, corpus in resolved["corpora"].items():
         with error_prefix("config"):
             check_corpus(corpus, name)
     _share_out(resolved["corpora"])
     left_out = _leave_out(resolved)
+    check_sizes(resolved)
     _check_references(resolved)
     for name, claim in resolved["claims"].items():
         if f"claims.{name}" not in left_out:
@@ -108,7 +111,9 @@ def extended(config: Mapping[str, Any]) -> dict[str, Any]:
     path = config.get("extends")
     if path is None:
         return copy.deepcopy(dict(config))
-    if not isinstance(path, str) or not Path(path).is_file():
+    if not isinstance(path, str):
+        raise UserError(f"config: extends is {_show(path)}; give the path of a file")
+    if not Path(path).is_file():
         raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
     base = read_config(path)
     if "extends" in base:
@@ -253,7 +258,7 @@ def _fill_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any
     """Set the schema's defaults in ``value``, which is valid, in place."""
     schema = _expanded(schema, root)
     for branch in schema.get("oneOf", []):
-        if Draft202012Validator({**branch, "$defs": root["$defs"]}).is_valid(value):
+        if _Validator({**branch, "$defs": root["$defs"]}).is_valid(value):
             _fill_defaults(value, branch, root)
     if isinstance(value, list):
         for item in value:
@@ -276,20 +281,6 @@ def _fill_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any
 def _expanded(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
     """``schema`` with the definition that it refers to, if it does."""
     return {**root["$defs"][schema["$ref"].rsplit("/", 1)[1]], **schema} if "$ref" in schema else schema
-
-
-def _check_values(value: Any, path: str) -> None:
-    """Refuse what YAML can write and JSON Schema overlooks: NaN, infinity, and keys that are not strings (``no:``)."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise UserError(f"config: {path or 'the top level'}: key {_show(key)} is no string; put it in quotes")
-            _check_values(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check_values(item, f"{path}.{index}")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"config: {path} is {value}; give a finite number")
 
 
 def _rank(error: ValidationError) -> tuple[int, list[Any], int]:
@@ -349,6 +340,8 @@ def _explain(error: ValidationError) -> str:
             return f"config: {path} is {shown}; give {words} {wanted}"
         case "pattern":
             return f"config: {path}: {shown} is not a name of the form {wanted}; rename it"
+        case "maxLength":
+            return f"config: {path}: {shown} has {len(value)} characters; give at most {wanted}"
         case "not":
             return f"config: {path}: {shown} is a column of the tables; choose another name"
         case "uniqueItems":
@@ -374,12 +367,6 @@ def _explain_alternatives(value: Any, alternatives: Iterable[Mapping[str, Any]])
     return f".kind is {_show(value['kind'])}; choose one of {', '.join(kinds)}"
 
 
-def _show(value: Any) -> str:
-    """``value`` much as it stands in the file, cut to a readable length."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _wanted(value: Any, types: list[str]) -> str:
     """Names of the types that ``value`` should have had, with a hint where it only looks like one in YAML."""
     wanted = " or ".join(_TYPES[name] for name in types if name != "integer" or "number" not in types)
@@ -399,7 +386,9 @@ def _hint(name: str, names: Iterable[str], introduction: str) -> str:
     """The name that ``name`` may be a misspelling of, or all of them."""
     names = sorted(names)
     close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"{introduction} {', '.join(names) or 'none'}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"{introduction} {', '.join(names[:40]) or 'none'}{', ...' if len(names) > 40 else ''}"
 
 
 def _known(name: str, names: Iterable[str], path: str, kind: str) -> None:

@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow.lib.inference import LEVEL
-
-FEW_PROMPTS = 12
-"""With fewer prompts, 95 % intervals cover clearly less than that: about 84 % with five."""
+from workflow.lib.inference import LEAST_UNITS, LEVEL
 
 
 @dataclass(frozen=True)
@@ -142,9 +139,9 @@ def where(row: pd.Series, coordinates: dict[str, str]) -> str:
 def few_prompts(tables: Iterable[pd.DataFrame]) -> list[str]:
     """A sentence if intervals of these tables rest on few prompts; nothing if they do not, or tell none."""
     counts = [int(table["n_prompts"].max()) for table in tables if "n_prompts" in table and len(table)]
-    if not counts or min(counts) >= FEW_PROMPTS:
+    if not counts or min(counts) >= LEAST_UNITS:
         return []
-    return [f"Intervals rest on {counted(min(counts), 'prompt')} only, of which intervals are too narrow."]
+    return [f"Intervals rest on {counted(min(counts), 'prompt')} only, too few for a verdict."]
 
 
 def labels(names: Iterable[str], known: Any) -> dict[str, str]:

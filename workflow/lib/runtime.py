@@ -24,8 +24,17 @@ from typing import Any, NoReturn, TextIO
 class UserError(Exception):
     """A mistake in what the user gave us (config, data, model), told in one line.
 
-    The message names the file or config key, what is wrong and what to do. It is shown without a traceback.
+    The message names the file or config key, what is wrong and what to do. It is shown without a traceback, and what
+    is quoted in it (names, texts) with escapes for line breaks and all else that does not print.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """``text`` on one line: escapes for line breaks, for what a terminal would obey, and for halves of characters."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def brief(error: Exception, length: int = 300) -> str:

@@ -21,7 +21,8 @@ import numpy as np
 
 from workflow.lib.captions import combination
 from workflow.lib.checksums import check_present
-from workflow.lib.config import build_sweeps, read_config, resolve
+from workflow.lib.config import build_sweeps, resolve
+from workflow.lib.config_files import read_config
 from workflow.lib.points import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
 from workflow.lib.runtime import UserError
 

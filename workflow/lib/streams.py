@@ -179,7 +179,7 @@ class StreamLoader(DataLoader):
                 yield batch
         except UserError as error:
             # Raised in a worker, it comes with the worker's traceback around it.
-            raise UserError(str(error).rstrip().rsplit("UserError: ", 1)[-1]) from None
+            raise UserError(error.args[0].rstrip().rsplit("UserError: ", 1)[-1]) from None
 
     def close(self) -> None:
         """End the process that reads ahead, if there is one; to be called when no more batches are wanted."""

@@ -25,6 +25,7 @@ from workflow.lib.descriptions import describe_analysis, describe_search, descri
 from workflow.lib.judges import judge_entries
 from workflow.lib.leaks import lineage, plan
 from workflow.lib.model_folders import context_of, model_files
+from workflow.lib.names import check_file_names
 from workflow.lib.points import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from workflow.lib.records import top_of
 from workflow.lib.runtime import error_prefix
@@ -61,6 +62,8 @@ class Study:
             with error_prefix(f"config: searches.{name}.grid"):
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
+        merged = {name: self._points_at(name) for name in self.analyses("cost", "precision")}
+        check_file_names(self.lines.values(), merged, self._trials)
 
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
