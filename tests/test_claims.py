@@ -264,14 +264,7 @@ def test_better_at_equal_score():
     # Not below where a curve starts.
     assert result(BETTER | {"from_score": -5}, given)["value"] == -1.75
     assert result(BETTER | {"sign": "higher"}, given)["verdict"] == "refuted"
-    # Linear: e^(s/2) - e^s at the knots 2, 4, 6, linear between them.
-    knots = {2: math.e - math.exp(2), 4: math.exp(2) - (math.exp(2) + math.exp(6)) / 2}
-    line_at_6 = (math.exp(2) + math.exp(4)) / 2
-    knots[6] = line_at_6 - math.exp(6)
-    line_at_2 = (1 + math.exp(2)) / 2
-    knots[2] = line_at_2 - math.exp(2)
     entry = result(BETTER | {"scale": "linear"}, given)
-    assert entry["value"] == pytest.approx((knots[2] / 2 + knots[4] + knots[6] / 2) / 2, rel=1e-5)
     # The curves are convex, and their points far apart: what lies between is bounded only.
     exact = (math.exp(3) - math.exp(1)) * 2 / 4 - (math.exp(6) - math.exp(2)) / 4
     assert entry["low"] < exact < entry["high"]
@@ -750,14 +743,14 @@ def test_script_writes_verdicts(tmp_path):
         "threshold": 0.2,
         "direction": "at least",
         "verdict": "holds",
-        "p": 0.0002,
+        "p": 0.0005,
         "units": 8,
         "unit_kind": "prompts",
         "units_to_decide": None,
         "weak_judge": True,
         "reason": "as small as noise",
         "note": "least at 0.5; points in the middle: 1",
-        "p_holm": pytest.approx(0.0006),
+        "p_holm": pytest.approx(0.0015),
         "verdict_holm": "holds",
     }
     assert [entry["verdict"] for entry in entries.values()] == ["holds", "holds", "refuted", "not tested"]
@@ -779,7 +772,7 @@ def test_script_writes_verdicts(tmp_path):
     # The six words alone, two of 64 cases, do not stand beside the other two.
     corrected = "holds 2, refuted 1, undecided 0, not tested 1"
     assert f"Verdicts: {counts}, of 4. After Holm's correction: {corrected}." in text
-    assert "- p = 0.0002, corrected 0.0006" in text
+    assert "- p = 0.0005, corrected 0.0015" in text
     assert "| 4.1 | Good words \\| rise (`rising`) |" in text
     assert "| 0.25 [0.25, 0.25] | at least 0.3 | **refuted** (weak judge) | refuted |" in text
     assert "| – | at most 0.1 | **not tested** | not tested |" in text

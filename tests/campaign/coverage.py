@@ -3,15 +3,18 @@
     python -m tests.campaign.coverage [--simulations 2000] [--kinds reach better] [--processes 2]
 
 Each cell draws prompts (texts, words, tensors) with the noise of the embedded study, and measures the claim as the
-workflow does. Its columns:
+workflow does. Truths: *zero*, where all points are alike; *small* and *plateau*, where several points are nearly or
+exactly as high as the highest; *peak*, where one point decides. Columns:
 
 - coverage: how often the 95 % interval holds the truth;
 - holds, refuted: how often this is said of a threshold at the truth, on the side on which it is false;
-- power: how often a claim holds whose threshold lies three standard errors beyond the truth. A standard error is what a
-  reader takes from the interval: the mean distance from the truth to the limit on that side, over 1.96. Of orders, in
-  units of neighbours: whose values differ by three standard errors of their difference.
+- power: how often a claim holds whose threshold lies three standard errors beyond the truth. The standard error is that
+  of the single value that decides in truth, over all simulations (of better, valley, words and norms: that of the
+  value). Of orders, neighbours differ by three standard errors of their difference.
+- by interval: the same, with the standard error that one reads off the interval: the mean distance from the truth to
+  the limit on that side, over 1.96.
 
-Draws of errors are fewer than in the workflow (1,000 instead of 10,000), which makes limits a little less exact.
+Draws of errors are fewer than in the workflow, which makes limits a little less exact.
 """
 
 import argparse
@@ -29,7 +32,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from workflow.lib import inference, matched, orderings
+from workflow.lib import claims, inference, matched, orderings
 from workflow.lib.claim_kinds import AT_MOST, direction, with_defaults
 from workflow.lib.claims import TESTS, ClaimData, NotTested
 from workflow.lib.points import Sweep, build_sweep
@@ -39,6 +42,9 @@ SCORERS = {
     "perplexity": {"kind": "perplexity"},
 }
 Z = 1.96
+ENOUGH = 500
+"""Simulations from which the standard error is taken."""
+
 Generator = np.random.Generator
 
 
@@ -46,7 +52,9 @@ Generator = np.random.Generator
 class Cell:
     """One simulated claim: ``draw`` makes the data of one study, in which the claim's value is ``truth``.
 
-    A value can be multiples of ``step`` only, if that is not 0: thresholds are put on the next one, farther out.
+    ``decides`` are the terms (sweep, coordinate, weight) of the single value that decides; without them it is the value
+    of the claim. A value can be multiples of ``step`` only, if that is not 0: thresholds are put on the next one,
+    farther out.
     """
 
     kind: str
@@ -56,6 +64,7 @@ class Cell:
     spec: Mapping[str, Any]
     truth: float
     draw: Callable[[Generator], ClaimData]
+    decides: tuple[tuple[str, float, float], ...] = ()
     step: float = 0.0
 
 
@@ -158,13 +167,23 @@ def _of_scores(sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int) -> Ca
     return draw
 
 
+def _barriers(grid: np.ndarray) -> Iterator[tuple[str, float, np.ndarray]]:
+    """Truths of a barrier: what, its height, and the curve."""
+    yield "zero", 0.0, 2 + 0 * grid
+    yield "small", 0.05, 2 + 0.05 * 4 * grid * (1 - grid)
+    yield "peak", 0.4, 2 + 0.4 * (1 - np.abs(2 * grid - 1))
+
+
+_MIDDLE = (("one", 0.5, 1.0), ("one", 0.0, -0.5), ("one", 1.0, -0.5))
+
+
 def barriers(units: int) -> Iterator[Cell]:
+    spec = {key: LOGS[key] for key in ("prompts", "threshold", "reason", "scorer")}
+    spec |= {"sweep": "one", "test": "barrier"}
     for points, grid in GRIDS.items():
-        for what, truth in (("zero", 0.0), ("threshold", 0.05)):
-            curve = 2 + truth * 4 * grid * (1 - grid)
-            spec = {key: LOGS[key] for key in ("prompts", "threshold", "reason", "scorer")} | {"sweep": "one"}
+        for what, truth, curve in _barriers(grid):
             draw = _of_logs({"one": (line("one", grid), curve)}, units)
-            yield Cell("barrier", units, str(points), what, spec | {"test": "barrier"}, truth, draw)
+            yield Cell("barrier", units, str(points), what, spec, truth, draw, _MIDDLE)
 
 
 def _losses(sweep: Sweep, curve: np.ndarray, units: int) -> Callable[[Generator], ClaimData]:
@@ -188,9 +207,9 @@ def _losses(sweep: Sweep, curve: np.ndarray, units: int) -> Callable[[Generator]
 def loss_barriers(units: int) -> Iterator[Cell]:
     spec = {"test": "loss_barrier", "analysis": "nll", "class": "c", "threshold": 0.0, "reason": "simulated"}
     for points, grid in GRIDS.items():
-        for what, truth in (("zero", 0.0), ("threshold", 0.05)):
-            curve = 2 + truth * 4 * grid * (1 - grid)
-            yield Cell("loss_barrier", units, str(points), what, spec, truth, _losses(line("one", grid), curve, units))
+        for what, truth, curve in _barriers(grid):
+            draw = _losses(line("one", grid), curve, units)
+            yield Cell("loss_barrier", units, str(points), what, spec, truth, draw, _MIDDLE)
 
 
 def monotones(units: int) -> Iterator[Cell]:
@@ -215,41 +234,45 @@ def stables(units: int) -> Iterator[Cell]:
     spec = LOGS | {"test": "stable", "sweep": "one", "within": [-1, 2], "worse": "higher"}
     for points, inner in GRIDS.items():
         grid = np.concatenate([[-1, -0.5], inner, [1.5, 2]])
-        beyond = np.maximum(np.maximum(-grid, grid - 1), 0)
-        for what, truth in (("zero", 0.0), ("threshold", 0.1)):
-            draw = _of_logs({"one": (line("one", grid), 2 + truth * beyond)}, units)
-            yield Cell("stable", units, f"{points}+4", what, spec, truth, draw)
+        for what, truth, curve in (("zero", 0.0, 0 * grid), ("peak", 0.8, 0.8 * grid)):
+            draw = _of_logs({"one": (line("one", grid), 2 + curve)}, units)
+            decides = (("one", 2.0, 1.0), ("one", 1.0, -1.0))
+            yield Cell("stable", units, f"{points}+4", what, spec, truth, draw, decides)
 
 
 def middles(units: int) -> Iterator[Cell]:
     spec = LOGS | {"test": "middle", "sweep": "one", "sign": "above"}
     for points, grid in GRIDS.items():
-        for what, truth in (("zero", 0.0), ("threshold", 0.1)):
-            curve = 2 + truth * ((grid > 0) & (grid < 1))
-            draw = _of_logs({"one": (line("one", grid), curve)}, units)
-            yield Cell("middle", units, str(points), what, spec, truth, draw)
+        inner = (grid > 0) & (grid < 1)
+        peak = np.where(inner, 0.4 + 0.4 * np.abs(2 * grid - 1), -0.4 * (grid == 1))
+        for what, truth, curve in (("zero", 0.0, 0 * grid), ("plateau", 0.1, 0.1 * inner), ("peak", 0.4, peak)):
+            draw = _of_logs({"one": (line("one", grid), 2 + curve)}, units)
+            decides = (("one", 0.5, 1.0), ("one", 0.0, -1.0))
+            yield Cell("middle", units, str(points), what, spec, truth, draw, decides)
 
 
 def differences(units: int) -> Iterator[Cell]:
     spec = LOGS | {"test": "difference", "sweep": "one", "other": "other", "within": [0, 1]}
     for points, grid in GRIDS.items():
-        for what, truth in (("zero", 0.0), ("threshold", 0.1)):
+        for what, truth in (("zero", 0.0), ("small", 0.1), ("peak", 0.4)):
             apart = truth * np.exp(-(((grid - 0.5) / 0.25) ** 2))
             sweeps = {"one": (line("one", grid), 2 + apart), "other": (line("other", grid), 2 + 0 * grid)}
-            yield Cell("difference", units, str(points), what, spec, truth, _of_logs(sweeps, units))
+            decides = (("one", 0.5, 1.0), ("other", 0.5, -1.0))
+            yield Cell("difference", units, str(points), what, spec, truth, _of_logs(sweeps, units), decides)
 
 
 def reaches(units: int) -> Iterator[Cell]:
     spec = SCORE | {"test": "reach", "sweep": "one", "than": "than"}
+    decides = (("one", 1.0, 1.0), ("than", 1.0, -1.0))
     for first, second in ((5, 5), (9, 9), (9, 5), (5, 9)):
-        grids = [GRIDS[first], GRIDS[second]]
-        plateau = np.where(grids[0] >= 0.25, 0.70, 0.3)
-        for what, truth, other in (
-            ("threshold", -0.05, np.where(grids[1] == 1, 0.75, 0.4)),
-            ("zero", 0.0, np.where(grids[1] >= 0.5, 0.70, 0.3)),
+        one, than = GRIDS[first], GRIDS[second]
+        for what, truth, high, other in (
+            ("zero", 0.0, np.where(one >= 0.5, 0.7, 0.3), np.where(than >= 0.5, 0.7, 0.3)),
+            ("plateau", -0.05, np.where(one >= 0.25, 0.7, 0.3), np.where(than == 1, 0.75, 0.4)),
+            ("peak", -0.05, np.where(one == 1, 0.7, 0.4), np.where(than == 1, 0.75, 0.4)),
         ):
-            sweeps = {"one": (line("one", grids[0]), plateau), "than": (line("than", grids[1]), other)}
-            yield Cell("reach", units, f"{first}, {second}", what, spec, truth, _of_scores(sweeps, units))
+            sweeps = {"one": (line("one", one), high), "than": (line("than", than), other)}
+            yield Cell("reach", units, f"{first}, {second}", what, spec, truth, _of_scores(sweeps, units), decides)
 
 
 def betters(units: int) -> Iterator[Cell]:
@@ -257,7 +280,7 @@ def betters(units: int) -> Iterator[Cell]:
     spec |= {"score": {"scorer": "sentiment", "statistic": "score"}}
     for first, second in ((5, 5), (9, 9), (9, 5), (5, 9)):
         grids = [2 * GRIDS[first], 2 * GRIDS[second]]
-        for what, truth in (("zero", 0.0), ("threshold", -0.2)):
+        for what, truth in (("zero", 0.0), ("peak", -0.2)):
 
             def draw(generator: Generator, grids=grids, truth=truth) -> ClaimData:
                 # A convex curve of the score: straight lines between its points lie above it.
@@ -276,7 +299,7 @@ def valleys(units: int) -> Iterator[Cell]:
     for points, half in ((5, 2), (9, 4)):
         sweep = plane(range(-half, half + 1))
         sums = at(sweep).sum(axis=1)
-        for what, middle in (("zero", 1), ("threshold", 2)):
+        for what, middle in (("zero", 1), ("peak", 2)):
             count = int((sums == middle).sum())
             spec = LOGS | {"test": "valley", "sweep": "plane", "sum": 1, "lowest": count / len(sums)}
             spec = {key: value for key, value in spec.items() if key != "scale"}
@@ -286,9 +309,13 @@ def valleys(units: int) -> Iterator[Cell]:
     sweep = plane(range(-2, 3))
     sums = at(sweep).sum(axis=1)
     spec = loss | {"threshold": 0.0, "reason": "simulated", "lowest": 3 / 25}
-    yield Cell(
-        "valley", units, "5 x 5, loss", "threshold", spec, 1.0, _losses(sweep, 2 + 0.3 * np.abs(sums - 2), units)
-    )
+    draw = _losses(sweep, 2 + 0.3 * np.abs(sums - 2), units)
+    yield Cell("valley", units, "5 x 5, loss", "peak", spec, 1.0, draw)
+    spec = LOGS | {"test": "valley", "sweep": "plane", "sum": 1, "lowest": 3 / 25}
+    spec = {key: value for key, value in spec.items() if key != "scale"}
+    # Flat: the lowest points are hard to tell from their neighbours.
+    draw = _of_logs({"plane": (sweep, 2 + 0.1 * np.abs(sums - 2))}, units)
+    yield Cell("valley", units, "5 x 5", "small", spec, 1.0, draw)
 
 
 def words(units: int) -> Iterator[Cell]:
@@ -296,7 +323,7 @@ def words(units: int) -> Iterator[Cell]:
     spec |= {"threshold": 0.0, "reason": "simulated"}
     for points, grid in GRIDS.items():
         one_swap = 1 - 12 / (points * (points**2 - 1))
-        for what, truth in (("zero", 0.0), ("threshold", one_swap)):
+        for what, truth in (("zero", 0.0), ("peak", one_swap)):
 
             def draw(generator: Generator, grid=grid, what=what) -> ClaimData:
                 orders = []
@@ -317,7 +344,7 @@ def words(units: int) -> Iterator[Cell]:
                 return study([], tables={"next": table[columns]})
 
             # Half of a step: a median may lie between two values.
-            yield Cell("words", units, str(points), what, spec, truth, draw, (1 - one_swap) / 2)
+            yield Cell("words", units, str(points), what, spec, truth, draw, (), (1 - one_swap) / 2)
 
 
 def norms(units: int) -> Iterator[Cell]:
@@ -338,7 +365,7 @@ def norms(units: int) -> Iterator[Cell]:
             ]
             return study([], tables={"n": pd.concat(parts)})
 
-        yield Cell("norms", units, points, "threshold", spec, 0.1, draw)
+        yield Cell("norms", units, points, "peak", spec, 0.1, draw)
 
 
 KINDS: dict[str, Callable[[int], Iterator[Cell]]] = {
@@ -365,22 +392,36 @@ def cells(kinds: Sequence[str], units: Sequence[int] = (12, 80)) -> list[Cell]:
     return [cell for kind in kinds for count in units for cell in KINDS[kind](count)]
 
 
-def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, int]:
-    """Limits (simulations, 2) of the claim's interval, and how often it was not tested; those are left out."""
+def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, float, int]:
+    """Limits (simulations, 2) of the claim's interval, the standard error, and how often it was not tested."""
     generator = np.random.default_rng(seed)
-    limits, untested = [], 0
+    limits, values, untested = [], [], 0
     spec = with_defaults(cell.spec)
     for _ in range(simulations):
+        data = cell.draw(generator)
         try:
-            measured = TESTS[cell.kind](spec, cell.draw(generator))
+            measured = TESTS[cell.kind](spec, data)
         except NotTested:
             untested += 1
             continue
         limits.append(measured.inference.limits(inference.TAIL))
-    return np.array(limits).reshape(-1, 2), untested
+        if len(values) < ENOUGH:
+            values.append(deciding(cell, spec, data) if cell.decides else measured.inference.value)
+    return np.array(limits).reshape(-1, 2), float(np.std(values)), untested
 
 
-def summary(cell: Cell, limits: np.ndarray, untested: int) -> dict[str, Any]:
+def deciding(cell: Cell, spec: Mapping[str, Any], data: ClaimData) -> float:
+    """The estimate of the value that decides in truth."""
+    if cell.kind == "loss_barrier":
+        curves = {"one": claims._losses(data, spec, "nll_token")}
+    else:
+        used = {"statistic": "continuation_corpus", "scale": "log", **spec} if cell.kind == "barrier" else spec
+        names = {sweep for sweep, _, _ in cell.decides}
+        curves = {name: claims._line(data, used, sweep=name, within=(-math.inf, math.inf)) for name in names}
+    return sum(weight * float(curves[name].values[curves[name].at == x][0]) for name, x, weight in cell.decides)
+
+
+def summary(cell: Cell, limits: np.ndarray, error: float, untested: int) -> dict[str, Any]:
     """The row of a cell."""
     at_most = direction(cell.spec) == AT_MOST
     low, high = limits.T
@@ -398,6 +439,7 @@ def summary(cell: Cell, limits: np.ndarray, untested: int) -> dict[str, Any]:
         "holds": float(good.mean()),
         "refuted": float(bad.mean()),
         "power": math.nan,
+        "by interval": math.nan,
         "not tested": untested / (untested + len(limits)),
     }
     near = high if at_most else low
@@ -408,18 +450,20 @@ def summary(cell: Cell, limits: np.ndarray, untested: int) -> dict[str, Any]:
             | dict.fromkeys(("coverage", "holds", "refuted"), math.nan)
             | {"power": float((near >= cell.truth - slack).mean())}
         )
-    if cell.kind != "monotone":
-        error = float(np.abs(near - cell.truth).mean()) / Z
-        threshold = cell.truth + 3 * error * (1 if at_most else -1)
+    if cell.kind == "monotone":
+        return row
+    for column, spread in (("power", error), ("by interval", float(np.abs(near - cell.truth).mean()) / Z)):
+        threshold = cell.truth + 3 * spread * (1 if at_most else -1)
         if cell.step:
             threshold = (math.ceil if at_most else math.floor)(threshold / cell.step) * cell.step
-        row["power"] = float(((near <= threshold + slack) if at_most else (near >= threshold - slack)).mean())
+        row[column] = float(((near <= threshold + slack) if at_most else (near >= threshold - slack)).mean())
     return row
 
 
 def _run(job: tuple[str, int, int, int, int]) -> dict[str, Any]:
     kind, units, index, simulations, draws = job
-    inference.DRAWS, orderings.PAIR_DRAWS, matched.CURVE_DRAWS = draws, draws // 2, draws // 10
+    inference.DRAWS = orderings.DRAWS = orderings.PAIR_DRAWS = draws
+    matched.CURVE_DRAWS = draws // 5
     cell = list(KINDS[kind](units))[index]
     return summary(cell, *simulate(cell, simulations, 1000 * index + units))
 
@@ -429,7 +473,7 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=2000)
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--units", nargs="+", type=int, default=[12, 80])
-    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
     jobs = [
@@ -439,8 +483,8 @@ def main() -> None:
         for index in range(len(list(KINDS[kind](units))))
     ]
     print(f"{options.simulations} simulations for each cell", flush=True)
-    print("| kind | units | points | truth | coverage | holds | refuted | power | not tested |")
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    print("| kind | units | points | truth | coverage | holds | refuted | power | by interval | not tested |")
+    print("|---" * 10 + "|", flush=True)
     began = time.monotonic()
     worst = {"coverage": 1.0, "holds": 0.0, "power": 1.0}
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
@@ -453,11 +497,11 @@ def main() -> None:
             if not math.isnan(row["coverage"]):
                 worst["coverage"] = min(worst["coverage"], row["coverage"])
                 worst["holds"] = max(worst["holds"], row["holds"])
-            if row["units"] == 80 and not math.isnan(row["power"]):
+            if row["units"] == 80 and row["truth"] in ("peak", "power") and not math.isnan(row["power"]):
                 worst["power"] = min(worst["power"], row["power"])
     print(
         f"\nleast coverage {worst['coverage']:.3f} (goal 0.93), most false holds {worst['holds']:.3f} (goal 0.05), "
-        f"least power with 80 units {worst['power']:.3f} (goal 0.8); {time.monotonic() - began:.0f} s"
+        f"least power with 80 units and a peak {worst['power']:.3f} (goal 0.8); {time.monotonic() - began:.0f} s"
     )
 
 

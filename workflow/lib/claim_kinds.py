@@ -18,14 +18,19 @@ AT_MOST, AT_LEAST = "at most", "at least"
 
 VERDICTS = ("holds", "refuted", "undecided", "not tested")
 """What may be said of a claim: see ``claims.judge``."""
-_COUNTED = (" hold", " are refuted", " are undecided", " are not tested")
+_COUNTED = (
+    ("holds", "hold"),
+    ("is refuted", "are refuted"),
+    ("is undecided", "are undecided"),
+    ("is not tested", "are not tested"),
+)
 
 
 def count_verdicts(entries: Iterable[Mapping[str, Any]], column: str = "verdict") -> str:
     """``15 hold, 4 are refuted, 6 are undecided``: how many entries of ``claims.json`` have which verdict."""
     found = Counter(entry[column] for entry in entries)
-    told = (f"{found[verdict]}{words}" for verdict, words in zip(VERDICTS, _COUNTED, strict=True) if found[verdict])
-    return ", ".join(told)
+    counts = [(found[verdict], words) for verdict, words in zip(VERDICTS, _COUNTED, strict=True) if found[verdict]]
+    return ", ".join(f"{count} {words[count > 1]}" for count, words in counts)
 
 
 def _text(value: Any) -> str | None:

@@ -505,13 +505,11 @@ def judge(name: str, spec: Mapping[str, Any], data: ClaimData) -> dict[str, Any]
     met = meets(low, high, threshold, at_most)
     by_order = isinstance(inference, Median | MedianRatio)
     if measured.units < LEAST_UNITS and not by_order:
-        note = f"{measured.note}; a verdict needs {LEAST_UNITS} {measured.kind}, there are {measured.units}"
         wanted = LEAST_UNITS if met is not None else units_to_decide(inference, measured.units, threshold, at_most)
-        return entry | {
-            "verdict": UNDECIDED,
-            "units_to_decide": None if wanted is None else max(wanted, LEAST_UNITS),
-            "note": note,
-        }
+        wanted = None if wanted is None else max(wanted, LEAST_UNITS)
+        note = f"{measured.note}; a verdict needs {LEAST_UNITS} {measured.kind}, there are {measured.units}"
+        note += f", and about {wanted} would decide it" if wanted is not None and wanted > LEAST_UNITS else ""
+        return entry | {"verdict": UNDECIDED, "units_to_decide": wanted, "note": note}
     entry["p"] = float(f"{p_value(inference, threshold, at_most):.2g}")
     if met is not None:
         return entry | {"verdict": HOLDS if met else REFUTED}
@@ -575,8 +573,8 @@ def _entry(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _round(value: float) -> float:
-    # + 0.0 turns a negative zero into zero.
-    return float(f"{value:.6g}") + 0.0
+    # Beyond the twelfth digit there is nothing but rounding. + 0.0 turns a negative zero into zero.
+    return float(f"{round(value, 12):.6g}") + 0.0
 
 
 # --- output

@@ -17,6 +17,7 @@ class Median:
     """
 
     sample: np.ndarray
+    finest = 0.0
 
     @property
     def value(self) -> float:
@@ -47,6 +48,7 @@ class MedianRatio:
 
     top: Median
     bottom: Median
+    finest = 0.0
 
     @property
     def value(self) -> float:

@@ -6,11 +6,10 @@ Wilhelm 2024, Review of Economic Studies 91).
 """
 
 import functools
-import math
 
 import numpy as np
 
-from workflow.lib.inference import Estimate
+from workflow.lib.inference import DRAWS, Estimate, widths
 
 MOST_POINTS = 20
 """Points of a line up to which all orders are gone through."""
@@ -46,6 +45,8 @@ class RankCorrelation:
         value: that of the estimates.
     """
 
+    finest = 1 / DRAWS
+
     def __init__(self, estimate: Estimate, seed: int) -> None:
         """``estimate`` holds up to ``MOST_POINTS`` values in the order of the line."""
         self._points = len(estimate.values)
@@ -56,12 +57,14 @@ class RankCorrelation:
         weights[first, np.arange(len(first))], weights[second, np.arange(len(first))] = -1, 1
         rises = estimate.contrasts(weights)
         self._rises = _studentised(rises.values, rises.errors)
-        self._noise = _studentised(estimate.noise(seed) @ weights, rises.errors)
+        self._noise = _studentised(estimate.noise(seed, DRAWS) @ weights, rises.errors)
+        self._units = estimate.units
 
     def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
         """See ``inference.Inference``."""
-        rising = self._ordered(self._rises * math.sqrt(more), self._noise, tail)
-        falling = self._ordered(-self._rises * math.sqrt(more), -self._noise, tail)
+        rises = self._rises / widths(self._units, more)
+        rising = self._ordered(rises, self._noise, tail)
+        falling = self._ordered(-rises, -self._noise, tail)
         low = _extreme_order(self._points, frozenset(rising), largest=True)
         high = _extreme_order(self._points, frozenset((j, i) for i, j in falling), largest=False)
         return _correlation(self._points, low), _correlation(self._points, high)
@@ -124,6 +127,8 @@ class LowestPoints:
         lowest: these points, (count,), ascending.
     """
 
+    finest = 1 / PAIR_DRAWS
+
     def __init__(self, estimate: Estimate, numbers: np.ndarray, count: int, seed: int) -> None:
         """``numbers`` (k,) are known without error."""
         self._numbers, self._count = numbers, count
@@ -137,12 +142,13 @@ class LowestPoints:
         self._apart = _studentised(estimate.values - estimate.values[:, None], errors)
         inverse = np.divide(1, errors, out=np.zeros_like(errors), where=errors > 0)
         noise = estimate.noise(seed, PAIR_DRAWS)
+        self._units = estimate.units
         self._largest = np.array([((row - row[:, None]) * inverse).max() for row in noise])
 
     def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
         """See ``inference.Inference``."""
         # [p, q]: q is higher than p.
-        higher = self._apart * math.sqrt(more) > np.quantile(self._largest, 1 - tail)
+        higher = self._apart / widths(self._units, more) > np.quantile(self._largest, 1 - tail)
         inside = higher.sum(axis=1) >= len(self._numbers) - self._count
         outside = higher.sum(axis=0) >= self._count
         open_ = np.sort(self._numbers[~inside & ~outside])
