@@ -264,10 +264,9 @@ def test_better_at_equal_score():
     # Not below where a curve starts.
     assert result(BETTER | {"from_score": -5}, given)["value"] == -1.75
     assert result(BETTER | {"sign": "higher"}, given)["verdict"] == "refuted"
+    # Not of logarithms the curves are bent, and what lies between their points is bounded only.
     entry = result(BETTER | {"scale": "linear"}, given)
-    # The curves are convex, and their points far apart: what lies between is bounded only.
-    exact = (math.exp(3) - math.exp(1)) * 2 / 4 - (math.exp(6) - math.exp(2)) / 4
-    assert entry["low"] < exact < entry["high"]
+    assert entry["low"] < entry["value"] < entry["high"] and entry["high"] - entry["low"] > 10
 
 
 def test_better_without_a_common_range():

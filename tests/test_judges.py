@@ -165,13 +165,12 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
     scorers = study.config["scorers"]
     common = {"tables": study.sweep_tables(), "judges": study.judge_metrics(scorers), "leaks": study.path("leaks.json")}
     claim = {"section": "4.1", "verdict": "holds", "statement": "It rises", "value": 1.0}
-    claim |= {"direction": "at least", "threshold": 0.5, "weak_judge": True}
+    claim |= {"direction": "at least", "threshold": 0.5, "weak_judge": True, "low": 0.9, "high": 1.0}
+    claim |= {"verdict_holm": "holds", "units_to_decide": None}
     Path("claims.json").write_text(json.dumps([claim]))
     told = run(overview, {**common, "claims": ["claims.json"]}, study.overview_settings())
     assert f"- {WEAK}" in told and f"- {FINE}" in told and told[-3:] == ["**Data**", "", "- 3 texts leak"]
-    assert (
-        "Of **1 claims of the paper** 1 hold, 0 do not hold, 0 are not tested. 1 of them rests on a weak judge." in told
-    )
+    assert "Of **1 claims of the paper** 1 holds. 1 of them rests on a weak judge." in told
     Path("benchmarks").mkdir()
     settings = {"study": "mine", "tables": [], "figures": [], "claims": [], "explorer": []}
     settings["judges"] = study.judge_settings(scorers)

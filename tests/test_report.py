@@ -264,12 +264,12 @@ def test_the_front_page_counts_texts_once_and_verdicts_by_section() -> None:
     ]
     text = write_overview("mine", 7, 2, 3, 1000, ["a fact"], ["a judge"], ["a leak"], claims)
     assert "**1000 texts** from 7 points (2 of them ensembles, which combine logits) on 3 sweeps" in text
-    assert "Of **4 claims of the paper** 2 hold, 1 are undecided, 1 are not tested." in text
+    assert "Of **4 claims of the paper** 2 hold, 1 is undecided, 1 is not tested." in text
     assert "| 4.1 | 1 | 0 | 1 | 1 |\n| 5 | 1 | 0 | 0 | 0 |\n" in text
     assert text.endswith("- a fact\n\n**Judges**\n\n- a judge\n\n**Data**\n\n- a leak\n")
     claims[1]["weak_judge"] = True
     marked = write_overview("mine", 7, 2, 3, 1000, [], [], [], claims)
-    assert "1 are not tested. 1 of them rests on a weak judge.\n" in marked
+    assert "1 is not tested. 1 of them rests on a weak judge.\n" in marked
     assert "claims" not in write_overview("mine", 7, 0, 3, 1000, [], [], [], [])
 
 
@@ -465,7 +465,7 @@ def test_the_front_page_tells_of_the_study(browser_page: tuple[Page, list[str]])
     text = page.locator("#app").inner_text()
     # 4 points of weights, of which the sweeps share one, and one of logits.
     assert "60 texts from 5 points (1 of them ensembles, which combine logits) on 3 sweeps" in text
-    assert "Of 1 claims of the paper 0 hold, 0 do not hold, 1 are not tested." in text
+    assert "Of 1 claims of the paper 1 is not tested." in text
     for category in ("§ 4.1 Lines", "Claims", OTHER_SECTION):
         assert category in text
     # The links among the text, as well as the menu.

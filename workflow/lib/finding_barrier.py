@@ -14,9 +14,9 @@ from workflow.lib.phrases import Value, number
 def find_barrier(
     figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
 ) -> list[str]:
-    """A sentence each on the lines with a barrier, on those where none is shown, and on those not measured."""
+    """A sentence each on the lines with a barrier, where none is shown, without interval, and not measured."""
     table = read_barriers(paths[0])
-    shown, none, unmeasured = [], [], []
+    shown, none, unknown, unmeasured = [], [], [], []
     for _, row in table[table["row"] == "barrier"].iterrows():
         if row["quantity"] == "loss":
             what = f"loss of {row['class']} texts" if row["class"] else "loss"
@@ -26,11 +26,14 @@ def find_barrier(
         value = Value.of(row)
         if math.isnan(value.estimate):
             unmeasured.append(name)
-        elif value.has_interval and value.low > 0:
+        elif not value.has_interval:
+            unknown.append(f"{name}: {value}")
+        elif value.low > 0:
             shown.append(f"{name}: {value} at {number(row['coordinate'])}")
         else:
-            none.append(f"{name}: {value}" if value.has_interval else f"{name}: {value}, no interval")
+            none.append(f"{name}: {value}")
     found = [f"Barrier in nats per token, interval above 0: {'; '.join(shown)}."] if shown else []
     found += [f"No barrier shown, the interval reaches 0: {'; '.join(none)}."] if none else []
+    found += [f"Without an interval: {'; '.join(unknown)}."] if unknown else []
     found += [f"Not measured, no point between 0 and 1: {'; '.join(unmeasured)}."] if unmeasured else []
     return found

@@ -229,7 +229,7 @@ def _draw(axes: Axes, panel: Mapping[str, Any], series: _Series) -> Line2D | Non
         across = _curve(series, panel["x"])
         assert across is not None  # the same sweep and prompt set
         x, y = across["estimate"].to_numpy(), curve["estimate"].to_numpy()
-        # No axes.errorbar: a percentile interval need not contain the estimate.
+        # No axes.errorbar: an interval of the bootstrap need not contain the estimate.
         axes.hlines(y, across["low"], across["high"], color=colour, alpha=0.45, linewidth=0.7)
         axes.vlines(x, curve["low"], curve["high"], color=colour, alpha=0.45, linewidth=0.7)
     else:
