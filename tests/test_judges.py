@@ -179,7 +179,7 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
     # Each of its curves, and no other.
     assert sum(line.startswith("  sentiment (weak judge) score: ") for line in told) == 2
     assert not any(line.startswith(("  sentiment score", "  grammar (weak judge)")) for line in told)
-    assert "  holds (weak judge): It rises (1, at least 0.5)" in told
+    assert "  holds (weak judge): It rises (1 [0.9, 1], holds at least 0.5)" in told
 
 
 def test_figures_mark_a_weak_judge_at_their_axes(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
