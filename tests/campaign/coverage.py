@@ -87,57 +87,63 @@ def at(sweep: Sweep) -> np.ndarray:
     return np.array([[float(value) for _, value in entry.coordinates] for entry in sweep.points])
 
 
-def _rows(sweep: Sweep, values: np.ndarray) -> pd.DataFrame:
-    units, points = values.shape
-    names = [entry.point.id for entry in sweep.points]
-    codes = np.tile(np.arange(points), units)
-    return pd.DataFrame(
-        {
-            "point": pd.Categorical.from_codes(codes, categories=names),
-            "row": np.repeat(np.arange(units), points),
-            "sample": 0,
-        }
-    ).astype({"point": str})
+@dataclass(frozen=True)
+class Sums:
+    """What a score file comes to: per prompt and point (id) what a statistic is the ratio of."""
+
+    points: tuple[str, ...]
+    numerators: np.ndarray
+    denominators: np.ndarray
+    exponentiate: bool
+
+    def of(self, points: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        places = [self.points.index(point) for point in points]
+        return self.numerators[:, places], self.denominators[:, places]
 
 
-def logs(generator: Generator, sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int) -> dict[str, pd.DataFrame]:
-    """Perplexity scores: NLL per token around a curve, prompts alike on all sweeps, texts of unequal length."""
-    shared, frames = generator.normal(0, 0.25, size=(units, 1)), {}
+def _statistic_matrix(
+    scores: Sums, name: str, scorer: Mapping[str, Any], statistic: str, points: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    return *scores.of(points), scores.exponentiate
+
+
+def _points(sweep: Sweep) -> tuple[str, ...]:
+    return tuple(entry.point.id for entry in sweep.points)
+
+
+def logs(generator: Generator, sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int) -> dict[str, Sums]:
+    """Perplexities: NLL per token around a curve, prompts alike on all sweeps, texts of unequal length."""
+    shared, found = generator.normal(0, 0.25, size=(units, 1)), {}
     for name, (sweep, curve) in sweeps.items():
         tokens = generator.integers(60, 140, size=(units, len(curve))).astype(float)
         nll = (curve + shared + generator.normal(0, 0.2, size=(units, len(curve)))) * tokens
-        frame = _rows(sweep, nll)
-        for part in ("continuation", "text"):
-            frame[f"nll_{part}"], frame[f"tokens_{part}"] = nll.ravel(), tokens.ravel()
-        frames[name] = frame
-    return frames
+        found[name] = Sums(_points(sweep), nll, tokens, True)
+    return found
 
 
-def probabilities(
-    generator: Generator, sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int
-) -> dict[str, pd.DataFrame]:
+def probabilities(generator: Generator, sweeps: Mapping[str, tuple[Sweep, np.ndarray]], units: int) -> dict[str, Sums]:
     """Scores: means of five texts, each near 0 or 1, with a curve as their expectation; prompts differ, too."""
-    shared, frames = generator.normal(0, 0.05, size=(units, 1)), {}
+    shared, found = generator.normal(0, 0.05, size=(units, 1)), {}
     for name, (sweep, curve) in sweeps.items():
         mean = np.clip(curve + shared, 0.02, 0.98)
         values = generator.beta(0.6 * mean, 0.6 * (1 - mean), size=(5, units, len(curve))).mean(axis=0)
         # With what clipping takes away of the expectation.
-        frames[name] = _rows(sweep, values).assign(p_good=(values + curve - mean).ravel())
-    return frames
+        found[name] = Sums(_points(sweep), values + curve - mean, np.ones_like(mean), False)
+    return found
 
 
 def study(
     sweeps: Sequence[Sweep],
-    scores: Mapping[tuple[str, str], pd.DataFrame] | None = None,
+    scores: Mapping[tuple[str, str], Sums] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
-    losses: Mapping[str, pd.DataFrame] | None = None,
+    losses: Mapping[str, Sums] | None = None,
 ) -> ClaimData:
     return ClaimData(
         sweeps={sweep.name: sweep for sweep in sweeps},
         scorers=SCORERS,
-        scores=lambda sweep, prompts, scorer: (scores or {})[sweep.name, scorer],
+        scores=lambda sweep, prompts, scorer: (scores or {})[sweep.name, scorer],  # type: ignore[arg-type, return-value]
         tables=tables or {},
-        losses=losses or {},
+        losses=losses or {},  # type: ignore[arg-type]
         judges={},
         seed=0,
     )
@@ -187,19 +193,18 @@ def barriers(units: int) -> Iterator[Cell]:
 
 
 def _losses(sweep: Sweep, curve: np.ndarray, units: int) -> Callable[[Generator], ClaimData]:
+    names = [name for name, _ in sweep.points[0].coordinates]
+    table = pd.DataFrame(
+        [
+            {"sweep": sweep.name}
+            | {name: str(value) for name, value in entry.coordinates}
+            | {"point": entry.point.id, "class": "c", "statistic": "nll_token"}
+            for entry in sweep.points
+        ]
+    )[["sweep", *names, "point", "class", "statistic"]]
+
     def draw(generator: Generator) -> ClaimData:
-        frame = logs(generator, {"one": (sweep, curve)}, units)["one"]
-        raw = frame.rename(columns={"row": "text", "nll_text": "nll", "tokens_text": "tokens"}).assign(**{"class": "c"})
-        names = [name for name, _ in sweep.points[0].coordinates]
-        table = pd.DataFrame(
-            [
-                {"sweep": sweep.name}
-                | {name: str(value) for name, value in entry.coordinates}
-                | {"point": entry.point.id, "class": "c", "statistic": "nll_token"}
-                for entry in sweep.points
-            ]
-        )[["sweep", *names, "point", "class", "statistic"]]
-        return study([], tables={"nll": table}, losses={"nll": raw})
+        return study([], tables={"nll": table}, losses=logs(generator, {"nll": (sweep, curve)}, units))
 
     return draw
 
@@ -464,6 +469,9 @@ def _run(job: tuple[str, int, int, int, int]) -> dict[str, Any]:
     kind, units, index, simulations, draws = job
     inference.DRAWS = orderings.DRAWS = orderings.PAIR_DRAWS = draws
     matched.CURVE_DRAWS = draws // 5
+    # What reads score files and losses is not on trial.
+    claims.statistic_matrix = _statistic_matrix
+    claims.loss_matrix = lambda losses, points, class_name: losses.of(points)
     cell = list(KINDS[kind](units))[index]
     return summary(cell, *simulate(cell, simulations, 1000 * index + units))
 

@@ -9,6 +9,7 @@ The largest of several estimated values is larger than the largest true one on a
 is a limit: see `MaxDifference`.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,12 +89,10 @@ class Estimate:
         it is left at what it is, unstudentised.
         """
         n = len(self.influence)
-        generator = np.random.default_rng(seed)
         errors, found = self.errors, []
         # A part of the resamples at a time.
         for begin in range(0, draws, size := max(1, ELEMENTS // n)):
-            count = min(size, draws - begin)
-            weights = generator.multinomial(n, np.full(n, 1 / n), size=count).astype(np.float64)
+            weights = _resamples(n, min(size, draws - begin), (seed, begin))
             apart = weights @ self.influence
             # Around the mean of the resample.
             square = weights @ self.influence**2 - apart**2 / n
@@ -101,6 +100,14 @@ class Estimate:
             ratio = np.divide(errors, scale, out=np.ones_like(scale), where=scale > 1e-6 * errors)
             found.append(np.where(errors > 0, apart * ratio, 0.0))
         return np.vstack(found)
+
+
+# All claims about one set of prompts share them.
+@functools.lru_cache(maxsize=1)
+def _resamples(units: int, count: int, seed: tuple[int, int]) -> np.ndarray:
+    """How often each unit is in each resample, (count, units)."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(units, np.full(units, 1 / units), size=count).astype(np.float64)
 
 
 def ratios(numerators: np.ndarray, denominators: np.ndarray) -> Estimate:
