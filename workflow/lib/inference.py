@@ -35,6 +35,10 @@ ELEMENTS = 1 << 23
 SKEWED_UNITS = 1000
 """Units up to which skewness matters."""
 
+LEAST_ERROR = 1 / 3
+"""A resample's standard error counts as at least this share of the sample's: without the one unit that is unlike all
+others, it would be next to nothing."""
+
 CLOSE = 2.0
 """Standard errors up to which an estimated gap to the largest value counts as none (the selection of candidates)."""
 
@@ -85,8 +89,7 @@ class Estimate:
     def skewed_noise(self, seed: int, draws: int) -> np.ndarray:
         """The same from the studentised bootstrap: (estimate of the resample - estimate) * error / its error.
 
-        Values without an error have no noise. A resample without one, whose units are all equal, has that of no other:
-        it is left at what it is, unstudentised.
+        Values without an error have no noise.
         """
         n = len(self.influence)
         errors, found = self.errors, []
@@ -96,9 +99,8 @@ class Estimate:
             apart = weights @ self.influence
             # Around the mean of the resample.
             square = weights @ self.influence**2 - apart**2 / n
-            scale = np.sqrt(np.maximum(square, 0))
-            ratio = np.divide(errors, scale, out=np.ones_like(scale), where=scale > 1e-6 * errors)
-            found.append(np.where(errors > 0, apart * ratio, 0.0))
+            scale = np.maximum(np.sqrt(np.maximum(square, 0)), LEAST_ERROR * errors)
+            found.append(np.divide(apart * errors, scale, out=np.zeros_like(apart), where=errors > 0))
         return np.vstack(found)
 
 
@@ -165,32 +167,26 @@ def bootstrap_ratio(
     many = n >= LEAST_UNITS
     if many.any():
         weights = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=resamples)
-        drawn = _studentised(weights.astype(np.float64), top[:, many], bottom[:, many], values[many])
-        # The order statistics themselves: between an infinite one and its neighbour nothing can be interpolated.
-        lowest, highest = np.nanquantile(drawn, [TAIL, 1 - TAIL], axis=0, method="inverted_cdf")
-        # Where most units are equal, many resamples have no error of their own and set no limit.
-        down[many] = np.where(np.isfinite(highest), np.maximum(down[many], highest), down[many])
-        up[many] = np.where(np.isfinite(lowest), np.maximum(up[many], -lowest), up[many])
+        drawn = _studentised(weights.astype(np.float64), top[:, many], bottom[:, many], values[many], errors[many])
+        lowest, highest = np.nanquantile(drawn, [TAIL, 1 - TAIL], axis=0)
+        down[many], up[many] = np.maximum(down[many], highest), np.maximum(up[many], -lowest)
     low[known], high[known] = values - down * errors, values + up * errors
     return estimate, low, high
 
 
-def _studentised(weights: np.ndarray, top: np.ndarray, bottom: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(ratio of the resample - ratio) / standard error in the resample, (resamples, k).
-
-    Infinite where all units of a resample are equal, and others than the whole; NaN where it has none that count.
-    """
+def _studentised(
+    weights: np.ndarray, top: np.ndarray, bottom: np.ndarray, values: np.ndarray, errors: np.ndarray
+) -> np.ndarray:
+    """(ratio of the resample - ratio) / standard error in the resample, (resamples, k); NaN where no unit counts."""
     sums, present = weights @ bottom, weights @ (bottom > 0).astype(np.float64)
     # Around the ratio, so that little is lost to rounding.
     rest = top - values * bottom
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = (weights @ rest) / sums
-        whole = weights @ rest**2
-        square = whole - 2 * apart * (weights @ (rest * bottom)) + apart**2 * (weights @ bottom**2)
-        # What is left of equal units is rounding.
-        square = np.where(square > 1e-12 * whole, square, 0.0)
-        errors = np.sqrt(square * present / np.maximum(present - 1, 1)) / sums
-        return np.where(apart == 0, 0.0, apart / errors)
+        square = weights @ rest**2 - 2 * apart * (weights @ (rest * bottom)) + apart**2 * (weights @ bottom**2)
+        own = np.sqrt(np.maximum(square, 0) * present / np.maximum(present - 1, 1)) / sums
+        scale = np.maximum(own, LEAST_ERROR * errors)
+        return np.where(errors > 0, apart / scale, 0.0)
 
 
 class Inference(Protocol):
