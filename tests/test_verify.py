@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,22 @@ def last(done: subprocess.CompletedProcess[str]) -> str:
 def test_an_archive_is_verified_and_nothing_is_written(archive: Path) -> None:
     done = verify(archive, "--configfile", "mine.yaml")
     assert (done.returncode, done.stdout, last(done)) == (0, "", "2 artefacts equal")
+
+
+@pytest.mark.parametrize("module", ["snakemake", "workflow.adopt"])
+def test_where_notes_cannot_be_written_it_is_told_in_one_line(archive: Path, module: str) -> None:
+    """Root may write everywhere, but not below a file."""
+    (archive / ".snakemake").write_text("in the way")
+    record = archive / "results/tiny/made/tables/theta1.csv.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    command = [sys.executable, "-B", "-m", module, "--cores", "1", "--configfile", "mine.yaml", "--dry-run"]
+    done = subprocess.run(command, cwd=archive, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    told = r"^(error: )?\S+/\.snakemake: File exists; Snakemake keeps notes there: work in a copy that you can write to"
+    assert re.search(told, done.stdout + done.stderr, re.MULTILINE)
+    # Which verify does not need.
+    assert verify(archive, "--configfile", "mine.yaml").returncode == 0
 
 
 def test_what_has_changed_is_listed_and_the_first_is_told(archive: Path) -> None:
