@@ -14,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +219,58 @@ def test_a_record_holds_what_made_a_file(place: str) -> None:
 def test_nothing_is_read_twice(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     table, model = f"{place}/tables/a.csv", f"{place}/models/base"
     write([table, model], [])
-    monkeypatch.setattr(records, "digest", lambda path: pytest.fail(f"{path} was read"))
+    read: list[str] = []
+
+    def sha256(path: Path) -> tuple[str, int]:
+        read.append(str(path))
+        return "x", 1
+
+    monkeypatch.setattr(records, "sha256", sha256)
     assert [entry.path for entry in read_inputs([table, model, table], place)] == [table, model, table]
+    # Of a model its checksums, which are small.
+    assert read == [f"{model}/checksums.json"]
+
+
+def edit(path: Path) -> None:
+    path.write_text("a\n2\n")
+
+
+def lengthen(path: Path) -> None:
+    path.write_text("a\n10\n")
+
+
+def edit_and_hide(path: Path) -> None:
+    before = path.stat()
+    edit(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace_by_an_older_one(path: Path) -> None:
+    other = path.with_name("other")
+    edit(other)
+    os.utime(other, (0, 0))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [edit, lengthen, edit_and_hide, replace_by_an_older_one])
+def test_an_edited_input_is_recorded_as_it_was_read(change: Callable[[Path], None], place: str) -> None:
+    """Its record is about what was there before: what is made now is not made of that."""
+    table = f"{place}/tables/a.csv"
+    write([table], [])
+    change(Path(table))
+    found = hashlib.sha256(Path(table).read_bytes()).hexdigest()
+    assert read_inputs([table], place) == [Input(table, found)]
+    assert found != read_record(record_path(place, table)).sha256
+
+
+def test_an_exchanged_model_is_recorded_as_it_was_read(place: str) -> None:
+    model = f"{place}/models/base"
+    write([model], [])
+    Path(model, "model.safetensors").write_text("WEIGHTS")
+    write_checksums(Path(model))
+    found = hashlib.sha256(Path(model, "checksums.json").read_bytes()).hexdigest()
+    assert read_inputs([model], place) == [Input(model, found)]
+    assert found != read_record(record_path(place, model)).sha256
 
 
 def test_a_model_without_checksums_is_read_as_a_whole(place: str) -> None:

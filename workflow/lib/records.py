@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -140,9 +141,10 @@ def write_records(
 
 
 def read_inputs(paths: Sequence[str], top: PathLike) -> list[Input]:
-    """The inputs of a job with their digests: those of artefacts from their records, so that nothing is read twice.
+    """The inputs of a job with their digests: of artefacts those in their records, so that no large file is read twice.
 
-    Raises ``UserError`` if one of these records cannot be read.
+    An artefact that may have been changed since its record was written is read. Raises ``UserError`` if one of these
+    records cannot be read, or if an input is neither a file nor a folder.
     """
     return [Input(path, _recorded(path, top) or digest(path)[0]) for path in paths]
 
@@ -152,12 +154,18 @@ def _recorded(path: str, top: PathLike) -> str | None:
         return None
     file = record_path(top, path)
     try:
-        return read_record(file).sha256
+        record, written = read_record(file), file.stat().st_mtime_ns
     except FileNotFoundError:
         # Made by a version that kept no records.
         return None
     except DamagedRecord as error:
         raise UserError(f"{error}; delete it and run again") from None
+    found = Path(path).stat()
+    # Of a folder no more than its checksums is read. Edits, copies and ``make adopt`` leave a later time, of the inode
+    # where they put the other back.
+    if not stat.S_ISREG(found.st_mode) or found.st_size != record.bytes:
+        return None
+    return record.sha256 if max(found.st_mtime_ns, found.st_ctime_ns) <= written else None
 
 
 def digest(path: PathLike) -> tuple[str, int]:
