@@ -6,6 +6,7 @@ of, and without ``.snakemake``, so that Snakemake would make them again. What th
 confirm gets times in the order of the data flow, and Snakemake its notes. All else is named, and left to be made again.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ def adopt(top: str) -> tuple[list[str], list[OSError]]:
             else:
                 refused[output] = reason or "its record is damaged, and Snakemake goes by its own note"
         progress.update(done)
-    count, denied = set_times(taken)
+    count, denied = set_times(taken, top)
     if not denied:
         for output in taken:
             notes.settle(output)
@@ -63,10 +64,11 @@ def adopt(top: str) -> tuple[list[str], list[OSError]]:
     return lines, denied
 
 
-def set_times(records: Mapping[str, Record]) -> tuple[int, list[OSError]]:
+def set_times(records: Mapping[str, Record], top: str) -> tuple[int, list[OSError]]:
     """Make no output older than its inputs, nor its benchmark file, and no other file any younger.
 
-    Returns the number of times that were set, and the errors of those that could not be.
+    Nothing outside of ``top`` is touched, wherever links lead. Returns the number of times that were set, and the
+    errors of those that could not be.
     """
     times: dict[str, int] = {}
     denied: list[OSError] = []
@@ -81,7 +83,7 @@ def set_times(records: Mapping[str, Record]) -> tuple[int, list[OSError]]:
                 # A merged checkpoint is deleted once it was used: of it there is the benchmark file alone.
                 if now:
                     try:
-                        _set_time(path, after)
+                        _set_time(path, after, top)
                         count += 1
                     except OSError as error:
                         denied.append(error)
@@ -117,10 +119,13 @@ def _time(times: dict[str, int], path: str) -> int:
     return times[path]
 
 
-def _set_time(path: str, time: int) -> None:
+def _set_time(path: str, time: int, top: str) -> None:
     file = Path(path)
     if file.is_dir():
         file /= TIMESTAMP
+    if not file.resolve().is_relative_to(Path(top).resolve()):
+        raise OSError(errno.EXDEV, f"a link leads out of {top}", path)
+    if file.name == TIMESTAMP:
         file.touch()
     os.utime(file, ns=(time, time))
 
@@ -135,7 +140,8 @@ def main(arguments: Sequence[str]) -> None:
     if denied:
         raise UserError(
             f"{denied[0].filename}: its time cannot be set ({denied[0].strerror}), nor those of {len(denied) - 1} "
-            "others; copy the results as the user who runs the workflow, or have their owner adopt them"
+            "others; copy the results, and what links lead to, as the user who runs the workflow, or have their owner "
+            "adopt them"
         )
 
 

@@ -218,7 +218,7 @@ def judge(
     note = notes.read(output)
     reason: str | None
     try:
-        record = read_record(file)
+        record = read_record(file, comparison.top)
     except DamagedRecord as error:
         if _is_a_job(note):
             notes.settle(output)
