@@ -8,16 +8,14 @@ confirm gets times in the order of the data flow, and Snakemake its notes. All e
 
 import errno
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from snakemake.cli import parse_args
-from snakemake.exceptions import WorkflowError
-
+from workflow.lib.arguments import config_files, read_arguments
 from workflow.lib.provenance import Notes, benchmark_of, judge, time_file
 from workflow.lib.records import FOLDER, TIMESTAMP, Comparison, Record, find_records
 from workflow.lib.runtime import Progress, UserError
+from workflow.lib.steering import run_program
 from workflow.resume import check_not_running
 from workflow.write_report import load_study
 
@@ -132,8 +130,8 @@ def _set_time(path: str, time: int, top: str) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Adopt the results of the study that the arguments name. Raises ``UserError``."""
-    _, options = parse_args(list(arguments))
-    study = load_study([str(file) for file in options.configfile or ["config/config.yaml"]], options.config)
+    options = read_arguments(arguments)
+    study = load_study(config_files(options), options.config)
     check_not_running(Path.cwd().resolve())
     lines, denied = adopt(study.path())
     print("\n".join(lines))
@@ -146,7 +144,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (UserError, WorkflowError) as error:
-        sys.exit(f"error: {error}")
+    run_program(main)
