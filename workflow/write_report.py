@@ -100,9 +100,10 @@ def main(arguments: Sequence[str]) -> None:
     study = load_study(config_files(options), options.config)
     how = " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])])
     check_finished(study, how)
-    check_current(study, arguments, how)
     report = study.path("report.html")
+    # Before anything is planned: where it cannot be written, that is told in one line.
     with own_scratch(report) as scratch:
+        check_current(study, arguments, how)
         make_report([sys.executable, "-m", "snakemake", *arguments], scratch, options.verbose)
     print(f"{report}: {Path(report).stat().st_size / 1e6:.1f} MB, to be opened in any browser, here or elsewhere")
 
