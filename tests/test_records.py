@@ -606,6 +606,8 @@ def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path:
     status, said = snakemake(study, "--", "verify")
     assert status == 1
     assert "config.generation.seed: 0, in the manifest 77" in said
+    log = (study / TOP / "logs" / "verify.log").read_text().splitlines()
+    assert f"{TEXTS} was made with other settings" in log and not any("its record" in line for line in log)
     assert re.search(
         rf"^error: {TOP}/texts/\S+ was made with other settings than those here, the first of \d+", said, re.M
     )
@@ -868,3 +870,6 @@ def test_verify_finds_what_was_changed_before_the_manifest_was_written(study: Pa
     assert (
         status == 1 and f"error: {TOP}/tables/theta1.md is not what its record says, the first of 1 result that" in said
     )
+    # Which of both it is, one by one, in the log.
+    log = (study / TOP / "logs" / "verify.log").read_text().splitlines()
+    assert f"{TOP}/tables/theta1.md is not what its record says" in log
