@@ -150,6 +150,8 @@ if workflow.is_main_process:
             print(line, file=sys.stderr)
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    except OSError as error:
+        raise WorkflowError(f"{error.filename}: {error.strerror}") from None
 
 
 onsuccess:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ from workflow.lib.records import (
     Comparison,
     DamagedRecord,
     Input,
+    NoFile,
+    Record,
     check_records,
+    digest,
     find_records,
     read_inputs,
     read_record,
@@ -204,7 +208,7 @@ def test_a_record_holds_what_made_a_file(place: str) -> None:
         "sha256": digests[table],
         "bytes": 4,
     }
-    record = read_record(record_path(place, model))
+    record = read_record(record_path(place, model), place)
     # A rule may name a file twice, and Snakemake counts both.
     assert record.inputs == (Input("corpus.txt", digests["corpus.txt"]),) * 2
     assert (record.sha256, record.bytes) == (digests[model], 7 + Path(model, "checksums.json").stat().st_size)
@@ -218,8 +222,58 @@ def test_a_record_holds_what_made_a_file(place: str) -> None:
 def test_nothing_is_read_twice(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     table, model = f"{place}/tables/a.csv", f"{place}/models/base"
     write([table, model], [])
-    monkeypatch.setattr(records, "digest", lambda path: pytest.fail(f"{path} was read"))
+    read: list[str] = []
+
+    def sha256(path: Path) -> tuple[str, int]:
+        read.append(str(path))
+        return "x", 1
+
+    monkeypatch.setattr(records, "sha256", sha256)
     assert [entry.path for entry in read_inputs([table, model, table], place)] == [table, model, table]
+    # Of a model its checksums, which are small.
+    assert read == [f"{model}/checksums.json"]
+
+
+def edit(path: Path) -> None:
+    path.write_text("a\n2\n")
+
+
+def lengthen(path: Path) -> None:
+    path.write_text("a\n10\n")
+
+
+def edit_and_hide(path: Path) -> None:
+    before = path.stat()
+    edit(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace_by_an_older_one(path: Path) -> None:
+    other = path.with_name("other")
+    edit(other)
+    os.utime(other, (0, 0))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [edit, lengthen, edit_and_hide, replace_by_an_older_one])
+def test_an_edited_input_is_recorded_as_it_was_read(change: Callable[[Path], None], place: str) -> None:
+    """Its record is about what was there before: what is made now is not made of that."""
+    table = f"{place}/tables/a.csv"
+    write([table], [])
+    change(Path(table))
+    found = hashlib.sha256(Path(table).read_bytes()).hexdigest()
+    assert read_inputs([table], place) == [Input(table, found)]
+    assert found != read_record(record_path(place, table), place).sha256
+
+
+def test_an_exchanged_model_is_recorded_as_it_was_read(place: str) -> None:
+    model = f"{place}/models/base"
+    write([model], [])
+    Path(model, "model.safetensors").write_text("WEIGHTS")
+    write_checksums(Path(model))
+    found = hashlib.sha256(Path(model, "checksums.json").read_bytes()).hexdigest()
+    assert read_inputs([model], place) == [Input(model, found)]
+    assert found != read_record(record_path(place, model), place).sha256
 
 
 def test_a_model_without_checksums_is_read_as_a_whole(place: str) -> None:
@@ -248,9 +302,102 @@ def test_what_is_no_record_is_told(content: str, place: str) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(content)
     with pytest.raises(DamagedRecord, match=r"made/tables/a\.csv\.json: damaged"):
-        read_record(path)
+        read_record(path, place)
     with pytest.raises(UserError, match=r"damaged .*; delete it and run again$"):
         read_inputs([f"{place}/tables/a.csv"], place)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"rule": None},
+        {"log": "x"},
+        {"log": ""},
+        {"log": f"{TOP}/logs/"},
+        {"log": f"{TOP}/logs/../../../x.log"},
+        {"log": f"{TOP}/tables/x.log"},
+        {"log": "results/other/logs/x.log"},
+        {"log": f"/{TOP}/logs/x.log"},
+        {"inputs": {}},
+        {"inputs": "corpus.txt"},
+        {"inputs": [["corpus.txt", "0" * 64]]},
+        {"inputs": [{"path": "", "sha256": "0" * 64}]},
+        {"inputs": [{"path": "a\0b", "sha256": "0" * 64}]},
+        {"inputs": [{"path": "\ud800", "sha256": "0" * 64}]},
+        {"inputs": [{"path": "a" * 256, "sha256": "0" * 64}]},
+        {"inputs": [{"path": "corpus.txt", "sha256": "0"}]},
+        {"inputs": [{"path": "corpus.txt", "sha256": None}]},
+        {"inputs": [{"path": 3, "sha256": "0" * 64}]},
+        {"bytes": None},
+        {"bytes": -1},
+        {"bytes": True},
+        {"bytes": 4.0},
+        {"sha256": "x"},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_no_value_of_a_record_is_taken_on_trust(values: dict[str, Any], place: str) -> None:
+    table = f"{place}/tables/a.csv"
+    write([table], ["corpus.txt", "./corpus.txt", str(Path("corpus.txt").resolve())])
+    path = record_path(place, table)
+    read_record(path, place)
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    with pytest.raises(DamagedRecord, match=r"made/tables/a\.csv\.json: damaged"):
+        read_record(path, place)
+
+
+def test_a_folder_in_the_place_of_a_record_is_told(place: str, tmp_path: Path) -> None:
+    table, model = f"{place}/tables/a.csv", f"{place}/models/base"
+    for output in (table, model):
+        record_path(place, output).mkdir(parents=True)
+    told = r"made/\S+\.json: damaged \(a folder, no record\); delete it and run again$"
+    with pytest.raises(UserError, match=told):
+        read_inputs([table], place)
+    done = job(tmp_path, WRITE)
+    told = "a folder, where a record belongs; delete it and run again"
+    assert (done.returncode, done.stderr) == (1, f"error: {record_path(place, table)}: {told}\n")
+    assert check_records(place, {}, [(table, "", "")]).without == (table,)
+
+
+@pytest.mark.parametrize("name", ["pipe", "/proc/kmsg", "/dev/zero", "link", "/", ".."])
+def test_what_is_no_data_is_not_read(name: str, place: str) -> None:
+    """Some would be read for ever."""
+    os.mkfifo("pipe")
+    Path("link").symlink_to("/proc/kmsg")
+    with pytest.raises(NoFile, match=rf"^{re.escape(name)}: "):
+        digest(name)
+    record = Record("rule", {}, (Input(name, "0" * 64),), f"{place}/logs/a.log", "0" * 64, 0)
+    found = Comparison(place).outdated(record)
+    assert found and found.startswith(f"what it was made of cannot be compared: {name}: ")
+
+
+def test_a_pipe_in_the_place_of_a_result_is_not_read(place: str) -> None:
+    table = f"{place}/tables/a.csv"
+    write([table], [])
+    record = read_record(record_path(place, table), place)
+    Path(table).unlink()
+    os.mkfifo(table)
+    found = Comparison(place).changed(table, record)
+    assert found and found.startswith(f"{table}: neither a file nor a folder")
+
+
+def test_adopt_touches_nothing_outside_of_the_study(place: str, tmp_path: Path) -> None:
+    table, model = f"{place}/tables/a.csv", f"{place}/models/base"
+    for path in (Path(table), Path(model)):
+        path.rename(tmp_path / path.name)
+        path.symlink_to(tmp_path / path.name)
+    write([table], ["corpus.txt"])
+    write([model], ["corpus.txt"])
+    os.utime(tmp_path / "a.csv", (9, 9))
+    os.utime(tmp_path / "base", (9, 9))
+    before = state(tmp_path / "base"), state(tmp_path / "a.csv")
+    lines, denied = adopt.adopt(place)
+    assert [(error.filename, error.strerror) for error in denied] == [
+        (path, f"a link leads out of {place}") for path in (model, table)
+    ]
+    assert "times of 0 files" in lines[0]
+    assert (state(tmp_path / "base"), state(tmp_path / "a.csv")) == before
 
 
 @pytest.mark.parametrize("number", [0, 2, "1", None])
@@ -262,7 +409,7 @@ def test_another_format_is_one_clear_error(number: object, place: str) -> None:
     with pytest.raises(
         UserError, match=rf"^{path}: a record of format {number!r}, and this version knows 1; use "
     ) as told:
-        read_record(path)
+        read_record(path, place)
     assert not isinstance(told.value, DamagedRecord)
 
 
@@ -270,7 +417,7 @@ def test_files_are_compared_with_records_and_inputs(place: str) -> None:
     table, model = f"{place}/tables/a.csv", f"{place}/models/base"
     write([model], ["corpus.txt"])
     write([table], [model])
-    of = {path: read_record(record_path(place, path)) for path in (table, model)}
+    of = {path: read_record(record_path(place, path), place) for path in (table, model)}
 
     def found() -> list[str | None]:
         comparison = Comparison(place, whole=True)
@@ -337,7 +484,7 @@ WRITE = f"Path('{TOP}/tables/a.csv').write_text('new')"
 def test_a_job_leaves_a_record(place: str, tmp_path: Path) -> None:
     done = job(tmp_path, WRITE)
     assert done.returncode == 0, done.stderr
-    record = read_record(record_path(place, f"{place}/tables/a.csv"))
+    record = read_record(record_path(place, f"{place}/tables/a.csv"), place)
     assert (record.rule, record.settings, record.bytes) == ("table", {"steps": 3}, 3)
     assert record.inputs == (Input("corpus.txt", hashlib.sha256(b"text\n").hexdigest()),)
 
@@ -418,7 +565,7 @@ def test_every_output_has_a_record_that_tells_what_snakemake_noted(
     files = {f"{TOP}/{path}" for path in listed["artefacts"]}
     assert files <= found.keys() | {path for path in files if Path(path).parent.as_posix() in found}
     for output, file in found.items():
-        ours, theirs = note_of(output, read_record(file.path)), notes.read(output)
+        ours, theirs = note_of(output, read_record(file.path, TOP)), notes.read(output)
         assert theirs is not None
         for key in ("rule", "input", "log", "params", "input_checksums", "record_format_version", "incomplete"):
             assert ours[key] == theirs[key], (output, key)
@@ -459,6 +606,8 @@ def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path:
     status, said = snakemake(study, "--", "verify")
     assert status == 1
     assert "config.generation.seed: 0, in the manifest 77" in said
+    log = (study / TOP / "logs" / "verify.log").read_text().splitlines()
+    assert f"{TEXTS} was made with other settings" in log and not any("its record" in line for line in log)
     assert re.search(
         rf"^error: {TOP}/texts/\S+ was made with other settings than those here, the first of \d+", said, re.M
     )
@@ -721,3 +870,6 @@ def test_verify_finds_what_was_changed_before_the_manifest_was_written(study: Pa
     assert (
         status == 1 and f"error: {TOP}/tables/theta1.md is not what its record says, the first of 1 result that" in said
     )
+    # Which of both it is, one by one, in the log.
+    log = (study / TOP / "logs" / "verify.log").read_text().splitlines()
+    assert f"{TOP}/tables/theta1.md is not what its record says" in log

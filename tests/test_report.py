@@ -26,10 +26,11 @@ from workflow.lib.captions import write_up
 from workflow.lib.claims import corrected, untested, write_claims
 from workflow.lib.overview import count_texts, write_overview
 from workflow.lib.pages import markdown_page, table_page
+from workflow.lib.runtime import UserError
 from workflow.lib.study import OTHER_SECTION, Study
 from workflow.lib.table_captions import ROWS, describe_columns, write_up_table
 from workflow.lib.tables import STATISTIC_COLUMNS
-from workflow.write_report import check_current, load_study
+from workflow.write_report import check_current, load_study, main
 
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "tiny.yaml"
@@ -424,6 +425,17 @@ def test_a_mistake_in_the_config_is_told_in_one_line(tmp_path: Path) -> None:
         done = write_report(tmp_path, *arguments)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         assert done.stderr.splitlines()[-1].startswith("error: ") and told in done.stderr.splitlines()[-1]
+
+
+def test_a_report_that_cannot_be_written_is_told_before_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    # Root may write everywhere, but not below a file.
+    Path("results", "tiny").write_text("in the way")
+    monkeypatch.setattr("workflow.write_report.check_finished", lambda *_: None)
+    monkeypatch.setattr("workflow.write_report.check_current", lambda *_: pytest.fail("planned"))
+    with pytest.raises(UserError, match=r"^results/tiny/report\.html: not written: File exists$"):
+        main(["--cores", "1", "--configfile", str(TINY)])
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,22 @@ def test_an_archive_is_verified_and_nothing_is_written(archive: Path) -> None:
     assert (done.returncode, done.stdout, last(done)) == (0, "", "2 artefacts equal")
 
 
+@pytest.mark.parametrize("module", ["snakemake", "workflow.adopt"])
+def test_where_notes_cannot_be_written_it_is_told_in_one_line(archive: Path, module: str) -> None:
+    """Root may write everywhere, but not below a file."""
+    (archive / ".snakemake").write_text("in the way")
+    record = archive / "results/tiny/made/tables/theta1.csv.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    command = [sys.executable, "-B", "-m", module, "--cores", "1", "--configfile", "mine.yaml", "--dry-run"]
+    done = subprocess.run(command, cwd=archive, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    told = r"^(error: )?\S+/\.snakemake: File exists; Snakemake keeps notes there: work in a copy that you can write to"
+    assert re.search(told, done.stdout + done.stderr, re.MULTILINE)
+    # Which verify does not need.
+    assert verify(archive, "--configfile", "mine.yaml").returncode == 0
+
+
 def test_what_has_changed_is_listed_and_the_first_is_told(archive: Path) -> None:
     table = archive / "results/tiny/tables/theta1.csv"
     table.chmod(0o644)
@@ -88,6 +105,42 @@ def test_it_compares_with_another_rebuild(archive: Path, tmp_path_factory: pytes
     done = verify(archive, "--configfile", "mine.yaml", "--config", f"manifest={os.path.relpath(other, archive)}")
     assert done.returncode == 1 and done.stdout == "claims.md is different (rule verdicts)\n"
     assert "  config.generation.seed: 0, in the manifest 99\n" in done.stderr
+
+
+def test_without_records_the_manifest_tells_the_settings(archive: Path) -> None:
+    done = verify(archive, "--configfile", "mine.yaml", "--config", 'generation={"seed": 1}')
+    assert done.returncode == 1
+    assert "  config.generation.seed: 1, in the manifest 0\n" in done.stderr
+    assert last(done).startswith(
+        "error: results/tiny/manifest.json: the study was made with other settings than those here "
+        "(config.generation.seed is the first of 1), and no record beside results/tiny/"
+    )
+    # Where and how fast it runs changes no result; nor does what it is compared with.
+    aside = ["compute={threads: {train: 1}}", "device=cpu", "quick=[]", "manifest=results/tiny/manifest.json"]
+    aside.append('models={"base": {"training": {"save_steps": 7}}}')
+    done = verify(archive, "--configfile", "mine.yaml", "--config", *aside)
+    assert (done.returncode, last(done)) == (0, "2 artefacts equal")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("generation: {seed: 1, seed: 2}\n", "line 1: key 'seed' is there already, in line 1; remove one"),
+        ("__use_yte__: true\nstudy: ?open('ran', 'w').name\n", "__use_yte__ lets a configuration run Python code"),
+    ],
+)
+def test_configs_are_read_strictly_before_anything_else(archive: Path, text: str, told: str) -> None:
+    (archive / "other.yaml").write_text(text)
+    # Nothing has run: it finds the folder as it was.
+    done = verify(archive, "--configfile", "mine.yaml", "other.yaml")
+    assert done.returncode == 1 and last(done).startswith(f"error: other.yaml: {told}")
+
+
+def test_adopt_tells_of_mistakes_in_one_line(archive: Path) -> None:
+    command = [sys.executable, "-B", "-m", "workflow.adopt", "--nonsense"]
+    done = subprocess.run(command, cwd=archive, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: adopt.py: error: unrecognized arguments: --nonsense\n"
 
 
 @pytest.mark.parametrize(

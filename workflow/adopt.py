@@ -6,17 +6,16 @@ of, and without ``.snakemake``, so that Snakemake would make them again. What th
 confirm gets times in the order of the data flow, and Snakemake its notes. All else is named, and left to be made again.
 """
 
+import errno
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from snakemake.cli import parse_args
-from snakemake.exceptions import WorkflowError
-
+from workflow.lib.arguments import config_files, read_arguments
 from workflow.lib.provenance import Notes, benchmark_of, judge, time_file
 from workflow.lib.records import FOLDER, TIMESTAMP, Comparison, Record, find_records
 from workflow.lib.runtime import Progress, UserError
+from workflow.lib.steering import run_program
 from workflow.resume import check_not_running
 from workflow.write_report import load_study
 
@@ -49,7 +48,7 @@ def adopt(top: str) -> tuple[list[str], list[OSError]]:
             else:
                 refused[output] = reason or "its record is damaged, and Snakemake goes by its own note"
         progress.update(done)
-    count, denied = set_times(taken)
+    count, denied = set_times(taken, top)
     if not denied:
         for output in taken:
             notes.settle(output)
@@ -63,10 +62,11 @@ def adopt(top: str) -> tuple[list[str], list[OSError]]:
     return lines, denied
 
 
-def set_times(records: Mapping[str, Record]) -> tuple[int, list[OSError]]:
+def set_times(records: Mapping[str, Record], top: str) -> tuple[int, list[OSError]]:
     """Make no output older than its inputs, nor its benchmark file, and no other file any younger.
 
-    Returns the number of times that were set, and the errors of those that could not be.
+    Nothing outside of ``top`` is touched, wherever links lead. Returns the number of times that were set, and the
+    errors of those that could not be.
     """
     times: dict[str, int] = {}
     denied: list[OSError] = []
@@ -81,7 +81,7 @@ def set_times(records: Mapping[str, Record]) -> tuple[int, list[OSError]]:
                 # A merged checkpoint is deleted once it was used: of it there is the benchmark file alone.
                 if now:
                     try:
-                        _set_time(path, after)
+                        _set_time(path, after, top)
                         count += 1
                     except OSError as error:
                         denied.append(error)
@@ -117,30 +117,31 @@ def _time(times: dict[str, int], path: str) -> int:
     return times[path]
 
 
-def _set_time(path: str, time: int) -> None:
+def _set_time(path: str, time: int, top: str) -> None:
     file = Path(path)
     if file.is_dir():
         file /= TIMESTAMP
+    if not file.resolve().is_relative_to(Path(top).resolve()):
+        raise OSError(errno.EXDEV, f"a link leads out of {top}", path)
+    if file.name == TIMESTAMP:
         file.touch()
     os.utime(file, ns=(time, time))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Adopt the results of the study that the arguments name. Raises ``UserError``."""
-    _, options = parse_args(list(arguments))
-    study = load_study([str(file) for file in options.configfile or ["config/config.yaml"]], options.config)
+    options = read_arguments(arguments)
+    study = load_study(config_files(options), options.config)
     check_not_running(Path.cwd().resolve())
     lines, denied = adopt(study.path())
     print("\n".join(lines))
     if denied:
         raise UserError(
             f"{denied[0].filename}: its time cannot be set ({denied[0].strerror}), nor those of {len(denied) - 1} "
-            "others; copy the results as the user who runs the workflow, or have their owner adopt them"
+            "others; copy the results, and what links lead to, as the user who runs the workflow, or have their owner "
+            "adopt them"
         )
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (UserError, WorkflowError) as error:
-        sys.exit(f"error: {error}")
+    run_program(main)

@@ -1,21 +1,21 @@
 """Are all results as they were made? ``python -m workflow.verify`` and the arguments of the study's Snakemake.
 
-It is what the target ``verify`` does, without a job: nothing is written, neither a log nor Snakemake's own notes. So an
+It is what the target ``verify`` does, without a job: nothing is written, neither a log nor Snakemake's notes. So an
 archive that cannot be written can be verified, and a study on which Snakemake is at work.
 """
 
-import contextlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 from snakemake.api import SnakemakeApi
-from snakemake.cli import parse_args, parse_config
 from snakemake.exceptions import WorkflowError
 from snakemake.iocontainers import InputFiles, OutputFiles, Wildcards
-from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings, WorkflowSettings
+from snakemake_interface_executor_plugins.settings import ExecMode
 
+from workflow.lib.arguments import config_files, read_arguments, read_overrides
+from workflow.lib.config_files import read_config
 from workflow.lib.runtime import UserError
 from workflow.lib.steering import run_program
 from workflow.scripts import verify
@@ -23,16 +23,19 @@ from workflow.scripts import verify
 
 def main(arguments: Sequence[str]) -> None:
     """Print what is not equal, on stdout, and the verdict. Raises ``UserError`` if something is not equal."""
-    # It tells of the profile, of which nothing matters here.
-    with contextlib.redirect_stderr(io.StringIO()) as told:
-        try:
-            _, options = parse_args(list(arguments))
-        except SystemExit:
-            raise UserError(told.getvalue().strip().splitlines()[-1]) from None
+    options = read_arguments(arguments)
+    # Snakemake takes more than this, and runs code that is in them.
+    for file in config_files(options):
+        read_config(file)
     try:
-        config = ConfigSettings(parse_config(options.config), list(map(Path, options.configfile or [])))
+        config = ConfigSettings(read_overrides(options.config), list(map(Path, options.configfile or [])))
+        # As jobs read the Snakefile: without restoring notes, since nothing is planned.
+        mode = WorkflowSettings(exec_mode=ExecMode.SUBPROCESS)
         with SnakemakeApi(OutputSettings(enable_file_logging=False)) as api:
-            workflow = api.workflow(ResourceSettings(cores=1), config, snakefile=Path("Snakefile"))._workflow
+            loaded = api.workflow(
+                ResourceSettings(cores=1), config, workflow_settings=mode, snakefile=Path("Snakefile")
+            )
+            workflow = loaded._workflow
             rule = workflow.get_rule("verify")
             params, _ = rule.expand_params(Wildcards(), InputFiles(), OutputFiles(), None)
             # Where a job has its log, the lines are on the screen.

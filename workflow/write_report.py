@@ -11,10 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from snakemake.cli import parse_args, parse_config
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
+from workflow.lib.arguments import config_files, read_arguments, read_overrides
 from workflow.lib.config import typed_overrides
 from workflow.lib.config_files import read_config
 from workflow.lib.runtime import UserError
@@ -28,17 +27,14 @@ _SYSTEM = re.compile(r"^\w+Error: \[Errno (\d+)\] (.+)\Z", re.MULTILINE)
 _DATA = re.compile(r"^ *var \w+ = .*;$", re.MULTILINE)
 
 
-def load_study(files: list[str], overrides: list[str]) -> Study:
+def load_study(files: list[str], overrides: list[str] | None) -> Study:
     """The study of these config files and ``key=value`` pairs, as the Snakefile reads it. Raises ``UserError``."""
     config: dict = {}
     for file in files:
         if not Path(file).is_file():
             raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
         update_config(config, read_config(file))
-    try:
-        update_config(config, typed_overrides(parse_config(overrides)))
-    except ValueError as error:
-        raise UserError(f"--config {' '.join(overrides)}: {error}; write key=value") from None
+    update_config(config, typed_overrides(read_overrides(overrides)))
     return Study(config)
 
 
@@ -100,17 +96,14 @@ def make_report(command: Sequence[str], report: Path, verbose: bool) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Write ``results/<study>/report.html``. Raises ``UserError`` if it cannot be written."""
     arguments = list(arguments)
-    try:
-        _, options = parse_args(arguments)
-    except WorkflowError as error:
-        raise UserError(str(error)) from None
-    files = [str(file) for file in options.configfile or ["config/config.yaml"]]
-    study = load_study(files, options.config)
+    options = read_arguments(arguments)
+    study = load_study(config_files(options), options.config)
     how = " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])])
     check_finished(study, how)
-    check_current(study, arguments, how)
     report = study.path("report.html")
+    # Before anything is planned: where it cannot be written, that is told in one line.
     with own_scratch(report) as scratch:
+        check_current(study, arguments, how)
         make_report([sys.executable, "-m", "snakemake", *arguments], scratch, options.verbose)
     print(f"{report}: {Path(report).stat().st_size / 1e6:.1f} MB, to be opened in any browser, here or elsewhere")
 

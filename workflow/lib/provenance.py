@@ -49,7 +49,10 @@ class Notes:
     """
 
     def __init__(self) -> None:
-        self._files = FilePersistence(nolock=True)
+        """Raises ``UserError``, as all that writes, if the folder cannot be written."""
+        # Makes the folders of Snakemake, which would do so next.
+        with _told():
+            self._files = FilePersistence(nolock=True)
         self._folder = str(self._files._metadata_path)
 
     def _path(self, output: str) -> str:
@@ -69,22 +72,36 @@ class Notes:
     def write(self, output: str, note: MetadataRecord, settled: bool) -> None:
         """Write it, whole or not at all."""
         path = Path(self._path(output))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{os.getpid()}.partial")
-        scratch.write_text(json.dumps(note.model_dump()), encoding="utf-8")
-        # As Snakemake's own, for the group too.
-        scratch.chmod(0o660)
-        if not settled:
-            os.utime(scratch, (0, 0))
-        scratch.replace(path)
+        with _told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch = path.with_name(f".{os.getpid()}.partial")
+            scratch.write_text(json.dumps(note.model_dump()), encoding="utf-8")
+            # As Snakemake's own, for the group too.
+            scratch.chmod(0o660)
+            if not settled:
+                os.utime(scratch, (0, 0))
+            scratch.replace(path)
         self._files._clear_cache()
 
     def settle(self, output: str) -> None:
-        os.utime(self._path(output))
+        with _told():
+            os.utime(self._path(output))
 
     def unfinished(self, outputs: Iterable[str]) -> set[str]:
         """Those that a job is writing, or was writing when it was killed: Snakemake makes them again."""
         return self._files._filter_incomplete_keys(outputs)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say in one line why the block could not write."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: {error.strerror}; Snakemake keeps notes there: work in a copy that you can write to "
+            "(make verify needs only to read)"
+        ) from None
 
 
 def note_of(output: str, record: Record) -> MetadataRecord:
@@ -135,13 +152,13 @@ def restore(top: str, workflow: Workflow, adopt: str) -> Iterator[str]:
     """Write the notes that Snakemake lacks about the study in ``top``; yield lines on what is to be known of it.
 
     ``adopt`` is the command that sets the times of copied results. Raises ``UserError`` if a record has another format,
-    or if Snakemake keeps its notes elsewhere.
+    if Snakemake keeps its notes elsewhere, or if they cannot be written.
     """
     if workflow.workflow_settings.persistence_backend is not PersistenceBackend.FILE:
         raise UserError("--persistence-backend: results are compared with Snakemake's notes in files; leave it out")
+    notes = Notes()
     if not Path(top).is_dir():
         return
-    notes = Notes()
     recorded = dict(find_records(top))
     unfinished = notes.unfinished(recorded)
     comparison = Comparison(top)
@@ -201,7 +218,7 @@ def judge(
     note = notes.read(output)
     reason: str | None
     try:
-        record = read_record(file)
+        record = read_record(file, comparison.top)
     except DamagedRecord as error:
         if _is_a_job(note):
             notes.settle(output)

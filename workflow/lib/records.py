@@ -12,6 +12,8 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,11 +32,21 @@ _SUFFIX = ".json"
 # Where Snakemake notes when it made a folder.
 TIMESTAMP = ".snakemake_timestamp"
 
+# Bytes of a path and of a name, on Linux.
+_LONGEST, _LONGEST_NAME = 4095, 255
+_DIGEST = re.compile("[0-9a-f]{64}")
+# Kernel files look regular, and reading them may wait for ever.
+_KERNEL = ("/proc", "/sys")
+
 PathLike = str | os.PathLike[str]
 
 
 class DamagedRecord(UserError):
-    """A file in the folder of records that is not a record."""
+    """Something in the folder of records that is not a record."""
+
+
+class NoFile(UserError):
+    """Something that has no digest."""
 
 
 @dataclass(frozen=True)
@@ -89,41 +101,68 @@ def find_records(top: PathLike) -> Iterator[tuple[str, os.DirEntry[str]]]:
                 yield output.removesuffix(_SUFFIX), entry
 
 
-def read_record(path: PathLike) -> Record:
-    """What ``write_records`` wrote.
+def read_record(path: PathLike, top: PathLike) -> Record:
+    """What ``write_records`` wrote about something below ``top``. Nothing else that a record names has been looked at.
 
     Raises ``DamagedRecord`` if it is something else, ``UserError`` if it has another format, ``FileNotFoundError`` if
     it is not there.
     """
-    text = Path(path).read_bytes()
+    path = Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise DamagedRecord(f"{path}: damaged ({'a folder' if path.is_dir() else 'no regular file'}, no record)")
+    text = path.read_bytes()
     try:
         values = json.loads(text)
         number = values.pop("format")
         if number == FORMAT:
-            inputs = tuple(Input(**entry) for entry in values.pop("inputs"))
-            record = Record(inputs=inputs, **values)
-            texts = (
-                record.rule,
-                record.log,
-                record.sha256,
-                *(part for entry in inputs for part in asdict(entry).values()),
-            )
-            if not isinstance(record.settings, dict) or not all(isinstance(text, str) for text in texts):
-                raise TypeError("a value of another type")
+            return _record(values, Path(top).name)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise DamagedRecord(f"{path}: damaged (not a record of what made a result)") from None
-    if number != FORMAT:
-        raise UserError(
-            f"{path}: a record of format {number!r}, and this version knows {FORMAT}; use the version of the workflow "
-            "that made these results, or another folder for yours"
-        )
+    raise UserError(
+        f"{path}: a record of format {number!r}, and this version knows {FORMAT}; use the version of the workflow "
+        "that made these results, or another folder for yours"
+    )
+
+
+def _record(values: dict[str, Any], study: str) -> Record:
+    """Raises ``ValueError``, ``TypeError`` or ``KeyError`` if ``values`` are not those of a record."""
+    inputs = values.pop("inputs")
+    if not isinstance(inputs, list):
+        raise TypeError("inputs: no list")
+    record = Record(inputs=tuple(Input(**entry) for entry in inputs), **values)
+    if not isinstance(record.rule, str) or not isinstance(record.settings, dict):
+        raise TypeError("rule or settings of another type")
+    if type(record.bytes) is not int or record.bytes < 0:
+        raise ValueError("bytes: no size")
+    if not all(_DIGEST.fullmatch(digest) for digest in (record.sha256, *(entry.sha256 for entry in record.inputs))):
+        raise ValueError("sha256: no digest")
+    for name in (record.log, *(entry.path for entry in record.inputs)):
+        _check_path(name)
+    # Its benchmark file is found by it, whose time is set: nothing outside of the study is.
+    if not record.log.startswith(f"{top_of(study)}/logs/") or os.path.normpath(record.log) != record.log:
+        raise ValueError("log: elsewhere")
     return record
 
 
+def _check_path(name: str) -> None:
+    """Raise ``ValueError`` or ``TypeError`` if no file can have this path."""
+    if not name or "\0" in name or len(os.fsencode(name)) > _LONGEST:
+        raise ValueError("no path")
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(name).parts):
+        raise ValueError("no path")
+
+
 def forget_records(outputs: Sequence[str], top: PathLike) -> None:
-    """Remove the records of outputs that are about to be made, so that none is about something that is gone."""
+    """Remove the records of outputs that are about to be made, so that none is about something that is gone.
+
+    Raises ``UserError`` if there is a folder in the place of one.
+    """
     for output in outputs:
-        record_path(top, output).unlink(missing_ok=True)
+        path = record_path(top, output)
+        try:
+            path.unlink(missing_ok=True)
+        except IsADirectoryError:
+            raise UserError(f"{path}: a folder, where a record belongs; delete it and run again") from None
 
 
 def write_records(
@@ -140,9 +179,10 @@ def write_records(
 
 
 def read_inputs(paths: Sequence[str], top: PathLike) -> list[Input]:
-    """The inputs of a job with their digests: those of artefacts from their records, so that nothing is read twice.
+    """The inputs of a job with their digests: of artefacts those in their records, so that no large file is read twice.
 
-    Raises ``UserError`` if one of these records cannot be read.
+    An artefact that may have been changed since its record was written is read. Raises ``UserError`` if one of these
+    records cannot be read, or if an input is neither a file nor a folder.
     """
     return [Input(path, _recorded(path, top) or digest(path)[0]) for path in paths]
 
@@ -152,21 +192,33 @@ def _recorded(path: str, top: PathLike) -> str | None:
         return None
     file = record_path(top, path)
     try:
-        return read_record(file).sha256
+        record, written = read_record(file, top), file.stat().st_mtime_ns
     except FileNotFoundError:
         # Made by a version that kept no records.
         return None
     except DamagedRecord as error:
         raise UserError(f"{error}; delete it and run again") from None
+    found = Path(path).stat()
+    # Of a folder no more than its checksums is read. Edits, copies and ``make adopt`` leave a later time, of the inode
+    # where they put the other back.
+    if not stat.S_ISREG(found.st_mode) or found.st_size != record.bytes:
+        return None
+    return record.sha256 if max(found.st_mtime_ns, found.st_ctime_ns) <= written else None
 
 
 def digest(path: PathLike) -> tuple[str, int]:
     """sha256 (hexadecimal) and size in bytes of a file, or of what a folder's ``checksums.json`` says of its files.
 
     Those digests are what a model is checked against whenever it is loaded. A folder without, which an older version
-    made, is read as a whole.
+    made, is read as a whole. Raises ``NoFile`` if it is neither a file nor a folder (a pipe or a device, say), or a
+    folder that holds the working directory.
     """
     path = Path(path)
+    mode, place = path.stat().st_mode, path.resolve()
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or any(map(place.is_relative_to, _KERNEL)):
+        raise NoFile(f"{path}: neither a file nor a folder with data; give a path to such")
+    if Path.cwd().is_relative_to(place):
+        raise NoFile(f"{path}: a folder that holds the workflow, and no data; give a path to such")
     if not path.is_dir():
         return sha256(path)
     if not (path / CHECKSUMS).is_file():
@@ -193,7 +245,7 @@ class Comparison:
     """
 
     def __init__(self, top: PathLike, whole: bool = False) -> None:
-        self._top, self._whole = top, whole
+        self.top, self._whole = top, whole
         self._found: dict[str, str] = {}
         self._expected: dict[str, str | None] = {}
 
@@ -206,7 +258,10 @@ class Comparison:
                 check_files(output)
             except UserError as error:
                 return str(error)
-        found, size = digest(output)
+        try:
+            found, size = digest(output)
+        except NoFile as error:
+            return str(error)
         if size != record.bytes and not Path(output).is_dir():
             return f"it has {size} bytes, its record says {record.bytes}"
         self._found[output] = found
@@ -215,7 +270,11 @@ class Comparison:
     def outdated(self, record: Record) -> str | None:
         """How what a record was made of is not what is there now; None if it is, or is not there."""
         for entry in record.inputs:
-            if self._now(entry.path) not in (None, entry.sha256):
+            try:
+                now = self._now(entry.path)
+            except (NoFile, PermissionError) as error:
+                return f"what it was made of cannot be compared: {error}"
+            if now not in (None, entry.sha256):
                 return f"it was made of another {entry.path}"
         return None
 
@@ -223,9 +282,9 @@ class Comparison:
         """The digest that the record of an artefact has, else that of a file; None if there is neither."""
         if path not in self._expected:
             found = None
-            if Path(path).is_relative_to(self._top):
+            if Path(path).is_relative_to(self.top):
                 with contextlib.suppress(FileNotFoundError, DamagedRecord):
-                    found = read_record(record_path(self._top, path)).sha256
+                    found = read_record(record_path(self.top, path), self.top).sha256
             if found is None and Path(path).exists():
                 found = self._found.get(path) or digest(path)[0]
             self._expected[path] = found
@@ -256,7 +315,7 @@ def check_records(
     found: dict[str, list[str]] = {"contradicted": [], "other_settings": [], "other_code": [], "without": []}
     for output, told, code in made_by:
         try:
-            record = read_record(record_path(top, output))
+            record = read_record(record_path(top, output), top)
         except (FileNotFoundError, DamagedRecord):
             found["without"].append(output)
             continue

@@ -1,6 +1,7 @@
 """Compare the files of a finished study with its manifest, or with that of another rebuild."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from workflow.lib.records import check_records
 from workflow.lib.runtime import Progress, UserError, announce, run_job
 
 _SHOWN = 10
+# Keys on which no result depends.
+_ASIDE = frozenset({"compute", "device", "hub_lock", "manifest", "quick"})
 _WORDS = {
     "changed": "has changed since the study was finished",
     "different": "is different",
@@ -52,7 +55,8 @@ def main(snakemake: Any) -> None:
 def _check_records(snakemake: Any, top: Path, own: dict[str, Any]) -> None:
     """Compare the records beside the results with the manifest and the settings of this run.
 
-    Raises ``UserError`` if a result is not what its record says, or was made with other settings.
+    Of a result without a record the manifest alone tells the settings. Raises ``UserError`` if a result is not what its
+    record says, or was made with other settings.
     """
     made_by = snakemake.params.settings["made_by"]
     checked = check_records(top, own["artefacts"], made_by)
@@ -64,22 +68,42 @@ def _check_records(snakemake: Any, top: Path, own: dict[str, Any]) -> None:
             f"note: {_count(checked.other_code)} made by other sources or packages than those here "
             f"(first {checked.other_code[0]}); a run would make them again"
         )
-    for output in (*checked.contradicted, *checked.other_settings):
-        print(f"{output} is not what its record says, or was made with other settings")
+    for output in checked.contradicted:
+        print(f"{output} is not what its record says")
+    for output in checked.other_settings:
+        print(f"{output} was made with other settings")
     if checked.contradicted:
         raise UserError(
             f"{checked.contradicted[0]} is not what its record says, the first of {_count(checked.contradicted)} that "
             f"somebody changed before the manifest was written; delete them and run again (all are listed in "
             f"{snakemake.log})"
         )
-    if checked.other_settings:
-        for hint in compare_settings({"config": snakemake.config}, {"config": own["config"]})[:_SHOWN]:
+    hints = compare_settings(_telling(snakemake.config), _telling(own["config"]))
+    if checked.other_settings or (there and hints):
+        for hint in hints[:_SHOWN]:
             announce(f"  {hint}")
+        if len(hints) > _SHOWN:
+            announce(f"  and {len(hints) - _SHOWN} more")
+    if checked.other_settings:
         raise UserError(
             f"{checked.other_settings[0]} was made with other settings than those here, the first of "
             f"{_count(checked.other_settings)}; run the study again, or verify it with the config that made it (all "
             f"are listed in {snakemake.log})"
         )
+    if there and hints:
+        raise UserError(
+            f"{top / 'manifest.json'}: the study was made with other settings than those here "
+            f"({hints[0].partition(':')[0]} is the first of {len(hints)}), and no record beside {there[0]} says "
+            "otherwise; run the study again, or verify it with the config that made it"
+        )
+
+
+def _telling(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings on which results depend, as a manifest has them."""
+    kept = json.loads(json.dumps({key: value for key, value in config.items() if key not in _ASIDE}))
+    for model in kept.get("models", {}).values():
+        model.get("training", {}).pop("save_steps", None)
+    return {"config": kept}
 
 
 def _count(outputs: Sequence[str]) -> str:
