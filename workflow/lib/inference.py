@@ -197,7 +197,7 @@ class Inference(Protocol):
         """The estimate."""
 
     def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
-        """An interval that lies wholly above the truth with at most the probability ``tail``, and so below it.
+        """An interval that lies wholly above the truth with at most the probability ``tail``, and as rarely below it.
 
         ``more`` asks for the interval that so many times as many units would give, were the estimates the same.
         """
