@@ -38,7 +38,7 @@ for job in jobs:
     maker = workflow.get_rule(job.rule)
     wildcards = Wildcards(fromdict=maker.get_wildcards(job.outputs[0]))
     inputs = map(str, maker.expand_input(wildcards)[0])
-    read = [Input(path, digest(path)[0] if os.path.exists(path) else "") for path in inputs]
+    read = [Input(path, digest(path)[0] if os.path.exists(path) else "0" * 64) for path in inputs]
     for output in job.outputs:
         if os.path.exists(output) and not record_path(study.path(), output).exists():
             log = str(maker.expand_log(wildcards)[0])
