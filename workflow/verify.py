@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
-from snakemake.api import SnakemakeApi
+from snakemake.api import ExecMode, SnakemakeApi
 from snakemake.exceptions import WorkflowError
 from snakemake.iocontainers import InputFiles, OutputFiles, Wildcards
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings, WorkflowSettings
-from snakemake_interface_executor_plugins.settings import ExecMode
 
 from workflow.lib.arguments import config_files, read_arguments, read_overrides
 from workflow.lib.config_files import read_config
