@@ -316,7 +316,7 @@ def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
         "scorer_spec": {"kind": "perplexity", "model": "base", "precision": "fp32", "too_long": "error"},
         "spaces": {"theta1": "weights"},
         "losses": [("line-loss", study.sweep_settings("theta1"))],
-        "bootstrap": {"resamples": 2000, "seed": 0},
+        "seed": 0,
     }
 
 
