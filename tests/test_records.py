@@ -634,13 +634,17 @@ def test_other_changes_run_again_what_they_always_did(study: Path) -> None:
     assert planned(study, "--config", JUDGE) == expected
 
 
+def exchange_weights(model: Path, text: str) -> None:
+    """Put others into the folder of a model, with checksums that fit."""
+    (model / "model.safetensors").write_text(text)
+    (model / ".snakemake_timestamp").unlink()
+    write_checksums(model)
+
+
 def test_what_is_not_as_it_was_made_is_named_and_made_again(study: Path) -> None:
     table, model = study / TOP / "tables" / "theta1.csv", study / TOP / "models" / "positive"
     table.write_text(table.read_text().replace("neutral", "NEUTRAL"))
-    # Somebody's weights, with checksums that fit.
-    (model / "model.safetensors").write_text("mine")
-    (model / ".snakemake_timestamp").unlink()
-    write_checksums(model)
+    exchange_weights(model, "mine")
     forget_metadata(study)
     said = finish(study, "--dry-run")
     assert notes_of(said) == [
@@ -656,9 +660,7 @@ def test_what_is_not_as_it_was_made_is_named_and_made_again(study: Path) -> None
 def test_what_was_made_of_something_else_is_made_again(study: Path) -> None:
     # A model of another rebuild, with its record, older than the texts of this one.
     model, path = study / TOP / "models" / "positive", study / TOP / "made" / "models" / "positive.json"
-    (model / "model.safetensors").write_text("theirs")
-    (model / ".snakemake_timestamp").unlink()
-    write_checksums(model)
+    exchange_weights(model, "theirs")
     digest = hashlib.sha256((model / "checksums.json").read_bytes()).hexdigest()
     size = sum(file.stat().st_size for file in model.iterdir())
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": digest, "bytes": size}))

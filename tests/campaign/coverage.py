@@ -392,11 +392,6 @@ KINDS: dict[str, Callable[[int], Iterator[Cell]]] = {
 # --- simulation
 
 
-def cells(kinds: Sequence[str], units: Sequence[int] = (12, 80)) -> list[Cell]:
-    """All cells of these kinds."""
-    return [cell for kind in kinds for count in units for cell in KINDS[kind](count)]
-
-
 def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, float, int]:
     """Limits (simulations, 2) of the claim's interval, the standard error, and how often it was not tested."""
     generator = np.random.default_rng(seed)

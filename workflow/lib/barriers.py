@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow.lib.inference import TAIL, MaxDifference, ratios, student
+from workflow.lib.inference import TAIL, Estimate, MaxDifference, ratios, student
 from workflow.lib.losses import loss_matrix
 from workflow.lib.points import Sweep
 from workflow.lib.runtime import UserError, error_prefix
@@ -80,6 +80,16 @@ def barrier_table(
     return pd.concat(parts, ignore_index=True)[BARRIER_COLUMNS]
 
 
+def measure_barrier(estimate: Estimate, alpha: np.ndarray, seed: int) -> MaxDifference:
+    """The barrier of the values at ``alpha`` (k,), which ascends from 0 to 1 with at least one point between."""
+    return MaxDifference(estimate, chord_weights(alpha)[:, 1:-1], seed=seed, floor=0.0)
+
+
+def chord_weights(alpha: np.ndarray) -> np.ndarray:
+    """Weights (k, k) whose columns give the height above the chord at each of ``alpha``."""
+    return height_above_chord(alpha, np.eye(len(alpha)))
+
+
 def _unit_interval(sweep: Sweep) -> tuple[np.ndarray, list[str]]:
     """Coordinates in [0, 1], ascending, and ids of the points there."""
     if len(sweep.directions) != 1:
@@ -113,7 +123,7 @@ def _curve(
     # The barrier is one more row.
     estimates, low, high = np.append(heights, np.nan), *np.full((2, len(alpha) + 1), np.nan)
     at = math.nan
-    weights = height_above_chord(alpha, np.eye(len(alpha)))
+    weights = chord_weights(alpha)
     # A height rests on its point and on both ends, the barrier on all.
     known = (counts >= 2) & (counts[0] >= 2) & (counts[-1] >= 2)
     if known.any():
@@ -122,7 +132,7 @@ def _curve(
     if len(alpha) > 2:
         at = alpha[1 + np.round(heights[1:-1], 12).argmax()]
         if known.all():
-            barrier = MaxDifference(found, weights[:, 1:-1], seed=seed, floor=0.0)
+            barrier = measure_barrier(found, alpha, seed)
             estimates[-1], (low[-1], high[-1]) = barrier.value, barrier.limits(TAIL)
         else:
             estimates[-1] = max(heights.max(), 0.0)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from workflow.lib import claim_kinds
+from workflow.lib.barriers import measure_barrier
 from workflow.lib.inference import (
     LEAST_UNITS,
     LEVEL,
@@ -215,11 +216,6 @@ def _losses(data: ClaimData, spec: Mapping[str, Any], statistic: str) -> _Curve:
     return _estimate(coordinates[order], nll[:, places], denominators[:, places], "texts")
 
 
-def _unit_vectors(points: int, places: np.ndarray) -> np.ndarray:
-    """Weights (points, len(places)) that pick these values."""
-    return np.eye(points)[:, places]
-
-
 # --- statistics
 
 
@@ -233,9 +229,8 @@ def _barrier_of(curve: _Curve, seed: int) -> Measured:
     if len(at) < 3 or at[0] != 0 or at[-1] != 1:
         raise NotTested("a barrier needs values at 0, at 1, and between")
     estimate = curve.estimate.take(inside)
-    weights = height_above_chord(at, np.eye(len(at)))[:, 1:-1]
-    barrier = MaxDifference(estimate, weights, seed=seed, floor=0.0)
-    height = compact(float((estimate.values @ weights).max()))
+    barrier = measure_barrier(estimate, at, seed)
+    height = compact(float(height_above_chord(at, estimate.values)[1:-1].max()))
     note = f"highest point: {height} at {at[1 + barrier.largest]:g}; points in [0, 1]: {len(at)}"
     return curve.measured(barrier, note)
 
@@ -279,8 +274,8 @@ def _stable(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     if not len(reference) or not len(tested):
         raise NotTested(f"{spec['sweep']} has no point in [0, 1] or none in [{low:g}, {high:g}]")
     bad = curve.estimate.contrasts(np.eye(len(curve.at)) * _sign(spec["worse"], "higher"))
-    some, others = (_unit_vectors(len(curve.at), places) for places in (tested, reference))
-    excess = MaxDifference(bad, some, others, seed=data.seed, floor=0.0)
+    vectors = np.eye(len(curve.at))
+    excess = MaxDifference(bad, vectors[:, tested], vectors[:, reference], seed=data.seed, floor=0.0)
     return curve.measured(excess, f"worst at {curve.at[tested][excess.largest]:g}; points: {len(tested)}")
 
 

@@ -75,11 +75,10 @@ class MatchedDifference:
         results = np.array([self._compare(draw)[1] for draw in draws])
         defined = np.isfinite(results).all(axis=1)
         self.undefined = float(1 - defined.mean())
-        # Half of the distance between quartiles, of normal draws: a few draws lie where a curve is all but vertical.
+        # Half of the distance between quartiles, over that of Student's t, whose tails the draws have: a few of them
+        # lie where a curve is all but vertical.
         low, high = np.quantile(results[defined], [0.25, 0.75], axis=0) if defined.any() else np.full((2, 2), np.nan)
-        spread = np.maximum((high - low) / 1.349, 0)
-        # The draws have the tails of Student's t already, whose quartiles lie a little wider than the normal ones.
-        self._errors = spread * 0.6745 / stdtrit(self._freedom, 0.75)
+        self._errors = (high - low) / 2 / stdtrit(self._freedom, 0.75)
 
     def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
         """See ``inference.Inference``."""
