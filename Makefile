@@ -17,6 +17,8 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 CORES ?= all
+# The package beside this file, whatever other of its name lies on the path.
+export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 PEERS := .venv-peers
 RUNS ?= 5
 
@@ -36,7 +38,7 @@ all: readable
 	$(SNAKEMAKE) $(ARGS)
 
 resume: readable
-	$(VENV_PYTHON) -m workflow.resume $(QUIET) $(ARGUMENTS) $(ARGS)
+	$(VENV_PYTHON) -m lm_interpolation resume $(QUIET) $(ARGUMENTS) $(ARGS)
 
 # What people write may hold quotes and $: it reaches the shell in the environment, where make has not expanded it.
 unexport POINT PROMPT TO
@@ -46,23 +48,23 @@ export: export ASKED_TO = $(value TO)
 ASKED = $(if $(CONFIG),--config $(CONFIG)) $(if $(STUDY),--study $(STUDY)) $(if $(SWEEP),--sweep $(SWEEP)) --point="$$ASKED_POINT"
 
 steer: $(STAMP)
-	@$(VENV_PYTHON) -m workflow.steer $(ASKED) $(if $(value PROMPT),--prompt="$$ASKED_PROMPT") $(ARGS)
+	@$(VENV_PYTHON) -m lm_interpolation steer $(ASKED) $(if $(value PROMPT),--prompt="$$ASKED_PROMPT") $(ARGS)
 
 export: $(STAMP)
-	@$(VENV_PYTHON) -m workflow.export $(ASKED) --to="$$ASKED_TO" $(ARGS)
+	@$(VENV_PYTHON) -m lm_interpolation export $(ASKED) --to="$$ASKED_TO" $(ARGS)
 
 report: readable
-	$(VENV_PYTHON) -m workflow.write_report $(if $(VERBOSE),--verbose) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS)
+	$(VENV_PYTHON) -m lm_interpolation report $(if $(VERBOSE),--verbose) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS)
 
 verify: readable
-	@$(VENV_PYTHON) -m workflow.verify $(ARGUMENTS) $(ARGS)
+	@$(VENV_PYTHON) -m lm_interpolation verify $(ARGUMENTS) $(ARGS)
 
 adopt: readable
-	@$(VENV_PYTHON) -m workflow.adopt $(ARGUMENTS) $(ARGS)
+	@$(VENV_PYTHON) -m lm_interpolation adopt $(ARGUMENTS) $(ARGS)
 
 # Of a slip in YAML Snakemake would tell neither file nor line.
 readable: $(STAMP)
-	@$(VENV_PYTHON) -m workflow.check_yaml $(or $(CONFIG),config/config.yaml)
+	@$(VENV_PYTHON) -m lm_interpolation check $(or $(CONFIG),config/config.yaml)
 
 test: $(STAMP)
 	$(VENV_PYTHON) -m ruff check .
@@ -89,11 +91,12 @@ $(PEERS)/installed: benchmarks/requirements.txt
 setup: $(STAMP)
 
 # torch first and alone: left to another package's resolver it comes with gigabytes of CUDA, wanted or not.
-$(STAMP): requirements.lock
+$(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; choose another with make PYTHON=...")'
 	test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
 	$(VENV_PYTHON) -m pip install --quiet $$(grep '^torch==' requirements.lock)
 	$(VENV_PYTHON) -m pip install --quiet --requirement requirements.lock
+	$(VENV_PYTHON) -m pip install --quiet --no-deps --editable .
 	touch $@
 
 # Local versions of torch (+cpu) are left out of the pin, so that it also fits a CUDA build.

@@ -7,17 +7,17 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-# Ours, whatever other package of this name lies on PYTHONPATH.
+# The package beside this file, whatever other of its name is installed or lies on PYTHONPATH.
 HERE = workflow.current_basedir.get_path_or_uri(secret_free=True)
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "src"))
 
-from workflow.lib.config import typed_overrides
-from workflow.lib.config_files import read_config
-from workflow.lib.finished import forget
-from workflow.lib.launch import prepare
-from workflow.lib.provenance import restore
-from workflow.lib.runtime import UserError, short_path
-from workflow.lib.study import Study, alternatives
+from lm_interpolation.study.config import typed_overrides
+from lm_interpolation.study.config_files import read_config
+from lm_interpolation.jobs.finished import forget
+from lm_interpolation.study.launch import prepare
+from lm_interpolation.jobs.provenance import restore
+from lm_interpolation.jobs.runtime import UserError, short_path
+from lm_interpolation.study.study import Study, alternatives
 
 try:
     prepare(HERE)

@@ -119,7 +119,7 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
 def copy_workflow(folder: Path) -> None:
     """What Snakemake needs of the repository, into the directory ``folder``, which may be there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for part in ("Snakefile", "workflow", "profiles", "envs", "requirements.lock"):
+    for part in ("Snakefile", "workflow", "src", "profiles", "envs", "requirements.lock"):
         source = ROOT / part
         if source.is_dir():
             shutil.copytree(source, folder / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -155,13 +155,13 @@ def make_trivial(folder: Path, commands: Mapping[str, str] | None = None) -> Non
     """
     if commands is None:
         trained = "mkdir -p {output.model}; touch {output.loss_curve} {output.metrics}"
-        commands = {script.name: "touch {output}" for script in (ROOT / "workflow" / "scripts").glob("*.py")}
+        commands = {script.name: "touch {output}" for script in (ROOT / "workflow" / "scripts").rglob("*.py")}
         commands |= dict.fromkeys(("merge.py", "tokenizer.py", "import_model.py"), "mkdir -p {output}")
         commands |= dict.fromkeys(("train_language_model.py", "train_classifier.py"), trained)
     for file in (folder / "workflow" / "rules").glob("*.smk"):
         text = file.read_text(encoding="utf-8")
         for script, command in commands.items():
-            directive = rf'    script:\n        "\.\./scripts/{re.escape(script)}"'
+            directive = rf'    script:\n        "\.\./scripts/\w+/{re.escape(script)}"'
             text = re.sub(directive, f'    shell:\n        "{command}"', text)
         file.write_text(text, encoding="utf-8")
 

@@ -12,7 +12,7 @@ import yaml
 
 from benchmarks.dag import copy_workflow, make_trivial, snakemake, write_plane
 from benchmarks.harness import Goal, Growth, Row
-from workflow.lib.study import Study
+from lm_interpolation.study.study import Study
 
 POINTS = 400
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.generation import SAMPLING, Setting, setting_of_embedded, setting_of_gpt2
 from benchmarks.harness import Goal, Growth, Row, alternate
-from workflow.lib.batches import AdaptiveBatches
-from workflow.lib.compute import prepare_torch
-from workflow.lib.generation import Mixture, load_language_model, sample_texts
+from lm_interpolation.jobs.batches import AdaptiveBatches
+from lm_interpolation.jobs.compute import prepare_torch
+from lm_interpolation.texts.generation import Mixture, load_language_model, sample_texts
 
 COEFFICIENTS = (1.0, 0.5, -0.5)
 """DExperts with gamma = 1/2."""

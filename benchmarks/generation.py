@@ -26,9 +26,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.harness import Goal, Growth, Row, alternate, gemm_rate
 from benchmarks.models import decided_gpt2, dexperts_prompts, embedded
-from workflow.lib.batches import AdaptiveBatches
-from workflow.lib.compute import prepare_torch
-from workflow.lib.generation import Mixture, Sampling, generate, load_language_model, sample_texts
+from lm_interpolation.jobs.batches import AdaptiveBatches
+from lm_interpolation.jobs.compute import prepare_torch
+from lm_interpolation.texts.generation import Mixture, Sampling, generate, load_language_model, sample_texts
 
 SAMPLING = Sampling(top_p=0.9, max_new_tokens=30, samples=25, seed=0)
 

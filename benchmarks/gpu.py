@@ -19,12 +19,12 @@ from benchmarks.generation import SAMPLING, plain_generate
 from benchmarks.harness import Growth, Row, alternate, forward_flops, gemm_rate
 from benchmarks.models import decided_gpt2, dexperts_prompts, sentences
 from benchmarks.plane import plane
-from workflow.lib.batches import AdaptiveBatches
-from workflow.lib.dtypes import torch_dtype
-from workflow.lib.generation import Mixture, load_language_model, sample_texts
-from workflow.lib.interpolation import WeightSpace
-from workflow.lib.losses import encode_texts, text_losses
-from workflow.lib.runtime import UserError
+from lm_interpolation.analyses.losses import encode_texts, text_losses
+from lm_interpolation.jobs.batches import AdaptiveBatches
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models.dtypes import torch_dtype
+from lm_interpolation.points.interpolation import WeightSpace
+from lm_interpolation.texts.generation import Mixture, load_language_model, sample_texts
 
 DEVICE = os.environ.get("BENCH_DEVICE", "cuda")
 SHAPES = os.environ.get("BENCH_SHAPES", "gpt2-large gpt2-xl").split()

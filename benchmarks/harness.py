@@ -125,7 +125,7 @@ def gemm_rate(threads: int, size: int = 2048, repeats: int = 3, precision: str =
     """FLOP/s of a product of two ``size`` x ``size`` matrices with torch: the best of ``repeats``."""
     import torch
 
-    from workflow.lib.dtypes import torch_dtype
+    from lm_interpolation.models.dtypes import torch_dtype
 
     torch.set_num_threads(threads)
     a, b = (torch.rand(size, size, dtype=torch_dtype(precision), device=device) for _ in range(2))

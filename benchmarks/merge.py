@@ -28,8 +28,8 @@ from safetensors import safe_open
 
 from benchmarks.harness import PEERS, ROOT, Goal, Growth, Row, alternate
 from benchmarks.models import gpt2
-from workflow.lib.checksums import write_checksums
-from workflow.lib.points import Point
+from lm_interpolation.jobs.checksums import write_checksums
+from lm_interpolation.points.algebra import Point
 
 POINTS = (Point.of({"a": 1.5, "b": -0.5}), Point.of({"a": 1, "b": 1.5, "c": -1.5}))
 """Eq. 1 at alpha = 1.5 and Eq. 3 at gamma = 1.5: two and three parents."""
@@ -42,8 +42,8 @@ SHAPES = {"gpt2": 124_439_808, "gpt2-medium": 354_823_168, "gpt2-large": 774_030
 
 PROGRAM = """
 import sys
-from workflow.lib.merging import merge
-from workflow.lib.points import Point
+from lm_interpolation.points.merging import merge
+from lm_interpolation.points.algebra import Point
 merge(Point.parse(sys.argv[1]), dict(zip(sys.argv[3::2], sys.argv[4::2])), sys.argv[2])
 """
 

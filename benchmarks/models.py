@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.harness import ROOT
-from workflow.lib.runtime import UserError
+from lm_interpolation.jobs.runtime import UserError
 
 DATA = Path(os.environ.get("BENCH_DATA", ROOT.parent / "shared" / "data"))
 """Holds ``gpt2_tokenizer/`` (GPT-2's tokenizer files), ``sst/`` and ``prompts/`` (the DExperts prompts)."""

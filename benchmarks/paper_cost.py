@@ -23,9 +23,9 @@ from typing import Any
 
 import yaml
 
-from workflow.lib.corpora import load_prompts
-from workflow.lib.points import Point
-from workflow.lib.study import Study
+from lm_interpolation.data.corpora import load_prompts
+from lm_interpolation.points.algebra import Point
+from lm_interpolation.study.study import Study
 
 # Counted on models built from the configurations of these repositories with transformers 5.23.
 PARAMETERS = {

@@ -21,14 +21,14 @@ from transformers import AutoModelForCausalLM
 
 from benchmarks.harness import Goal, Growth, Row, alternate, in_process
 from benchmarks.models import data, embedded, gpt2
-from workflow.lib.compute import prepare_torch
-from workflow.lib.corpora import load_corpus
-from workflow.lib.interpolation import WeightSpace
-from workflow.lib.loading import load_model
-from workflow.lib.losses import encode_texts, evaluate_losses, text_losses
-from workflow.lib.merging import merge
-from workflow.lib.points import Point, Sweep, build_sweep, grid_values
-from workflow.lib.synthetic import generate
+from lm_interpolation.analyses.losses import encode_texts, evaluate_losses, text_losses
+from lm_interpolation.data.corpora import load_corpus
+from lm_interpolation.data.synthetic import generate
+from lm_interpolation.jobs.compute import prepare_torch
+from lm_interpolation.models.loading import load_model
+from lm_interpolation.points.algebra import Point, Sweep, build_sweep, grid_values
+from lm_interpolation.points.interpolation import WeightSpace
+from lm_interpolation.points.merging import merge
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 """As many as the study gives to an analysis."""

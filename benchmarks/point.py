@@ -51,7 +51,12 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
         arithmetic.append(_arithmetic(study, points) / points)
     starts = {
         module: _cpu(lambda module=module: in_process(["-c", f"import {module}"]))
-        for module in ("torch", "workflow.lib.generation", "workflow.lib.merging", "snakemake.iocontainers")
+        for module in (
+            "torch",
+            "lm_interpolation.texts.generation",
+            "lm_interpolation.points.merging",
+            "snakemake.iocontainers",
+        )
     }
     rows = [
         Row(
@@ -102,10 +107,10 @@ _ARITHMETIC = """
 import json, sys, time
 from pathlib import Path
 import pandas as pd
-from workflow.lib.compute import prepare_torch
-from workflow.lib.config import resolve
-from workflow.lib.generation import Sampling, generate
-from workflow.lib.scoring import read_line_texts, score_classifier, score_perplexity
+from lm_interpolation.jobs.compute import prepare_torch
+from lm_interpolation.study.config import resolve
+from lm_interpolation.texts.generation import Sampling, generate
+from lm_interpolation.scores.scoring import read_line_texts, score_classifier, score_perplexity
 import yaml
 
 folder = Path(sys.argv[1])
@@ -164,8 +169,8 @@ def _at_scale(folder: Path, overhead: float) -> Row:
     parents = [gpt2(folder / name, "gpt2-large", seed) for seed, name in enumerate("abc")]
     code = (
         "import sys, time\n"
-        "from workflow.lib.merging import merge\n"
-        "from workflow.lib.points import Point\n"
+        "from lm_interpolation.points.merging import merge\n"
+        "from lm_interpolation.points.algebra import Point\n"
         "started = time.perf_counter()\n"
         "merge(Point.of({'a': -1, 'b': 1.5, 'c': 0.5}), dict(zip('abc', sys.argv[2:])), sys.argv[1])\n"
         "print(time.perf_counter() - started)\n"
@@ -173,7 +178,7 @@ def _at_scale(folder: Path, overhead: float) -> Row:
     merging = float(in_process(["-c", code, folder / "merged", *parents]).stdout.split()[-1])
     code = (
         "import sys, time\n"
-        "from workflow.lib.generation import load_language_model\n"
+        "from lm_interpolation.texts.generation import load_language_model\n"
         "started = time.perf_counter()\n"
         "load_language_model(sys.argv[1], 'cpu')\n"
         "print(time.perf_counter() - started)\n"

@@ -19,10 +19,10 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from benchmarks.harness import ROOT, Goal, Row, machine
-from workflow.lib.naming import scaled_label
-from workflow.lib.scratch import own_scratch
-from workflow.lib.series import series_styles
-from workflow.lib.steering import run_program
+from lm_interpolation.figures.naming import scaled_label
+from lm_interpolation.figures.series import series_styles
+from lm_interpolation.jobs.scratch import own_scratch
+from lm_interpolation.texts.steering import run_program
 
 BENCHMARKS = ("merge", "plane", "generation", "ensemble", "scoring", "point", "dag", "disk")
 """Modules of this package, each with ``run(runs, folder) -> (rows, growths)``; ``folder`` is theirs to fill."""

@@ -21,12 +21,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 
 from benchmarks.harness import ROOT, Goal, Growth, Row, alternate, forward_flops, gemm_rate
 from benchmarks.models import embedded, gpt2, roberta_classifier, sentences
-from workflow.lib.compute import prepare_torch
-from workflow.lib.generation import Sampling, generate
-from workflow.lib.merging import merge
-from workflow.lib.parquet import read_parquet
-from workflow.lib.points import Point
-from workflow.lib.scoring import score_classifier, score_perplexity
+from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.jobs.compute import prepare_torch
+from lm_interpolation.points.algebra import Point
+from lm_interpolation.points.merging import merge
+from lm_interpolation.scores.scoring import score_classifier, score_perplexity
+from lm_interpolation.texts.generation import Sampling, generate
 
 SENTENCES = int(os.environ.get("BENCH_SENTENCES", "2000"))
 """How many sentences are scored."""

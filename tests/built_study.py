@@ -11,13 +11,13 @@ import yaml
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
-from workflow.lib.checksums import write_checksums
-from workflow.lib.generation import Sampling, generate, write_texts
-from workflow.lib.merging import merge
-from workflow.lib.parquet import write_parquet
-from workflow.lib.points import Point, build_sweep
-from workflow.lib.scoring import score_classifier
-from workflow.lib.tables import sweep_table, write_table
+from lm_interpolation.data.parquet import write_parquet
+from lm_interpolation.jobs.checksums import write_checksums
+from lm_interpolation.points.algebra import Point, build_sweep
+from lm_interpolation.points.merging import merge
+from lm_interpolation.scores.scoring import score_classifier
+from lm_interpolation.tables.tables import sweep_table, write_table
+from lm_interpolation.texts.generation import Sampling, generate, write_texts
 
 TINY = Path(__file__).parent / "tiny.yaml"
 CLASSES = {0: "negative", 1: "neutral", 2: "positive"}

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# The package of this checkout, for child processes: an installed one may be of another.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(__file__).parents[1] / "src"), os.environ.get("PYTHONPATH")])
+)
 # Set before any test imports torch or transformers, which read them on import. Child processes inherit them.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -60,7 +64,7 @@ def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) ->
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
     """Folder of a built study (see ``built_study``)."""
-    import built_study
+    from tests import built_study
 
     folder = tmp_path_factory.mktemp("built")
     built_study.build(folder, tiny_gpt2)

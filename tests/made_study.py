@@ -13,13 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from workflow.lib.corpora import class_names
-from workflow.lib.explorer import page_data, write_page
-from workflow.lib.parquet import write_parquet
-from workflow.lib.points import Point
-from workflow.lib.scoring import ScoreFiles, score_distinct, write_scores
-from workflow.lib.study import Study
-from workflow.lib.tables import sweep_table, write_table
+from lm_interpolation.data.corpora import class_names
+from lm_interpolation.data.parquet import write_parquet
+from lm_interpolation.pages.explorer import page_data, write_page
+from lm_interpolation.points.algebra import Point
+from lm_interpolation.scores.scoring import ScoreFiles, score_distinct, write_scores
+from lm_interpolation.study.study import Study
+from lm_interpolation.tables.tables import sweep_table, write_table
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "workflow" / "report" / "explorer.html"
@@ -29,8 +29,8 @@ KEEP_RECORDS = """
 
 import os
 from snakemake.iocontainers import Wildcards
-from workflow.lib.lineage import settings_of
-from workflow.lib.records import Input, digest, record_path, write_records
+from lm_interpolation.study.lineage import settings_of
+from lm_interpolation.jobs.records import Input, digest, record_path, write_records
 
 jobs = jobs_behind(study.results(), workflow.rules, ())
 settings = dict(settings_of(jobs, workflow.rules))

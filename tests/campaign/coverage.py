@@ -32,10 +32,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from workflow.lib import claims, inference, matched, orderings
-from workflow.lib.claim_kinds import AT_MOST, direction, with_defaults
-from workflow.lib.claims import TESTS, ClaimData, NotTested
-from workflow.lib.points import Sweep, build_sweep
+from lm_interpolation.claims import claims
+from lm_interpolation.claims.claim_kinds import AT_MOST, direction, with_defaults
+from lm_interpolation.claims.claims import TESTS, ClaimData, NotTested
+from lm_interpolation.points.algebra import Sweep, build_sweep
+from lm_interpolation.statistics import inference, matched, orderings
 
 SCORERS = {
     "sentiment": {"kind": "classifier", "weights": {"good": 1}},

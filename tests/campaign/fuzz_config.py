@@ -37,10 +37,10 @@ from safetensors.numpy import save_file
 from snakemake.exceptions import WorkflowError
 
 from benchmarks.dag import copy_workflow
-from workflow.lib.config_files import read_config
-from workflow.lib.names import rule_names
-from workflow.lib.runtime import UserError
-from workflow.lib.study import Study
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.config_files import read_config
+from lm_interpolation.study.names import rule_names
+from lm_interpolation.study.study import Study
 
 ROOT = Path(__file__).parents[2]
 BASES = ["tests/tiny.yaml", "config/minimal.yaml"]
@@ -347,7 +347,10 @@ def try_here(path: str) -> Outcome:
 
 def try_make(path: str) -> Outcome:
     """Plan it with the commands of ``make``, in processes of their own."""
-    commands = (["workflow.check_yaml", path], ["snakemake", "--dry-run", "--quiet", "rules", "--configfile", path])
+    commands = (
+        ["lm_interpolation", "check", path],
+        ["snakemake", "--dry-run", "--quiet", "rules", "--configfile", path],
+    )
     for command in commands:
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
         output = done.stdout + done.stderr

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.test_workflow import ROOT, copy_sources
+from tests.whole.test_workflow import ROOT, copy_sources
 
 STUDY = "tiny"
 # What may differ between two runs: times, and work that is not finished.

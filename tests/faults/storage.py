@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.test_workflow import ROOT, copy_sources, results, snakemake
+from tests.whole.test_workflow import ROOT, copy_sources, results, snakemake
 
 # Outputs that are to be made again, with those that depend on them: a training, a merged model's texts, scores.
 STAGES = {
@@ -137,7 +137,7 @@ def damaged(study: Study, file: str, how: Callable[[Path, float], None], place: 
 
 def terminated(study: Study) -> str:
     line = study.fail(
-        FAULT="workflow.lib.training:_Reporter.on_log:2:terminate", PYTHONPATH=str(ROOT / "tests" / "faults")
+        FAULT="lm_interpolation.models.training:_Reporter.on_log:2:terminate", PYTHONPATH=str(ROOT / "tests" / "faults")
     )
     if not re.search(r"interrupted at step \d+ by SIGTERM; the next run goes on from there$", line):
         raise Broken(f"unclear: {line}")
@@ -267,21 +267,21 @@ FAULTS: dict[str, tuple[list[str], Callable[[Study], str]]] = {
     "SIGTERM, training": (STAGES["training"], terminated),
     "Snakemake killed, its training lives on": (
         STAGES["training"],
-        lambda study: orphaned(study, "workflow.lib.training:_Reporter.on_log:3", "models/positive"),
+        lambda study: orphaned(study, "lm_interpolation.models.training:_Reporter.on_log:3", "models/positive"),
     ),
     "Snakemake killed, its training ends": (
         STAGES["training"],
-        lambda study: ended(study, "workflow.lib.training:_Reporter.on_log:3", "models/positive"),
+        lambda study: ended(study, "lm_interpolation.models.training:_Reporter.on_log:3", "models/positive"),
     ),
     "Snakemake killed, its training hangs": (
         STAGES["training"],
-        lambda study: hung(study, "workflow.lib.training:_Reporter.on_log:3", "models/positive"),
+        lambda study: hung(study, "lm_interpolation.models.training:_Reporter.on_log:3", "models/positive"),
     ),
     "Snakemake killed, its generation lives on": (
         STAGES["texts"],
         lambda study: orphaned(
             study,
-            "workflow.lib.generation:_sample_batch:2",
+            "lm_interpolation.texts.generation:_sample_batch:2",
             "texts/weights/neutral/negative=0.5+positive=0.5",
         ),
     ),

@@ -32,7 +32,7 @@ STUDY = ("--configfile", "study.yaml")
 MODEL = "results/cluster/models/base"
 LOG = "results/cluster/logs/models/base.log"
 # A second for each of 40 steps, of which every fifth is saved.
-SLOWLY = {"SLOW": "workflow.lib.training:_Reporter.on_step_end:1"}
+SLOWLY = {"SLOW": "lm_interpolation.models.training:_Reporter.on_step_end:1"}
 
 
 def digest(folder: Path) -> str:
@@ -103,7 +103,7 @@ def lost_node(cluster: Cluster, folder: Path) -> str:
 def time_limit(cluster: Cluster, folder: Path) -> str:
     """time limit hit in a training"""
     limit = ["--set-resources", "train_starting_model:runtime=2", "train_starting_model:slurm_extra='--signal=TERM@30'"]
-    main = train(cluster, folder, *limit, SLOW="workflow.lib.training:_Reporter.on_step_end:3")
+    main = train(cluster, folder, *limit, SLOW="lm_interpolation.models.training:_Reporter.on_step_end:3")
     wait_for("a training", lambda: saved(folder) != [])
     job = training(cluster, folder)
 
@@ -131,7 +131,7 @@ def killed_snakemake(cluster: Cluster, folder: Path) -> str:
     job = abandoned(cluster, folder)
     (folder / "slow").unlink()
     arguments = ["--profile", "profiles/slurm", *QUICK, *STUDY, "--", MODEL]
-    finish(run(cluster, folder, "workflow.resume", *arguments), folder)
+    finish(run(cluster, folder, "lm_interpolation", "resume", *arguments), folder)
     said = re.search(r"^cancelling .*$", (folder / "snakemake.log").read_text(), re.MULTILINE)
     assert said is not None and job in said[0].split(), said
     return f'"{said[0]}"; {story(cluster, folder)}'
@@ -155,7 +155,7 @@ def orphan(cluster: Cluster, folder: Path) -> str:
 def memory(cluster: Cluster, folder: Path) -> str:
     """a job that needs 2500 MB and asks for 2000"""
     target = "results/cluster/prompts/neutral.parquet"
-    hungry = {"HUNGRY": "workflow.lib.corpora:load_prompts:2500"}
+    hungry = {"HUNGRY": "lm_interpolation.data.corpora:load_prompts:2500"}
     finish(snakemake(cluster, folder, *STUDY, "--", target, **hungry), folder)
     assert (folder / target).exists()
     return ", ".join(f"job {job.id} of {job.memory} {job.state}" for job in cluster.jobs(folder))

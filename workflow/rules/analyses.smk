@@ -22,11 +22,13 @@ rule loss_texts:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("loss_texts.py", **study.loss_texts_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings(
+            "analyses/loss_texts.py", **study.loss_texts_settings(wildcards.analysis)
+        ),
     message:
         "Texts of loss {wildcards.analysis}"
     script:
-        "../scripts/loss_texts.py"
+        "../scripts/analyses/loss_texts.py"
 
 
 rule evaluate_losses:
@@ -49,11 +51,11 @@ rule evaluate_losses:
         runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=study.gpu,
     params:
-        settings=lambda wildcards: study.settings("loss.py", **study.analysis_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings("analyses/loss.py", **study.analysis_settings(wildcards.analysis)),
     message:
         "Loss {wildcards.analysis}"
     script:
-        "../scripts/loss.py"
+        "../scripts/analyses/loss.py"
 
 
 rule loss_table:
@@ -75,14 +77,14 @@ rule loss_table:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "loss_table.py",
+            "analyses/loss_table.py",
             sweep=study.analysis_settings(wildcards.analysis)["sweep"],
             bootstrap=config["tables"],
         ),
     message:
         "Tabulate {wildcards.analysis}"
     script:
-        "../scripts/loss_table.py"
+        "../scripts/analyses/loss_table.py"
 
 
 rule next_token_probabilities:
@@ -105,11 +107,13 @@ rule next_token_probabilities:
         runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=study.gpu,
     params:
-        settings=lambda wildcards: study.settings("next_tokens.py", **study.analysis_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings(
+            "analyses/next_tokens.py", **study.analysis_settings(wildcards.analysis)
+        ),
     message:
         "Next-token probabilities {wildcards.analysis}"
     script:
-        "../scripts/next_tokens.py"
+        "../scripts/analyses/next_tokens.py"
 
 
 rule expand_linearly:
@@ -133,11 +137,13 @@ rule expand_linearly:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=study.gpu,
     params:
-        settings=lambda wildcards: study.settings("linearity.py", **study.analysis_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings(
+            "analyses/linearity.py", **study.analysis_settings(wildcards.analysis)
+        ),
     message:
         "Linearity {wildcards.analysis}"
     script:
-        "../scripts/linearity.py"
+        "../scripts/analyses/linearity.py"
 
 
 rule weight_norms:
@@ -158,11 +164,11 @@ rule weight_norms:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: study.settings("norms.py", **study.analysis_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings("analyses/norms.py", **study.analysis_settings(wildcards.analysis)),
     message:
         "Norms of weight differences {wildcards.analysis}"
     script:
-        "../scripts/norms.py"
+        "../scripts/analyses/norms.py"
 
 
 # Timings are honest only if nothing runs beside them: the job takes all cores.
@@ -187,11 +193,11 @@ rule measure_cost:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=study.gpu,
     params:
-        settings=lambda wildcards: study.settings("cost.py", **study.analysis_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings("analyses/cost.py", **study.analysis_settings(wildcards.analysis)),
     message:
         "Cost of generation {wildcards.analysis}"
     script:
-        "../scripts/cost.py"
+        "../scripts/analyses/cost.py"
 
 
 # As early as it can be: a study whose precision is too low should not run for days first.
@@ -215,11 +221,13 @@ rule compare_precisions:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=study.gpu,
     params:
-        settings=lambda wildcards: study.settings("precision.py", **study.analysis_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings(
+            "analyses/precision.py", **study.analysis_settings(wildcards.analysis)
+        ),
     message:
         "Compare precisions {wildcards.analysis}"
     script:
-        "../scripts/precision.py"
+        "../scripts/analyses/precision.py"
 
 
 rule barrier_table:
@@ -240,11 +248,13 @@ rule barrier_table:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: study.settings("barrier_table.py", **study.barrier_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings(
+            "analyses/barrier_table.py", **study.barrier_settings(wildcards.analysis)
+        ),
     message:
         "Barriers {wildcards.analysis}"
     script:
-        "../scripts/barrier_table.py"
+        "../scripts/analyses/barrier_table.py"
 
 
 rule texts_table:
@@ -265,8 +275,8 @@ rule texts_table:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("texts_table.py", **study.texts_settings(wildcards.analysis)),
+        settings=lambda wildcards: study.settings("analyses/texts_table.py", **study.texts_settings(wildcards.analysis)),
     message:
         "Compare texts {wildcards.analysis}"
     script:
-        "../scripts/texts_table.py"
+        "../scripts/analyses/texts_table.py"

@@ -19,11 +19,11 @@ rule verdicts:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=study.settings("claims.py", **study.claim_settings()),
+        settings=study.settings("claims/claims.py", **study.claim_settings()),
     message:
         "Test the claims"
     script:
-        "../scripts/claims.py"
+        "../scripts/claims/claims.py"
 
 
 rule verdicts_page:
@@ -42,11 +42,11 @@ rule verdicts_page:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=study.settings("claims_page.py", study=study.name),
+        settings=study.settings("claims/claims_page.py", study=study.name),
     message:
         "Show the verdicts"
     script:
-        "../scripts/claims_page.py"
+        "../scripts/claims/claims_page.py"
 
 
 rule overview:
@@ -68,8 +68,8 @@ rule overview:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=study.settings("overview.py", **study.overview_settings()),
+        settings=study.settings("pages/overview.py", **study.overview_settings()),
     message:
         "Write the front page of the report"
     script:
-        "../scripts/overview.py"
+        "../scripts/pages/overview.py"

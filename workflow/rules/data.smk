@@ -23,14 +23,14 @@ rule corpus:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "corpus.py",
+            "data/corpus.py",
             corpus=study.corpus_settings(wildcards.corpus),
             documents=study.corpus_digest(wildcards.corpus),
         ),
     message:
         "Read corpus {wildcards.corpus}"
     script:
-        "../scripts/corpus.py"
+        "../scripts/data/corpus.py"
 
 
 rule split_corpus:
@@ -54,11 +54,11 @@ rule split_corpus:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("split_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("data/split_corpus.py", corpus=config["corpora"][wildcards.corpus]),
     message:
         "Split corpus {wildcards.corpus} from another"
     script:
-        "../scripts/split_corpus.py"
+        "../scripts/data/split_corpus.py"
 
 
 rule stream_corpus:
@@ -79,11 +79,11 @@ rule stream_corpus:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("data/stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
     message:
         "Read corpus {wildcards.corpus}"
     script:
-        "../scripts/stream_corpus.py"
+        "../scripts/data/stream_corpus.py"
 
 
 rule prompts:
@@ -106,11 +106,11 @@ rule prompts:
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "prompts.py",
+            "data/prompts.py",
             prompts=config["prompts"][wildcards.prompts],
             readers=study.prompt_readers(wildcards.prompts),
         ),
     message:
         "Read prompts {wildcards.prompts}"
     script:
-        "../scripts/prompts.py"
+        "../scripts/data/prompts.py"

@@ -20,11 +20,11 @@ rule draw_curves:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("curves.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings("figures/curves.py", figure=study.figure_settings(wildcards.figure)),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/curves.py"
+        "../scripts/figures/curves.py"
 
 
 rule draw_plane:
@@ -47,11 +47,11 @@ rule draw_plane:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("plane.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings("figures/plane.py", figure=study.figure_settings(wildcards.figure)),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/plane.py"
+        "../scripts/figures/plane.py"
 
 
 rule draw_words:
@@ -73,11 +73,13 @@ rule draw_words:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("plot_words.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings(
+            "figures/plot_words.py", figure=study.figure_settings(wildcards.figure)
+        ),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/plot_words.py"
+        "../scripts/figures/plot_words.py"
 
 
 rule draw_norms:
@@ -99,11 +101,13 @@ rule draw_norms:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("plot_norms.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings(
+            "figures/plot_norms.py", figure=study.figure_settings(wildcards.figure)
+        ),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/plot_norms.py"
+        "../scripts/figures/plot_norms.py"
 
 
 rule draw_training:
@@ -125,11 +129,13 @@ rule draw_training:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("plot_training.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings(
+            "figures/plot_training.py", figure=study.figure_settings(wildcards.figure)
+        ),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/plot_training.py"
+        "../scripts/figures/plot_training.py"
 
 
 rule draw_search:
@@ -151,11 +157,13 @@ rule draw_search:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("plot_search.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings(
+            "figures/plot_search.py", figure=study.figure_settings(wildcards.figure)
+        ),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/plot_search.py"
+        "../scripts/figures/plot_search.py"
 
 
 rule draw_barrier:
@@ -177,11 +185,13 @@ rule draw_barrier:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("plot_barrier.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings(
+            "figures/plot_barrier.py", figure=study.figure_settings(wildcards.figure)
+        ),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/plot_barrier.py"
+        "../scripts/figures/plot_barrier.py"
 
 
 rule draw_linearity:
@@ -204,11 +214,13 @@ rule draw_linearity:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("plot_linearity.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings(
+            "figures/plot_linearity.py", figure=study.figure_settings(wildcards.figure)
+        ),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/plot_linearity.py"
+        "../scripts/figures/plot_linearity.py"
 
 
 rule describe_figure:
@@ -229,8 +241,8 @@ rule describe_figure:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=lambda wildcards: study.settings("caption.py", **study.caption_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings("figures/caption.py", **study.caption_settings(wildcards.figure)),
     message:
         "Describe {wildcards.figure}"
     script:
-        "../scripts/caption.py"
+        "../scripts/figures/caption.py"

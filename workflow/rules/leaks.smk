@@ -19,8 +19,8 @@ rule count_leaks:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=study.settings("leaks.py", plan=study.leak_plan()),
+        settings=study.settings("data/leaks.py", plan=study.leak_plan()),
     message:
         "Count leaks"
     script:
-        "../scripts/leaks.py"
+        "../scripts/data/leaks.py"

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from workflow.lib.lineage import jobs_behind, settings_of
-from workflow.lib.records import settings_digest
+from lm_interpolation.study.lineage import jobs_behind, settings_of
+from lm_interpolation.jobs.records import settings_digest
 
 # What they write shows times or memory, which no two rebuilds have equal; nor has it what is made of that.
 MEASURING = ("measure_cost", "summary")
@@ -27,14 +27,14 @@ rule manifest:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "manifest.py",
+            "study/manifest.py",
             root=os.path.relpath(workflow.basedir),
             jobs=[asdict(job) for job in jobs_behind(study.results(), workflow.rules, MEASURING)],
         ),
     message:
         "Write the manifest"
     script:
-        "../scripts/manifest.py"
+        "../scripts/study/manifest.py"
 
 
 # Reads what is there. With the artefacts as inputs Snakemake would first make again what depends on a changed one. A
@@ -51,7 +51,7 @@ rule verify:
         runtime=120,
     params:
         settings=lambda wildcards: study.settings(
-            "verify.py",
+            "study/verify.py",
             top=study.path(),
             manifest=config.get("manifest"),
             # In the order of the data flow.
@@ -65,4 +65,4 @@ rule verify:
     message:
         "Compare the study with a manifest"
     script:
-        "../scripts/verify.py"
+        "../scripts/study/verify.py"

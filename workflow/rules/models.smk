@@ -21,12 +21,12 @@ rule tokenizer:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "tokenizer.py", vocab_size=config["tokenizers"][wildcards.tokenizer]["vocab_size"]
+            "models/tokenizer.py", vocab_size=config["tokenizers"][wildcards.tokenizer]["vocab_size"]
         ),
     message:
         "Train tokenizer {wildcards.tokenizer}"
     script:
-        "../scripts/tokenizer.py"
+        "../scripts/models/tokenizer.py"
 
 
 rule import_model:
@@ -49,14 +49,14 @@ rule import_model:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "import_model.py",
+            "models/import_model.py",
             start=config["models"][wildcards.model]["start"],
             task=config["models"][wildcards.model]["task"],
         ),
     message:
         "Import model {wildcards.model}"
     script:
-        "../scripts/import_model.py"
+        "../scripts/models/import_model.py"
 
 
 # Only told: nothing depends on it but the summary.
@@ -81,14 +81,14 @@ rule measure_rounding:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "measure_rounding.py",
+            "points/measure_rounding.py",
             model=wildcards.model,
             reference=study.rounding_references()[wildcards.model],
         ),
     message:
         "Measure how coarsely model {wildcards.model} was rounded"
     script:
-        "../scripts/measure_rounding.py"
+        "../scripts/points/measure_rounding.py"
 
 
 rule train_language_model:
@@ -114,12 +114,12 @@ rule train_language_model:
         gpu=lambda wildcards: study.gpu * study.processes(wildcards.model),
     params:
         settings=lambda wildcards: study.settings(
-            "train_language_model.py", model=study.model_settings(wildcards.model)
+            "models/train_language_model.py", model=study.model_settings(wildcards.model)
         ),
     message:
         "Train language model {wildcards.model}"
     script:
-        "../scripts/train_language_model.py"
+        "../scripts/models/train_language_model.py"
 
 
 # First, where not all fit at once: other trainings wait for them.
@@ -152,8 +152,10 @@ rule train_classifier:
         runtime=720,
         gpu=study.gpu,
     params:
-        settings=lambda wildcards: study.settings("train_classifier.py", model=study.model_settings(wildcards.model)),
+        settings=lambda wildcards: study.settings(
+            "models/train_classifier.py", model=study.model_settings(wildcards.model)
+        ),
     message:
         "Train classifier {wildcards.model}"
     script:
-        "../scripts/train_classifier.py"
+        "../scripts/models/train_classifier.py"

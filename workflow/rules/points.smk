@@ -4,7 +4,7 @@
 # checkpoint is made only where its texts can be generated next, however many cores idle. So no more of them lie on disk
 # than there are jobs at once, and one that is being deleted.
 
-from workflow.lib.points import POINT_ID
+from lm_interpolation.points.algebra import POINT_ID
 
 
 rule merge:
@@ -34,8 +34,8 @@ rule merge:
         sequence=1,
         gpu=study.gpu,
     params:
-        settings=study.settings("merge.py"),
+        settings=study.settings("points/merge.py"),
     message:
         "Merge {wildcards.point} ({wildcards.use})"
     script:
-        "../scripts/merge.py"
+        "../scripts/points/merge.py"

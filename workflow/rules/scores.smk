@@ -25,7 +25,7 @@ rule score_classifier:
     params:
         # Without the weights of the classes: they only matter to the tables.
         settings=lambda wildcards: study.settings(
-            "score_classifier.py",
+            "scores/score_classifier.py",
             points=study.line_points(wildcards.prompts, wildcards.line),
             labels=config["scorers"][wildcards.scorer].get("labels"),
             text=config["scorers"][wildcards.scorer]["text"],
@@ -35,7 +35,7 @@ rule score_classifier:
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
-        "../scripts/score_classifier.py"
+        "../scripts/scores/score_classifier.py"
 
 
 rule score_perplexity:
@@ -61,7 +61,7 @@ rule score_perplexity:
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(
-            "score_perplexity.py",
+            "scores/score_perplexity.py",
             points=study.line_points(wildcards.prompts, wildcards.line),
             precision=config["scorers"][wildcards.scorer]["precision"],
             too_long=config["scorers"][wildcards.scorer]["too_long"],
@@ -69,7 +69,7 @@ rule score_perplexity:
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
-        "../scripts/score_perplexity.py"
+        "../scripts/scores/score_perplexity.py"
 
 
 rule score_distinct:
@@ -92,11 +92,11 @@ rule score_distinct:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=lambda wildcards: study.settings(
-            "score_distinct.py",
+            "scores/score_distinct.py",
             points=study.line_points(wildcards.prompts, wildcards.line),
             n=config["scorers"][wildcards.scorer]["n"],
         ),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
-        "../scripts/score_distinct.py"
+        "../scripts/scores/score_distinct.py"

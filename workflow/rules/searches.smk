@@ -22,11 +22,13 @@ rule trial:
         runtime=720,
         gpu=lambda wildcards: study.gpu * study.processes(config["searches"][wildcards.search]["model"]),
     params:
-        settings=lambda wildcards: study.settings("trial.py", **study.trial_settings(wildcards.search, wildcards.trial)),
+        settings=lambda wildcards: study.settings(
+            "models/trial.py", **study.trial_settings(wildcards.search, wildcards.trial)
+        ),
     message:
         "Trial {wildcards.search}: {wildcards.trial}"
     script:
-        "../scripts/trial.py"
+        "../scripts/models/trial.py"
 
 
 rule search_table:
@@ -45,8 +47,8 @@ rule search_table:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=lambda wildcards: study.settings("search_table.py", **study.search_settings(wildcards.search)),
+        settings=lambda wildcards: study.settings("models/search_table.py", **study.search_settings(wildcards.search)),
     message:
         "Tabulate {wildcards.search}"
     script:
-        "../scripts/search_table.py"
+        "../scripts/models/search_table.py"

@@ -17,11 +17,11 @@ rule table:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: study.settings("table.py", **study.table_settings(wildcards.sweep)),
+        settings=lambda wildcards: study.settings("tables/table.py", **study.table_settings(wildcards.sweep)),
     message:
         "Tabulate {wildcards.sweep}"
     script:
-        "../scripts/table.py"
+        "../scripts/tables/table.py"
 
 
 rule describe_table:
@@ -45,11 +45,13 @@ rule describe_table:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=lambda wildcards: study.settings("table_caption.py", **study.table_caption_settings(wildcards.table)),
+        settings=lambda wildcards: study.settings(
+            "tables/table_caption.py", **study.table_caption_settings(wildcards.table)
+        ),
     message:
         "Describe table {wildcards.table}"
     script:
-        "../scripts/table_caption.py"
+        "../scripts/tables/table_caption.py"
 
 
 rule summary:
@@ -77,7 +79,7 @@ rule summary:
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=study.settings(
-            "summary.py",
+            "tables/summary.py",
             study=study.name,
             tables=study.tables(),
             figures=study.figures(),
@@ -88,4 +90,4 @@ rule summary:
     message:
         "Summarise the study"
     script:
-        "../scripts/summary.py"
+        "../scripts/tables/summary.py"

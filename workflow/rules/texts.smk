@@ -26,11 +26,13 @@ rule generate:
         sequence=1,
         gpu=study.gpu,
     params:
-        settings=study.settings("generate.py", sampling=study.sampling(), precision=config["generation"]["precision"]),
+        settings=study.settings(
+            "texts/generate.py", sampling=study.sampling(), precision=config["generation"]["precision"]
+        ),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point}"
     script:
-        "../scripts/generate.py"
+        "../scripts/texts/generate.py"
 
 
 # An ensemble: the same coefficients on logits. All models of the point run side by side.
@@ -60,7 +62,7 @@ rule generate_ensemble:
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(
-            "generate_ensemble.py",
+            "texts/generate_ensemble.py",
             sampling=study.sampling(),
             precision=config["generation"]["precision"],
             models=study.ensemble_models(wildcards.point),
@@ -69,4 +71,4 @@ rule generate_ensemble:
     message:
         "Generate from {wildcards.prompts} at {wildcards.point} in logit space"
     script:
-        "../scripts/generate_ensemble.py"
+        "../scripts/texts/generate_ensemble.py"

@@ -1,0 +1,1 @@
+"""Steer language models by arithmetic on their weights."""

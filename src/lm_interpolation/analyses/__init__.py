@@ -1,0 +1,1 @@
+"""Analyses: what is computed at points or from weights without generating texts."""

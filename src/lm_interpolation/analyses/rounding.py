@@ -1,0 +1,95 @@
+"""How coarsely an imported model was rounded, beside how far it lies from a model that it is combined with.
+
+Weights of 16 bits are exact in float32, where the last bits of all of them are zero. So the format that a model was
+stored in can be read off its weights after the import, whatever its files were. Tensors are streamed, without torch.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_interpolation.jobs.checksums import check_model
+from lm_interpolation.models.checkpoints import check_compatible
+from lm_interpolation.points.merging import float_chunks
+
+# Format -> last bits of a float32 that it lacks, significant bits, exponent (as of frexp) of its smallest normal
+# number.
+# The coarser one comes first: what bf16 can hold, fp16 mostly can, too.
+_FORMATS = {"bf16": (16, 8, -125), "fp16": (13, 11, -13)}
+
+
+def measure_rounding(model: str, model_dir: Path, reference: str, reference_dir: Path) -> dict[str, Any]:
+    """What rounding did to the weights of ``model``, and how far they lie from those of ``reference``.
+
+    Directories are imported or trained models. Returns ``model``, ``reference`` and
+
+    - ``stored``: bf16 or fp16 if more than half of the weights lie in tensors that hold nothing but such numbers, else
+      fp32;
+    - ``rounding``: estimated Euclidean norm of the rounding errors of these tensors (an error is spread evenly over the
+      spacing of the numbers around the weight: its root mean square is the spacing / sqrt(12));
+    - ``distance``: Euclidean norm of the difference of all weights of the two models;
+    - ``ratio``: rounding / distance, None if the models are equal.
+
+    Raises ``UserError`` if a model is damaged, or if they do not fit together (see ``check_compatible``).
+    """
+    for directory in (model_dir, reference_dir):
+        check_model(directory)
+    checkpoints = check_compatible({model: model_dir, reference: reference_dir})
+    ours, theirs = checkpoints[model].tensors, checkpoints[reference].tensors
+    elements = dict.fromkeys([*_FORMATS, "fp32"], 0)
+    rounding = distance = 0.0
+    for name, tensor in ours.items():
+        if not tensor.is_float:
+            continue
+        errors = dict.fromkeys(_FORMATS, 0.0)
+        for one, two in zip(float_chunks(tensor), float_chunks(theirs[name]), strict=True):
+            distance += float(np.square(one - two).sum())
+            for kind in list(errors):
+                if _fits(one, kind):
+                    errors[kind] += _squared_error(one, kind)
+                else:
+                    del errors[kind]
+        stored = next(iter(errors), "fp32")
+        elements[stored] += tensor.size
+        rounding += errors.get(stored, 0.0)
+    stored = next((kind for kind, count in elements.items() if 2 * count > sum(elements.values())), "fp32")
+    return {
+        "model": model,
+        "reference": reference,
+        "stored": stored,
+        "rounding": math.sqrt(rounding) if stored != "fp32" else 0.0,
+        "distance": math.sqrt(distance),
+        "ratio": (math.sqrt(rounding / distance) if stored != "fp32" else 0.0) if distance else None,
+    }
+
+
+def describe_rounding(result: dict[str, Any]) -> str | None:
+    """One line on what ``measure_rounding`` found; None for a model that was stored in fp32."""
+    if result["stored"] == "fp32":
+        return None
+    beside = (
+        f"which equals {result['reference']}"
+        if result["ratio"] is None
+        else f"{100 * result['ratio']:.2g} % of its distance from {result['reference']} ({result['distance']:.3g})"
+    )
+    return (
+        f"{result['model']}: stored in {result['stored']}; its rounding has a norm of about {result['rounding']:.3g}, "
+        f"{beside}"
+    )
+
+
+def _fits(values: npt.NDArray[np.float64], kind: str) -> bool:
+    """Whether all of these float32 numbers are numbers of 16 bits."""
+    lacking, _, _ = _FORMATS[kind]
+    return not (values.astype(np.float32).view(np.uint32) & np.uint32((1 << lacking) - 1)).any()
+
+
+def _squared_error(values: npt.NDArray[np.float64], kind: str) -> float:
+    """Expected sum of the squares of their rounding errors; zeros count as exact."""
+    _, significant, smallest = _FORMATS[kind]
+    _, exponents = np.frexp(values[values != 0])
+    spacing = np.ldexp(1.0, np.maximum(exponents, smallest) - significant)
+    return float(np.square(spacing).sum() / 12)

@@ -1,0 +1,356 @@
+"""The kinds of claims that a study can test: their keys, their words, and what they read.
+
+Imported by the Snakefile, so it imports nothing heavy; ``claims.py`` computes. A claim is a config entry
+``claims.<name>`` of the form ``{test: <kind>, threshold, reason, ...the keys of the kind}``, with an optional
+``statement`` and ``section`` of the paper (arXiv 2211.12092) in place of the kind's own.
+"""
+
+import difflib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError
+
+AT_MOST, AT_LEAST = "at most", "at least"
+
+VERDICTS = ("holds", "refuted", "undecided", "not tested")
+"""What may be said of a claim: see ``claims.judge``."""
+_COUNTED = (
+    ("holds", "hold"),
+    ("is refuted", "are refuted"),
+    ("is undecided", "are undecided"),
+    ("is not tested", "are not tested"),
+)
+
+
+def count_verdicts(entries: Iterable[Mapping[str, Any]], column: str = "verdict") -> str:
+    """``15 hold, 4 are refuted, 6 are undecided``: how many entries of ``claims.json`` have which verdict."""
+    found = Counter(entry[column] for entry in entries)
+    counts = [(found[verdict], words) for verdict, words in zip(VERDICTS, _COUNTED, strict=True) if found[verdict]]
+    return ", ".join(f"{count} {words[count > 1]}" for count, words in counts)
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "give a text (in quotes, if it looks like a number)"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _number(value: Any) -> str | None:
+    return None if _is_number(value) else "give a number"
+
+
+def _share(value: Any) -> str | None:
+    return None if _is_number(value) and 0 < value <= 1 else "give a number above 0 and up to 1"
+
+
+def _range(value: Any) -> str | None:
+    fits = isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]
+    return None if fits else "give two numbers, the lower one first"
+
+
+def _choice(*words: str) -> Callable[[Any], str | None]:
+    def check(value: Any) -> str | None:
+        return None if isinstance(value, str) and value in words else f"choose one of {', '.join(words)}"
+
+    return check
+
+
+def _score(value: Any) -> str | None:
+    fits = isinstance(value, Mapping) and set(value) == {"scorer", "statistic"} and not any(map(_text, value.values()))
+    return None if fits else "give {scorer: ..., statistic: ...}"
+
+
+Check = Callable[[Any], str | None]
+"""Says what to give instead of a value that does not fit; None if it fits."""
+
+_SCALE = _choice("linear", "log")
+_COMMON: dict[str, Check] = {"test": _text, "threshold": _number, "reason": _text}
+_OVERRIDES: dict[str, Check] = {"statement": _text, "section": _text}
+
+
+@dataclass(frozen=True)
+class ClaimKind:
+    """One kind of claim.
+
+    ``section``, ``statement`` and ``statistic`` are its defaults in the paper's words, formatted with the claim's keys;
+    ``unit`` that of the value (of its log with ``scale: log``); ``direction`` on which side of the threshold the claim
+    holds. ``keys`` are required, ``defaults`` optional with these values, ``optional`` without; of the
+    ``alternatives`` (sets of keys) exactly one is given. ``coordinates`` is how many coordinates its sweeps (or the
+    sweep of its analysis) have, ``analysis`` the kind of its analysis.
+    """
+
+    section: str
+    statement: str
+    statistic: str
+    unit: str
+    direction: str
+    keys: Mapping[str, Check]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    optional: Mapping[str, Check] = field(default_factory=dict)
+    alternatives: tuple[Mapping[str, Check], ...] = ()
+    coordinates: int = 1
+    analysis: str | None = None
+
+
+_CURVE: dict[str, Check] = {"sweep": _text, "prompts": _text, "scorer": _text}
+
+KINDS: dict[str, ClaimKind] = {
+    "barrier": ClaimKind(
+        section="4.1",
+        statement="Between 0 and 1, {sweep} has no perplexity barrier ({prompts} prompts)",
+        statistic="log corpus perplexity ({scorer}): largest height above the chord from 0 to 1",
+        unit="nats/token",
+        direction=AT_MOST,
+        keys=_CURVE,
+    ),
+    "monotone": ClaimKind(
+        section="4.1",
+        statement="Along {sweep}, {scorer} {statistic} is {direction} monotonically over {within} ({prompts} prompts)",
+        statistic="Spearman correlation of {scorer} {statistic} with the coordinate, positive where {direction}",
+        unit="correlation",
+        direction=AT_LEAST,
+        keys={**_CURVE, "statistic": _text, "within": _range, "direction": _choice("rising", "falling")},
+    ),
+    "stable": ClaimKind(
+        section="4.1",
+        statement="Along {sweep}, {scorer} {statistic} over {within} stays about as good as over [0, 1] "
+        "({prompts} prompts)",
+        statistic="{scorer} {statistic}: how much {worse} it gets over {within} than anywhere in [0, 1]",
+        unit="as the statistic",
+        direction=AT_MOST,
+        keys={
+            **_CURVE,
+            "statistic": _text,
+            "within": _range,
+            "scale": _SCALE,
+            "worse": _choice("higher", "lower"),
+        },
+    ),
+    "words": ClaimKind(
+        section="4.1",
+        statement="The next-token probabilities of the {group} words are {direction} monotonically over {within}",
+        statistic="Spearman correlation of P(word) with the coordinate, positive where {direction}, median over words",
+        unit="correlation",
+        direction=AT_LEAST,
+        keys={"analysis": _text, "group": _text, "within": _range, "direction": _choice("rising", "falling")},
+        analysis="next_token",
+    ),
+    "better": ClaimKind(
+        section="4.2",
+        statement="At equal {score_scorer} {score_statistic}, {sweep} has {sign} {scorer} {statistic} than {than} "
+        "({prompts} prompts)",
+        statistic="{scorer} {statistic}: {sweep} minus {than}, mean over the common range of {score_scorer} "
+        "{score_statistic}",
+        unit="as the statistic",
+        direction="",  # by `sign`
+        keys={
+            "sweep": _text,
+            "than": _text,
+            "prompts": _text,
+            "score": _score,
+            "scorer": _text,
+            "statistic": _text,
+            "scale": _SCALE,
+            "sign": _choice("lower", "higher"),
+        },
+        optional={"from_score": _number},
+    ),
+    "reach": ClaimKind(
+        section="4.2",
+        statement="{sweep} reaches a {scorer} {statistic} comparable to that of {than} ({prompts} prompts)",
+        statistic="{scorer} {statistic}: highest value of {sweep} minus highest value of {than}",
+        unit="as the statistic",
+        direction=AT_LEAST,
+        keys={"sweep": _text, "than": _text, "prompts": _text, "scorer": _text, "statistic": _text},
+    ),
+    "valley": ClaimKind(
+        section="4.3",
+        statement="The plateau of low {what} lies near coordinates that sum to {sum}",
+        statistic="{what}: mean distance of the sum of coordinates from {sum}, over the share {lowest} of grid points "
+        "with the lowest values",
+        unit="as the coordinates",
+        direction=AT_MOST,
+        keys={"statistic": _text},
+        defaults={"sum": 1, "lowest": 0.1},
+        optional={"sum": _number, "lowest": _share},
+        alternatives=(_CURVE, {"analysis": _text, "class": _text}),
+        coordinates=2,
+        analysis="loss",
+    ),
+    "difference": ClaimKind(
+        section="4.4",
+        statement="Over {within}, {sweep} and {other} almost coincide in {scorer} {statistic} ({prompts} prompts)",
+        statistic="{scorer} {statistic}: largest difference between {sweep} and {other} at one coordinate",
+        unit="as the statistic",
+        direction=AT_MOST,
+        keys={**_CURVE, "other": _text, "statistic": _text, "within": _range, "scale": _SCALE},
+    ),
+    "norms": ClaimKind(
+        section="5.3",
+        statement="{pair} differ far less in weights than {against}",
+        statistic="scaled norm of the weight difference, {pair} / {against}, median over tensors",
+        unit="ratio",
+        direction=AT_MOST,
+        keys={"analysis": _text, "pair": _text, "against": _text},
+        analysis="norms",
+    ),
+    "middle": ClaimKind(
+        section="5.3",
+        statement="In the middle of {sweep}, {scorer} {statistic} lies {sign} both ends ({prompts} prompts)",
+        statistic="{scorer} {statistic}: how far every point in {within} lies {sign} both ends",
+        unit="as the statistic",
+        direction=AT_LEAST,
+        keys={**_CURVE, "statistic": _text, "scale": _SCALE, "sign": _choice("above", "below")},
+        defaults={"within": [0.25, 0.75]},
+        optional={"within": _range},
+    ),
+    "linear": ClaimKind(
+        section="5",
+        statement="Around the base model, the {quantity} are close to linear in the weights",
+        statistic="{column} of the first-order Taylor expansion of the {quantity}",
+        unit="{column}",
+        direction=AT_LEAST,
+        keys={
+            "analysis": _text,
+            "quantity": _choice("logits", "margin"),
+            "column": _choice("r2", "r2_unit", "share_within", "reach"),
+        },
+        coordinates=2,
+        analysis="linearity",
+    ),
+    "loss_barrier": ClaimKind(
+        section="4.1",
+        statement="Between 0 and 1, the loss on {class} texts has no barrier ({analysis})",
+        statistic="NLL per token of {class} texts: largest height above the chord from 0 to 1",
+        unit="nats/token",
+        direction=AT_MOST,
+        keys={"analysis": _text, "class": _text},
+        analysis="loss",
+    ),
+}
+
+
+def check_claim(name: str, spec: Mapping[str, Any]) -> None:
+    """Check the config entry ``claims.<name>`` by itself; that the names in it are declared is for the caller to check.
+
+    Raises ``UserError`` with the key, what is wrong, and what to do.
+    """
+    path = f"claims.{name}"
+    if not isinstance(spec, Mapping):
+        raise UserError(f"{path}: is {spec!r}; give a mapping with test, threshold, reason and the keys of the test")
+    if "test" not in spec:
+        raise UserError(f"{path}.test: is missing; choose one of {', '.join(KINDS)}")
+    test = spec["test"]
+    if test not in KINDS:
+        raise UserError(f"{path}.test: there is no test {test!r}; {_hint(str(test), KINDS, 'choose one of')}")
+    kind = KINDS[test]
+    required = {**_COMMON, **kind.keys, **_alternative(path, spec, kind)}
+    checks = {**required, **kind.optional, **_OVERRIDES}
+    for key in sorted(set(spec) - set(checks)):
+        raise UserError(f"{path}.{key}: is no key of test {test}; {_hint(str(key), checks, 'its keys:')}")
+    for key in required:
+        if key not in spec:
+            raise UserError(f"{path}.{key}: is missing; test {test} needs {', '.join(required)}")
+    for key, value in spec.items():
+        wanted = checks[key](value)
+        if wanted is not None:
+            raise UserError(f"{path}.{key}: is {value!r}; {wanted}")
+    for other, one in (("than", "sweep"), ("other", "sweep"), ("against", "pair")):
+        if other in spec and spec[other] == spec[one]:
+            raise UserError(f"{path}.{other}: is {spec[other]!r}, like {one}; name another one to compare with")
+    if kind.analysis == "loss" and "statistic" in spec and "analysis" in spec:
+        wanted = _choice("nll_text", "nll_token")(spec["statistic"])
+        if wanted is not None:
+            raise UserError(f"{path}.statistic: is {spec['statistic']!r}; {wanted}")
+
+
+def _alternative(path: str, spec: Mapping[str, Any], kind: ClaimKind) -> Mapping[str, Check]:
+    """The alternative set of keys that ``spec`` uses; nothing if the kind has none."""
+    if not kind.alternatives:
+        return {}
+    given = [keys for keys in kind.alternatives if keys.keys() & spec.keys()]
+    if len(given) == 1:
+        return given[0]
+    ways = " or ".join("(" + ", ".join(keys) + ")" for keys in kind.alternatives)
+    mixed = [next(key for key in keys if key in spec) for keys in given]
+    raise UserError(
+        f"{path}.{mixed[-1]}: does not go with {mixed[0]}; give {ways}"
+        if mixed
+        else f"{path}.{next(iter(kind.alternatives[0]))}: is missing; give {ways}"
+    )
+
+
+def _hint(name: str, names: Iterable[str], introduction: str) -> str:
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"{introduction} {', '.join(names)}"
+
+
+def claim_needs(spec: Mapping[str, Any]) -> dict[str, list]:
+    """What a claim (that ``check_claim`` accepts) reads, each list without repetitions, in the order of the keys.
+
+    - ``sweeps``: names of sweeps, each with ``KINDS[test].coordinates`` coordinates;
+    - ``scores``: (sweep, prompts, scorer) triples;
+    - ``analyses``: names of analyses of kind ``KINDS[test].analysis``, whose table it reads;
+    - ``losses``: those of them whose raw losses (``losses/<analysis>.parquet``) it reads too.
+    """
+    sweeps = [spec[key] for key in ("sweep", "than", "other") if key in spec]
+    scorers = [spec["scorer"]] if "scorer" in spec else []
+    if "score" in spec:
+        scorers.append(spec["score"]["scorer"])
+    analyses = [spec["analysis"]] if "analysis" in spec else []
+    return {
+        "sweeps": sweeps,
+        "scores": [(sweep, spec["prompts"], scorer) for sweep in sweeps for scorer in dict.fromkeys(scorers)],
+        "analyses": analyses,
+        "losses": analyses if KINDS[spec["test"]].analysis == "loss" else [],
+    }
+
+
+def statistics(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(scorer, statistic) of what a claim names of each; a barrier is of the perplexity of its scorer, unnamed."""
+    parts = (part for part in (spec, spec.get("score", {})) if "scorer" in part and "statistic" in part)
+    return [(part["scorer"], part["statistic"]) for part in parts]
+
+
+def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """``spec`` with the defaults of its kind filled in."""
+    return {**KINDS[spec["test"]].defaults, **spec}
+
+
+def direction(spec: Mapping[str, Any]) -> str:
+    """On which side of its threshold the claim holds: ``at most`` or ``at least``."""
+    if spec["test"] == "better":
+        return AT_MOST if spec["sign"] == "lower" else AT_LEAST
+    return KINDS[spec["test"]].direction
+
+
+def unit(spec: Mapping[str, Any]) -> str:
+    """Unit of the value: a difference of logs where the scale is log."""
+    return "log ratio" if spec.get("scale") == "log" else KINDS[spec["test"]].unit.format_map(spec)
+
+
+def words(spec: Mapping[str, Any]) -> dict[str, str]:
+    """``section``, ``statement`` and ``statistic`` of a claim, for people: its own, or those of its kind."""
+    kind, values = KINDS[spec["test"]], with_defaults(spec)
+    if "within" in values:
+        values["within"] = "[{:g}, {:g}]".format(*values["within"])
+    if "score" in values:
+        values |= {f"score_{key}": value for key, value in values["score"].items()}
+    if spec["test"] == "valley":
+        values["what"] = (
+            f"{spec['statistic']} of {spec['class']} texts ({spec['analysis']})"
+            if "analysis" in spec
+            else f"{spec['scorer']} {spec['statistic']} on {spec['sweep']} ({spec['prompts']} prompts)"
+        )
+    return {
+        "section": spec.get("section", kind.section),
+        "statement": spec.get("statement") or kind.statement.format_map(values),
+        "statistic": kind.statistic.format_map(values),
+    }

@@ -1,0 +1,66 @@
+"""Write any point of a study's sweeps as a Hugging Face directory: ``lm-interpolation export --help``.
+
+The directory holds weights (float32), config, tokenizer and a model card. It appears whole or not at all.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lm_interpolation.jobs.runtime import Progress, UserError
+from lm_interpolation.jobs.scratch import own_scratch, refuse_existing
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.pages.model_cards import model_card
+from lm_interpolation.points.merging import merge
+from lm_interpolation.texts.steering import (
+    Parser,
+    announce,
+    describe_range,
+    find_place,
+    model_folders,
+    open_study,
+    say,
+)
+
+EXAMPLES = """\
+  lm-interpolation export --study demo --point alpha=0.7 --to my-model
+  lm-interpolation export --sweep plane --point alpha=0.7,beta=-1 --to my-model
+  lm-interpolation export --config config/sst.yaml --point "positive=1.5 negative=-0.5" --to my-model
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what the command line asks for. Raises ``UserError``."""
+    parser = Parser("export", "Write a point of a study's sweeps as a Hugging Face directory with a card.", EXAMPLES)
+    parser.add_argument(
+        "--point",
+        required=True,
+        metavar="POINT",
+        help="coordinates (alpha=0.7, or alpha=0.7,beta=-1) or models (positive=1.5 negative=-0.5)",
+    )
+    parser.add_argument("--to", required=True, metavar="DIR", help="the directory to make, which must not exist")
+    options = parser.parse_args(arguments)
+    study = open_study(options.config, options.study, options.results)
+    place = find_place(study, options.point, options.sweep)
+    if place.space == "logits":
+        others = "; ".join(describe_range(sweep) for sweep in study.sweeps.values() if sweep.space == "weights")
+        raise UserError(
+            f"{place.title} is a point in logit space: an ensemble of models, which no single model equals; export a "
+            f"point of a sweep in weight space: {others}"
+        )
+    try:
+        target = Path(options.to).expanduser()
+    except RuntimeError:
+        raise UserError(f"--to {options.to!r}: there is no such user; give another path") from None
+    if not target.name:
+        raise UserError(f"--to {options.to!r} names no directory; give one to make")
+    refuse_existing(target)
+    folders = model_folders(study, place.point.models)
+    announce(study, [place])
+    card = model_card(study, place, folders, target.name)
+    tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)
+    with own_scratch(target) as scratch:
+        merge(place.point, folders, scratch, Progress(f"merge {place.title}", tensors, "tensors"))
+        (scratch / "README.md").write_text(card, encoding="utf-8")
+    size = sum(path.stat().st_size for path in target.iterdir())
+    say(f"wrote {size / 1e6:.1f} MB; README.md there is its card")
+    print(target)

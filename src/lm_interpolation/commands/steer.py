@@ -1,0 +1,353 @@
+"""Print continuations at any point of a study's sweeps, on its grid or not: ``lm-interpolation steer --help``.
+
+The models must have been built; they are merged in memory, and nothing is written. Texts go to stdout, all else to
+stderr. They are those of the workflow: at a point of the grid, a prompt of the study (``--prompts``, ``--row``) gives
+the study's own.
+"""
+
+import copy
+import json
+import math
+import os
+import sys
+import time
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.jobs.runtime import Progress, UserError, printable
+from lm_interpolation.points.algebra import Point
+from lm_interpolation.scores.judges import judge_lines, study_judges
+from lm_interpolation.texts.steering import (
+    OpenStudy,
+    Parser,
+    Place,
+    announce,
+    build_command,
+    find_place,
+    model_folders,
+    open_study,
+    say,
+)
+
+# torch takes seconds to import: first come the arguments, and what is wrong with them.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lm_interpolation.texts.generation import Mixture
+
+EXAMPLES = """\
+  lm-interpolation steer --study demo --point alpha=0.7 --prompt "The movie was"
+  lm-interpolation steer --point alpha=0 --point alpha=1 --point alpha=3 --prompt "The food" --samples 3
+  lm-interpolation steer --sweep plane --point alpha=0.7,beta=-1 --prompt "The hotel"
+  lm-interpolation steer --sweep ensemble --point gamma=0.8 --prompt "The hotel"
+  lm-interpolation steer --point "positive=1.5 negative=-0.5" --prompt - < prompts.txt
+  lm-interpolation steer --point alpha=0.75 --prompts neutral --row 3
+  lm-interpolation steer --config config/sst.yaml --results /data/sst --point alpha=0.7 --prompt "It is" --json
+"""
+
+_BOLD, _DIM, _PLAIN = "\033[1m", "\033[2m", "\033[0m"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what the command line asks for. Raises ``UserError``."""
+    options = _parse(arguments)
+    started = time.monotonic()
+    study = open_study(options.config, options.study, options.results)
+    places = [find_place(study, words, options.sweep) for words in options.point]
+    rows = _prompts(study, options)
+    sampling = _sampling(study, options)
+    device = options.device or study.config["device"]
+    folders = model_folders(study, [name for place in places for name in _models(study, place)])
+    judge = None if options.no_score else _judge(study, options.scorer)
+
+    announce(study, places)
+    say(
+        f"sampling {_count(options.samples, 'continuation')} of {_count(len(rows), 'prompt')}"
+        f"{'' if len(places) == 1 else f' at each of {len(places)} points'}: at most {sampling['max_new_tokens']} "
+        f"tokens, top-p {sampling['top_p']}, seed {sampling['seed']}, on {device}"
+    )
+    if device == "cuda":
+        from lm_interpolation.jobs.leases import lease_gpus
+
+        lease_gpus(1)
+    texts = _sample(study, places, folders, rows, sampling, device)
+    scorer = None if judge is None else _score(study, judge, texts, device)
+    say(f"{_count(len(texts), 'continuation')} in {time.monotonic() - started:.0f} s")
+    (_print_json if options.json else _print)(study, places, texts, scorer)
+
+
+def _parse(arguments: Sequence[str]) -> Namespace:
+    parser = Parser("steer", "Print continuations at any point of a study's sweeps, merging in memory.", EXAMPLES)
+    parser.add_argument(
+        "--point",
+        action="append",
+        required=True,
+        metavar="POINT",
+        help="coordinates (alpha=0.7, or alpha=0.7,beta=-1) or models (positive=1.5 negative=-0.5); repeatable",
+    )
+    parser.add_argument(
+        "--prompt", action="append", default=[], metavar="TEXT", help="repeatable; -: one per line from stdin"
+    )
+    parser.add_argument("--prompts", metavar="NAME", help="a prompt set of the study, instead of texts")
+    parser.add_argument(
+        "--row", action="append", type=_whole(0), default=[], metavar="N", help="a prompt's row; repeatable"
+    )
+    parser.add_argument(
+        "--samples", type=_whole(1), default=5, metavar="N", help="continuations of a prompt (default: 5)"
+    )
+    parser.add_argument("--max-new-tokens", type=_whole(1), metavar="N", help="default: the study's")
+    parser.add_argument("--top-p", type=_mass, metavar="P", help="nucleus mass (default: the study's)")
+    parser.add_argument("--seed", type=_whole(0), metavar="N", help="default: the study's")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: the study's")
+    parser.add_argument("--scorer", metavar="NAME", help="classifier of the study (default: the first one)")
+    parser.add_argument("--no-score", action="store_true", help="do not score the continuations")
+    parser.add_argument("--json", action="store_true", help="one JSON object per continuation")
+    return parser.parse_args(arguments)
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) < 2**63:
+            raise ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return read
+
+
+def _mass(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise ArgumentTypeError(f"{text!r} is not a number above 0 and at most 1")
+    return value
+
+
+def _prompts(study: OpenStudy, options: Namespace) -> list[tuple[int, str]]:
+    """(row, text) of the prompts; rows key the random numbers, in the study's own prompt sets as in the workflow."""
+    if bool(options.prompts) != bool(options.row) or bool(options.prompt) == bool(options.prompts):
+        raise UserError("give prompts: either --prompt TEXT (- for stdin), or --prompts NAME with --row N")
+    if options.prompt:
+        texts: list[str] = []
+        try:
+            for given in options.prompt:
+                texts += sys.stdin.read().splitlines() if given == "-" else [given]
+            "".join(texts).encode()
+        except UnicodeError:
+            raise UserError("the prompt is not text in UTF-8; convert it") from None
+        texts = [text for text in texts if text.strip()]
+        if not texts:
+            raise UserError("the prompt is empty; give a text to go on from")
+        return list(enumerate(texts))
+    if options.prompts not in study.config["prompts"]:
+        raise UserError(f"{study.file}: no prompts {options.prompts!r}; there are {', '.join(study.config['prompts'])}")
+    file = study.results / "prompts" / f"{options.prompts}.parquet"
+    if not file.is_file():
+        raise UserError(f"no {file}; build the study first, or give the prompt itself with --prompt")
+    table = read_parquet(file).to_pydict()
+    known = dict(zip(table["row"], table["text"], strict=True))
+    for row in options.row:
+        if row not in known:
+            some = ", ".join(map(str, sorted(known)[:5]))
+            raise UserError(f"{file}: has no row {row}; it has {len(known)} rows: {some}{', ...' * (len(known) > 5)}")
+    return [(row, known[row]) for row in dict.fromkeys(options.row)]
+
+
+def _sampling(study: OpenStudy, options: Namespace) -> dict[str, Any]:
+    """Arguments of ``generation.Sampling``: those of the command line, else the study's."""
+    given = {key: getattr(options, key) for key in ("top_p", "max_new_tokens", "samples", "seed")}
+    return {key: study.config["generation"][key] if value is None else value for key, value in given.items()}
+
+
+def _models(study: OpenStudy, place: Place) -> list[str]:
+    """Names of the models that a place needs, for an ensemble that of the nucleus, too."""
+    nucleus = study.config["generation"].get("nucleus")
+    deciding = [nucleus] if nucleus is not None and place.space == "logits" else []
+    return list(dict.fromkeys([*place.point.models, *deciding]))
+
+
+def _judge(study: OpenStudy, name: str | None) -> str | None:
+    """Name of the classifier that scores; None, and the reason on stderr, if there is none to be had."""
+    classifiers = [key for key, scorer in study.config["scorers"].items() if scorer["kind"] == "classifier"]
+    if name is not None and name not in classifiers:
+        raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {', '.join(classifiers)}")
+    name = name or next(iter(classifiers), None)
+    if name is None:
+        say("no scores: the study has no classifier")
+        return None
+    model = study.config["scorers"][name]["model"]
+    if not (study.results / "models" / model / "config.json").is_file():
+        say(f"no scores: the judge is not there; build with: {build_command(study, [model])}")
+        return None
+    return name
+
+
+def _sample(
+    study: OpenStudy,
+    places: Sequence[Place],
+    folders: Mapping[str, Path],
+    rows: Sequence[tuple[int, str]],
+    settings: Mapping[str, Any],
+    device: str,
+) -> "pd.DataFrame":
+    """The columns of ``generation.sample_texts``, ``place`` (index in ``places``) and ``prompt``."""
+    import pandas as pd
+
+    from lm_interpolation.jobs.batches import AdaptiveBatches
+    from lm_interpolation.texts.generation import Sampling, sample_texts
+
+    sampling = Sampling(**settings)
+    prompts = pd.DataFrame(rows, columns=["row", "text"])
+    batch_size = study.config["compute"]["batch_size"]["generate"]
+    frames = []
+    for index, mixture in enumerate(_mixtures(study, places, folders, device)):
+        progress = Progress(f"sample {places[index].title}", len(rows) * sampling.samples, "texts")
+        texts = sample_texts(mixture, prompts, sampling, AdaptiveBatches(batch_size), progress)
+        frames.append(texts.assign(place=index, prompt=texts["row"].map(dict(rows))))
+        # Before the models of the next are loaded.
+        del mixture
+    return pd.concat(frames, ignore_index=True)
+
+
+def _mixtures(
+    study: OpenStudy, places: Sequence[Place], folders: Mapping[str, Path], device: str
+) -> "Iterator[Mixture]":
+    """What texts are sampled from at each place; models are loaded once for all places that need them."""
+    from transformers.utils import logging
+
+    from lm_interpolation.models.dtypes import torch_dtype
+    from lm_interpolation.points.ensembles import ensemble, load_members
+    from lm_interpolation.points.interpolation import WeightSpace
+    from lm_interpolation.texts.generation import Mixture, language_model
+
+    logging.disable_progress_bar()
+    precision, nucleus = study.config["generation"]["precision"], study.config["generation"].get("nucleus")
+    families = {
+        space: _families(_models(study, place) for place in places if place.space == space)
+        for space in ("weights", "logits")
+    }
+    keys = [
+        (place.space, next(names for names in families[place.space] if place.point.models[0] in names))
+        for place in places
+    ]
+    # Each family is held from its first place to its last.
+    last = {key: index for index, key in enumerate(keys)}
+    held: dict[tuple[str, tuple[str, ...]], Any] = {}
+
+    def load(family: Sequence[str], space: str) -> Any:
+        needed = {name: folders[name] for name in family}
+        if space == "logits":
+            say(f"loading {_count(len(family), 'model')}, to run side by side")
+            return load_members(needed, device, precision)
+        say(f"loading {_count(len(family), 'model')}, to be combined in memory")
+        return WeightSpace(needed, device)
+
+    def mixture_at(point: Point, space: WeightSpace) -> Mixture:
+        space.set_point(point)
+        model = space.model
+        if precision != "fp32":
+            # As when a merged checkpoint is loaded: weights alone are cast, tables of positions stay in float32.
+            model = copy.deepcopy(model)
+            for parameter in model.parameters():
+                parameter.data = parameter.data.to(torch_dtype(precision))
+        return Mixture(((1.0, language_model(model, space.tokenizer)),))
+
+    for index, (place, key) in enumerate(zip(places, keys, strict=True)):
+        if key not in held:
+            held[key] = load(key[1], place.space)
+        if place.space == "logits":
+            yield ensemble(place.point, held[key], nucleus)
+        else:
+            yield mixture_at(place.point, held[key])
+        if last[key] == index:
+            del held[key]
+
+
+def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Names that occur in one group, or are linked by others: models that some place combines must fit together."""
+    families: list[dict[str, None]] = []
+    for group in groups:
+        joined = dict.fromkeys(group)
+        for family in [family for family in families if family.keys() & joined.keys()]:
+            families.remove(family)
+            joined = family | joined
+        families.append(joined)
+    return [tuple(family) for family in families]
+
+
+def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> str | None:
+    """Add the column ``score``, and return the scorer's name; None, with the reason on stderr, if it cannot read them.
+
+    The texts are what was asked for: a judge that cannot read such long ones does not cost them.
+    """
+    from lm_interpolation.scores.scoring import score_classifier
+    from lm_interpolation.tables.tables import classifier_score
+
+    scorer = study.config["scorers"][name]
+    full = texts["prompt"] + texts["continuation"]
+    try:
+        probabilities = score_classifier(
+            study.results / "models" / scorer["model"],
+            (full if scorer["text"] == "full" else texts["continuation"]).tolist(),
+            study.config["compute"]["batch_size"]["score"],
+            device,
+            scorer.get("labels"),
+            Progress(f"score {name}", len(texts), "texts").update,
+            scorer["precision"],
+        )
+    except UserError as error:
+        say(f"no scores: {error}")
+        return None
+    texts["score"] = classifier_score(probabilities, name, scorer["weights"])
+    try:
+        say("; ".join(judge_lines(study_judges(study.config, study.results, [name]))))
+    except UserError as error:
+        say(f"how good {scorer['model']} is is not known: {error}")
+    return name
+
+
+def _print(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", scorer: str | None) -> None:
+    """Each continuation after its prompt on a line, its score in front; a heading where there are several points."""
+    bold, dim, plain = (_BOLD, _DIM, _PLAIN) if _coloured() else ("", "", "")
+    for index, place in enumerate(places):
+        part = texts[texts["place"] == index]
+        mean = f"mean {scorer} {part['score'].mean():.2f}" if scorer else ""
+        if len(places) > 1:
+            print(f"{bold}{place.title}{plain}{f' ({mean})' if mean else ''}")
+        elif mean:
+            say(f"{mean}, by {study.config['scorers'][scorer]['model']}")
+        for text in part.to_dict("records"):
+            score = "" if not scorer else "   -  " if math.isnan(text["score"]) else f"{text['score']:.2f}  "
+            print(f"{score}{dim}{printable(text['prompt'])}{plain}{printable(text['continuation'])}")
+        if index + 1 < len(places):
+            print()
+
+
+def _coloured() -> bool:
+    # https://no-color.org: any value that is not empty.
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _print_json(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", scorer: str | None) -> None:
+    for text in texts.to_dict("records"):
+        place = places[text["place"]]
+        entry = {
+            "study": study.name,
+            "sweep": place.sweep.name if place.sweep else None,
+            "coordinates": {name: float(value) for name, value in place.coordinates},
+            "point": place.point.id,
+            "space": place.space,
+            **{key: text[key] for key in ("row", "prompt", "sample", "continuation", "tokens", "stop")},
+            "scorer": scorer,
+            "score": None if not scorer or math.isnan(text["score"]) else text["score"],
+        }
+        # ASCII: whatever the terminal's encoding, it is JSON.
+        print(json.dumps(entry))
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Corpora and prompts: sources, files, the built-in generator, leaks."""

@@ -1,0 +1,123 @@
+"""What all readers of data files share: the file itself, its encoding, its lines and the names of its columns.
+
+The Snakefile imports this module, so it imports no heavy package.
+"""
+
+import codecs
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+_ANNEX_POINTER = b"/annex/objects/"
+_C1_CONTROL = re.compile("[\x80-\x9f]")
+# All but tab, the ends of lines and pages, and what is no control character.
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
+
+def check_encoding(spec: Mapping[str, Any], key: str) -> None:
+    """Raise ``UserError`` unless the ``encoding`` of a source, if it has one, is a codec for text that Python knows."""
+    encoding = spec.get("encoding", "utf-8")
+    try:
+        b"a".decode(encoding, "ignore")
+    except (LookupError, ValueError):
+        raise UserError(
+            f"{key}.encoding: Python has no text encoding {encoding!r}; give one as utf-8, cp1252 or utf-16"
+        ) from None
+
+
+def require_file(path: Path, key: str) -> None:
+    """Raise ``UserError`` unless ``path`` is a file, and not a pointer to data that were not fetched."""
+    if path.is_symlink() and not path.exists() and "annex/objects" in os.readlink(path):  # noqa: PTH115
+        raise UserError(f"{path}: git-annex has not fetched the file; run git annex get {path}")
+    if not path.is_file():
+        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such file'}; correct {key}")
+    with open(path, "rb") as handle:
+        head = handle.read(len(_LFS_POINTER))
+    if head == _LFS_POINTER:
+        raise UserError(f"{path}: a pointer of Git LFS in place of the data; fetch the real file with git lfs pull")
+    if head.startswith(_ANNEX_POINTER):
+        raise UserError(f"{path}: a pointer of git-annex in place of the data; run git annex get {path}")
+
+
+def require_columns(
+    wanted: Iterable[str], present: Sequence[str], place: str, remedy: str = "rename one of them in the file"
+) -> None:
+    """Raise ``UserError`` unless each wanted column is there, and once; ``remedy`` is for two columns of a name."""
+    for column in wanted:
+        if column not in present:
+            raise UserError(f"{place}: no column {column!r}; it has {', '.join(present)}")
+        if (count := list(present).count(column)) > 1:
+            raise UserError(f"{place}: {count} columns are called {column!r}; {remedy}")
+
+
+def read_text(path: Path, key: str, encoding: str = "utf-8") -> str:
+    """The whole of a text file (a ``.gz`` one decompressed), without a byte order mark.
+
+    Raises ``UserError`` for a file that is not there or not whole, and for bytes that are not in ``encoding``.
+    """
+    require_file(path, key)
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            data = gzip.decompress(data)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again") from None
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        name = "UTF-8" if encoding == "utf-8" else encoding
+        raise UserError(
+            f"{path}:{line}: byte 0x{data[error.start]:02x} at offset {error.start} is not {name}; "
+            f"{_other_encoding(data, error.start)}"
+        ) from None
+    except UnicodeError as error:
+        # Of codecs such as idna, which name no byte.
+        raise UserError(f"{path}: not {encoding} ({' '.join(str(error).split())}); correct `encoding`") from None
+    _refuse_c1(text, path, encoding)
+    return text.removeprefix("\ufeff")
+
+
+def _other_encoding(data: bytes, start: int) -> str:
+    """What to do about bytes of an encoding that is not the declared one; the first wrong one is at ``start``."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "the file starts like UTF-16: set `encoding: utf-16`"
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        text = "\x80"
+    if _CONTROL.search(text):
+        return "find out its encoding and name it (`encoding: ...`)"
+    # One byte is one character.
+    word = re.findall(r"\S*$", text[max(0, start - 20) : start])[0] + re.findall(r"^\S*", text[start : start + 20])[0]
+    return f"it may be cp1252, where this word is {word!r}: if that is right, set `encoding: cp1252`"
+
+
+def _refuse_c1(text: str, path: Path, encoding: str) -> None:
+    """ISO 8859 has control characters where the code pages of Windows have quotes and dashes."""
+    name = codecs.lookup(encoding).name
+    found = _C1_CONTROL.search(text) if name.startswith("iso8859-") else None
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        western = name in ("iso8859-1", "iso8859-15")
+        remedy = "set `encoding: cp1252`" if western else "name that of its alphabet, one of cp1250 to cp1258"
+        raise UserError(
+            f"{path}:{line}: U+{ord(found[0]):04X} in {encoding} is a control character; the file is rather in a code "
+            f"page of Windows: {remedy}"
+        )
+
+
+def read_lines(path: Path, key: str, encoding: str = "utf-8") -> list[str]:
+    """The lines of a file without their ends (LF or CRLF). Raises ``UserError`` as ``read_text`` does.
+
+    Not ``str.splitlines``, which also cuts at characters that occur within texts (U+2028, form feed).
+    """
+    text = read_text(path, key, encoding)
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []

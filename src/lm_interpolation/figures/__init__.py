@@ -1,0 +1,1 @@
+"""Figures, and what is found in them."""

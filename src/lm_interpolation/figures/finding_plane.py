@@ -1,0 +1,59 @@
+"""What a plane shows: where a quantity is least and greatest, and whether that is more than noise."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lm_interpolation.figures.naming import prompts_label
+from lm_interpolation.figures.phrases import Value, counted, extremes, few_prompts, labels, where
+from lm_interpolation.figures.plane_data import panel_data
+from lm_interpolation.scores.judges import Judge, marked
+from lm_interpolation.tables.tables import read_table
+
+
+def find_plane(
+    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+) -> list[str]:
+    """A sentence per panel."""
+    tables = [read_table(path) for path in paths]
+    names = labels(figure["coordinates"], figure["coordinate_labels"])
+    found = []
+    for panel in (marked(panel, judges) for panel in figure["panels"]):
+        data = panel_data(tables, panel, tuple(figure["coordinates"]))
+        whose = f", {prompts_label(panel['prompts'])}" if panel.get("prompts") else ""
+        log = panel["scale"] == "log"
+        found.append(f"{panel['label']}{whose}. {_extremes(data, names, log)}{_markers(data, figure)}{_missing(data)}.")
+    return found + few_prompts(tables)
+
+
+def _extremes(data: pd.DataFrame, names: dict[str, str], log: bool) -> str:
+    ends = extremes(data, log)
+    if ends is None:
+        return "No point has a value"
+    least, most, shown = ends
+    told = f"Lowest {Value.of(least)} at {where(least, names)}, highest {Value.of(most)} at {where(most, names)}"
+    among = counted(int(data["estimate"].notna().sum()), "point")
+    if shown is None:
+        return f"{told}, of {among} without intervals: no difference shown"
+    if not shown:
+        return f"{told}: chance alone may part the extremes of {among} with such intervals, no difference shown"
+    return f"{told}: further apart than chance puts the extremes of {among}"
+
+
+def _markers(data: pd.DataFrame, figure: Mapping[str, Any]) -> str:
+    """The values at the markers that are points."""
+    told = []
+    for marker in figure["markers"]:
+        there = data
+        for coordinate, value in dict(marker["at"]).items():
+            there = there[there[coordinate].map(lambda found, value=value: math.isclose(found, value, abs_tol=1e-9))]
+        told += [f"{marker['label']} {Value.of(row)}" for _, row in there.iterrows()]
+    return f". {', '.join(told)}" if told else ""
+
+
+def _missing(data: pd.DataFrame) -> str:
+    missing = int(data["estimate"].isna().sum())
+    return f". {counted(missing, 'point')} without a value" if missing else ""

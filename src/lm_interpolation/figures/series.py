@@ -1,0 +1,71 @@
+"""How the series of a figure look: each has its own colour, marker and dashes. Imports no package."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError
+
+# Seaborn's colour-blind palette without yellow and pink, which are hard to see on white, and brown, which resembles
+# orange; then black and three dark ones of Paul Tol's.
+_PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#56b4e9", "#949494")
+COLOURS = (*_PALETTE, "#1a1a1a", "#332288", "#999933", "#882255")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+
+MOST = 33
+"""Series that a figure can tell apart. The numbers of markers and dashes have no divisor in common, so that 36 lines
+differ in greyscale, too; nor have those of colours and fillings, so that 33 kinds of points differ."""
+
+FILLINGS = 3
+"""Ways to fill a marker, for points without a line."""
+
+
+def check_count(count: int) -> None:
+    """Raise ``UserError`` if there are more than ``MOST`` series."""
+    if count > MOST:
+        raise UserError(f"{count} series in one figure cannot be told apart; draw at most {MOST}, in several figures")
+
+
+def series_styles(count: int) -> list[dict[str, Any]]:
+    """Colour, marker and dashes of ``count`` lines, as options of ``Axes.plot``; no two have equal marker and dashes.
+
+    Colours repeat after eleven. Raises ``UserError`` for more than ``MOST`` series.
+    """
+    check_count(count)
+    return [
+        {
+            "color": COLOURS[index % len(COLOURS)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "linestyle": DASHES[index % len(DASHES)],
+            "markersize": 3.5,
+            "markeredgewidth": 0,
+            "linewidth": 1.3,
+        }
+        for index in range(count)
+    ]
+
+
+def count_series(config: Mapping[str, Any], figure: Mapping[str, Any]) -> int:
+    """Most series that a panel of a figure of the resolved config draws; 0 where it draws none."""
+    analysis = config["analyses"].get(figure.get("analysis"), {})
+    match figure["kind"]:
+        case "curves":
+            prompts = {name for sweep in figure["sweeps"] for name in config["sweeps"][sweep]["prompts"]}
+            return len(figure["sweeps"]) if figure["overlay"] else len(prompts)
+        case "words":
+            return max([analysis["top"], *(len(group) for group in analysis["words"].values())])
+        case "training":
+            return len(figure["models"])
+        case "search":
+            grids = (config["searches"][search]["grid"] for search in figure["searches"])
+            return len({rate for grid in grids for rate in grid["learning_rate"]})
+        case "barrier":
+            losses = (config["analyses"][name] for name in analysis["losses"])
+            texts = sum(len(config["sweeps"][sweep]["prompts"]) for sweep in analysis["sweeps"])
+            return texts + sum(len(loss.get("classes", [None])) for loss in losses)
+        case "norms":
+            return len(analysis["pairs"])
+        case "plane" | "linearity":
+            return 0
+        case kind:
+            raise ValueError(f"no figure is of kind {kind!r}")

@@ -1,0 +1,18 @@
+"""Where the files lie that are not modules: in a checkout beside the package, in an installed package within it."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+"""The folder of the package ``lm_interpolation``."""
+
+_CHECKOUT = PACKAGE.parents[1]
+_WITHIN = _CHECKOUT if (_CHECKOUT / "workflow" / "rules").is_dir() else PACKAGE
+
+WORKFLOW = _WITHIN / "workflow"
+"""Rules, scripts, the schema, and templates of pages."""
+
+LOCK = _WITHIN / "requirements.lock"
+"""The pins of all packages."""
+
+SEARCH_PATH = PACKAGE.parent
+"""The folder that ``PYTHONPATH`` needs, so that jobs import this package and no other of its name."""

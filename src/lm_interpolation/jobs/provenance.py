@@ -1,0 +1,307 @@
+"""Snakemake's notes on what made each file, restored from the records beside the results (``records``).
+
+Snakemake goes by ``.snakemake/metadata``. Of a file that has no note there it takes any settings for granted: results
+that were copied without ``.snakemake`` would stay as they are whatever is changed, while captions and pages tell of the
+change. So, before anything is planned, a missing note is written again from the record beside the result, and Snakemake
+itself judges what is to be made anew. What has neither, or is not what its record says, gets a note that no settings
+are equal to.
+
+Only the Snakefile and ``lm-interpolation adopt`` import this module.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
+from snakemake.persistence.file import FilePersistence
+from snakemake.rules import Rule
+from snakemake.settings.enums import PersistenceBackend
+
+from lm_interpolation.jobs.manifest import measured
+from lm_interpolation.jobs.records import (
+    FOLDER,
+    TIMESTAMP,
+    Comparison,
+    DamagedRecord,
+    Record,
+    find_records,
+    read_record,
+)
+from lm_interpolation.jobs.runtime import Progress, UserError
+
+if TYPE_CHECKING:
+    # Before all else of Snakemake it cannot be imported: it imports itself.
+    from snakemake.workflow import Workflow
+
+BY_CHECKSUM = 100_000_000
+"""Bytes up to which Snakemake compares inputs by checksum, and larger ones and folders by time: as in the profiles."""
+
+# In the folder of a study, what no rule names as its output.
+_ASIDE = frozenset({FOLDER, "logs", "benchmarks", "scratch"})
+
+
+class Notes:
+    """Snakemake's notes on outputs, in ``.snakemake`` of the working directory.
+
+    Those that we write are *settled* once a run needs no word about them. Until then their files are as old as files
+    can be, by which they are found without being read.
+    """
+
+    def __init__(self) -> None:
+        """Raises ``UserError``, as all that writes, if the folder cannot be written."""
+        # Makes the folders of Snakemake, which would do so next.
+        with _told():
+            self._files = FilePersistence(nolock=True)
+        self._folder = str(self._files._metadata_path)
+
+    def _path(self, output: str) -> str:
+        return self._files._record_path(self._folder, output)
+
+    def time(self, output: str) -> float | None:
+        """When the note was written, 0 if it is not settled; None if there is none."""
+        try:
+            return Path(self._path(output)).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def read(self, output: str) -> MetadataRecord | None:
+        """The note, or None if there is none, or half of one."""
+        return self._files._read_record(output)
+
+    def write(self, output: str, note: MetadataRecord, settled: bool) -> None:
+        """Write it, whole or not at all."""
+        path = Path(self._path(output))
+        with _told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch = path.with_name(f".{os.getpid()}.partial")
+            scratch.write_text(json.dumps(note.model_dump()), encoding="utf-8")
+            # As Snakemake's own, for the group too.
+            scratch.chmod(0o660)
+            if not settled:
+                os.utime(scratch, (0, 0))
+            scratch.replace(path)
+        self._files._clear_cache()
+
+    def settle(self, output: str) -> None:
+        with _told():
+            os.utime(self._path(output))
+
+    def unfinished(self, outputs: Iterable[str]) -> set[str]:
+        """Those that a job is writing, or was writing when it was killed: Snakemake makes them again."""
+        return self._files._filter_incomplete_keys(outputs)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say in one line why the block could not write."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: {error.strerror}; Snakemake keeps notes there: work in a copy that you can write to "
+            "(make verify needs only to read)"
+        ) from None
+
+
+def note_of(output: str, record: Record) -> MetadataRecord:
+    """What Snakemake would have noted of ``output``, with the times that files and measurements tell."""
+    ended = time_of(output)
+    seconds = measured(benchmark_of(record.log))["seconds"] or 0
+    return MetadataRecord(
+        rule=record.rule,
+        input=sorted(entry.path for entry in record.inputs),
+        log=[record.log],
+        params=[repr(record.settings)],
+        record_format_version=RECORD_FORMAT_VERSION,
+        # By which the report tells jobs apart.
+        job_hash=int.from_bytes(hashlib.sha256(record.log.encode()).digest()[:7]),
+        starttime=None if ended is None else ended - seconds,
+        endtime=ended,
+        incomplete=False,
+        input_checksums={entry.path: f"sha256:{entry.sha256}" for entry in record.inputs if Path(entry.path).is_file()},
+    )
+
+
+def _refusal(reason: str) -> MetadataRecord:
+    """A note that Snakemake finds no settings equal to."""
+    return MetadataRecord(
+        params=[f"not trusted: {reason}"], record_format_version=RECORD_FORMAT_VERSION, incomplete=False
+    )
+
+
+def benchmark_of(log: str) -> str:
+    """Path of a job's benchmark file by that of its log (as in ``study``)."""
+    results, study, _, *parts = Path(log).with_suffix(".tsv").parts
+    return "/".join((results, study, "benchmarks", *parts))
+
+
+def time_file(path: str) -> Path | None:
+    """The file whose modification time Snakemake takes for that of ``path``; None if there is nothing."""
+    # Snakemake leaves the first in folders that it has seen made.
+    return next((file for file in (Path(path, TIMESTAMP), Path(path)) if file.exists()), None)
+
+
+def time_of(path: str) -> float | None:
+    """Modification time (seconds) as Snakemake takes it; None if there is nothing."""
+    file = time_file(path)
+    return None if file is None else file.stat().st_mtime
+
+
+def restore(top: str, workflow: "Workflow", adopt: str) -> Iterator[str]:
+    """Write the notes that Snakemake lacks about the study in ``top``; yield lines on what is to be known of it.
+
+    ``adopt`` is the command that sets the times of copied results. Raises ``UserError`` if a record has another format,
+    if Snakemake keeps its notes elsewhere, or if they cannot be written.
+    """
+    if workflow.workflow_settings.persistence_backend is not PersistenceBackend.FILE:
+        raise UserError("--persistence-backend: results are compared with Snakemake's notes in files; leave it out")
+    notes = Notes()
+    if not Path(top).is_dir():
+        return
+    recorded = dict(find_records(top))
+    unfinished = notes.unfinished(recorded)
+    comparison = Comparison(top)
+    changed: dict[str, str] = {}
+    taken: dict[str, Record] = {}
+    progress = Progress(f"compare {top}/{FOLDER}", len(recorded), "results")
+    for done, (output, file) in enumerate(recorded.items()):
+        # Told where it takes long: in a copy all that is not yet noted is read.
+        progress.update(done)
+        time = notes.time(output)
+        # A job of a run that goes on removes the record when it starts.
+        with contextlib.suppress(FileNotFoundError):
+            # A record that came later than the note came from elsewhere. By the time of its inode, which no copy keeps.
+            if output in unfinished or (time is not None and time >= file.stat().st_ctime):
+                continue
+            record, reason = judge(output, file.path, notes, comparison)
+            if reason:
+                changed[output] = reason
+            elif record:
+                taken[output] = record
+    unknown = sorted(find_unknown(top, recorded, workflow.rules, notes))
+    late = out_of_order(taken, {*changed, *unknown})
+    for output in taken.keys() - late:
+        notes.settle(output)
+    for output in unknown:
+        notes.write(output, _refusal("nothing says what made it"), settled=False)
+    if changed:
+        first = min(changed)
+        yield (
+            f"{_count(changed, top)} not as they were made, first {first}: {changed[first]}; what is asked for of them "
+            "is made again"
+        )
+    if unknown:
+        yield (
+            f"{_count(unknown, top)} of unknown make, first {unknown[0]}: neither {top}/{FOLDER} nor .snakemake says "
+            "what made them; what is asked for of them is made again"
+        )
+    if late:
+        yield (
+            f"{_count(late, top)} older than what they were made of, as copies are, and Snakemake would make them "
+            f"again, and what follows; {adopt} compares them with their records and sets their times"
+        )
+
+
+def _count(outputs: Collection[str], top: str) -> str:
+    return f"{top}: 1 result is" if len(outputs) == 1 else f"{top}: {len(outputs)} results are"
+
+
+def judge(
+    output: str, file: str, notes: Notes, comparison: Comparison, thorough: bool = False
+) -> tuple[Record | None, str | None]:
+    """Compare a record with Snakemake's note, and where they differ with the output, and have the right one noted.
+
+    Returns the record, if it holds, and the reason if the output is to be made again. Neither, if the note stands and
+    the record does not. ``thorough`` compares each record with its output, and trusts no note against it.
+    """
+    note = notes.read(output)
+    reason: str | None
+    try:
+        record = read_record(file, comparison.top)
+    except DamagedRecord as error:
+        if _is_a_job(note):
+            notes.settle(output)
+            return None, None
+        reason = str(error)
+    else:
+        agreed = note is not None and is_about(note, record)
+        if agreed and not thorough:
+            return record, None
+        reason = comparison.changed(output, record)
+        if reason and _is_a_job(note) and not thorough:
+            notes.settle(output)
+            return None, None
+        reason = reason or comparison.outdated(record)
+        if reason is None:
+            if not agreed:
+                notes.write(output, note_of(output, record), settled=False)
+            return record, None
+    notes.write(output, _refusal(reason), settled=False)
+    return None, reason
+
+
+def is_about(note: MetadataRecord, record: Record) -> bool:
+    """Whether a note and a record tell of the same settings and inputs."""
+    return note.params == [repr(record.settings)] and note.input == sorted(entry.path for entry in record.inputs)
+
+
+def out_of_order(records: Mapping[str, Record], again: Collection[str]) -> set[str]:
+    """The outputs that Snakemake would make again for the times of what they were made of alone.
+
+    ``again`` are outputs that it makes again anyway.
+    """
+    jobs: dict[str, list[str]] = {}
+    for output, record in records.items():
+        jobs.setdefault(record.log, []).append(output)
+    late: set[str] = set()
+    times: dict[str, float | None] = {}
+
+    def time(path: str) -> float | None:
+        if path not in times:
+            times[path] = time_of(path)
+        return times[path]
+
+    for log, outputs in jobs.items():
+        made = [found for path in (*outputs, benchmark_of(log)) if (found := time(path)) is not None]
+        inputs = {entry.path for entry in records[outputs[0]].inputs} - set(again)
+        if made and any((found := time(path)) and found > min(made) and _by_time(path) for path in inputs):
+            late.update(outputs)
+    return late
+
+
+def _by_time(path: str) -> bool:
+    """Whether Snakemake compares an input by its time alone."""
+    return Path(path).is_dir() or Path(path).stat().st_size > BY_CHECKSUM
+
+
+def find_unknown(top: str, recorded: Collection[str], rules: Iterable[Rule], notes: Notes) -> Iterator[str]:
+    """What lies in the study, a rule would make, and has neither record nor note."""
+    makers = [rule for rule in rules if rule.output]
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        entries: list[os.DirEntry[str]] = []
+        # A run that goes on deletes what it used.
+        with contextlib.suppress(FileNotFoundError):
+            entries += os.scandir(folder)
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            if entry.name.startswith(".") or path in recorded or (folder == top and entry.name in _ASIDE):
+                continue
+            time = notes.time(path)
+            # Our own notes of what is unknown are not settled.
+            if time is None or (time == 0 and not _is_a_job(notes.read(path))):
+                if any(rule.is_producer(path) for rule in makers) and not notes.unfinished([path]):
+                    yield path
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(path)
+
+
+def _is_a_job(note: MetadataRecord | None) -> bool:
+    """Whether a note tells of a job; ``_refusal`` does not."""
+    return note is not None and note.rule is not None

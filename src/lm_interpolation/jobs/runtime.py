@@ -1,0 +1,313 @@
+"""What every job needs: clear errors, atomic outputs, a log, and progress.
+
+Imports no heavy package: the Snakefile and every script load this module.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import textwrap
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+
+class UserError(Exception):
+    """A mistake in what the user gave us (config, data, model), told in one line.
+
+    The message names the file or config key, what is wrong and what to do. It is shown without a traceback, and what
+    is quoted in it (names, texts) with escapes for line breaks and all else that does not print.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """``text`` on one line: escapes for line breaks, for what a terminal would obey, and for halves of characters."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def brief(error: Exception, length: int = 300) -> str:
+    """The beginning of an error message, on one line."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", length)
+
+
+@contextlib.contextmanager
+def error_prefix(where: str) -> Iterator[None]:
+    """Put ``where``, a config key or a file, in front of a ``UserError`` raised in the block."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def short_path(path: str | os.PathLike[str]) -> str:
+    """``path`` as seen from the working directory, if it lies in it; else the absolute path, without ``../..``."""
+    relative = Path(os.path.relpath(path))
+    return str(Path.cwd().joinpath(path).resolve() if relative.parts[:1] == (os.pardir,) else relative)
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a scratch path next to ``path`` that becomes ``path`` when the block ends without an error.
+
+    Works for a file or a directory (create it inside the block). Data are flushed to disk before the rename, so that
+    after a crash ``path`` is either absent, old, or whole. On an error the scratch path is removed.
+
+    A job never overwrites what a later run of it wrote: up to the rename it holds the job's lock, without which no
+    other starts. If another has asked for that, ``UserError`` is raised instead of the rename (see ``_Claim``).
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The name is fixed, so that what a killed job left is overwritten by the rerun instead of piling up.
+    scratch = target.parent / f".partial-{target.name}"
+    _remove(scratch)
+    try:
+        yield scratch
+        if not scratch.exists():
+            raise RuntimeError(f"{target}: nothing was written")
+        flush(scratch)
+        if _claim is not None and _claim.wanted():
+            raise UserError(f"{target}: not written, for a later run has asked for this job; run it again")
+        old = target.parent / f".old-{target.name}"
+        _remove(old)
+        if target.is_dir() and not target.is_symlink():
+            # A directory cannot be replaced in one step: the old one is set aside whole before it is deleted.
+            target.rename(old)
+        scratch.replace(target)
+        _remove(old)
+    except BaseException:
+        _remove(scratch)
+        raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Let a file, or all files of a folder, reach the disk."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def file_digest(*paths: str | os.PathLike[str]) -> str:
+    """sha256 (hex) over the names and contents of files and, recursively, directories, in sorted order."""
+    digest = hashlib.sha256()
+    for path in map(Path, paths):
+        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+            digest.update(str(file.relative_to(path.parent)).encode() + b"\0")
+            with open(file, "rb") as handle:
+                digest.update(hashlib.file_digest(handle, "sha256").digest())
+    return digest.hexdigest()
+
+
+def sha256(path: str | os.PathLike[str]) -> tuple[str, int]:
+    """sha256 (hex) of the bytes of a file, and their number."""
+    with open(path, "rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        return digest, handle.tell()
+
+
+class Progress:
+    """Progress lines for people: at most one every ``interval`` seconds, on the console and in the job's log.
+
+    >>> progress = Progress("generate theta", total=60, unit="prompts")
+    >>> progress.update(20)
+    """
+
+    def __init__(self, what: str, total: int, unit: str, interval: float = 5.0) -> None:
+        self.what, self.total, self.unit, self.interval = what, total, unit, interval
+        self.started = self.shown = time.monotonic()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Say that ``done`` of ``total`` units are done; ``note`` is appended (a loss, say)."""
+        now = time.monotonic()
+        if now - self.shown < self.interval and done < self.total:
+            return
+        self.shown = now
+        rate = done / max(now - self.started, 1e-9)
+        left = (self.total - done) / max(rate, 1e-9)
+        announce(
+            f"[{self.what}] {done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {left:.0f} s left"
+            + (f", {note}" if note else "")
+        )
+
+
+# The console of the running job: stderr itself, until `run_job` sends stderr to the job's log.
+_console: TextIO | None = None
+
+
+def announce(message: str) -> None:
+    """Print one line on the console and, within a job, in its log."""
+    if _console is not None:
+        print(message, file=_console, flush=True)
+    print(message, file=sys.stderr, flush=True)
+
+
+def note(message: str) -> None:
+    """Print one line into the log of the running job; outside of a job say nothing."""
+    if _console is not None:
+        print(message, file=sys.stderr, flush=True)
+
+
+class _Claim:
+    """A job's lock, held to the end of this process, and the wish of another process to have it.
+
+    Snakemake's jobs outlive it when it is killed, and the next run starts them again. Two processes would then share
+    scratch files and outputs; and what the orphan makes, of older settings or data, would count as the newer run's,
+    for of a job that fails, too, Snakemake records what it was asked for. So who finds the lock taken leaves a wish
+    beside it and waits. The holder notices and sends itself a SIGTERM: a training saves its state, from which the other
+    goes on, and other jobs just end. The kernel frees the lock, however its holder ends.
+    """
+
+    PATIENCE = 150.0
+    """Seconds to wait for another process to end. NFS needs 90 to free the locks of a node that is lost."""
+
+    def __init__(self, log: Path) -> None:
+        # Beside the log: that itself is removed by Snakemake before the job starts.
+        self._lock, self._wish = (log.with_name(f".{log.name}.{end}") for end in ("lock", "wanted"))
+        self._held: int | None = None
+
+    def take(self, patience: float) -> str | None:
+        """Take the lock, and return None, or for the log why there is none.
+
+        Raises ``UserError`` if another process still holds it after ``patience`` seconds.
+        """
+        # Programs that this process starts do not inherit it: those of a training end with it (distributed.py), long
+        # before another has loaded torch. Those that it forks close it. To lock it on NFS it must be open for writing.
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
+        deadline = None
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # Again and again, for the holder removes older wishes when it starts.
+                self._wish.touch()
+                holder = os.pread(descriptor, 200, 0).decode().strip()
+                if deadline is None:
+                    deadline = time.monotonic() + patience
+                    print(f"an earlier run of this job is asked to end: {holder}", file=sys.stderr, flush=True)
+                if time.monotonic() >= deadline:
+                    raise UserError(
+                        f"an earlier run of this job still runs: {holder}; wait for its end, or end it (make resume "
+                        "does), and run again"
+                    ) from None
+                time.sleep(0.1)
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+                os.close(descriptor)
+                return f"{self._lock}: this file system has no locks ({error.strerror}); two runs at once go unnoticed"
+        self._held = descriptor
+        os.register_at_fork(after_in_child=self._close)
+        self._wish.unlink(missing_ok=True)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        threading.Thread(target=self._heed, daemon=True).start()
+        return None
+
+    def wanted(self) -> bool:
+        """Whether another process waits, or has waited, for this job to end."""
+        return self._wish.exists()
+
+    def _close(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def _heed(self) -> None:
+        while not self.wanted():
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+# That of the running job.
+_claim: _Claim | None = None
+
+
+def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
+    """Run ``main(snakemake)`` as a job: all output in the job's log, progress and errors on the console too.
+
+    What made the outputs is written beside the results (``records``).
+
+    A ``UserError`` ends the job with its one line; any other error leaves its traceback in the log. Both exit with
+    status 1. So does a job of which an earlier run still runs, because its Snakemake was killed, and does not end when
+    asked to; the log of that is left as it is.
+    """
+    global _console, _claim
+    log = Path(str(snakemake.log))
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        _claim = _Claim(log)
+        note = _claim.take(_Claim.PATIENCE)
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    except (UserError, OSError) as error:
+        print(f"error: rule {snakemake.rule}: {error}", file=sys.stderr)
+        sys.exit(1)
+    # On the level of file descriptors, so that output of libraries and child processes is caught as well.
+    _console = os.fdopen(os.dup(2), "w", buffering=1)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    if note is not None:
+        print(note, file=sys.stderr)
+    try:
+        if snakemake.output:
+            _run_recorded(main, snakemake)
+        else:
+            main(snakemake)
+    except UserError as error:
+        _fail(f"error: {error}")
+    except OSError as error:
+        # Disk full, no permission: the operating system's own words are the clear line.
+        _fail(f"error: rule {snakemake.rule}: {error}; details in {log}", traceback.format_exc())
+    except Exception as error:
+        line = f"error: rule {snakemake.rule} failed: {type(error).__name__}: {error}; traceback in {log}"
+        _fail(line, traceback.format_exc())
+
+
+def _run_recorded(main: Callable[[Any], None], snakemake: Any) -> None:
+    """Run ``main(snakemake)``, and leave a record of each output."""
+    # Not before, for it imports this module.
+    from lm_interpolation.jobs import records
+
+    top, outputs = records.top_of(snakemake.config["study"]), [str(path) for path in snakemake.output]
+    # Before the work: a record of an input that cannot be read is told at once.
+    inputs = records.read_inputs([str(path) for path in snakemake.input], top)
+    records.forget_records(outputs, top)
+    main(snakemake)
+    settings = snakemake.params.settings
+    try:
+        records.write_records(outputs, top, snakemake.rule, settings, inputs, str(snakemake.log))
+    except OSError as error:
+        # What took hours to make is there, and Snakemake knows of it.
+        announce(f"what made {outputs[0]} could not be kept beside it: {error}; copies of it will be made again")
+
+
+def _fail(line: str, details: str = "") -> NoReturn:
+    """End the job with ``line`` on the console, and in the log with ``details`` before it."""
+    print(line, file=_console, flush=True)
+    # The log may lie on the very disk that is full.
+    with contextlib.suppress(OSError):
+        print(details + line, file=sys.stderr, flush=True)
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""Tokenizers and models: imported, trained, loaded and saved."""

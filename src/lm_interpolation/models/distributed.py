@@ -1,0 +1,179 @@
+"""Training jobs of language models, in one process or in several that torchrun starts (one per GPU).
+
+What a job trains on and how is a JSON value, so that every process can read it.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lm_interpolation.data.corpora import read_corpus_split
+from lm_interpolation.data.hub import ShardList
+from lm_interpolation.jobs.compute import prepare_torch
+from lm_interpolation.jobs.finished import publish
+from lm_interpolation.jobs.places import SEARCH_PATH
+from lm_interpolation.jobs.runtime import UserError, announce, atomic_path
+from lm_interpolation.jobs.training_job import training_arguments
+from lm_interpolation.models.streams import Stream
+from lm_interpolation.models.training import run_trial, train_language_model
+
+# What a line in the output of a process begins with that tells the job why it failed.
+_MISTAKE, _FAILURE = "training mistake: ", "training failure: "
+# Seconds that torchrun leaves its processes between a SIGTERM and a SIGKILL: enough to save their state. Who sends the
+# SIGTERM (SLURM: KillWait, GraceTime) sets a limit, too.
+_GRACE = 600
+_PATHS = ("output", "loss_curve", "metrics", "scratch", "start", "tokenizer", "like")
+
+
+def run_training(snakemake: Any, **arguments: Any) -> None:
+    """Train the language model, or run the trial, of a job; ``arguments`` are added to those that its settings give.
+
+    With ``processes`` above 1 in the settings, as many processes train; on ``device: cuda`` each takes one of the GPUs
+    that the job sees. They end with the job, however it ends; a SIGTERM makes them save their state first. Raises
+    ``UserError`` for a mistake that any of them finds, after a SIGTERM, and if there are too few GPUs.
+
+    Does not train where an earlier run of the job came to its end unnoticed (see ``finished``).
+    """
+    arguments = training_arguments(snakemake) | arguments
+    names = ("output", "loss_curve", "metrics")
+    outputs: dict[str, Path] = {name: arguments[name] for name in names if name in arguments}
+    if publish(arguments["scratch"], outputs):
+        return
+    inputs = dict(snakemake.input.items())
+    processes = arguments["settings"].get("processes", 1)
+    job = {
+        "arguments": arguments,
+        "class": snakemake.params.settings["model"]["data"].get("class"),
+        "threads": max(1, snakemake.threads // processes),
+        **{key: inputs.get(key) for key in ("train", "stream", "dev")},
+    }
+    if processes == 1:
+        _train(job)
+    else:
+        launch(job, processes)
+
+
+def launch(job: Mapping[str, Any], processes: int) -> None:
+    """Let ``processes`` processes train together; relay their output to the log, and their progress to the console."""
+    arguments = job["arguments"]
+    if arguments["device"] == "cuda" and torch.cuda.device_count() < processes:
+        raise UserError(
+            f"models.{arguments['name']}.training.processes: {processes}, each of which needs a GPU, but the job sees "
+            f"{torch.cuda.device_count()} (CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', '')}); give "
+            "the job more, or lower processes"
+        )
+    file = Path(arguments["scratch"]) / "job.json"
+    with atomic_path(file) as partial:
+        partial.write_text(json.dumps(job, default=os.fspath))
+    options = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
+    options += ["--shutdown-timeout", str(_GRACE)]
+    command = [sys.executable, "-m", "torch.distributed.run", *options, "-m", __name__, str(file)]
+    search_path = os.pathsep.join(filter(None, [str(SEARCH_PATH), os.environ.get("PYTHONPATH")]))
+    mistake = failure = None
+    terminated = False
+
+    # Not by a signal: torchrun, which may have got one itself (SLURM sends it to all), does not bear a second.
+    def pass_on(number: int, frame: object) -> None:
+        nonlocal terminated
+        terminated = True
+        with contextlib.suppress(BrokenPipeError):  # they have all ended
+            os.write(stdin, b"!")
+
+    # What comes on their input tells them to end soon; its end, that the job is no more.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=os.environ | {"PYTHONPATH": search_path},
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        stdin = child.stdin.fileno()
+        previous = signal.signal(signal.SIGTERM, pass_on)
+        try:
+            for line in child.stdout:
+                if line.startswith("[train "):
+                    announce(line.rstrip("\n"))
+                    continue
+                print(line, end="", file=sys.stderr, flush=True)
+                if line.startswith(_MISTAKE):
+                    mistake = mistake or line.removeprefix(_MISTAKE).strip()
+                elif line.startswith(_FAILURE):
+                    failure = failure or line.removeprefix(_FAILURE).strip()
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+            child.stdin.close()
+    if mistake is not None:
+        raise UserError(mistake)
+    if failure is not None:
+        raise RuntimeError(failure)
+    if terminated and child.returncode != 0:
+        # Before the first step and after the last one they have nothing to save, and die of it at once.
+        signal.raise_signal(signal.SIGTERM)
+    if child.returncode != 0:
+        raise RuntimeError(f"torchrun ended with status {child.returncode}")
+
+
+def _train(job: Mapping[str, Any]) -> None:
+    """What one process does."""
+    arguments = dict(job["arguments"])
+    for key in _PATHS:
+        if arguments.get(key) is not None:
+            arguments[key] = Path(arguments[key])
+    if job["stream"] is None:
+        arguments["train"] = read_corpus_split(Path(job["train"]), job["class"])
+    else:
+        shards = ShardList.read(job["stream"])
+        arguments["train"] = Stream(shards, shards.text)
+    arguments["dev"] = read_corpus_split(Path(job["dev"]), job["class"])
+    if "checkpoints" in arguments:
+        run_trial(**arguments)
+    else:
+        train_language_model(**arguments)
+
+
+def _end_with_the_job() -> None:
+    """Wait for the end of the input, then end at once: no process of a job that was killed goes on.
+
+    The input is shared: one of the processes reads the job's wish to end, and all learn of it when they agree.
+    """
+    while os.read(0, 1):
+        os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(1)
+
+
+def _tell(line: str) -> None:
+    """Write a line that stays one: in a single write, for the other processes write to the same pipe at any time."""
+    os.write(sys.stderr.fileno(), f"\n{line}\n".encode())
+
+
+def _main(file: Path) -> None:
+    threading.Thread(target=_end_with_the_job, daemon=True).start()
+    job = json.loads(file.read_text())
+    prepare_torch(job["threads"])
+    try:
+        _train(job)
+    except UserError as error:
+        _tell(f"{_MISTAKE}{error}")
+        sys.exit(1)
+    except Exception as error:
+        traceback.print_exc()
+        _tell(f"{_FAILURE}{type(error).__name__}: {error}".splitlines()[0])
+        sys.exit(1)
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Pages to read: captions, the explorer, the report, model cards."""

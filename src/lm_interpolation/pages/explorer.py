@@ -1,0 +1,317 @@
+"""The explorer: one HTML page on which the texts and scores of a study are read point by point.
+
+The page holds all that it shows and asks for nothing else. Of the texts it has some only: the same prompts and the
+first continuations of each at every point, as many as `TEXTS` allows, so that a plane of 400 points opens fast, too.
+Text and score files are read one at a time, and only these rows of them are kept.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from plotly.offline import get_plotlyjs
+
+from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.figures.colours import ABOVE, CENTRED, PLAIN, colour_scale, colour_stops
+from lm_interpolation.figures.naming import model_label, prompts_label, scaled_label
+from lm_interpolation.jobs.runtime import Progress, UserError, atomic_path
+from lm_interpolation.points.algebra import Sweep, format_decimal, grid_values, line_owner, sweep_from_settings
+from lm_interpolation.scores.judges import Judge, marked, read_judges
+from lm_interpolation.tables.tables import classifier_score, read_table
+
+PathLike = str | os.PathLike[str]
+
+TEXTS = 20_000
+"""Texts on a page, all prompt sets together: about 3 MB with 30 tokens each."""
+
+PROMPTS = 12
+"""Most prompts of a set on a page."""
+
+SAMPLES = 5
+"""Most continuations of a prompt at a point on a page."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of a prompt set: the prompts of ``rows``, and the first ``samples`` continuations of each."""
+
+    rows: tuple[int, ...]
+    samples: int
+
+
+def share_budget(demands: Mapping[str, int], budget: int = TEXTS) -> dict[str, int]:
+    """Divide ``budget`` among ``demands``: small ones are met, the others get equal shares of what is left."""
+    shares = {}
+    for done, name in enumerate(sorted(demands, key=lambda name: demands[name])):
+        shares[name] = min(demands[name], budget // (len(demands) - done))
+        budget -= shares[name]
+    return shares
+
+
+def thin(rows: Sequence[int], samples: int, points: int, budget: int) -> Shown:
+    """Prompts evenly spaced over ``rows`` and a number of samples, such that ``points`` points have ``budget`` texts.
+
+    There are at least twice as many prompts as samples of each, as far as there are so many. A point has at least one
+    text, whatever the budget.
+    """
+    texts = max(1, budget // points)
+    most = min(samples, SAMPLES, texts)
+    kept = max(count for count in range(1, most + 1) if count == 1 or texts // count >= min(2 * count, len(rows)))
+    prompts = min(len(rows), PROMPTS, texts // kept)
+    return Shown(tuple(rows[index * len(rows) // prompts] for index in range(prompts)), kept)
+
+
+def choose_texts(
+    sweeps: Iterable[Sweep], prompts: Mapping[str, pd.DataFrame], samples: int, budget: int = TEXTS
+) -> dict[str, Shown]:
+    """What is shown of each prompt set: the same along all sweeps, so that they can be compared.
+
+    ``prompts`` holds the prompts (column ``row``) of every set that a sweep generates from, ``samples`` is the number
+    of continuations of each.
+    """
+    points: dict[str, set[tuple[str, str]]] = {}
+    for sweep in sweeps:
+        for name in sweep.prompts:
+            points.setdefault(name, set()).update((sweep.space, entry.point.id) for entry in sweep.points)
+    most = {name: min(len(prompts[name]), PROMPTS) * min(samples, SAMPLES) for name in points}
+    shares = share_budget({name: len(found) * most[name] for name, found in points.items()}, budget)
+    return {name: thin(list(prompts[name]["row"]), samples, len(points[name]), shares[name]) for name in points}
+
+
+def thin_rows(frame: pd.DataFrame, shown: Shown) -> pd.DataFrame:
+    """The rows of a text or score file (columns ``row``, ``sample``, ...) that are shown, in order."""
+    kept = frame[frame["row"].isin(shown.rows) & (frame["sample"] < shown.samples)]
+    order = pd.Series(range(len(shown.rows)), index=pd.Index(shown.rows))
+    return kept.assign(order=kept["row"].map(order)).sort_values(["order", "sample"]).drop(columns="order")
+
+
+def nested(frame: pd.DataFrame, column: str) -> list[list[Any]]:
+    """``column`` of ``thin_rows``, a list per prompt; None where there is no value."""
+    values = frame[column].astype(object).where(frame[column].notna(), None)
+    return [list(group) for _, group in values.groupby(frame["row"], sort=False)]
+
+
+def point_texts(path: PathLike, shown: Shown) -> list[list[str]]:
+    """The shown continuations in the text file of a point, a list per prompt.
+
+    Raises ``UserError`` if the file lacks one of them, or is damaged.
+    """
+    frame = thin_rows(read_parquet(path, ["row", "sample", "continuation"]).to_pandas(), shown)
+    _check_complete(frame, shown, path)
+    return nested(frame, "continuation")
+
+
+def line_scores(path: PathLike, shown: Shown, weights: Mapping[str, float]) -> dict[str, list[list[float | None]]]:
+    """Point to the scores of its shown texts, from a classifier's score file: a list per prompt, 3 decimals.
+
+    A score is what the statistic ``score`` of the tables is the mean of; None where a text has none. Raises
+    ``UserError`` if the file is damaged or lacks a shown text, or if ``weights`` names a class that it does not have.
+    """
+    table = read_parquet(path)
+    kept = pc.and_(pc.is_in(table["row"], pa.array(shown.rows)), pc.less(table["sample"], shown.samples))
+    frame = table.filter(kept).to_pandas()
+    frame["score"] = classifier_score(frame, Path(path).stem, weights).round(3)
+    scores = {}
+    for point, group in frame.groupby("point", sort=False, observed=True):
+        _check_complete(group, shown, path)
+        scores[str(point)] = nested(thin_rows(group, shown), "score")
+    return scores
+
+
+def _check_complete(frame: pd.DataFrame, shown: Shown, path: PathLike) -> None:
+    if len(frame) != len(shown.rows) * shown.samples:
+        raise UserError(f"{path}: does not have {shown.samples} continuations of each prompt; delete it and run again")
+
+
+def sweep_view(
+    sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame, judges: Mapping[str, Judge]
+) -> dict[str, Any]:
+    """A sweep as the page draws it. ``entry`` is that of ``Study.explorer_settings``, ``table`` its table.
+
+    ``judges`` has the judge of each scorer that is a classifier: labels say which statistics are those of a weak one.
+    Returns ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts,
+    or None), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates), ``coordinates``
+    (``name``, ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and ``scores``: for
+    each prompt set, panel and point estimate, low, high, and the number of texts without a score; None for what is
+    missing. Of a plane also ``colours``: for each prompt set and panel what ``panel_colours`` returns. The points of a
+    line are all on its grid; those of a plane may lie beside it.
+    """
+    axes = [
+        [format_decimal(value) for value in grid_values(entry["sweep"]["spec"]["grid"][coordinate])]
+        if len(sweep.directions) > 1
+        else [format_decimal(point.coordinates[0][1]) for point in sweep.points]
+        for coordinate in sweep.directions
+    ]
+    ids = [point.point.id for point in sweep.points]
+    keys = table.set_index(["prompts", "scorer", "statistic"]).sort_index()
+    columns = ["estimate", "low", "high", "n_excluded"]
+    scores: dict[str, list] = {}
+    colours: dict[str, list] = {}
+    for prompts in sweep.prompts:
+        scores[prompts], colours[prompts] = [], []
+        for panel in entry["panels"]:
+            rows = keys.loc[[(prompts, panel["scorer"], panel["statistic"])]]
+            found = rows.drop_duplicates("point").set_index("point")[columns].loc[ids]
+            scores[prompts].append(found.astype(object).where(found.notna(), None).to_numpy().tolist())
+            if len(sweep.directions) > 1:
+                colours[prompts].append(panel_colours(found, panel))
+    return {
+        "name": sweep.name,
+        "space": sweep.space,
+        "prompts": list(sweep.prompts),
+        **{key: entry[key] for key in ("label", "formula", "colour")},
+        "panels": [_labelled(marked(panel, judges)) for panel in entry["panels"]],
+        "markers": [
+            {"label": marker["label"], "at": [marker["at"][name] for name in sweep.directions]}
+            for marker in entry["markers"]
+        ],
+        "coordinates": [
+            {"name": name, "label": label, "values": [float(value) for value in axis]}
+            for name, label, axis in zip(sweep.directions, entry["coordinate_labels"], axes, strict=True)
+        ],
+        "points": [
+            {"id": point.point.id, "at": [float(value) for _, value in point.coordinates]} for point in sweep.points
+        ],
+        "scores": scores,
+        "colours": colours,
+    }
+
+
+def _labelled(panel: Mapping[str, Any]) -> dict[str, Any]:
+    """A panel whose ``axis`` is its label as the figures write it."""
+    return {**panel, "axis": scaled_label(panel["label"], panel["scale"])}
+
+
+def panel_colours(data: pd.DataFrame, panel: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The colour scale of a panel of a plane, that of the figures; None if no point has a value.
+
+    ``data`` has the columns ``estimate``, ``low`` and ``high``. Returns ``map``, ``low``, ``high``, ``log``, ``above``
+    (whether values lie above ``high``, a limit), ``bracket`` (the median interval, as two shares of the scale, or
+    None), and ``note``, a line on it. A limit that no value is below is none: sets of prompts differ.
+    """
+    known = data["estimate"].dropna()
+    if known.empty:
+        return None
+    limit = panel.get("limit")
+    fitting = limit if limit is not None and limit > known.min() else None
+    scale = colour_scale(data[["estimate", "low", "high"]], panel["scale"], fitting, panel.get("centre"))
+    told = {key: getattr(scale, key) for key in ("map", "low", "high", "log", "above", "bracket")}
+    return {**told, "note": scale.describe_interval()}
+
+
+def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLike]]) -> dict[str, Any]:
+    """All that the page shows. ``settings`` are those of ``Study.explorer_settings``, ``inputs`` its files.
+
+    Returns ``study``, ``sampling``, ``sweeps`` (see ``sweep_view``), ``prompts`` (set to ``rows``, ``texts``, and
+    ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]
+    [point]`` and ``scores[scorer][space][prompts][point]`` (lists per prompt, of continuations or of their scores),
+    ``maps`` (colour map to its stops), ``above`` (colour of what lies above a limit), ``names`` (what the page calls
+    ``models`` and ``prompts``, by name), ``scorers`` (those that colour: ``description``, and the ``range`` of their
+    scores), and ``judges`` (of each scorer that is a classifier: ``model``, ``quality``, a line on how good it is, and
+    whether it is ``weak``).
+
+    Raises ``UserError`` if there is no sweep, or if a file is damaged or lacks a text.
+    """
+    if not settings["sweeps"]:
+        raise UserError("config: sweeps: none generates texts, so there is nothing to explore; give one prompts")
+    sweeps = [sweep_from_settings(entry["sweep"]) for entry in settings["sweeps"]]
+    prompts = {Path(path).stem: read_parquet(path).to_pandas() for path in inputs["prompts"]}
+    shown = choose_texts(sweeps, prompts, settings["samples"])
+    judges = read_judges(settings["judges"], inputs["judges"])
+    views = [
+        sweep_view(sweep, entry, read_table(path), judges)
+        for sweep, entry, path in zip(sweeps, settings["sweeps"], inputs["tables"], strict=True)
+    ]
+    progress = Progress("explorer", len(inputs["texts"]) + len(inputs["scores"]), "files")
+    texts: dict[str, dict[str, dict[str, list]]] = {}
+    scores: dict[str, dict[str, dict[str, dict[str, list]]]] = {}
+    # texts/<space>/<prompts>/<point>.parquet; a point's name may have a dot.
+    for done, path in enumerate(map(Path, inputs["texts"]), 1):
+        space, name = path.parts[-3:-1]
+        point = path.name.removesuffix(".parquet")
+        texts.setdefault(space, {}).setdefault(name, {})[point] = point_texts(path, shown[name])
+        progress.update(done)
+    # scores/<prompts>/<line>/<scorer>.parquet; a sweep may read points from the line of another.
+    for done, path in enumerate(map(Path, inputs["scores"]), len(inputs["texts"]) + 1):
+        name, line, scorer = path.parts[-3], path.parts[-2], path.stem
+        weights = settings["scorers"][scorer]["weights"]
+        of_set = scores.setdefault(scorer, {}).setdefault(settings["spaces"][line_owner(line)], {})
+        of_set.setdefault(name, {}).update(line_scores(path, shown[name], weights))
+        progress.update(done)
+    return {
+        "study": settings["study"],
+        "sampling": settings["sampling"],
+        "sweeps": views,
+        "prompts": {
+            name: {
+                "rows": list(shown[name].rows),
+                "texts": list(frame.set_index("row").loc[list(shown[name].rows), "text"]),
+                "total": len(frame),
+                "samples": settings["samples"],
+                "shown": shown[name].samples,
+            }
+            for name, frame in prompts.items()
+        },
+        "texts": texts,
+        "scores": scores,
+        "maps": {name: colour_stops(name) for name in (PLAIN, CENTRED)},
+        "above": ABOVE,
+        "names": {
+            "models": {
+                model: model_label(model) for model in dict.fromkeys(m for sweep in sweeps for m in sweep.models)
+            },
+            "prompts": {name: prompts_label(name) for name in prompts},
+        },
+        "scorers": {
+            name: {
+                "description": spec["description"],
+                "range": score_range(spec["weights"].values(), scores.get(name, {})),
+            }
+            for name, spec in settings["scorers"].items()
+        },
+        "judges": {
+            name: {"model": judge.model, "quality": judge.describe(), "weak": bool(judge.weaknesses)}
+            for name, judge in judges.items()
+        },
+    }
+
+
+def score_range(weights: Iterable[float], scores: Any) -> list[float]:
+    """The scale of a scorer's scores: from the least to the greatest weight of a class, and of what ``scores`` hold.
+
+    Classes without a weight count 0. Where classes do not exclude each other, their weights may add up to more.
+    """
+
+    def numbers(nested: Any) -> Iterator[float]:
+        for item in nested.values() if isinstance(nested, Mapping) else nested:
+            if isinstance(item, Mapping | list):
+                yield from numbers(item)
+            elif item is not None:
+                yield item
+
+    found = [0, *weights, *numbers(scores)]
+    return [min(found), max(found)]
+
+
+def write_page(data: Mapping[str, Any], template: PathLike, path: PathLike) -> None:
+    """Write the page that shows ``data`` (see ``page_data``), atomically; equal data give equal bytes.
+
+    ``template`` is the page's Jinja template; what it includes lies beside it.
+    """
+    loader = jinja2.FileSystemLoader(Path(template).parent)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    # The filter `tojson` writes what HTML could take for markup as escapes. NaN is no JSON.
+    environment.policies["json.dumps_kwargs"] = {
+        "ensure_ascii": False,
+        "allow_nan": False,
+        "separators": (",", ":"),
+    }
+    page = environment.get_template(Path(template).name).render(data=data, plotly=get_plotlyjs())
+    with atomic_path(path) as scratch:
+        scratch.write_text(page, encoding="utf-8")

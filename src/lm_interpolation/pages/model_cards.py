@@ -1,0 +1,189 @@
+"""The model card of an exported point: where it comes from, what it scored, how to load it. Imports no torch."""
+
+import math
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from huggingface_hub import ModelCardData
+
+from lm_interpolation.jobs.manifest import hub_commits
+from lm_interpolation.jobs.places import WORKFLOW
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.pages.captions import describe_entry, describe_sampling, describe_scorer
+from lm_interpolation.pages.markdown import plain, table_row
+from lm_interpolation.points.algebra import format_decimal
+from lm_interpolation.scores.judges import MARK, Judge, judge_lines, study_judges
+from lm_interpolation.tables.tables import read_table
+from lm_interpolation.texts.steering import (
+    Measured,
+    OpenStudy,
+    Place,
+    describe_position,
+    describe_sweep_of,
+    formula,
+    is_outside,
+    located,
+    measured,
+    show_coordinates,
+)
+
+_TEMPLATES = WORKFLOW / "report"
+
+
+def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name: str) -> str:
+    """The card (Markdown with YAML front matter) of the model at ``place`` in the space of weights.
+
+    ``folders`` are those of the models of its point, ``name`` is what the exported folder is called. Scores are
+    those of the study's table; where there are none, the card says why.
+    """
+    config = study.config
+    first = Checkpoint.open(next(iter(folders.values())))
+    lineage = _lineage(config, place.point.models)
+    roots = [config["models"][model]["start"].get("hub") for model in lineage]
+    metadata = ModelCardData(
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        # Those on the hub; models that a study trains from scratch have no id there.
+        base_model=list(dict.fromkeys(root for root in roots if root)) or None,
+        tags=["text-generation", "merge", "lm-interpolation", "arxiv:2211.12092"],
+    )
+    coefficients = dict(place.point.coefficients)
+    found = measured(study, place)
+    corpora = dict.fromkeys(
+        config["models"][model]["data"]["corpus"] for model in lineage if "data" in config["models"][model]
+    )
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"plain": plain, "row": table_row}
+    return environment.get_template("model_card.md.jinja").render(
+        metadata=metadata.to_yaml(),
+        title=f"{study.name}: {place.title}",
+        name=name,
+        study=study.name,
+        formula=formula(place.point),
+        sweep=describe_sweep_of(study, place),
+        coordinates=show_coordinates(place.coordinates),
+        position=describe_position(study, place),
+        trained=len(place.point.models) == 1,
+        outside=is_outside(located(study, place)) and not (found is not None and found.here),
+        parents=[
+            {
+                "name": model,
+                "coefficient": format_decimal(coefficients[model]) if model in coefficients else "",
+                "origin": _origin(config, model),
+            }
+            for model in lineage
+        ],
+        corpora=[describe_entry(corpus, config["corpora"][corpus]) for corpus in corpora],
+        architecture=first.config["model_type"],
+        sampling=config["generation"],
+        **_scores(study, place),
+    )
+
+
+def _lineage(config: Mapping[str, Any], models: Sequence[str]) -> list[str]:
+    """``models``, and what they were trained from, and so on; each once, the nearest first."""
+    found = list(models)
+    for model in found:
+        start = config["models"][model]["start"]
+        parent = start.get("model")
+        if parent is not None and parent not in found:
+            found.append(parent)
+    return found
+
+
+def _origin(config: Mapping[str, Any], name: str) -> str:
+    """In Markdown, where a model's weights come from and what they were trained on."""
+    spec = config["models"][name]
+    match spec["start"]:
+        case {"hub": repository, "revision": revision}:
+            commits = {(entry["id"], entry["revision"]): entry["commit"] for entry in hub_commits(config)}
+            commit = commits[repository, revision]
+            exact = f", commit {commit}" if commit and commit != revision else ""
+            address = f"https://huggingface.co/{urllib.parse.quote(repository)}"
+            text = f"[{plain(repository)}]({address}), revision {plain(revision)}{exact}"
+        case {"directory": directory}:
+            text = f"the local folder {plain(directory)}"
+        case {"model": parent}:
+            text = plain(parent)
+        case {"architecture_of": other}:
+            text = f"random weights with the architecture of {plain(other)}"
+        case start:
+            text = plain(f"random weights ({describe_entry('architecture', start['architecture'])})")
+    if "data" not in spec:
+        return text
+    data, training = spec["data"], spec["training"]
+    texts = f"the {data['class']} texts of {data['corpus']}" if "class" in data else data["corpus"]
+    size = f"{training['batch_size']} × {training['block_length']} tokens"
+    return (
+        f"{text}, trained on {plain(texts)}: {training['steps']} steps of {size}, "
+        f"learning rate {training['learning_rate']}, seed {training['seed']}"
+    )
+
+
+def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
+    """What the template says about scores."""
+    found = measured(study, place)
+    if found is None:
+        return {"scores": [], "no_scores": describe_position(study, place)}
+    path = study.results / "tables" / f"{found.sweep.name}.csv"
+    if not path.is_file():
+        return {"scores": [], "no_scores": f"the study's table {path} has not been built"}
+    table = read_table(path)
+    lacking = sorted({entry.point.id for entry in found.entries} - set(table["point"]))
+    if lacking:
+        return {"scores": [], "no_scores": f"the study's table {path} is of another grid, without {lacking[0]}"}
+    scorers = study.config["scorers"]
+    used = [name for name in scorers if name in set(table["scorer"])]
+    try:
+        judges = study_judges(study.config, study.results, used)
+        quality = judge_lines(judges)
+    except UserError as error:
+        judges, quality = {}, [f"how good the judges are is not known: {error}"]
+    return {
+        "scores": list(_rows(table, found, judges)),
+        "here": found.here,
+        "measured_on": found.sweep.name,
+        "neighbours": "; ".join(show_coordinates(entry.coordinates) for entry in found.entries),
+        "table": f"tables/{found.sweep.name}.csv",
+        "facts": [describe_sampling(study.config["generation"], None)]
+        + [describe_scorer(name, scorers[name]) for name in used]
+        + quality,
+    }
+
+
+def _rows(table: pd.DataFrame, found: Measured, judges: Mapping[str, Judge]) -> Iterator[list[str]]:
+    """Rows of cells, the first of titles: a row for each point and set of prompts, a column for each main statistic."""
+    cells: dict[tuple[str, ...], dict] = {
+        tuple(row[key] for key in ("point", "prompts", "scorer", "statistic")): row for row in table.to_dict("records")
+    }
+    # Probabilities of single classes, and perplexities of prompts as well, are in the table.
+    statistics = dict.fromkeys(key[2:] for key in cells if not key[3].startswith(("p_", "text_")))
+    yield ["point", "prompts", "texts", *(_title(judges, *statistic) for statistic in statistics)]
+    for entry in found.entries:
+        for prompts in dict.fromkeys(table["prompts"]):
+            rows = [cells[entry.point.id, prompts, *statistic] for statistic in statistics]
+            texts = max(row["n_texts"] for row in rows)
+            yield [show_coordinates(entry.coordinates), prompts, str(texts), *map(_cell, rows)]
+
+
+def _title(judges: Mapping[str, Judge], scorer: str, statistic: str) -> str:
+    words = statistic.replace("_", " ")
+    mark = f" ({MARK})" if scorer in judges and judges[scorer].is_weak(statistic) else ""
+    return (words if words.startswith(scorer) else f"{scorer} {words}") + mark
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    if math.isnan(row["estimate"]):
+        return "–"
+    return f"{row['estimate']:.3g}" + ("" if math.isnan(row["low"]) else f" [{row['low']:.3g}, {row['high']:.3g}]")

@@ -1,0 +1,1 @@
+"""Points: their algebra, merging to disk, moving in memory, ensembles."""

@@ -1,0 +1,254 @@
+"""Points, lines and sweeps: the algebra of affine combinations of named models.
+
+A *point* is an affine combination of models, theta = sum_m c_m theta_m with sum_m c_m = 1. Every parametrization of
+Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092, Eqs. 1-4) is a sweep: an origin (a point) plus coordinates
+times directions (coefficients that sum to 0). The same coefficients applied to logits instead of weights are an
+ensemble (DExperts, their section 3.2): ``space`` says which.
+
+Coefficients are decimals with at most ``DIGITS`` places, never floats: a point has one canonical id, whichever sweep
+asks for it, and is merged and generated once.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from lm_interpolation.jobs.runtime import UserError, error_prefix
+
+DIGITS = 6
+_QUANTUM = Decimal(1).scaleb(-DIGITS)
+
+MODEL_NAME = r"[A-Za-z][A-Za-z0-9_.-]*"
+"""What a model may be called: no ``=`` or ``+``, which separate the parts of a point's id.
+
+(Not a comma: Snakemake hands wildcards to the jobs of a cluster in a list with commas, and does not read them back,
+https://github.com/snakemake/snakemake/issues/2366.)
+"""
+
+POINT_ID = rf"{MODEL_NAME}=-?\d+(\.\d+)?(\+{MODEL_NAME}=-?\d+(\.\d+)?)*"
+"""Regular expression of a point's id, for Snakemake's wildcard constraints."""
+
+
+def decimal(value: int | float | str | Decimal) -> Decimal:
+    """``value`` rounded to ``DIGITS`` places, without trailing zeros and without a negative zero.
+
+    Floats are taken by their shortest decimal form (0.1 is 1/10, not 0.1000000000000000055).
+    """
+    exact = value if isinstance(value, Decimal) else Decimal(str(value))
+    # Far beyond any use, and what Decimal can round to so many places.
+    if not exact.is_finite() or abs(exact) > 10**15:
+        raise UserError(f"{value} is no usable coefficient; give a number between -1e15 and 1e15")
+    rounded = exact.quantize(_QUANTUM, rounding=ROUND_HALF_EVEN).normalize()
+    return Decimal(0) if rounded == 0 else rounded
+
+
+def format_decimal(value: Decimal) -> str:
+    """Plain notation (never ``1E+1``), e.g. ``0.25``, ``-3``."""
+    return f"{value:f}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """An affine combination of models.
+
+    ``coefficients`` holds (model, coefficient) sorted by model name, without zeros, summing to exactly 1.
+    """
+
+    coefficients: tuple[tuple[str, Decimal], ...]
+
+    @classmethod
+    def of(cls, coefficients: Mapping[str, int | float | str | Decimal]) -> "Point":
+        """The point with these coefficients. Raises ``UserError`` if they do not sum to 1."""
+        exact = {model: decimal(value) for model, value in coefficients.items()}
+        total = sum(exact.values(), Decimal(0))
+        if total != 1:
+            raise UserError(
+                f"coefficients {_show(exact)} sum to {format_decimal(total)}, not to 1; "
+                "a point is an affine combination of models"
+            )
+        return cls(tuple(sorted((model, value) for model, value in exact.items() if value)))
+
+    @classmethod
+    def parse(cls, identifier: str) -> "Point":
+        """The point whose ``id`` is ``identifier``. Raises ``UserError`` if it is not a canonical id."""
+        if not re.fullmatch(POINT_ID, identifier):
+            raise UserError(f"{identifier!r} is not a point; expected model=coefficient[+model=coefficient ...]")
+        pairs = [part.split("=") for part in identifier.split("+")]
+        point = cls.of(dict(pairs))
+        if point.id != identifier:
+            raise UserError(f"{identifier!r} is not in canonical form; did you mean {point.id!r}?")
+        return point
+
+    @property
+    def id(self) -> str:
+        """Canonical name, used in paths: ``negative=0.25+positive=0.75``."""
+        return "+".join(f"{model}={format_decimal(value)}" for model, value in self.coefficients)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that take part, sorted."""
+        return tuple(model for model, _ in self.coefficients)
+
+
+def _show(coefficients: Mapping[str, Decimal]) -> str:
+    return "{" + ", ".join(f"{model}: {format_decimal(value)}" for model, value in coefficients.items()) + "}"
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """A point of a sweep with its coordinates, e.g. ``(("alpha", Decimal("0.5")),)``."""
+
+    coordinates: tuple[tuple[str, Decimal], ...]
+    point: Point
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid of points over an origin, spanned by one direction (a line) or several (a plane), and anchors beside it.
+
+    ``points`` are ordered by the last coordinate first, so that the points of one line, which differ in the first
+    coordinate only, follow each other. ``scorers`` are the names of those that score its texts; None stands for all.
+    """
+
+    name: str
+    space: str
+    prompts: tuple[str, ...]
+    directions: tuple[str, ...]
+    points: tuple[SweepPoint, ...]
+    scorers: tuple[str, ...] | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of all models that take part, sorted."""
+        return tuple(sorted({model for entry in self.points for model in entry.point.models}))
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points that are scored together, under one set of prompts. ``id`` is used in paths."""
+
+    id: str
+    space: str
+    prompts: str
+    points: tuple[Point, ...]
+
+
+def grid_values(spec: Sequence[float | str] | Mapping[str, float]) -> tuple[Decimal, ...]:
+    """The values of one coordinate, ascending: a list, or ``{start, stop, count}`` (both ends included).
+
+    Evenly spaced values are rounded to ``DIGITS`` places: the paper's 20 values in [-4, 4] lie 8/19 apart.
+    """
+    if isinstance(spec, Mapping):
+        start, stop, count = Decimal(str(spec["start"])), Decimal(str(spec["stop"])), int(spec["count"])
+        if count < 2:
+            raise UserError(f"count is {count}; a range needs at least 2 values (or give a list)")
+        values = [start + (stop - start) * step / (count - 1) for step in range(count)]
+    else:
+        values = [Decimal(str(value)) for value in spec]
+    rounded = sorted(decimal(value) for value in values)
+    for value, following in itertools.pairwise(rounded):
+        if value == following:
+            raise UserError(f"{format_decimal(value)} is listed twice; remove one")
+    return tuple(rounded)
+
+
+def build_sweep(name: str, spec: Mapping) -> Sweep:
+    """The sweep that a config entry declares (keys: see config/README.md, ``sweeps``).
+
+    Raises ``UserError`` with the key path where an origin does not sum to 1, a direction does not sum to 0, or the
+    grid and the directions do not match.
+    """
+    path = f"sweeps.{name}"
+    with error_prefix(f"{path}.origin"):
+        origin = Point.of(spec["origin"])
+    directions: dict[str, dict[str, Decimal]] = {}
+    for coordinate, direction in spec["directions"].items():
+        directions[coordinate] = {model: decimal(value) for model, value in direction.items()}
+        total = sum(directions[coordinate].values(), Decimal(0))
+        if total != 0:
+            raise UserError(
+                f"{path}.directions.{coordinate}: coefficients {_show(directions[coordinate])} sum to "
+                f"{format_decimal(total)}, not to 0, so that points would not sum to 1; correct them"
+            )
+    if set(spec["grid"]) != set(directions):
+        raise UserError(
+            f"{path}.grid: has {sorted(spec['grid'])}, but the directions are {sorted(directions)}; name the same"
+        )
+    values = []
+    for coordinate in directions:
+        with error_prefix(f"{path}.grid.{coordinate}"):
+            values.append(grid_values(spec["grid"][coordinate]))
+    # The last coordinate first.
+    rows = set(itertools.product(*reversed(values)))
+    for index, anchor in enumerate(spec.get("anchors", [])):
+        if set(anchor) != set(directions):
+            raise UserError(
+                f"{path}.anchors.{index}: has {sorted(anchor)}, but the directions are {sorted(directions)}; "
+                "name the same"
+            )
+        with error_prefix(f"{path}.anchors.{index}"):
+            rows.add(tuple(decimal(anchor[coordinate]) for coordinate in reversed(directions)))
+    entries = []
+    for reverse in sorted(rows):
+        coordinates = tuple(zip(directions, reversed(reverse), strict=True))
+        coefficients = dict(origin.coefficients)
+        for coordinate, value in coordinates:
+            for model, factor in directions[coordinate].items():
+                coefficients[model] = coefficients.get(model, Decimal(0)) + value * factor
+        entries.append(SweepPoint(coordinates, _close(coefficients)))
+    scorers = tuple(spec["scorers"]) if "scorers" in spec else None
+    return Sweep(name, spec["space"], tuple(spec["prompts"]), tuple(directions), tuple(entries), scorers)
+
+
+def sweep_settings(sweep: Sweep, spec: Mapping) -> dict:
+    """``sweep`` of ``spec`` as a job's parameter, where mappings get sorted: coordinates travel as a list."""
+    return {"name": sweep.name, "spec": spec, "coordinates": list(sweep.directions)}
+
+
+def sweep_from_settings(settings: Mapping) -> Sweep:
+    """The sweep that ``sweep_settings`` packed."""
+    spec = settings["spec"]
+    directions = {coordinate: spec["directions"][coordinate] for coordinate in settings["coordinates"]}
+    return build_sweep(settings["name"], {**spec, "directions": directions})
+
+
+def _close(coefficients: Mapping[str, Decimal]) -> Point:
+    """The point with these coefficients, whose exact sum is 1, after rounding each to ``DIGITS`` places.
+
+    Rounding can leave a sum of 1 +- a few quanta where factors have decimals of their own; the largest coefficient
+    takes up the difference, so that the point stays affine.
+    """
+    rounded = {model: decimal(value) for model, value in coefficients.items()}
+    largest = max(rounded, key=lambda model: (abs(rounded[model]), model))
+    rounded[largest] += 1 - sum(rounded.values(), Decimal(0))
+    return Point.of(rounded)
+
+
+def line_owner(line: str) -> str:
+    """Name of the sweep that owns the line with this id."""
+    return line.partition("+")[0]
+
+
+def assign_lines(sweeps: Iterable[Sweep]) -> list[Line]:
+    """Distribute the points of all sweeps over lines, such that each (space, prompts, point) is in exactly one.
+
+    The first sweep that contains a point has it in its line; later sweeps read the score from there. So a point
+    that two figures ask for is scored once, and a new point touches the line of its sweep only. (A point that a later
+    sweep already has moves to the line of the earlier one; then both are scored again.)
+    """
+    taken: set[tuple[str, str, Point]] = set()
+    lines = []
+    for sweep in sweeps:
+        for prompts in sweep.prompts:
+            by_rest: dict[tuple, list[Point]] = {}
+            for entry in sweep.points:
+                key = (sweep.space, prompts, entry.point)
+                if key not in taken:
+                    taken.add(key)
+                    by_rest.setdefault(entry.coordinates[1:], []).append(entry.point)
+            for rest, points in by_rest.items():
+                suffix = "".join(f"+{coordinate}={format_decimal(value)}" for coordinate, value in rest)
+                lines.append(Line(sweep.name + suffix, sweep.space, prompts, tuple(points)))
+    return lines

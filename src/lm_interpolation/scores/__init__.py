@@ -1,0 +1,1 @@
+"""Scores of texts, and how good their judges are."""

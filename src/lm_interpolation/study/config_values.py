@@ -1,0 +1,63 @@
+"""Values in a configuration that its schema overlooks, and grids that are too large to be planned."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError
+
+MAX_POINTS = 20_000
+"""Points of all sweeps of a study. Snakemake plans some 400 a second."""
+MAX_TRIALS = 1_000
+"""Combinations that a search tries."""
+
+# Written as \ud83d, say; no file can hold it.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_values(value: Any, path: str) -> None:
+    """Refuse what YAML can write and JSON Schema overlooks.
+
+    That is NaN, infinity, numbers that no machine number holds, halves of characters, and keys that are not strings
+    (``no:``).
+    """
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise UserError(f"config: {path or 'the top level'}: key {show(key)} is no string; put it in quotes")
+            check_values(key, f"{path}: a key" if path else "a key")
+            check_values(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            check_values(item, f"{path}.{index}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"config: {path} is {value}; give a finite number")
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise UserError(f"config: {path} is an integer of {value.bit_length()} bits; give one of at most 63")
+    elif isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+        raise UserError(f"config: {path}: {show(value)} holds half a character; write the character itself")
+
+
+def check_sizes(config: Mapping[str, Any]) -> None:
+    """Raise ``UserError`` for grids of more points or trials than Snakemake could plan, before they are built."""
+    points = 0
+    for name, sweep in config["sweeps"].items():
+        counts = [int(spec["count"]) if isinstance(spec, Mapping) else len(spec) for spec in sweep["grid"].values()]
+        points += math.prod(counts) + len(sweep.get("anchors", []))
+        if points > MAX_POINTS:
+            raise UserError(
+                f"config: sweeps.{name}.grid: {points} points with those of the sweeps before it; give at most "
+                f"{MAX_POINTS} together"
+            )
+    for name, search in config["searches"].items():
+        trials = math.prod(map(len, search["grid"].values()))
+        if trials > MAX_TRIALS:
+            raise UserError(f"config: searches.{name}.grid: {trials} combinations; give at most {MAX_TRIALS}")
+
+
+def show(value: Any) -> str:
+    """``value`` much as it stands in the file, cut to a readable length."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."

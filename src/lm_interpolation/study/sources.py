@@ -1,0 +1,166 @@
+"""Which source code and pinned packages a script depends on, read off its imports.
+
+Snakemake does not see imported modules, and its ``code`` trigger goes by modification times. So digests of the code
+and the pins found here are among the parameters of each rule: an edit or an upgrade reruns exactly the stages that use
+it. (Were the files inputs, a dozen for each job, they would take much of the time in which Snakemake plans.)
+
+A digest is that of the syntax tree without comments and docstrings: better words rerun nothing.
+"""
+
+import ast
+import functools
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.jobs.places import LOCK, SEARCH_PATH, WORKFLOW
+
+_PACKAGE = "lm_interpolation"
+# Modules that only check, or keep records: what they do ends a job or changes nothing. An edit in them, or in what only
+# they import (generation, scoring), does not import and train everything again.
+_ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.records"})
+# Import names that differ from the name of the distribution.
+_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
+# Fields of a syntax tree that say how the code was written.
+_SPELLING = frozenset({"type_comment", "kind", "type_ignores"})
+
+
+@functools.cache
+def source_modules(script: str) -> tuple[str, ...]:
+    """Names of our modules that ``script``, a path below ``workflow/scripts``, imports, directly or not.
+
+    Raises ``ValueError`` for imports that cannot be followed: relative ones, and such from a package itself.
+    """
+    return tuple(sorted(_walk(script)[0]))
+
+
+@functools.cache
+def source_digests(script: str) -> dict[str, str]:
+    """The script, and its ``source_modules``, each with the first 16 hex digits of the sha256 of its code."""
+    paths = {script: _script(script)} | {module: _file(module) for module in source_modules(script)}
+    return {name: _digest(path) for name, path in paths.items()}
+
+
+@functools.cache
+def pinned_packages(script: str) -> dict[str, str]:
+    """Package to version, from the lock file, of what the script's sources import and what those packages rest on.
+
+    Only packages of ``requirements.in`` count: the many that come along with them (for progress bars, downloads, ...)
+    do not decide on results, and an upgrade of one must not retrain models.
+    """
+    pins, requires, direct = _read_lock()
+    found: set[str] = set()
+    queue = [_DISTRIBUTIONS.get(name, name) for name in _walk(script)[1]]
+    while queue:
+        package = queue.pop()
+        if package in pins and package not in found:
+            found.add(package)
+            queue.extend(requires.get(package, ()))
+    return {package: pins[package] for package in sorted(found & direct)}
+
+
+def _walk(script: str) -> tuple[set[str], set[str]]:
+    """Our modules and the outside top-level packages that ``script`` reaches by imports."""
+    ours: set[str] = set()
+    outside: set[str] = set()
+    queue = [_script(script)]
+    while queue:
+        for module in _imports(queue.pop()):
+            if module.split(".")[0] != _PACKAGE:
+                outside.add(module.split(".")[0])
+            elif module not in _ASIDE | ours:
+                ours.add(module)
+                queue.append(_file(module))
+    return ours, outside
+
+
+def _script(script: str) -> Path:
+    return WORKFLOW / "scripts" / script
+
+
+def _file(module: str) -> Path:
+    return (SEARCH_PATH / module.replace(".", "/")).with_suffix(".py")
+
+
+# Many scripts share most modules: each module is read once.
+@functools.cache
+def _imports(path: Path) -> frozenset[str]:
+    """The modules that a file imports anywhere; of our own only modules, no packages."""
+    modules: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or node.module is None:
+                raise ValueError(f"{path}, line {node.lineno}: relative import; write out its package")
+            within = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules.update(
+                within if node.module.split(".")[0] == _PACKAGE and not _file(node.module).exists() else [node.module]
+            )
+    for module in modules:
+        if module.split(".")[0] == _PACKAGE and not _file(module).exists():
+            raise ValueError(f"{path}: imports {module}, which is no module of ours; import from the module itself")
+    return frozenset(modules)
+
+
+@functools.cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256("\n".join(_code(_tree(path))).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    """The syntax tree of a file without what only type checkers read: nothing that runs depends on it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
+    ]
+    return tree
+
+
+def _code(value: Any) -> Iterator[str]:
+    """A syntax tree as text, the same in every version of Python: without positions, docstrings and empty fields."""
+    if isinstance(value, ast.AST):
+        yield type(value).__name__
+        for field, part in ast.iter_fields(value):
+            if part is not None and part != [] and field not in _SPELLING:
+                yield f"({field}"
+                yield from _code(part)
+                yield ")"
+    elif isinstance(value, list):
+        for part in value:
+            # Docstrings, of attributes too: such a statement does nothing.
+            if not (
+                isinstance(part, ast.Expr)
+                and isinstance(part.value, ast.Constant)
+                and isinstance(part.value.value, str)
+            ):
+                yield from _code(part)
+    else:
+        yield repr(value)
+
+
+@functools.cache
+def _read_lock() -> tuple[dict[str, str], dict[str, set[str]], set[str]]:
+    """Pins, package to the packages it requires, and the direct ones, from the ``# via`` comments of pip-compile."""
+    pins: dict[str, str] = {}
+    requires: dict[str, set[str]] = {}
+    direct: set[str] = set()
+    package = ""
+    for line in LOCK.read_text().splitlines():
+        if pin := re.match(r"([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", line):
+            package = pin[1].lower()
+            pins[package] = pin[2]
+        elif line.endswith("-r requirements.in"):
+            direct.add(package)
+        elif via := re.match(r"\s+#\s+(?:via\s+)?(?!via$)([A-Za-z0-9_.-]+)$", line):
+            requires.setdefault(via[1].lower(), set()).add(package)
+    # The Trainer runs on accelerate, which transformers declares as an extra.
+    requires["transformers"].add("accelerate")
+    # Templates of torch.compile, which nothing here calls.
+    requires["torch"].discard("jinja2")
+    return pins, requires, direct

@@ -1,0 +1,1 @@
+"""Texts: sampled at a point."""

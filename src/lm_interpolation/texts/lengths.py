@@ -1,0 +1,120 @@
+"""Texts beyond what a model can read: found before anything is trained, all of them at once.
+
+A tokenizer is there before the weights, so the jobs that read prompts, and the texts of a loss, count tokens. torch and
+transformers are not needed for that.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.jobs.checksums import check_present
+from lm_interpolation.jobs.runtime import UserError, announce
+from lm_interpolation.models.model_folders import context_of, read_json
+from lm_interpolation.models.special_tokens import FileTokenizer, added_tokens, encode
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who is to read texts: models of one tokenizer, with room for ``room`` tokens (None: no limit is known).
+
+    ``name`` is how errors call it. ``tokenizer`` is None where the models have no tokenizer.json.
+    """
+
+    name: str
+    tokenizer: FileTokenizer | None
+    room: int | None
+
+    @classmethod
+    def open(cls, name: str, directory: str | Path, context: int | None, reserve: int) -> "Reader":
+        """That of the tokenizer, or model, in ``directory``; ``reserve`` tokens of its context are for something else.
+
+        ``context`` is the model's number of positions, where ``directory`` has no config.json to say it.
+        """
+        directory = Path(directory)
+        if (directory / "config.json").is_file():
+            context = context_of(read_json(directory / "config.json", "")) or context
+        file = directory / "tokenizer.json"
+        room = None if context is None else context - reserve
+        return cls(name, FileTokenizer(file) if file.is_file() else None, room)
+
+    @cached_property
+    def _start(self) -> tuple[int, ...]:
+        return added_tokens(self.tokenizer)[0]
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, with those that texts of the model start with."""
+        return [len(ids) for ids in encode(self.tokenizer, texts, self._start)]
+
+    def cut(self, text: str, keep_end: bool) -> str:
+        """As much of ``text`` as there is room for: its beginning, or its end."""
+        assert self.tokenizer is not None and self.room is not None
+        (ids,) = encode(self.tokenizer, [text], ())
+        # Pieces of a text may have more tokens on their own than within it.
+        for count in range(self.room - len(self._start), 0, -1):
+            piece = self.tokenizer.decode(ids[-count:] if keep_end else ids[:count])
+            if piece.strip() and self.lengths([piece])[0] <= self.room:
+                return piece
+        raise UserError(f"{self.name}: no room for any token of {text[:60]!r}; choose too_long: drop")
+
+
+def fit(
+    texts: Sequence[str],
+    readers: Sequence[Reader],
+    too_long: str,
+    key: str,
+    names: Sequence[str],
+    keep_end: bool = False,
+) -> tuple[list[int], list[str]]:
+    """Which of ``texts`` are kept (indices), and what they are then, so that each of ``readers`` can read them.
+
+    A text without room is an ``error``, or is ``cut`` (its end, or with ``keep_end`` its beginning, goes), or is
+    ``drop``ped; the log says how many, and the longest. ``key`` is the config key, ``names`` say where the texts stand.
+    Raises ``UserError`` that counts all of them, or if no text is left.
+    """
+    kept, current = list(range(len(texts))), list(texts)
+    for reader in readers:
+        if reader.room is None:
+            continue
+        if reader.tokenizer is None:
+            if too_long != "error":
+                raise UserError(f"{key}.too_long: {too_long} needs a tokenizer.json, which {reader.name} has not")
+            continue
+        lengths = reader.lengths(current)
+        over = [place for place, length in enumerate(lengths) if length > reader.room]
+        if not over:
+            continue
+        longest = max(over, key=lengths.__getitem__)
+        found = (
+            f"{len(over)} of {len(current)} texts have more than the {reader.room} tokens that {reader.name} has room "
+            f"for, the longest {lengths[longest]} ({names[kept[longest]]})"
+        )
+        if too_long == "error":
+            raise UserError(f"{key}: {found}; shorten or drop them, or set too_long: cut or drop there")
+        if too_long == "cut":
+            for place in over:
+                current[place] = reader.cut(current[place], keep_end)
+            announce(f"[{key}] cut: {found}")
+        else:
+            gone = set(over)
+            kept = [index for place, index in enumerate(kept) if place not in gone]
+            current = [text for place, text in enumerate(current) if place not in gone]
+            announce(f"[{key}] dropped: {found}")
+            if not kept:
+                raise UserError(f"{key}: no text is left, {found}; give shorter texts")
+    return kept, current
+
+
+def open_readers(settings: Sequence[Mapping[str, Any]], directories: Sequence[str | Path]) -> list[Reader]:
+    """The readers that a job is told of (``Study.readers``), with the folders that are its inputs.
+
+    Raises ``UserError`` if a file is missing that the workflow wrote there.
+    """
+    for directory in directories:
+        check_present(directory)
+    return [
+        Reader.open(entry["name"], directory, entry["context"], entry["reserve"])
+        for entry, directory in zip(settings, directories, strict=True)
+    ]

@@ -1,0 +1,380 @@
+"""From words to a point: what the programs ``steer`` and ``export`` are asked for, and where its models lie.
+
+Imports neither torch nor pandas: what is wrong with a request is told at once.
+"""
+
+import argparse
+import itertools
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from lm_interpolation.jobs.checksums import check_present
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.pages.captions import combination
+from lm_interpolation.points.algebra import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
+from lm_interpolation.study.config import build_sweeps, resolve
+from lm_interpolation.study.config_files import read_config
+
+CONFIGS = Path("config")
+"""Where the files of studies lie, relative to the working directory, as all paths of a study."""
+
+_TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{{1,3}})?)\s*(?:[,+\s]\s*|$)")
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study to be used from outside the workflow: its file, its resolved config, and the folder of its results."""
+
+    file: Path
+    config: dict[str, Any]
+    left_out: dict[str, str]
+    sweeps: dict[str, Sweep]
+    results: Path
+
+    @property
+    def name(self) -> str:
+        return self.config["study"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point, and how it was asked for: by coordinates on a sweep, or (``sweep`` is None) by its coefficients."""
+
+    point: Point
+    space: str
+    sweep: Sweep | None
+    coordinates: tuple[tuple[str, Decimal], ...]
+    others: tuple[str, ...] = ()
+    """Other sweeps with the same coordinates, where none was named."""
+
+    @property
+    def title(self) -> str:
+        """``alpha=0.7``, or the id of the point."""
+        return show_coordinates(self.coordinates) or self.point.id
+
+
+def open_study(file: str | None = None, name: str | None = None, results: str | None = None) -> OpenStudy:
+    """The study in ``file``, or the one called ``name`` in the folder ``config``; by default the embedded one.
+
+    ``results`` is the folder of its results, by default ``results/<study>``. Files of data need not be there. Raises
+    ``UserError`` if no file, or more than one, declares such a study, or if the config does not hold.
+    """
+    path = Path(file) if file else _file_of(name) if name else CONFIGS / "config.yaml"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a study's file with --config (studies here: {_known_studies()})")
+    config = read_config(path)
+    try:
+        resolved, left_out = resolve(config)
+        sweeps = build_sweeps(resolved)
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).removeprefix('config: ')}") from None
+    folder = Path(results) if results else Path("results", resolved["study"])
+    return OpenStudy(path, resolved, left_out, sweeps, folder)
+
+
+def _studies() -> tuple[list[tuple[str, Path]], list[str]]:
+    """(name, file) of the studies in the folder ``config``, and what is wrong with files that cannot be read."""
+    declared, broken = [], []
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        try:
+            name = read_config(path).get("study")
+        except UserError as error:
+            broken.append(str(error))
+            continue
+        if name is not None:
+            declared.append((str(name), path))
+    return declared, broken
+
+
+def _known_studies() -> str:
+    declared, broken = _studies()
+    known = ", ".join(f"{name} ({path})" for name, path in declared) or f"none in {CONFIGS.absolute()}"
+    return "; ".join([known, *broken])
+
+
+def _file_of(name: str) -> Path:
+    files = [path for study, path in _studies()[0] if study == name]
+    if not files:
+        raise UserError(f"no study {name!r} in {CONFIGS}/*.yaml; there are: {_known_studies()}")
+    if len(files) > 1:
+        raise UserError(f"study {name!r} is declared in {' and '.join(map(str, files))}; choose one with --config")
+    return files[0]
+
+
+def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
+    """The place that ``words`` name: coordinates (``alpha=0.7``, ``alpha=0.7,beta=-1``), or models.
+
+    Terms are separated by commas, spaces or ``+``, so that a point's id is understood, too. Coordinates are those of
+    ``sweep``, or of the first sweep that has just these; they need not be on its grid. Models (``positive=1.5
+    negative=-0.5``) are combined in the space of weights.
+
+    Raises ``UserError`` if words cannot be read, if no sweep has these coordinates, or if coefficients do not sum to 1.
+    """
+    values = _read_terms(words)
+    language_models = {name for name, model in study.config["models"].items() if model["task"] == "language-model"}
+    coordinates = {name for sweep in study.sweeps.values() for name in sweep.directions}
+    fitting = [found for found in study.sweeps.values() if set(found.directions) == set(values)]
+    if sweep is not None:
+        chosen = _sweep(study, sweep)
+        if chosen not in fitting:
+            raise UserError(f"sweep {describe_range(chosen)} has no point {words!r}; name each of its coordinates")
+    elif set(values) <= language_models:
+        if fitting:
+            raise UserError(f"{words!r}: both models and coordinates are called so; name the sweep with --sweep")
+        return Place(Point.of(values), "weights", None, ())
+    elif fitting:
+        chosen = fitting[0]
+    elif set(values) <= language_models | coordinates and set(values) & (language_models - coordinates):
+        raise UserError(
+            f"point {words!r} mixes coordinates ({', '.join(sorted(set(values) - language_models))}) and models "
+            f"({', '.join(sorted(set(values) & language_models))}); write the one or the other"
+        )
+    else:
+        raise UserError(
+            f"{words!r}: no sweep has the coordinates {', '.join(values)}; sweeps: "
+            f"{'; '.join(map(describe_range, study.sweeps.values()))}; or combine models: "
+            f"{', '.join(sorted(language_models))}"
+        )
+    entry = _entry(study, chosen, values)
+    others = tuple(found.name for found in fitting[1:]) if sweep is None else ()
+    return Place(entry.point, chosen.space, chosen, entry.coordinates, others)
+
+
+def _entry(study: OpenStudy, sweep: Sweep, values: Mapping[str, Decimal]) -> SweepPoint:
+    """The point of ``sweep`` with these coordinates."""
+    grid = {coordinate: [format_decimal(values[coordinate])] for coordinate in sweep.directions}
+    spec = {**study.config["sweeps"][sweep.name], "grid": grid, "anchors": []}
+    (entry,) = build_sweep(sweep.name, spec).points
+    return entry
+
+
+def _read_terms(words: str) -> dict[str, Decimal]:
+    values: dict[str, Decimal] = {}
+    rest = words.strip()
+    while rest:
+        term = _TERM.match(rest)
+        if term is None:
+            raise UserError(
+                f"point {words!r}: cannot read {rest!r}; write coordinates (alpha=0.7 or alpha=0.7,beta=-1) or models "
+                "(positive=1.5 negative=-0.5)"
+            )
+        if term[1] in values:
+            raise UserError(f"point {words!r}: {term[1]} is given twice; remove one")
+        values[term[1]] = decimal(term[2])
+        rest = rest[term.end() :]
+    if not values:
+        raise UserError("--point is empty; write coordinates (alpha=0.7) or models (positive=1.5 negative=-0.5)")
+    return values
+
+
+def _sweep(study: OpenStudy, name: str) -> Sweep:
+    if f"sweeps.{name}" in study.left_out:
+        raise UserError(f"sweep {name} is left out: {study.left_out[f'sweeps.{name}']}")
+    if name not in study.sweeps:
+        ranges = "; ".join(map(describe_range, study.sweeps.values()))
+        raise UserError(f"{study.file}: no sweep {name!r}; there are: {ranges}")
+    return study.sweeps[name]
+
+
+def _ranges(sweep: Sweep) -> dict[str, tuple[Decimal, Decimal]]:
+    """Smallest and largest value of each coordinate."""
+    columns = zip(*(entry.coordinates for entry in sweep.points), strict=True)
+    values = [(column[0][0], [value for _, value in column]) for column in columns]
+    return {coordinate: (min(numbers), max(numbers)) for coordinate, numbers in values}
+
+
+def describe_range(sweep: Sweep) -> str:
+    """``plane (alpha from -4 to 4, beta from -4 to 4)``."""
+    parts = (f"{name} from {low:f} to {high:f}" for name, (low, high) in _ranges(sweep).items())
+    return f"{sweep.name} ({', '.join(parts)}{', logits' if sweep.space == 'logits' else ''})"
+
+
+def show_coordinates(coordinates: Iterable[tuple[str, Decimal]]) -> str:
+    """``alpha=0.7, beta=-1``."""
+    return ", ".join(f"{name}={format_decimal(value)}" for name, value in coordinates)
+
+
+def formula(point: Point) -> str:
+    """``1.5 positive − 0.5 negative``, the largest coefficient first."""
+    return combination(dict(sorted(point.coefficients, key=lambda pair: -pair[1])), format_decimal)
+
+
+def describe_sweep_of(study: OpenStudy, place: Place) -> str:
+    """The sweep that the place was asked for on, with its label if it has one; empty for a combination of models."""
+    if place.sweep is None:
+        return ""
+    label = study.config["sweeps"][place.sweep.name].get("label")
+    return place.sweep.name + (f", {label}" if label else "")
+
+
+def describe_place(study: OpenStudy, place: Place) -> str:
+    """One line for people: the formula with its numbers, and what the study has measured there."""
+    sweep = describe_sweep_of(study, place)
+    where = f"{place.title} on {sweep}: " if sweep else ""
+    how = f"a combination of {place.space}" if len(place.point.models) > 1 else "the model itself"
+    return f"{where}{formula(place.point)} ({how}), {describe_position(study, place)}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a study has measured at a place, or else nearest to it: points of ``sweep``, which generates texts."""
+
+    sweep: Sweep
+    entries: tuple[SweepPoint, ...]
+    here: bool
+
+
+def measured(study: OpenStudy, place: Place) -> Measured | None:
+    """Where the study has scores for a place; None if it lies on no sweep with texts, as most combinations of models.
+
+    At the point itself, on whichever sweep has it; else at the points around it on the sweep where it lies (see
+    ``located``), those with the next smaller or the next larger value of each coordinate.
+    """
+    scored = [sweep for sweep in study.sweeps.values() if sweep.space == place.space and sweep.prompts]
+    for sweep in sorted(scored, key=lambda sweep: sweep is not place.sweep):
+        for entry in sweep.points:
+            if entry.point == place.point:
+                return Measured(sweep, (entry,), True)
+    found = located(study, place)
+    if found.sweep is None or not found.sweep.prompts:
+        return None
+    return Measured(found.sweep, _neighbours(found.sweep, found.coordinates), False)
+
+
+def located(study: OpenStudy, place: Place) -> Place:
+    """``place`` on a sweep that generates texts, whatever words named it: one model has one place.
+
+    That is its own sweep if it has texts; else one on which the very point lies, with its coordinates there: rather one
+    whose range holds it, and rather a line than a plane. If there is none, ``place`` as it is.
+    """
+    if place.sweep is not None and place.sweep.prompts:
+        return place
+    found = []
+    for sweep in study.sweeps.values():
+        if sweep.space == place.space and sweep.prompts:
+            coordinates = _coordinates_on(study, sweep, place.point)
+            if coordinates is not None:
+                found.append(replace(place, sweep=sweep, coordinates=coordinates))
+    return min(found, key=lambda other: (is_outside(other), len(other.coordinates)), default=place)
+
+
+def _coordinates_on(study: OpenStudy, sweep: Sweep, point: Point) -> tuple[tuple[str, Decimal], ...] | None:
+    """The coordinates of ``point`` on ``sweep``; None if it is not, to the last decimal, one of its points."""
+    spec = study.config["sweeps"][sweep.name]
+    origin, directions = spec["origin"], [spec["directions"][name] for name in sweep.directions]
+    models = sorted({*origin, *point.models}.union(*directions))
+    # Solved in floating point, then held against the exact sum.
+    columns = np.array([[float(direction.get(model, 0)) for direction in directions] for model in models])
+    moved = [float(dict(point.coefficients).get(model, 0)) - float(origin.get(model, 0)) for model in models]
+    solution = np.linalg.lstsq(columns, np.array(moved))[0]
+    entry = _entry(study, sweep, dict(zip(sweep.directions, map(decimal, solution.tolist()), strict=True)))
+    return entry.coordinates if entry.point == point else None
+
+
+def _neighbours(sweep: Sweep, coordinates: Sequence[tuple[str, Decimal]]) -> tuple[SweepPoint, ...]:
+    around = []
+    for place, (_, value) in enumerate(coordinates):
+        known = {entry.coordinates[place][1] for entry in sweep.points}
+        below, above = [other for other in known if other <= value], [other for other in known if other >= value]
+        around.append({max(below, default=min(known)), min(above, default=max(known))})
+    corners = set(itertools.product(*around))
+    found = tuple(entry for entry in sweep.points if tuple(value for _, value in entry.coordinates) in corners)
+    # Anchors beside a grid may leave no point at any corner.
+    return found or (min(sweep.points, key=lambda entry: _distance(entry.coordinates, coordinates)),)
+
+
+def _distance(one: Sequence[tuple[str, Decimal]], two: Sequence[tuple[str, Decimal]]) -> Decimal:
+    return sum(((a - b) ** 2 for (_, a), (_, b) in zip(one, two, strict=True)), Decimal(0))
+
+
+def is_outside(place: Place) -> bool:
+    """Whether a coordinate lies outside the range of its sweep; a combination of models has no range."""
+    ranges = _ranges(place.sweep) if place.sweep is not None else {}
+    return any(not ranges[name][0] <= value <= ranges[name][1] for name, value in place.coordinates)
+
+
+def describe_position(study: OpenStudy, place: Place) -> str:
+    """How the place lies to what the study has measured, in one phrase."""
+    found = measured(study, place)
+    if found is not None and found.here:
+        name = "" if found.sweep is place.sweep else f" ({show_coordinates(found.entries[0].coordinates)})"
+        return f"a point of the grid of {found.sweep.name}{name}"
+    on = located(study, place)
+    if on.sweep is None:
+        return "on no sweep with texts: the study has generated none near it"
+    at = "" if on.sweep is place.sweep else f" at {show_coordinates(on.coordinates)}"
+    if is_outside(on):
+        return f"outside the range of {describe_range(on.sweep)}{at}: it extrapolates beyond what the study measured"
+    if found is None:
+        return f"{on.sweep.name} generates no texts: the study has measured none here"
+    return f"between points of the grid of {on.sweep.name}{at}"
+
+
+def model_folders(study: OpenStudy, names: Iterable[str]) -> dict[str, Path]:
+    """Folders of models by name. Raises ``UserError`` with the command that builds those that are not there whole."""
+    folders = {name: study.results / "models" / name for name in dict.fromkeys(names)}
+    for name, folder in folders.items():
+        check_present(folder, f"delete {folder} and build it again with: {build_command(study, [name])}")
+    missing = [name for name, folder in folders.items() if not (folder / "config.json").is_file()]
+    if missing:
+        others = f" (nor {', '.join(missing[1:])})" if missing[1:] else ""
+        raise UserError(f"no model in {folders[missing[0]]}{others}; build with: {build_command(study, missing)}")
+    return folders
+
+
+def build_command(study: OpenStudy, models: Sequence[str]) -> str:
+    """The command that makes these models of the study."""
+    targets = [f"results/{study.name}/models/{name}" for name in models]
+    return shlex.join(["snakemake", "--cores", "all", "--configfile", str(study.file), "--", *targets])
+
+
+class Parser(argparse.ArgumentParser):
+    """Arguments that steering and exporting share; a mistake is told in one line."""
+
+    def __init__(self, program: str, description: str, examples: str) -> None:
+        super().__init__(
+            prog=f"lm-interpolation {program}",
+            description=description,
+            epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        study = self.add_mutually_exclusive_group()
+        study.add_argument("--config", metavar="FILE", help="the study's file (default: config/config.yaml)")
+        study.add_argument("--study", metavar="NAME", help="name of a study, whose file lies in config/")
+        self.add_argument("--results", metavar="DIR", help="folder of the study's results (default: results/<study>)")
+        self.add_argument("--sweep", metavar="NAME", help="default: the first one with the coordinates of the point")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {in_words_of_make(message)}; {self.prog} --help shows how\n")
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    print(in_words_of_make(text), file=sys.stderr, flush=True)
+
+
+def announce(study: OpenStudy, places: Sequence[Place]) -> None:
+    """Say what was asked for, and where it comes from."""
+    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
+    for place in places:
+        say(describe_place(study, place))
+    for others in dict.fromkeys(place.others for place in places if place.others):
+        say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")
+
+
+def in_words_of_make(text: str) -> str:
+    """``text`` with options as whoever came by ``make steer`` or ``make export`` writes them: ``SWEEP=``."""
+    if "ASKED_POINT" not in os.environ:
+        return text
+    options = r"--(config|study|sweep|point|prompt|to)\b(?: (?=[A-Z]{2}))?"
+    return re.sub(options, lambda option: option[1].upper() + "=", text)

@@ -1,0 +1,187 @@
+import itertools
+import math
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lm_interpolation.data import synthetic
+from lm_interpolation.data.synthetic import KINDS, corrupt, generate
+from lm_interpolation.jobs.runtime import UserError
+
+COUNTS = {"train": 1000, "dev": 100, "test": 200}
+ROOT = Path(__file__).parents[2]
+
+
+def texts(corpus: dict[str, list]) -> list[str]:
+    return [text for split in corpus.values() for text, _ in split]
+
+
+@pytest.fixture(scope="module")
+def reviews() -> dict[str, list]:
+    return generate("reviews", COUNTS, 3, (0, 1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_counts_and_distinct_texts_over_all_splits(kind):
+    corpus = generate(kind, COUNTS, 3, (1, 4))
+    assert {split: len(rows) for split, rows in corpus.items()} == COUNTS
+    assert list(corpus) == ["train", "dev", "test"]
+    assert len(set(texts(corpus))) == sum(COUNTS.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_process_with_other_hashes_writes_the_same(kind):
+    code = (
+        "import hashlib; from lm_interpolation.data.synthetic import generate;"
+        f"print(hashlib.sha256(repr(generate({kind!r}, {COUNTS!r}, 7, (0, 2))).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_the_seed_matters():
+    first, second = (set(texts(generate("reviews", COUNTS, seed, (0, 1)))) for seed in (1, 2))
+    assert len(first & second) < 0.1 * len(first)
+
+
+def test_more_training_texts_leave_the_held_out_splits_alone(reviews):
+    more = generate("reviews", COUNTS | {"train": 1500}, 3, (0, 1))
+    assert more["dev"] == reviews["dev"] and more["test"] == reviews["test"]
+
+
+def test_shards_are_disjoint_across_kinds():
+    # Corrupted texts belong to the shard of their source, so that none of them is a near copy of another shard's text.
+    shards = [set(texts(generate(kind, COUNTS, 3, (i, 3)))) for i, kind in enumerate(("reviews", "general", "reviews"))]
+    for one, other in itertools.combinations(shards, 2):
+        assert not one & other
+
+
+def test_a_corrupted_text_lies_in_the_shard_of_its_source(monkeypatch):
+    sources = []
+    monkeypatch.setattr(synthetic, "corrupt", lambda text, rng: sources.append(text) or corrupt(text, rng))
+    corpus = generate("acceptability", {"train": 50, "dev": 10, "test": 10}, 5, (0, 2))
+    used = {source for source in sources if synthetic.zlib.crc32(source.encode()) % 2 == 0}
+    assert len(used) >= 35
+    acceptable = {text for rows in corpus.values() for text, label in rows if label == "acceptable"}
+    assert all(synthetic.zlib.crc32(text.encode()) % 2 == 0 for text in acceptable)
+    # A sentence is never in the corpus twice, once whole and once corrupted.
+    corrupted = {text for rows in corpus.values() for text, label in rows if label == "unacceptable"}
+    assert not corrupted & acceptable
+
+
+def test_labels_are_balanced(reviews):
+    assert Counter(label for _, label in reviews["train"]) == dict.fromkeys(range(5), 200)
+    assert Counter(label for _, label in reviews["test"]) == dict.fromkeys(range(5), 40)
+    general = generate("general", COUNTS, 3, (0, 1))
+    assert {label for _, label in general["train"]} == {None}
+    acceptability = generate("acceptability", COUNTS, 3, (0, 1))
+    assert Counter(label for _, label in acceptability["train"]) == {"acceptable": 500, "unacceptable": 500}
+
+
+def test_reviews_look_like_english_sentences(reviews):
+    for text in texts(reviews):
+        assert 8 <= len(text.split()) <= 22, text
+        assert re.fullmatch(r"[A-Z][\w' ,;-]*\.( [A-Z][\w' ,;-]*\.)*", text), text
+        assert not re.search(r"\b[Aa] [aeiou]|\b[Aa]n [^aeiou]|  | [,;.]|[{}]|,[,;.]", text), text
+        assert not re.search(r"\b(\w+) \1\b", text), text
+
+
+def test_verbs_agree_with_their_subjects(reviews):
+    plurals = "|".join(sorted({noun for domain in synthetic._DOMAINS for noun in domain.plurals}))
+    checked = 0
+    for text in texts(reviews):
+        match = re.search(rf"^(?:Overall, t|T)he ({plurals}) (was|were|is|are) ", text)
+        if match:
+            checked += 1
+            assert match[2] in ("were", "are"), text
+        assert not re.search(r"(?:\b[Ii]t|^This \w+) (?:were|are|have)\b", text), text
+    assert checked > 20
+
+
+def test_levels_share_openings_and_neighbours_share_words(reviews):
+    openings = [Counter() for _ in range(5)]
+    for text, level in reviews["train"]:
+        openings[level][" ".join(text.split()[:1])] += 1
+    for level in range(5):
+        assert openings[level]["The"] > 40 and openings[level]["I"] > 10
+    for domain in synthetic._DOMAINS:
+        assert all(set(low) & set(high) for low, high in itertools.pairwise(domain.graded))
+        assert not set(domain.graded[0] + domain.graded[1]) & set(domain.graded[3] + domain.graded[4])
+
+
+def test_words_tell_the_sentiment_mostly(reviews):
+    """Naive Bayes on words, negative against positive: much better than chance, and never perfect."""
+
+    def words(text: str) -> set[str]:
+        return set(re.findall(r"\w+", text.lower()))
+
+    negative, positive = (
+        Counter(word for text, level in reviews["train"] if level in levels for word in words(text))
+        for levels in ((0, 1), (3, 4))
+    )
+    right = [
+        (sum(math.log((positive[word] + 0.5) / (negative[word] + 0.5)) for word in words(text)) > 0) == (level > 2)
+        for text, level in reviews["test"]
+        if level != 2
+    ]
+    assert 0.75 < sum(right) / len(right) < 1
+
+
+def test_corruption_changes_every_text(reviews):
+    rng = random.Random(0)
+    for text in texts(reviews):
+        corrupted = corrupt(text, rng)
+        assert corrupted != text
+        assert corrupted[0].isupper() and corrupted.endswith(".")
+        assert abs(len(corrupted.split()) - len(text.split())) <= 3
+
+
+def test_splitting_and_joining_tokens_is_lossless(reviews):
+    for text in [*texts(reviews), "The waiter's so-called menu, in short, was on fire; still, I left. It was 1994."]:
+        assert synthetic._join(synthetic._TOKEN.findall(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("tokens", "fits", "make", "expected"),
+    [
+        (["the", "plot", "was"], synthetic._can_exchange, synthetic._exchange, [["plot", "the"], ["was", "plot"]]),
+        (["a", "little", "an", "inn"], synthetic._can_drop_determiner, synthetic._drop, [["inn"]]),
+        (["it", "was", "dull"], synthetic._can_drop_verb, synthetic._drop, [["dull"]]),
+        (["thought", "it", "was", "dull"], synthetic._can_drop_verb, synthetic._drop, []),
+        (["very", "dull", "."], synthetic._can_double, synthetic._double, [["dull", "dull", "."]]),
+    ],
+)
+def test_each_error_is_made_where_it_is_an_error(tokens, fits, make, expected):
+    places = [i for i in range(len(tokens) - 1) if fits(tokens, i)]
+    assert [make(tokens[i], tokens[i + 1], random.Random(0)) for i in places] == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "shard", "message"),
+    [
+        ("poems", COUNTS, (0, 1), "unknown kind 'poems'"),
+        ("reviews", {"train": 10}, (0, 1), "train, dev, test"),
+        ("reviews", COUNTS | {"dev": -1}, (0, 1), "train, dev, test"),
+        ("reviews", COUNTS, (2, 2), "shard index 2 of 2"),
+        ("reviews", COUNTS, (-1, 2), "shard index -1 of 2"),
+    ],
+)
+def test_wrong_arguments(kind, counts, shard, message):
+    with pytest.raises(UserError, match=message):
+        generate(kind, counts, 1, shard)
+
+
+def test_an_exhausted_shard_is_an_error(monkeypatch):
+    monkeypatch.setattr(synthetic, "_PATIENCE", 100)
+    with pytest.raises(UserError, match="shard 0 of 1000000 has too few distinct texts"):
+        generate("reviews", COUNTS, 1, (0, 1_000_000))

@@ -1,0 +1,285 @@
+import ast
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
+from lm_interpolation.study import sources
+from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
+
+# Name to path: no two have one name.
+PATHS = {path.name: str(path.relative_to(WORKFLOW / "scripts")) for path in (WORKFLOW / "scripts").rglob("*.py")}
+SCRIPTS = sorted(PATHS)
+REQUIREMENTS = (WORKFLOW.parent / "requirements.in").read_text()
+MODULES = sorted(PACKAGE.rglob("*.py"))
+RULES = {
+    (path.name, match[1]): match[2]
+    for path in sorted((WORKFLOW / "rules").glob("*.smk"))
+    for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
+}
+
+
+def libraries(script: str) -> set[str]:
+    return {module.rpartition(".")[2] for module in source_modules(PATHS[script])}
+
+
+# --- the workflow's own files ---
+
+
+def test_sources_are_found_through_other_modules() -> None:
+    modules = (
+        "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime data.parquet models.dtypes models.loading "
+    )
+    modules += "models.model_folders models.special_tokens points.logits texts.generation"
+    assert source_modules("texts/generate.py") == tuple(sorted(f"lm_interpolation.{name}" for name in modules.split()))
+    # By way of merging.py.
+    assert libraries("merge.py") == {
+        "merging",
+        "checkpoints",
+        "checksums",
+        "model_folders",
+        "algebra",
+        "runtime",
+        "special_tokens",
+    }
+    # By an import within a function of corpora.py.
+    assert "synthetic" in libraries("corpus.py")
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Writes files where the sources of a script ``job.py`` are looked for; forgets what was read there before."""
+    monkeypatch.setattr(sources, "SEARCH_PATH", tmp_path)
+    monkeypatch.setattr(sources, "WORKFLOW", tmp_path)
+    reading = (sources._imports, sources._digest, sources._tree, source_modules, source_digests)
+
+    def write(files: dict[str, str]) -> None:
+        for file, content in files.items():
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).write_text(content)
+        for function in reading:
+            function.cache_clear()
+
+    yield write
+    for function in reading:
+        function.cache_clear()
+
+
+def test_every_form_of_import_is_followed(tree: Callable[[dict[str, str]], None]) -> None:
+    tree(
+        {
+            "scripts/job.py": "import json, numpy.linalg\nfrom lm_interpolation.room import one\n",
+            "lm_interpolation/room/one.py": "import lm_interpolation.room.two\n",
+            "lm_interpolation/room/two.py": "def f():\n from lm_interpolation.three import g\n from yaml import load\n",
+            "lm_interpolation/three.py": "from lm_interpolation.room.one import f\n",
+            "lm_interpolation/four.py": "import torch\n",
+        }
+    )
+    found, outside = sources._walk("job.py")
+    assert found == {"lm_interpolation.room.one", "lm_interpolation.room.two", "lm_interpolation.three"}
+    assert outside == {"json", "numpy", "yaml"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("from . import one", "job.py, line 1: relative import"),
+        ("from .one import f", "job.py, line 1: relative import"),
+        ("from lm_interpolation import one", "imports lm_interpolation.one, which is no module of ours"),
+        ("import lm_interpolation.room", "imports lm_interpolation.room, which is no module of ours"),
+    ],
+)
+def test_imports_that_cannot_be_followed_are_refused(
+    line: str, words: str, tree: Callable[[dict[str, str]], None]
+) -> None:
+    tree({"scripts/job.py": line, "lm_interpolation/room/__init__.py": ""})
+    with pytest.raises(ValueError, match=words):
+        source_modules("job.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_hold_no_import_that_cannot_be_followed(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    if path.name == "__init__.py":
+        # What Python runs on the way to a module is no source of a job.
+        if path.parent != PACKAGE:
+            assert [type(node) for node in tree.body] == [ast.Expr]
+        return
+    sources._imports(path)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    # The command line starts programs, which are no jobs.
+    assert path == PACKAGE / "__main__.py" or not names & {"import_module", "__import__"}
+
+
+def test_better_words_change_no_digest(tree: Callable[[dict[str, str]], None]) -> None:
+    plain = "LIMIT = 3\n\ndef f(x):\n    return x + 'y'\n\nclass A:\n    b: int = 1\n"
+    told = (
+        '"""A module."""\n\nLIMIT = 3  # of all\n"""How many."""\n\n\ndef f(x):\n    """Add."""\n    # so\n'
+        "    return (\n        x\n        + \"y\")\n\nclass A:\n    'A class.'\n    b: int = 1\n    'A field.'\n"
+    )
+    digests = []
+    for code in (plain, told, plain.replace("3", "4"), plain.replace("'y'", "'z'"), plain.replace("f(x)", "f(x, z=1)")):
+        tree({"scripts/job.py": code})
+        digests.append(source_digests("job.py")["job.py"])
+    assert digests[0] == digests[1] and len(set(digests)) == 4
+    assert re.fullmatch(r"[0-9a-f]{16}", digests[0])
+
+
+def test_digests_are_of_the_script_and_its_modules() -> None:
+    assert tuple(source_digests("points/merge.py")) == ("points/merge.py", *source_modules("points/merge.py"))
+
+
+def users(module: str) -> set[str]:
+    """The scripts that are run again after an edit in a module of ours."""
+    return {script for script in SCRIPTS if module in libraries(script)}
+
+
+def test_an_edit_reruns_only_what_uses_it() -> None:
+    training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
+    in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
+    scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
+    draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
+    assert (users("training"), users("importing")) == (training, {"import_model.py"})
+    assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
+    # An edit for ensembles leaves the texts of weight space as they are.
+    assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
+    assert users("interpolation") >= in_memory
+    assert users("merging") >= {"merge.py", "norms.py"} | in_memory
+    assert users("scoring") >= scores | {"table.py"}
+    assert users("tables") >= {"table.py", "summary.py"} | draw
+    assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
+    assert users("captions") == {"caption.py", "table_caption.py"}
+    assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
+    assert users("explorer") == {"explorer.py"}
+    # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
+    assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}
+    assert users("judges") == users("leaks") - {"leaks.py"} | users("captions") | {
+        "curves.py",
+        "plane.py",
+        "explorer.py",
+    }
+    assert users("plots") == draw
+    # What comes early does not depend on what comes late.
+    early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
+    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
+        assert not users(module) & early, module
+    for module in ("interpolation", "scoring", "tables", "claims", "plots"):
+        assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
+    for module in ("merging", "interpolation", "tables", "claims", "plots"):
+        assert not users(module) & scores, module
+
+
+def test_modules_that_only_check_or_keep_records_are_no_sources() -> None:
+    assert "lm_interpolation.models.probing" in sources._imports(PACKAGE / "models/importing.py")
+    assert "lm_interpolation.jobs.records" in sources._imports(PACKAGE / "jobs/runtime.py")
+    assert libraries("import_model.py") >= {"importing", "checkpoints", "model_folders", "saving"}
+    for module in sources._ASIDE:
+        assert sources._file(module).is_file()
+        assert users(module.rpartition(".")[2]) == set()
+
+
+def test_planning_is_no_source_of_a_job() -> None:
+    # The config reaches jobs as parameters: its reader may change without a rerun.
+    for script in SCRIPTS:
+        assert not libraries(script) & {"config", "study", "sources"}, script
+
+
+def test_no_two_scripts_have_one_name() -> None:
+    assert len(PATHS) == len(list((WORKFLOW / "scripts").rglob("*.py")))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_outside_import_is_pinned_or_of_python(script: str) -> None:
+    _, _, direct = sources._read_lock()
+    outside = {sources._DISTRIBUTIONS.get(name, name) for name in sources._walk(PATHS[script])[1]}
+    assert outside - set(sys.stdlib_module_names) <= direct
+
+
+# --- pins ---
+
+
+def test_pins_are_those_of_the_lock_file() -> None:
+    lock = dict(re.findall(r"^([\w.-]+)==(\S+)$", LOCK.read_text(), re.MULTILINE))
+    for script in SCRIPTS:
+        pins = pinned_packages(PATHS[script])
+        assert list(pins) == sorted(pins)
+        assert pins == {package: lock[package] for package in pins}
+
+
+def test_training_is_pinned_to_what_it_runs_on() -> None:
+    pins = pinned_packages(PATHS["train_language_model.py"])
+    # Some are only imported by transformers: safetensors, and accelerate, which it declares as an extra.
+    assert {"torch", "transformers", "tokenizers", "safetensors", "accelerate", "numpy"} <= pins.keys()
+    assert not {"seaborn", "matplotlib", "snakemake", "pytest", "ruff", "jinja2"} & pins.keys()
+
+
+def test_packages_that_only_come_along_do_not_count() -> None:
+    named = {re.split("[=<>]", line)[0].strip() for line in REQUIREMENTS.splitlines()}
+    for script in SCRIPTS:
+        assert pinned_packages(PATHS[script]).keys() <= named, script
+
+
+LIGHT = ["corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py"]
+LIGHT += ["measure_rounding.py", "leaks.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
+LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
+LIGHT += ["table_caption.py", "claims_page.py", "overview.py", "plot_words.py"]
+
+
+@pytest.mark.parametrize("script", LIGHT)
+def test_an_upgrade_of_torch_reruns_only_what_uses_it(script: str) -> None:
+    assert "numpy" in pinned_packages(PATHS[script])
+    assert not {"torch", "transformers"} & pinned_packages(PATHS[script]).keys()
+
+
+def test_drawing_is_pinned_to_seaborn() -> None:
+    draw = users("plots")
+    for script in SCRIPTS:
+        pins = pinned_packages(PATHS[script]).keys()
+        assert ({"seaborn", "matplotlib", "pandas", "numpy"} <= pins) == (script in draw), script
+        # The explorer has the colour maps of the figures.
+        allowed = {"matplotlib"} if script == "explorer.py" else set()
+        assert (script in draw) or {"seaborn", "matplotlib"} & pins == allowed, script
+
+
+def test_the_page_is_pinned_to_what_it_is_made_with() -> None:
+    assert {"jinja2", "plotly", "pandas", "numpy"} <= pinned_packages(PATHS["explorer.py"]).keys()
+
+
+def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(
+        "# written by pip-compile\n"
+        "numpy==2.0.post1\n    # via\n    #   -r requirements.in\n    #   Torch\n    #   transformers\n"
+        "torch[extra]==1.0\n    # via -r requirements.in\n"
+        "tqdm==3\n    # via transformers\n"
+        "transformers==5\n    # via -r requirements.in\n"
+    )
+    monkeypatch.setattr(sources, "LOCK", lock)
+    pins, requires, direct = sources._read_lock.__wrapped__()
+    assert pins == {"numpy": "2.0.post1", "torch": "1.0", "tqdm": "3", "transformers": "5"}
+    assert requires == {"torch": {"numpy"}, "transformers": {"numpy", "tqdm", "accelerate"}}
+    assert direct == {"numpy", "torch", "transformers"}
+
+
+# --- rules ---
+
+
+def test_every_script_belongs_to_one_rule() -> None:
+    used = [re.findall(r'"\.\./scripts/([\w/]+\.py)"', body) for body in RULES.values()]
+    assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
+    assert all(len(scripts) == 1 for scripts in used)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
+def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
+    body = RULES[rule]
+    (script,) = re.findall(r'"\.\./scripts/([\w/]+\.py)"', body)
+    assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == [script]
+    # A benchmark counts as an output: without any other the rule would run once only.
+    benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()
+    for keyword in {"log", "threads", "resources", "conda", "message"} | benchmark:
+        assert re.search(rf"^    {keyword}:", body, re.MULTILINE), keyword
+    assert {"mem_mb", "runtime"} <= set(re.findall(r"^        (\w+)=", body, re.MULTILINE))

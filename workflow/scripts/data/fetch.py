@@ -1,0 +1,14 @@
+"""Bring what a study takes from the Hugging Face hub into the hub's cache."""
+
+from typing import Any
+
+from lm_interpolation.data.fetching import fetch_study
+from lm_interpolation.jobs.runtime import run_job
+
+
+def main(snakemake: Any) -> None:
+    fetch_study(snakemake.config)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,22 @@
+"""How many texts stand where they should not: in two splits, or in the training of a judge and of what it judges."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.data.leaks import count_leaks
+from lm_interpolation.jobs.runtime import announce, atomic_path, run_job
+
+
+def main(snakemake: Any) -> None:
+    report = count_leaks(snakemake.params.settings["plan"], [Path(path) for path in snakemake.input.splits])
+    output = snakemake.output[0]
+    with atomic_path(output) as scratch:
+        scratch.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if leaks := [*report["configured"], *report["leaks"]]:
+        more = f"; {len(leaks) - 1} more in {output}" if len(leaks) > 1 else f"; see {output}"
+        announce(f"[leaks] {leaks[0]}{more}")
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

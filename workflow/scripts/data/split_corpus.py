@@ -1,0 +1,17 @@
+"""Take the share of another corpus that a corpus is declared to be."""
+
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.data.corpora import SPLITS, load_share, write_corpus
+from lm_interpolation.jobs.runtime import run_job
+
+
+def main(snakemake: Any) -> None:
+    parent = {split: snakemake.input[split] for split in SPLITS}
+    splits = load_share(snakemake.params.settings["corpus"], snakemake.wildcards.corpus, parent)
+    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,27 @@
+"""Figure of a model against its first-order expansion over a plane, as PNG and PDF (section 5 of the paper)."""
+
+from typing import Any
+
+from lm_interpolation.figures.plot_linearity import plot_linearity
+from lm_interpolation.figures.plots import draw
+from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.tables.tables import read_table
+
+# Columns in which a value may be missing.
+_MEASURES = ["value", "prediction", "change", "error", "relative_error"]
+_SUMMARY = ["c1", "c2", "r2", "r2_unit", "tolerance", "share_within", "reach"]
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings["figure"]
+    draw(
+        snakemake,
+        plot_linearity,
+        read_table(snakemake.input.table, _MEASURES),
+        read_table(snakemake.input.summary, _SUMMARY),
+        coordinate_labels=settings["coordinate_labels"],
+    )
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,20 @@
+"""Figure of the norms of weight differences, as PNG and PDF (Fig. 9 of the paper)."""
+
+from typing import Any
+
+from lm_interpolation.figures.plot_norms import plot_norms
+from lm_interpolation.figures.plots import draw
+from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.tables.analysis_tables import read_norms
+
+
+def main(snakemake: Any) -> None:
+    draw(
+        snakemake,
+        plot_norms,
+        read_norms(snakemake.input.table),
+    )
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

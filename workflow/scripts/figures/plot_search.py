@@ -1,0 +1,20 @@
+"""Figure of searches of training settings, as PNG and PDF (Tables 1 and 2 of the paper)."""
+
+from typing import Any
+
+from lm_interpolation.figures.plot_search import plot_search
+from lm_interpolation.figures.plots import draw
+from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.tables.tables import read_table
+
+
+def main(snakemake: Any) -> None:
+    draw(
+        snakemake,
+        plot_search,
+        [read_table(path, ["dev_loss", "dev_perplexity"]) for path in snakemake.input.tables],
+    )
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,23 @@
+"""Figure of loss curves, as PNG and PDF (Fig. 11 of the paper)."""
+
+from typing import Any
+
+import pandas as pd
+
+from lm_interpolation.figures.plot_training import plot_training
+from lm_interpolation.figures.plots import draw
+from lm_interpolation.jobs.runtime import run_job
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings["figure"]
+    draw(
+        snakemake,
+        plot_training,
+        [pd.read_csv(path) for path in snakemake.input.curves],
+        settings["models"],
+    )
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,23 @@
+"""Figure of next-token probabilities along a line, as PNG and PDF (Fig. 4 of the paper)."""
+
+from typing import Any
+
+from lm_interpolation.figures.plot_words import plot_words
+from lm_interpolation.figures.plots import draw
+from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.tables.analysis_tables import read_next_tokens
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings["figure"]
+    draw(
+        snakemake,
+        plot_words,
+        read_next_tokens(snakemake.input.table),
+        scale=settings["scale"],
+        coordinate_labels=settings["coordinate_labels"],
+    )
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,21 @@
+"""The table of a search for hyper-parameters: every trial's loss on dev, and which is chosen (Tables 1 and 2)."""
+
+from typing import Any
+
+from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.models.searches import SEARCH_VALUES, read_metrics, search_table
+from lm_interpolation.tables.tables import write_table
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    rows = [
+        row
+        for path, trial in zip(snakemake.input.metrics, settings["trials"], strict=True)
+        for row in read_metrics(path, trial)
+    ]
+    write_table(search_table(settings["search"], rows, settings["configured"]), snakemake.output[0], SEARCH_VALUES)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,78 @@
+"""The few lines that a run ends with: where the results are, and what they show."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lm_interpolation.analyses.rounding import describe_rounding
+from lm_interpolation.claims.claim_kinds import count_verdicts
+from lm_interpolation.data.leaks import leak_lines
+from lm_interpolation.jobs.runtime import atomic_path, run_job
+from lm_interpolation.scores.judges import MARK, judge_lines, read_judges
+from lm_interpolation.tables.tables import read_table, sweep_summary
+
+
+def _verdict(entry: Mapping[str, Any]) -> str:
+    """One claim in a line: what is said of it, of what, and with which numbers."""
+    mark = f" ({MARK})" * entry["weak_judge"]
+    facts = []
+    if entry["value"] is not None:
+        limits = "" if entry["low"] is None else f" [{entry['low']:.3g}, {entry['high']:.3g}]"
+        facts.append(f"{entry['value']:.3g}{limits}, holds {entry['direction']} {entry['threshold']:g}")
+    if entry["units_to_decide"] is not None:
+        facts.append(
+            f"about {entry['units_to_decide']} {entry['unit_kind']} would decide it, there are {entry['units']}"
+        )
+    return f"{entry['verdict']}{mark}: {' '.join(entry['statement'].split())}" + f" ({'; '.join(facts)})" * bool(facts)
+
+
+def main(snakemake: Any) -> None:
+    settings = snakemake.params.settings
+    lines = [f"Study {settings['study']}", "", "Models"]
+    for path in map(Path, snakemake.input.metrics):
+        metrics = json.loads(path.read_text())
+        if "dev_perplexity" in metrics:
+            shown = f"perplexity {metrics['dev_perplexity']:.4g} on dev"
+        else:
+            test = metrics["test"]
+            shown = f"accuracy {test['accuracy']:.3f} on test (most frequent class {test['majority_share']:.3f})"
+        lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
+    for path in map(Path, snakemake.input.rounding):
+        if (line := describe_rounding(json.loads(path.read_text()))) is not None:
+            lines.append(f"  {line}")
+    judges = read_judges(settings["judges"], snakemake.input.judges)
+    if judges:
+        lines += ["", "Judges", *(f"  {line}" for line in judge_lines(judges))]
+    leaks = leak_lines(snakemake.input.leaks)
+    lines += ["", "Data", *(f"  {line}" for line in leaks)]
+    weak = {name: f"{name} ({MARK})" for name, judge in judges.items() if judge.weaknesses}
+    for path in map(Path, snakemake.input.tables):
+        lines += ["", *sweep_summary(read_table(path).replace({"scorer": weak}))]
+    for path in (path for path in snakemake.input.claims if path.endswith(".json")):
+        entries = json.loads(Path(path).read_text())
+        told = f"{count_verdicts(entries)}; corrected for their number {count_verdicts(entries, 'verdict_holm')}"
+        lines += ["", f"Claims of the paper: {told}"]
+        lines += [f"  {_verdict(entry)}" for entry in entries]
+    lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
+    # Not an input: times are told where a run left them, and nothing depends on them.
+    for stage in sorted(path for path in (Path(snakemake.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
+        seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]
+        if seconds:
+            lines.append(f"  {stage.name}: {sum(seconds):.0f} s in {len(seconds)} jobs")
+    for what in ("tables", "figures", "claims"):
+        if settings[what]:
+            folder = os.path.commonpath([Path(path).parent for path in settings[what]])
+            names = dict.fromkeys(Path(path).stem for path in settings[what])
+            lines += ["", f"{what.capitalize()} in {folder}: {', '.join(names)}"]
+    for page in settings["explorer"]:
+        lines += ["", f"To read texts and scores point by point, open in a browser: {page}"]
+    with atomic_path(snakemake.output[0]) as scratch:
+        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
