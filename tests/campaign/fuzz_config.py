@@ -264,7 +264,7 @@ def mutate(rng: random.Random, text: str) -> tuple[str, bytes]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``kind``: accepted, one line, several lines, traceback, or slow; ``words``: the error."""
+    """``kind``: accepted, one line (for each mistake), broken lines, traceback, or slow; ``words``: the error."""
 
     kind: str
     words: str = ""
@@ -336,7 +336,8 @@ def try_here(path: str) -> Outcome:
             plan(path)
     except (UserError, WorkflowError) as error:
         words = str(error)
-        kind = "one line" if words.isprintable() else "several lines"
+        # One for each mistake.
+        kind = "one line" if all(line.isprintable() for line in words.split("\n")) else "broken lines"
         return Outcome(kind, words, time.process_time() - started)
     except _Slow:
         return Outcome("slow", "".join(traceback.format_exc().splitlines(keepends=True)[-8:]), LIMIT)
@@ -406,7 +407,7 @@ def campaign(count: int, seed: int, sample: int, bases: Sequence[str] = BASES) -
             counts["by make: the same" if agree(outcome, there) else "by make: another"] += 1
             if not agree(outcome, there):
                 faults.append(f"{base}, {what} ({path})\n{outcome}\nby make: {there}")
-    kinds = ("one line", "accepted", "several lines", "traceback", "slow")
+    kinds = ("one line", "accepted", "broken lines", "traceback", "slow")
     print(f"seed {seed}, {count} mutations: " + ", ".join(f"{kind} {counts[kind]}" for kind in kinds), end="")
     made = [f"{kind} {number}" for kind, number in counts.items() if kind not in kinds]
     print(f"; longest {longest:.1f} s{''.join(f'; {words}' for words in made)}", flush=True)

@@ -15,7 +15,8 @@ import pytest
 from benchmarks.dag import copy_workflow
 from lm_interpolation.data.corpora import SPLITS, check_corpus, class_names, corpus_files, load_corpus
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.study.config import check_files, resolve
+from lm_interpolation.study.config import resolve
+from lm_interpolation.study.local_models import check_data_files
 from tests.study.test_study import CONFIG, dry_run, planned, write_config
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -99,7 +100,7 @@ def test_classes_that_do_not_fit_each_other(yelp: dict[str, Any], files: dict[st
 def test_a_missing_file_of_a_class_names_its_split(yelp: dict[str, Any]) -> None:
     Path("dev.0").unlink()
     with pytest.raises(UserError, match=r"corpora\.mine\.class_files\.negative\.dev: no file dev\.0; correct the path"):
-        check_files({"corpora": {"mine": yelp}, "prompts": {}, "models": {}})
+        check_data_files({"corpora": {"mine": yelp}, "prompts": {}, "models": {}})
 
 
 # --- texts and labels in two files ---
@@ -161,7 +162,7 @@ def test_errors_of_label_files(pairs: dict[str, Any], change: dict[str, Any], me
 def test_a_missing_file_of_labels_is_told_before_anything_runs(pairs: dict[str, Any]) -> None:
     Path("more.labels").unlink()
     with pytest.raises(UserError, match=r"corpora\.mine\.label_files\.train: no file more\.labels"):
-        check_files({"corpora": {"mine": pairs}, "prompts": {}, "models": {}})
+        check_data_files({"corpora": {"mine": pairs}, "prompts": {}, "models": {}})
 
 
 # --- a label before the text ---
@@ -287,7 +288,7 @@ def test_paths_without_documents_are_told_before_anything_runs(
     write(tmp_path, {"outer/inner/a.txt": "a"})
     films["class_files"]["negative"] = path
     with pytest.raises(UserError, match=re.escape(f"config: corpora.mine.class_files.negative: {message}")):
-        check_files({"corpora": {"mine": films}, "prompts": {}, "models": {}})
+        check_data_files({"corpora": {"mine": films}, "prompts": {}, "models": {}})
 
 
 def test_a_document_belongs_to_one_class_and_split(films: dict[str, Any]) -> None:

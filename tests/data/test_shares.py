@@ -134,12 +134,15 @@ STREAM = {
         ),
         ({"a": {"split_from": "tiny", "share": 0}}, "corpora.a.share is 0; give more than 0"),
         ({"a": {"split_from": "tiny", "share": 1.1}}, "corpora.a.share is 1.1; give at most 1"),
-        ({"a": {"split_from": "tiny"}}, "corpora.a: split_from needs share; add share"),
+        (
+            {"a": {"split_from": "tiny"}},
+            "key 'share' is missing at corpora.a; a corpus that is split from another needs it",
+        ),
         (
             {"a": {"source": "lines", "split_from": "tiny", "share": 1}},
-            "corpora.a has source and split_from; give exactly",
+            "corpora.a.source: a corpus that is split from another has no use for it; remove it",
         ),
-        ({"a": {"share": 1}}, "corpora.a has none; give exactly one of source, split_from"),
+        ({"a": {"share": 1}}, "corpora.a: key 'source' is missing; choose one of sst, csv"),
         (
             {"a": {"split_from": "tiny", "share": 0.5, "max_words": 9}},
             "corpora.a.max_words: a corpus that is split from another has no use for it; remove it",

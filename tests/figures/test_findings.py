@@ -11,7 +11,8 @@ from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.figures.findings import FINDINGS, findings
 from lm_interpolation.figures.phrases import Value, apart, change, describe_range, number
 from lm_interpolation.scores.judges import Judge, Quality
-from lm_interpolation.study.config import load_schema
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import FIGURES
 from tests.figures.test_analysis_plots import barriers, curve, line, linearity, norms, search, words
 from tests.figures.test_plots import cost
 
@@ -286,8 +287,4 @@ def test_linearity(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_figure_has_a_finding() -> None:
-    kinds = {
-        branch["properties"]["kind"]["const"]
-        for branch in load_schema()["properties"]["figures"]["additionalProperties"]["oneOf"]
-    }
-    assert set(FINDINGS) == kinds
+    assert set(FINDINGS) == {tag(kind, "kind") for kind in FIGURES}

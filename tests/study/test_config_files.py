@@ -194,7 +194,7 @@ def test_the_fuzz_finds_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     outcomes = {
         "traceback": lambda config: config["nothing"],
         "slow": lambda config: [None for _ in iter(int, 1)],
-        "several lines": lambda config: (_ for _ in ()).throw(fuzz_config.WorkflowError("one\ntwo")),
+        "broken lines": lambda config: (_ for _ in ()).throw(fuzz_config.WorkflowError("one\x07two")),
     }
     for kind, study in outcomes.items():
         monkeypatch.setattr(fuzz_config, "Study", study)

@@ -545,7 +545,7 @@ def test_a_mistake_in_the_config_is_one_clear_line(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "Traceback" not in output
     told = [line for line in output.splitlines() if "negativ" in line]
-    assert told == ["small.yaml: sweeps.theta1: model 'negativ' is not declared; did you mean 'negative'?"]
+    assert told == ["small.yaml: sweeps.theta1.origin: model 'negativ' is not declared; did you mean 'negative'?"]
     assert not (tmp_path / "results").exists()
 
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from lm_interpolation.claims.claim_kinds import VERDICTS
-from lm_interpolation.study.config import extended
+from lm_interpolation.study.extending import extended
 from tests.hub_cache import commit_of, make_cache, point_main_at, write_prompts
 from tests.whole.test_workflow import ROOT, copy_sources
 

@@ -22,14 +22,18 @@ from typing import Any, NoReturn, TextIO
 
 
 class UserError(Exception):
-    """A mistake in what the user gave us (config, data, model), told in one line.
+    """A mistake in what the user gave us (config, data, model), told in one line; several mistakes in one line each.
 
-    The message names the file or config key, what is wrong and what to do. It is shown without a traceback, and what
-    is quoted in it (names, texts) with escapes for line breaks and all else that does not print.
+    A line names the file or config key, what is wrong and what to do. It is shown without a traceback, and what is
+    quoted in it (names, texts) with escapes for line breaks and all else that does not print.
     """
 
+    def lines(self) -> list[str]:
+        """One line for each mistake."""
+        return [printable(str(line)) for line in self.args]
+
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return "\n".join(self.lines())
 
 
 def printable(text: str) -> str:
@@ -48,7 +52,7 @@ def error_prefix(where: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(*(f"{where}: {line}" for line in error.args)) from None
 
 
 def short_path(path: str | os.PathLike[str]) -> str:

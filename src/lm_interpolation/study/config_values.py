@@ -17,27 +17,31 @@ MAX_TRIALS = 1_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def check_values(value: Any, path: str) -> None:
-    """Refuse what YAML can write and JSON Schema overlooks.
+def check_values(value: Any, path: str) -> list[str]:
+    """What YAML can write and JSON Schema overlooks, a line for each.
 
     That is NaN, infinity, numbers that no machine number holds, halves of characters, and keys that are not strings
     (``no:``).
     """
     if isinstance(value, Mapping):
+        lines = []
         for key, item in value.items():
             if not isinstance(key, str):
-                raise UserError(f"config: {path or 'the top level'}: key {show(key)} is no string; put it in quotes")
-            check_values(key, f"{path}: a key" if path else "a key")
-            check_values(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            check_values(item, f"{path}.{index}")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"config: {path} is {value}; give a finite number")
-    elif isinstance(value, int) and abs(value) >= 2**63:
-        raise UserError(f"config: {path} is an integer of {value.bit_length()} bits; give one of at most 63")
-    elif isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
-        raise UserError(f"config: {path}: {show(value)} holds half a character; write the character itself")
+                place = path or "the top level"
+                lines.append(f"config: {place}: key {show(key)} is no string; put it in quotes")
+                continue
+            lines += check_values(key, f"{path}: a key" if path else "a key")
+            lines += check_values(item, f"{path}.{key}" if path else key)
+        return lines
+    if isinstance(value, list):
+        return [line for index, item in enumerate(value) for line in check_values(item, f"{path}.{index}")]
+    if isinstance(value, float) and not math.isfinite(value):
+        return [f"config: {path} is {value}; give a finite number"]
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return [f"config: {path} is an integer of {value.bit_length()} bits; give one of at most 63"]
+    if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+        return [f"config: {path}: {show(value)} holds half a character; write the character itself"]
+    return []
 
 
 def check_sizes(config: Mapping[str, Any]) -> None:
@@ -45,7 +49,7 @@ def check_sizes(config: Mapping[str, Any]) -> None:
     points = 0
     for name, sweep in config["sweeps"].items():
         counts = [int(spec["count"]) if isinstance(spec, Mapping) else len(spec) for spec in sweep["grid"].values()]
-        points += math.prod(counts) + len(sweep.get("anchors", []))
+        points += math.prod(counts) + len(sweep["anchors"])
         if points > MAX_POINTS:
             raise UserError(
                 f"config: sweeps.{name}.grid: {points} points with those of the sweeps before it; give at most "

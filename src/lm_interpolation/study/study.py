@@ -21,14 +21,8 @@ from lm_interpolation.pages.captions import describe_sampling, describe_scorer, 
 from lm_interpolation.pages.descriptions import describe_analysis, describe_search, describe_training
 from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
 from lm_interpolation.scores.judges import judge_entries
-from lm_interpolation.study.config import (
-    build_sweeps,
-    check_files,
-    check_sweep_models,
-    judges,
-    resolve,
-    root_of,
-)
+from lm_interpolation.study.config import read_study
+from lm_interpolation.study.local_models import check_files, check_sweep_models
 from lm_interpolation.study.names import check_file_names
 from lm_interpolation.study.sources import pinned_packages, source_digests
 
@@ -45,10 +39,10 @@ class Study:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config, self.left_out = resolve(config)
-        self.sweeps: dict[str, Sweep] = build_sweeps(self.config)
-        check_files(self.config)
-        self.notes = check_sweep_models(self.config, self.sweeps)
+        self.declared, self.config, self.left_out = read_study(config)
+        self.sweeps: dict[str, Sweep] = {name: self.declared.sweep(name) for name in self.declared.sweeps}
+        check_files(self.declared, self.config)
+        self.notes = check_sweep_models(self.declared, self.sweeps)
         self.lines: dict[tuple[str, str], Line] = {
             (line.prompts, line.id): line for line in assign_lines(self.sweeps.values())
         }
@@ -601,7 +595,7 @@ class Study:
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
         scorers = [
             self.config["scorers"][name]
-            for name in dict.fromkeys(name for sweep in sweeps for name in judges(self.config, sweep))
+            for name in dict.fromkeys(name for sweep in sweeps for name in self.declared.judges_of(sweep))
         ]
         full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
         return self._readers([*models, *full])
@@ -614,15 +608,16 @@ class Study:
         found: dict[tuple[str, int | None, int], dict[str, Any]] = {}
         for model, reserve in models:
             tokenizer = self._tokenizer_folder(model)
-            context = context_of(root_of(self.config, model)[1].get("architecture", {}))
+            context = context_of(self.declared.root_of(model)[1].architecture_declared())
             entry = {"name": f"model {model}", "tokenizer": tokenizer, "context": context, "reserve": reserve}
             found.setdefault((tokenizer, context, reserve), entry)
         return list(found.values())
 
     def _tokenizer_folder(self, model: str) -> str:
         """Where the tokenizer of a model lies before it is trained: its own folder, or the imported model's."""
-        name, start = root_of(self.config, model)
-        return self.path("tokenizers", start["tokenizer"]) if "tokenizer" in start else self.path("models", name)
+        name, start = self.declared.root_of(model)
+        own = start.own_tokenizer()
+        return self.path("models", name) if own is None else self.path("tokenizers", own)
 
     def figure_tokens(self, figure: str) -> list[tuple[str, str]]:
         """``token_settings`` of what a figure shows."""
@@ -892,7 +887,7 @@ class Study:
             case "barrier":
                 return [self.config["analyses"][table]["scorer"]]
             case "precision":
-                return judges(self.config, self.config["analyses"][table]["sweep"])
+                return self.declared.judges_of(self.config["analyses"][table]["sweep"])
             case _:
                 return []
 
@@ -943,7 +938,7 @@ class Study:
 
     def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
         """(name, config entry) of the scorers of a sweep that are models."""
-        return [(name, self.config["scorers"][name]) for name in judges(self.config, sweep)]
+        return [(name, self.config["scorers"][name]) for name in self.declared.judges_of(sweep)]
 
     def _points_at(self, analysis: str) -> list[Point]:
         spec = self.config["analyses"][analysis]

@@ -5,9 +5,11 @@ computes and never imports the computation: the Snakefile reads all declarations
 """
 
 import difflib
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import (
@@ -51,13 +53,13 @@ class Declaration(BaseModel):
 
     @model_validator(mode="after")
     def _keys_fit(self) -> "Declaration":
-        for key, needed in self.TOGETHER:
-            if self.given(key) and not self.given(needed):
-                raise PydanticCustomError("words", f": {key} needs {needed}; add {needed} or remove {key}")
         given = [key for key in self.ONE_OF if self.given(key)]
         if self.ONE_OF and len(given) != 1:
             found = " and ".join(given) or "none"
             raise PydanticCustomError("words", f" has {found}; give exactly one of {', '.join(self.ONE_OF)}")
+        for key, needed in self.TOGETHER:
+            if self.given(key) and not self.given(needed):
+                raise PydanticCustomError("words", f": {key} needs {needed}; add {needed} or remove {key}")
         return self
 
     @classmethod
@@ -104,9 +106,29 @@ def field_name(declaration: type[Declaration], key: str) -> str:
     return next((name for name, field in declaration.model_fields.items() if field.alias == key), key)
 
 
-def tag(declaration: type[Declaration], key: str = "kind") -> str:
+def tag(declaration: type[Declaration], key: str) -> str:
     """The one value that ``key`` has in this kind."""
     return str(get_args(declaration.model_fields[key].annotation)[0])
+
+
+def keys_of(declaration: type[Declaration]) -> list[str]:
+    """The keys that may be given."""
+    return [field.alias or name for name, field in declaration.model_fields.items()]
+
+
+def unmarked(annotation: Any) -> tuple[Any, list[Any]]:
+    """A type without its marks (``Annotated``) and without None, and these marks."""
+    marks: list[Any] = []
+    while get_origin(annotation) in (Annotated, Union, UnionType):
+        if get_origin(annotation) is Annotated:
+            annotation, *found = get_args(annotation)
+            marks += found
+            continue
+        others = [part for part in get_args(annotation) if part is not type(None)]
+        if len(others) > 1:
+            break
+        (annotation,) = others
+    return annotation, marks
 
 
 # References.
@@ -212,7 +234,13 @@ class Either:
     """
 
     def __init__(self, alternatives: Iterable[Any], chosen: str | Callable[[Any], Any] = _shape) -> None:
-        self._union = Annotated[Union[tuple(alternatives)], Discriminator(chosen)]  # noqa: UP007
+        found = list(alternatives)
+        self._union = Annotated[Union[tuple(found)], Discriminator(chosen)]  # noqa: UP007
+        key = chosen if isinstance(chosen, str) else ""
+        self.alternatives: dict[str, Any] = dict(
+            (tag(one, key), one) if key else (get_args(one)[-1].tag, get_args(one)[0]) for one in found
+        )
+        """Tag to type."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler.generate_schema(self._union)
@@ -280,13 +308,18 @@ Coefficients = Annotated[dict[LanguageModel, Number], MinLen(1)]
 """Model name to coefficient."""
 
 
+def close_to(name: str, names: Iterable[str]) -> str | None:
+    """The one of ``names`` that ``name`` may be a misspelling of."""
+    return next(iter(difflib.get_close_matches(name, sorted(names), n=1)), None)
+
+
 def hint(name: str, names: Iterable[str], introduction: str) -> str:
     """The name that ``name`` may be a misspelling of, or all of them."""
     names = sorted(names)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = close_to(name, names)
     if close:
-        return f"did you mean {close[0]!r}?"
-    return f"{introduction} {', '.join(names[:40]) or 'none'}{', ...' if len(names) > 40 else ''}"
+        return f"did you mean {close!r}?"
+    return f"{introduction} {textwrap.shorten(', '.join(names), 250, placeholder=' ...') or 'none'}"
 
 
 def undeclared(noun: str, name: str, names: Iterable[str]) -> str:

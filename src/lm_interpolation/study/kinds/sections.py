@@ -1,6 +1,7 @@
 """Sections of a study that have no kinds."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 from pydantic import Field
@@ -16,11 +17,16 @@ from lm_interpolation.study.kinds.base import (
     NonNegativeInt,
     Positive,
     Precision,
+    Problem,
     Ref,
     Share,
     TrainedLanguageModel,
     Whole,
 )
+from lm_interpolation.study.kinds.fitting import batch_fits
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
 class Tokenizer(Declaration):
@@ -69,6 +75,11 @@ class Search(Declaration):
         description=("Language model whose training is varied; what the grid does not name is taken from there.")
     )
     grid: SearchGrid = Field(description="The values that are combined.")
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        training = config.models[self.model].training
+        for batch_size in self.grid.batch_size:
+            yield from batch_fits(config, training.processes if training else 1, batch_size, "grid.batch_size")
 
 
 class Tables(Declaration):

@@ -3,8 +3,9 @@
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.study.kinds.base import Declaration, FigureName, Maybe, Name, Parts
 from lm_interpolation.study.kinds.catalog import (
     AnyAnalysis,
@@ -14,6 +15,7 @@ from lm_interpolation.study.kinds.catalog import (
     AnyPrompts,
     AnyScorer,
 )
+from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.model import Model
 from lm_interpolation.study.kinds.sections import Compute, Generation, Search, Tables, Tokenizer
 from lm_interpolation.study.kinds.sweeps import SweepSpec
@@ -91,6 +93,29 @@ class StudyConfig(Declaration):
         ),
     )
 
+    _sweeps: dict[str, Sweep] = PrivateAttr(default_factory=dict)
+
     def section(self, name: str) -> Any:
         """The entries of a section."""
         return getattr(self, name)
+
+    def sweep(self, name: str) -> Sweep:
+        """The points of a declared sweep. Raises ``UserError`` if it is not affine."""
+        if name not in self._sweeps:
+            self._sweeps[name] = build_sweep(name, self.sweeps[name].plain())
+        return self._sweeps[name]
+
+    def scorers_of(self, sweep: str) -> list[str]:
+        """Names of the scorers of the texts of a sweep, in the order of the section."""
+        chosen = self.sweeps[sweep].scorers
+        return [name for name in self.scorers if chosen is None or name in chosen]
+
+    def judges_of(self, sweep: str) -> list[str]:
+        """Names of the scorers of a sweep that are models."""
+        return [name for name in self.scorers_of(sweep) if self.scorers[name].judge()]
+
+    def root_of(self, model: str) -> tuple[str, Origin]:
+        """The model, and its origin, that decides on the architecture and the tokenizer of ``model``."""
+        while (parent := self.models[model].start.parent()) is not None:
+            model = parent
+        return model, self.models[model].start

@@ -28,6 +28,8 @@ class Analysis(Declaration):
     """Suffix of the name of each table (empty: the first) to the words on it."""
     MEASURES_TIME: ClassVar[bool] = False
     """Whether the output differs from rebuild to rebuild, since it holds timings."""
+    COMPARES_PRECISIONS: ClassVar[bool] = False
+    """Whether it compares texts and scores in fp32 and in the study's precisions."""
     ABOUT_TEXTS: ClassVar[bool] = False
     """Whether it rests on generated texts, so that its caption says how they are sampled."""
 
@@ -39,6 +41,14 @@ class Analysis(Declaration):
 
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
         """Names of the scorers whose statistics stand in its table."""
+        return []
+
+    def table_suffixes(self) -> list[str]:
+        """What the names of its tables have behind its own."""
+        return [""]
+
+    def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        """Names of the scorers that it runs in fp32 and in their own precision."""
         return []
 
     def continued_prompts(self) -> str | None:

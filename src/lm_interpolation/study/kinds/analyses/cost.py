@@ -23,3 +23,6 @@ class Cost(Analysis):
     prompts: PromptsName = Field(description="Name of the prompt set.")
     prefixes: Count = Field(default=20, description="Number of prompts, the first ones.")
     repeats: Count = Field(default=3, description="Measurements of each, in turn.")
+
+    def continued_prompts(self) -> str:
+        return self.prompts

@@ -24,3 +24,6 @@ class Linearity(Analysis):
     prefixes: Count = Field(default=20, description="Number of prefixes.")
     words: Annotated[Words, Len(2, 2)] = Field(description=WORDS)
     tolerance: Positive = Field(default=0.1, description="Relative error up to which a point counts as linear.")
+
+    def table_suffixes(self) -> list[str]:
+        return ["", "_summary"]

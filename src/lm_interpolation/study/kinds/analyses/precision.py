@@ -1,17 +1,21 @@
 """The analysis precision."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.base import Count, Name, NonNegative, PromptsName, Ref, Values
 
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
+
 
 class PrecisionAnalysis(Analysis):
     """Texts and scores of a sample in fp32 and in the precision of the study. An error if they differ too much."""
 
     SCRIPT: ClassVar[str] = "analyses/precision.py"
+    COMPARES_PRECISIONS: ClassVar[bool] = True
 
     kind: Literal["precision"] = Field(
         description=(
@@ -28,3 +32,9 @@ class PrecisionAnalysis(Analysis):
         description=("Largest difference of a mean score, and largest relative difference of a perplexity.")
     )
     reason: str = Field(description="Why this threshold.")
+
+    def continued_prompts(self) -> str:
+        return self.prompts
+
+    def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        return config.judges_of(self.sweep)

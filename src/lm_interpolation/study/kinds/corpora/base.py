@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import MinLen
 from pydantic import Field, Tag
 
+from lm_interpolation.data.corpora import class_names
 from lm_interpolation.study.kinds.base import (
     Cell,
     Count,
@@ -79,6 +80,9 @@ class Source(Corpus):
     )
     limit: Maybe[Limit] = Field(default=None, description="Take a random subset of this many texts of a split.")
     seed: NonNegativeInt = Field(default=0, description="Seed of the split, the subset and the synthetic generator.")
+
+    def class_names(self, config: "StudyConfig") -> list[str]:
+        return class_names(self.plain())
 
     def input_files(self) -> list[str]:
         """Files that the job that reads it depends on, of many documents the newest; none if it lies on the hub."""

@@ -36,3 +36,6 @@ class Hub(Source):
             "Training texts are not stored, but read shard by shard while a model trains on them; dev needs a limit."
         ),
     )
+
+    def is_stream(self) -> bool:
+        return bool(self.stream)

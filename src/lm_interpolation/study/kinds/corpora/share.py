@@ -1,11 +1,14 @@
 """A corpus that is a share of another one."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from lm_interpolation.study.kinds.base import Maybe, Name, NonNegativeInt, Ref, Share
 from lm_interpolation.study.kinds.corpora.base import Corpus, Limit
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
 class ShareOfCorpus(Corpus):
@@ -19,3 +22,6 @@ class ShareOfCorpus(Corpus):
     )
     limit: Maybe[Limit] = Field(default=None, description="Take a random subset of this many texts of a split.")
     seed: NonNegativeInt = Field(default=0, description="Seed of the subset.")
+
+    def class_names(self, config: "StudyConfig") -> list[str]:
+        return config.corpora[self.split_from].class_names(config)

@@ -24,6 +24,10 @@ class Origin(Declaration):
         """Name of the model whose architecture and tokenizer it takes over; None if it has its own."""
         return None
 
+    def own_tokenizer(self) -> str | None:
+        """Name of the tokenizer of the study that it takes; None if it comes with its own."""
+        return None
+
     def architecture_declared(self) -> Mapping[str, Any]:
         """Its own transformers configuration, as far as the study declares it."""
         return {}

@@ -1,6 +1,7 @@
 """A model: its task, its origin, and how it is trained."""
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,8 +15,14 @@ from lm_interpolation.study.kinds.base import (
     NonNegative,
     NonNegativeInt,
     Positive,
+    Problem,
+    undeclared,
 )
 from lm_interpolation.study.kinds.catalog import AnyOrigin
+from lm_interpolation.study.kinds.fitting import batch_fits
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
 class Data(Declaration):
@@ -79,3 +86,24 @@ class Model(Declaration):
         description=("What the model is trained on; without it (and training) the model is imported as it is."),
     )
     training: Maybe[Training] = Field(default=None, description="How it is trained (AdamW).")
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        if self.task == "classifier" and getattr(self.start, "special_tokens", None):
+            yield "start.special_tokens", "is for language models; remove it"
+        if self.data is None or self.training is None:
+            if not self.start.IMPORTED:
+                yield "", "has no data and training, so start must be hub or directory"
+            return
+        if self.start.IMPORTED:
+            yield "", "declare the model that training starts from as a model of its own"
+        classes = config.corpora[self.data.corpus].class_names(config)
+        if self.task == "classifier":
+            if self.data.class_:
+                yield "data.class", "a classifier needs all classes; remove it"
+            elif len(classes) < 2:
+                yield "data.corpus", f"{self.data.corpus!r} has no classes to tell apart; declare them"
+            if self.training.processes > 1:
+                yield "training.processes", "a classifier trains in one process; remove it"
+        elif self.data.class_ and self.data.class_ not in classes:
+            yield "data.class", undeclared("class", self.data.class_, classes)
+        yield from batch_fits(config, self.training.processes, self.training.batch_size, "training.batch_size")

@@ -35,6 +35,9 @@ class FromScratch(Origin):
     )
     tokenizer: TokenizerName = Field(description="Name of a tokenizer of this file.")
 
+    def own_tokenizer(self) -> str:
+        return self.tokenizer
+
     def architecture_declared(self) -> Mapping[str, Any]:
         return self.architecture.plain()
 

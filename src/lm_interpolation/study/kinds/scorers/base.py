@@ -1,10 +1,11 @@
 """What every kind of scorer says of itself."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Declaration
+from lm_interpolation.study.kinds.base import Declaration, Problem
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -21,6 +22,10 @@ class Scorer(Declaration):
     def judge(self) -> str | None:
         """Name of the model that scores; None if no model does."""
         return None
+
+    def class_problems(self, classes: Sequence[str], noun: str) -> Iterator[Problem]:
+        """What is wrong with the classes that it names, if those of its judge are ``classes``, each called ``noun``."""
+        yield from ()
 
     def describe(self, name: str) -> str:
         """One line for captions: what the scorer called ``name`` measures."""

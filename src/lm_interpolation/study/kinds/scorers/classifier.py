@@ -1,6 +1,7 @@
 """The scorer classifier."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
 from pydantic import Field
@@ -11,9 +12,14 @@ from lm_interpolation.study.kinds.base import (
     Maybe,
     Number,
     Precision,
+    Problem,
     TooLong,
+    undeclared,
 )
 from lm_interpolation.study.kinds.scorers.base import Scorer
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
 class Classifier(Scorer):
@@ -45,3 +51,25 @@ class Classifier(Scorer):
             "Texts beyond the classifier's context: an error, or cut by its tokenizer, or left without a score (drop)."
         ),
     )
+
+    def judge(self) -> str:
+        return self.model
+
+    def renamed(self, classes: Iterable[str]) -> list[str]:
+        """``classes`` of the judge by the names that they have as scores."""
+        labels = self.labels or {}
+        return [labels.get(name, name) for name in classes]
+
+    def class_problems(self, classes: Sequence[str], noun: str) -> Iterator[Problem]:
+        for label in self.labels or {}:
+            if label not in classes:
+                yield "labels", undeclared(noun, label, classes)
+        for name in self.weights:
+            if name not in (known := self.renamed(classes)):
+                yield "weights", undeclared(noun, name, known)
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        data = config.models[self.model].data
+        classes = config.corpora[data.corpus].class_names(config) if data else []
+        if classes:
+            yield from self.class_problems(classes, "class")

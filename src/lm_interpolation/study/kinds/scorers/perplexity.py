@@ -22,3 +22,6 @@ class Perplexity(Scorer):
             "Texts beyond the judge's context: an error, or their end is cut, or they have no perplexity (drop)."
         ),
     )
+
+    def judge(self) -> str:
+        return self.model

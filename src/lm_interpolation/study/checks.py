@@ -1,0 +1,115 @@
+"""What must hold between the parts of a study whose references hold."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models.model_folders import context_of
+from lm_interpolation.study.kinds.base import Declaration, Problem
+from lm_interpolation.study.kinds.study_config import StudyConfig
+
+
+def check_entry(config: StudyConfig, section: str, name: str) -> Iterator[str]:
+    """Lines on what is wrong with one entry, all of whose references hold."""
+    path = f"{section}.{name}"
+    if section == "models" and (circle := _circle(config, name)):
+        yield circle
+        return
+    if section == "sweeps":
+        try:
+            config.sweep(name)
+        except UserError as error:
+            yield from error.lines()
+            return
+    for place, words in nested_problems(config.section(section)[name], config, path):
+        yield f"{place}: {words}"
+
+
+def nested_problems(declaration: Any, config: StudyConfig, path: str) -> Iterator[Problem]:
+    """What a declaration, and those within it, say is wrong, each with its whole key path."""
+    if isinstance(declaration, Declaration):
+        for place, words in declaration.check(config):
+            yield f"{path}.{place}" if place else path, words
+        for name, field in type(declaration).model_fields.items():
+            yield from nested_problems(getattr(declaration, name), config, f"{path}.{field.alias or name}")
+    elif isinstance(declaration, Mapping):
+        for key, value in declaration.items():
+            yield from nested_problems(value, config, f"{path}.{key}")
+    elif isinstance(declaration, list):
+        for number, value in enumerate(declaration):
+            yield from nested_problems(value, config, f"{path}.{number}")
+
+
+def check_whole(config: StudyConfig) -> Iterator[str]:
+    """Lines on what is wrong with a study all of whose entries hold by themselves."""
+    for name, model in config.models.items():
+        if model.training:
+            root = config.root_of(name)[1]
+            yield from block_problems(name, model, context_of(root.architecture_declared()), "is declared")
+    yield from _table_names(config)
+    yield from _precisions(config)
+    if config.generation is None:
+        yield from _without_generation(config)
+
+
+def block_problems(name: str, model: Any, context: int | None, where: str) -> Iterator[str]:
+    """Lines on a model that cannot read the blocks that it is to be trained on; its ``context`` is said ``where``."""
+    length = model.training.block_length
+    if context is not None and length > context:
+        yield (
+            f"models.{name}.training.block_length: {length} exceeds the context of {context} tokens that {where}; "
+            "lower it"
+        )
+
+
+def _circle(config: StudyConfig, name: str) -> str | None:
+    """The line on models that start from each other, if ``name`` does."""
+    seen = [name]
+    while (parent := config.models[seen[-1]].start.parent()) is not None:
+        if parent in seen:
+            key = config.models[name].start.KEY
+            return f"models.{name}.start.{key}: {' <- '.join([*seen, parent])} is a circle; break it"
+        seen.append(parent)
+    return None
+
+
+def _table_names(config: StudyConfig) -> Iterator[str]:
+    """Sweeps with texts, analyses and searches share the folder of tables."""
+    owners: dict[str, str] = {}
+    tables = [(f"sweeps.{name}", name) for name, sweep in config.sweeps.items() if sweep.prompts]
+    tables += [
+        (f"analyses.{name}", f"{name}{suffix}")
+        for name, analysis in config.analyses.items()
+        for suffix in analysis.table_suffixes()
+    ]
+    tables += [(f"searches.{name}", name) for name in config.searches]
+    for path, table in tables:
+        if table in owners:
+            yield f"{path}: its table {table}.csv is that of {owners[table]} too; rename one"
+        owners.setdefault(table, path)
+
+
+def _precisions(config: StudyConfig) -> Iterator[str]:
+    """A precision below fp32 is compared with fp32 somewhere."""
+    compared = {name for analysis in config.analyses.values() for name in analysis.compared_scorers(config)}
+    anywhere = any(analysis.COMPARES_PRECISIONS for analysis in config.analyses.values())
+    chosen: dict[str, str] = {}
+    if config.generation and not anywhere:
+        chosen["generation"] = config.generation.precision
+    for name, scorer in config.scorers.items():
+        if name not in compared and scorer.judge():
+            chosen[f"scorers.{name}"] = scorer.precision  # type: ignore[attr-defined]
+    for path, precision in chosen.items():
+        if precision != "fp32":
+            yield (
+                f"{path}.precision: {precision} is compared with fp32 nowhere; add an analysis of kind precision on a "
+                "sweep that it is used for"
+            )
+
+
+def _without_generation(config: StudyConfig) -> Iterator[str]:
+    """What generates texts needs the section on how."""
+    users = [f"sweeps.{name}" for name, sweep in config.sweeps.items() if sweep.prompts]
+    users += [f"analyses.{name}" for name, analysis in config.analyses.items() if analysis.continued_prompts()]
+    if users:
+        yield f"key 'generation' is missing at the top level; {users[0]} generates texts"

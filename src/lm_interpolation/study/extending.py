@@ -1,0 +1,57 @@
+"""Configurations on top of another file: mappings key by key, lists as a whole; null removes."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.config_files import read_config
+from lm_interpolation.study.config_values import show
+from lm_interpolation.study.kinds.base import hint
+
+
+def extended(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of ``config`` on top of the file that it ``extends``: mappings key by key, null removes a key.
+
+    Raises ``UserError`` if there is no such file, if that extends another one, or if null removes nothing.
+    """
+    path = config.get("extends")
+    if path is None:
+        return copy.deepcopy(dict(config))
+    if not isinstance(path, str):
+        raise UserError(f"config: extends is {show(path)}; give the path of a file")
+    if not Path(path).is_file():
+        raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
+    base = read_config(path)
+    if "extends" in base:
+        raise UserError(f"{path}: extends another file itself; give a plain configuration")
+    return _merged(base, {key: value for key, value in config.items() if key != "extends"})
+
+
+def _merged(base: Any, own: Any, path: str = "") -> Any:
+    if not isinstance(base, Mapping) or not isinstance(own, Mapping):
+        return copy.deepcopy(own)
+    merged = {}
+    # In the order of the base, so that an override does not move what it overrides.
+    for key in dict.fromkeys([*base, *own]):
+        place = f"{path}.{key}" if path else str(key)
+        if key not in own:
+            merged[key] = copy.deepcopy(base[key])
+        elif own[key] is not None:
+            merged[key] = _merged(base.get(key), own[key], place)
+        elif key not in base:
+            raise UserError(f"config: {place}: null removes nothing; {hint(str(key), map(str, base), 'there are')}")
+    return merged
+
+
+def wrote(config: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    """Whether ``config`` itself, without what it extends, says what stands at a key path, or a part of it."""
+    node: Any = config
+    for key in path:
+        if not isinstance(node, Mapping):
+            return True
+        if key not in node:
+            return False
+        node = node[key]
+    return True

@@ -1,0 +1,122 @@
+"""Files and local models that a study names, looked at before anything runs."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.data.corpora import check_corpus_files, check_data_file, prompt_files
+from lm_interpolation.jobs.runtime import UserError, error_prefix
+from lm_interpolation.models.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
+from lm_interpolation.models.model_folders import check_folder, context_of, model_files, read_json, text_config
+from lm_interpolation.points.algebra import Sweep
+from lm_interpolation.study.checks import block_problems
+from lm_interpolation.study.config import Problems
+from lm_interpolation.study.config_values import show
+from lm_interpolation.study.kinds.models.base import Origin
+from lm_interpolation.study.kinds.models.directory import FromDirectory
+from lm_interpolation.study.kinds.models.scratch import FromScratch
+from lm_interpolation.study.kinds.study_config import StudyConfig
+
+
+def check_files(config: StudyConfig, plain: Mapping[str, Any]) -> None:
+    """Raise ``UserError`` for declared data files and local models that are not there or not as declared."""
+    problems = Problems([])
+    problems.keep(check_data_files, plain)
+    for name, model in config.models.items():
+        if isinstance(model.start, FromDirectory):
+            problems.keep(_check_local, config, name, Path(model.start.directory))
+    if problems.lines:
+        raise UserError(*problems.lines)
+
+
+def check_data_files(plain: Mapping[str, Any]) -> None:
+    """Raise ``UserError`` for the data files of corpora and prompts that are not there."""
+    problems = Problems([])
+    for name, corpus in plain["corpora"].items():
+        problems.keep(check_corpus_files, corpus, name)
+    for name, prompts in plain["prompts"].items():
+        for file in prompt_files(prompts):
+            problems.keep(check_data_file, file, f"prompts.{name}.path")
+    if problems.lines:
+        raise UserError(*problems.lines)
+
+
+def _check_local(config: StudyConfig, name: str, directory: Path) -> None:
+    with error_prefix(f"models.{name}.start.directory"):
+        settings = check_folder(directory, config.models[name].task)
+        if not _is_pickled(directory):
+            Checkpoint.open(directory)
+    lines = list(_imported_classes(config, name, directory, settings))
+    for trained, model in config.models.items():
+        if model.training and config.root_of(trained)[0] == name:
+            context = context_of(settings)
+            lines += block_problems(trained, model, context, f"{directory / 'config.json'} names")
+    if lines:
+        raise UserError(*lines)
+
+
+def _imported_classes(config: StudyConfig, model: str, directory: Path, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Lines on classes in the scorers that ``model`` is the judge of, where ``settings``, its own, name its classes."""
+    id2label = settings.get("id2label")
+    noun = f"class (id2label in {directory / 'config.json'})"
+    for name, scorer in config.scorers.items():
+        if id2label and scorer.judge() == model:
+            for place, words in scorer.class_problems(list(map(str, id2label.values())), noun):
+                yield f"scorers.{name}.{place}: {words}"
+
+
+def _is_pickled(directory: Path) -> bool:
+    """Whether weights are there as pickle only: the import reads them, but their headers cannot be looked at."""
+    return not any(file.suffix == ".safetensors" for file in model_files(directory))
+
+
+def _has_its_tensors(directory: Path) -> bool:
+    """Whether the headers in a folder tell the tensors of the language model that is imported from it."""
+    path = directory / "config.json"
+    return not _is_pickled(directory) and text_config(read_json(path, ""), path) is None
+
+
+def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list[str]:
+    """Raise ``UserError`` if models of one sweep cannot be combined, as far as that is known before training.
+
+    Fine-tuning keeps shapes and tokenizer, so the ancestors decide: declared architectures are compared as declared,
+    local directories by their files. The merge itself checks the actual weights again. Returns lines on how models
+    differ in what does not matter.
+    """
+    notes: list[str] = []
+    problems = Problems([])
+    for sweep in sweeps.values():
+        problems.keep(_check_sweep, config, sweep, notes)
+    if problems.lines:
+        raise UserError(*problems.lines)
+    return list(dict.fromkeys(notes))
+
+
+def _check_sweep(config: StudyConfig, sweep: Sweep, notes: list[str]) -> None:
+    roots: dict[str, Origin] = {model: config.root_of(model)[1] for model in sweep.models}
+    folders = {model: Path(root.directory) for model, root in roots.items() if isinstance(root, FromDirectory)}
+    local = {model: directory for model, directory in folders.items() if _has_its_tensors(directory)}
+    if len(local) > 1:
+        with error_prefix(f"sweeps.{sweep.name}"):
+            if sweep.space == "weights":
+                check_compatible(local, notes.append)
+            else:
+                check_same_tokenizer(local)
+    declared = {model: root for model, root in roots.items() if isinstance(root, FromScratch)}
+    for model, root in declared.items():
+        first, reference = next(iter(declared.items()))
+        # Logits can be added whatever the architecture.
+        counting = (d for d in _differences(reference, root) if sweep.space == "weights" or d[0] == "tokenizer")
+        for key, one, two in counting:
+            raise UserError(
+                f"sweeps.{sweep.name}: models {first!r} and {model!r} differ in {key} "
+                f"({show(one)} and {show(two)}) and cannot be combined; declare them alike"
+            )
+
+
+def _differences(one: FromScratch, two: FromScratch) -> Iterator[tuple[str, Any, Any]]:
+    """(key, value, value) of what two declared architectures with tokenizers do not share."""
+    pairs = [{"tokenizer": start.tokenizer, **start.architecture_declared()} for start in (one, two)]
+    for key in dict.fromkeys([*pairs[0], *pairs[1]]):
+        if pairs[0].get(key) != pairs[1].get(key):
+            yield key, pairs[0].get(key), pairs[1].get(key)

@@ -1,0 +1,65 @@
+"""The JSON schema of a configuration, generated from the declarations.
+
+``python -m lm_interpolation.study.schema`` writes it to workflow/schemas, where editors find it: they complete
+and check a configuration whose first line is ``# yaml-language-server: $schema=<path>``.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from lm_interpolation.jobs.places import WORKFLOW
+from lm_interpolation.study.kinds.study_config import StudyConfig
+
+SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
+
+
+class _Generator(GenerateJsonSchema):
+    """pydantic's schema without titles of keys and defaults of None, which no file may give."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        if found.get("default", ...) is None:
+            del found["default"]
+        return found
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        # pydantic writes patternProperties, under which other names pass.
+        values = self.generate_inner(schema["values_schema"])
+        keys = {key: value for key, value in self.generate_inner(schema["keys_schema"]).items() if key != "type"}
+        found: JsonSchemaValue = {"type": "object", "additionalProperties": values}
+        if keys:
+            found["propertyNames"] = keys
+        self.update_with_validations(found, schema, self.ValidationsMapping.object)
+        return found
+
+
+def generate() -> dict[str, Any]:
+    """The schema (draft 2020-12)."""
+    schema = StudyConfig.model_json_schema(schema_generator=_Generator, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Configuration of one study"} | schema
+
+
+def load_schema() -> dict[str, Any]:
+    """The schema as it is committed."""
+    return json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+
+def text() -> str:
+    """The schema as its file holds it."""
+    return json.dumps(generate(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write the file."""
+    Path(SCHEMA).write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
