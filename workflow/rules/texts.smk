@@ -27,7 +27,7 @@ rule generate:
         gpu=study.gpu,
     params:
         settings=study.settings(
-            "texts/generate.py", sampling=study.sampling(), precision=config["generation"]["precision"]
+            "texts/generate.py", sampling=study.sampling(), precision=study.generation("precision")
         ),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point}"
@@ -64,9 +64,9 @@ rule generate_ensemble:
         settings=lambda wildcards: study.settings(
             "texts/generate_ensemble.py",
             sampling=study.sampling(),
-            precision=config["generation"]["precision"],
+            precision=study.generation("precision"),
             models=study.ensemble_models(wildcards.point),
-            nucleus=config["generation"].get("nucleus"),
+            nucleus=study.generation("nucleus"),
         ),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point} in logit space"

@@ -299,7 +299,7 @@ def _precision(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "merging": "fp32",
         "training": training,
-        "generation": config["generation"]["precision"],
+        "generation": config.get("generation", {}).get("precision"),
         "scoring": scoring,
         # Losses, probabilities of next tokens and linearity.
         "analyses": "fp32",

@@ -86,7 +86,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         ],
         corpora=[describe_entry(corpus, config["corpora"][corpus]) for corpus in corpora],
         architecture=first.config["model_type"],
-        sampling=config["generation"],
+        sampling=config.get("generation", {}),
         **_scores(study, place),
     )
 

@@ -83,7 +83,7 @@ def read_study(config: Mapping[str, Any]) -> Declared:
     declared = StudyConfig.model_validate(plain)
     _share_out(plain["corpora"], problems)
     kept = [one for one in found if not is_gone(one, gone)]
-    unsound = _unsound(kept, named, draft.broken, problems)
+    unsound = _unsound(kept, named, gone, draft.broken, problems)
     _check_entries(declared, plain, gone, unsound, problems)
     if not problems.lines:
         for line in check_whole(declared):
@@ -161,12 +161,16 @@ def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None)
 
 
 def _unsound(
-    found: Sequence[Reference], named: Named, broken: Mapping[str, list[str]], problems: Problems
+    found: Sequence[Reference],
+    named: Named,
+    gone: Mapping[Path, str],
+    broken: Mapping[str, list[str]],
+    problems: Problems,
 ) -> set[Path]:
     """Key paths of the entries that cannot be checked further: not valid, or with a reference to what is not."""
     unsound: set[Path] = {(section, name) for section, names in broken.items() for name in names}
     for reference in found:
-        if words := named.problem(reference):
+        if words := named.problem(reference, gone):
             problems.add(f"{'.'.join(reference.path)}: {words}")
             unsound.add(reference.path[:2])
     before = -1

@@ -26,7 +26,14 @@ def extended(config: Mapping[str, Any]) -> dict[str, Any]:
     base = read_config(path)
     if "extends" in base:
         raise UserError(f"{path}: extends another file itself; give a plain configuration")
-    return _merged(base, {key: value for key, value in config.items() if key != "extends"})
+    return _merged(base, {key: _entries(value, base.get(key)) for key, value in config.items() if key != "extends"})
+
+
+def _entries(section: Any, base: Any) -> Any:
+    """A section without entries that are null, if the base has no such section: an override removed them."""
+    if base is not None or not isinstance(section, Mapping):
+        return section
+    return {name: entry for name, entry in section.items() if entry is not None}
 
 
 def _merged(base: Any, own: Any, path: str = "") -> Any:

@@ -129,8 +129,11 @@ class Named:
         name, key = section[1:]
         return list(getattr(entries[name], key, None) or []) if name in entries else None
 
-    def problem(self, reference: Reference) -> str | None:
-        """Why a reference does not hold; None if it does."""
+    def problem(self, reference: Reference, gone: Mapping[Path, str]) -> str | None:
+        """Why a reference does not hold, if what is ``gone`` is left out; None if it does."""
+        if reference.target in gone:
+            what, why = ".".join(reference.target), gone[reference.target]
+            return f"{what} is left out ({why}); refer to another {reference.noun}"
         names = self.names(reference.section)
         if names is None:
             return None
@@ -189,16 +192,17 @@ def leave_out(
     """Key paths of what cannot be had, each with the reason.
 
     In a study that extends another file that is whatever it ``inherited`` and refers to what is left out or not
-    declared. A study that extends none (None) may lack models: sweeps, and what rests on them, are left out with a
+    declared, and items of lists that refer to what is left out. A study that extends none (None) may lack models: sweeps, and what rests on them, are left out with a
     model that it does not declare, unless the name resembles a declared one. ``before`` is left out already.
     """
     gone = dict(before)
 
     def reason(reference: Reference) -> str | None:
-        if inherited is not None and not inherited(reference.path):
-            return None
-        if _lost(reference.target, gone):
+        own = inherited is not None and not inherited(reference.path)
+        if _lost(reference.target, gone) and (reference.parts or not own):
             return f"{'.'.join(reference.target)} is left out"
+        if own:
+            return None
         prompts = (
             config.sweeps[reference.name].prompts if reference.ref.texts and reference.name in config.sweeps else []
         )

@@ -105,7 +105,12 @@ class Study:
 
     def sampling(self) -> dict[str, Any]:
         """How texts are sampled, in both spaces."""
-        return {key: value for key, value in self.config["generation"].items() if key not in ("nucleus", "precision")}
+        settings = self.config.get("generation", {})
+        return {key: value for key, value in settings.items() if key not in ("nucleus", "precision")}
+
+    def generation(self, key: str) -> Any:
+        """A setting of the section ``generation``; None if it is absent, as in a study that generates no texts."""
+        return self.config.get("generation", {}).get(key)
 
     def model_settings(self, model: str) -> dict[str, Any]:
         """What a trained model is set by: its config entry, without ``save_steps``, on which no result depends."""
@@ -135,8 +140,8 @@ class Study:
                 settings |= {
                     "points": [point.id for point in self._points_at(analysis)],
                     "sampling": self.sampling(),
-                    "precision": self.config["generation"]["precision"],
-                    "nucleus": self.config["generation"].get("nucleus"),
+                    "precision": self.generation("precision"),
+                    "nucleus": self.generation("nucleus"),
                     "prompts": spec["prefixes"],
                     "repeats": spec["repeats"],
                 }
@@ -144,7 +149,7 @@ class Study:
                 settings |= {
                     "points": [point.id for point in self._points_at(analysis)],
                     "sampling": self.sampling(),
-                    "generation": self.config["generation"]["precision"],
+                    "generation": self.generation("precision"),
                     "scorers": self._judged(spec["sweep"]),
                     "prompts": spec["prefixes"],
                     "threshold": spec["threshold"],
@@ -283,7 +288,7 @@ class Study:
         planes = {name: [f for f in self.figures_of("plane") if name in self.figure_sweeps(f)] for name in colours}
         return {
             "study": self.name,
-            "samples": self.config["generation"]["samples"],
+            "samples": self.generation("samples"),
             "sampling": self._describe_sampling(colours),
             "spaces": self._spaces(self.explorer_inputs(page)["scores"]),
             "sweeps": [
@@ -323,7 +328,7 @@ class Study:
         if texts:
             facts.append(self._describe_sampling(sweeps))
         facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in scorers]
-        lower = {"texts": self.config["generation"]["precision"]} if texts else {}
+        lower = {"texts": self.generation("precision")} if texts else {}
         lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
         facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
         return facts + [describe_analysis(name, self.config["analyses"][name]) for name in analyses]
@@ -331,7 +336,7 @@ class Study:
     def _describe_sampling(self, sweeps: Iterable[str]) -> str:
         """One line on how texts along these sweeps are sampled."""
         ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
-        return describe_sampling(self.sampling(), self.config["generation"].get("nucleus") if ensembles else None)
+        return describe_sampling(self.sampling(), self.generation("nucleus") if ensembles else None)
 
     # The report.
 
@@ -541,7 +546,7 @@ class Study:
     def ensemble_models(self, point: str) -> list[str]:
         """Names of the models that an ensemble runs: those of its point, and the one that decides on the nucleus."""
         names = list(Point.parse(point).models)
-        nucleus = self.config["generation"].get("nucleus")
+        nucleus = self.generation("nucleus")
         return names + [nucleus] * (nucleus is not None and nucleus not in names)
 
     def analysis_models(self, analysis: str) -> list[str]:
@@ -586,7 +591,7 @@ class Study:
     def prompt_readers(self, prompts: str) -> list[dict[str, Any]]:
         """Who continues a set of prompts, and needs room for that, and which judges read them (see ``_readers``)."""
         sweeps = [name for name, sweep in self.sweeps.items() if prompts in sweep.prompts]
-        room = self.config["generation"]["max_new_tokens"]
+        room = self.generation("max_new_tokens") or 0
         measured = [
             spec["sweep"]
             for spec in self.config["analyses"].values()
@@ -820,6 +825,9 @@ class Study:
     def results(self) -> list[str]:
         """What the complete study ends with; all else is on the way there."""
         pages = [*self.explorer(), *self.pages()]
+        # A study that stops early ends with its models.
+        models = [] if self.sweeps or self.config["analyses"] else self.config["models"]
+        pages += [self.path("models", name) for name in models]
         return [self.path("summary.txt"), *self.tables(), *self.figures(), *self.claims(), *pages]
 
     def quick(self) -> list[str]:
