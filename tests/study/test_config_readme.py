@@ -20,7 +20,11 @@ from lm_interpolation.claims.claims import untested
 from lm_interpolation.data.corpora import check_corpus, check_prompts
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep
-from lm_interpolation.study.config import extended, load_schema, resolve
+from lm_interpolation.study.config import resolve
+from lm_interpolation.study.extending import extended
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import FAMILIES
+from lm_interpolation.study.schema import load_schema
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +39,8 @@ class Key:
     """What the schema says of one path; a key of several kinds (of scorer, figure, ...) comes from several places."""
 
     types: set[str] = field(default_factory=set)
-    required: bool = False
+    required: bool = True
+    """Whether each kind that has the key needs it."""
     values: set[str] = field(default_factory=set)
     defaults: list[Any] = field(default_factory=list)
 
@@ -50,7 +55,7 @@ def keys_of_schema() -> dict[str, Key]:
             child = f"{path}.{name}" if path else name
             key, expanded = keys.setdefault(child, Key()), expand(part)
             key.types.add(type_of(part))
-            key.required |= name in schema.get("required", [])
+            key.required &= name in schema.get("required", [])
             key.values |= {*expanded.get("enum", []), *([expanded["const"]] if "const" in expanded else [])}
             # Kinds may share a default.
             if "default" in expanded and expanded["default"] not in key.defaults:
@@ -61,7 +66,8 @@ def keys_of_schema() -> dict[str, Key]:
         if "items" in schema:
             walk(schema["items"], f"{path}[]")
         for branch in schema.get("oneOf", []):
-            walk(branch, path)
+            if branch.keys() != {"required"}:
+                walk(branch, path)
 
     walk(SCHEMA, "")
     return keys
@@ -74,12 +80,13 @@ def expand(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 def type_of(schema: Mapping[str, Any]) -> str:
     """The word for it in the README: a map has names that the user chooses, a section has keys of its own."""
     schema = expand(schema)
-    if schema.get("$ref") == "#/$defs/files":
-        return "path or list"
-    if schema.get("$ref") == "#/$defs/name":
+    if "pattern" in schema and "maxLength" in schema:
         return "name"
     if "enum" in schema or "const" in schema:
         return "one of"
+    if "type" not in schema:
+        types = {expand(branch).get("type") for branch in schema["oneOf"]}
+        return "path or list" if types == {"string", "array"} else "section"
     if schema["type"] == "object":
         return "section" if schema.get("additionalProperties") is False else "map"
     return "list" if schema["type"] == "array" else schema["type"]
@@ -188,8 +195,7 @@ def test_equations_are_affine() -> None:
 
 @pytest.mark.parametrize(("section", "heading"), [("analyses", "analyses"), ("figures", "figures and quick")])
 def test_kinds_have_a_row_each(section: str, heading: str) -> None:
-    branches = SCHEMA["properties"][section]["additionalProperties"]["oneOf"]
-    kinds = [branch["properties"]["kind"]["const"] for branch in branches]
+    kinds = [tag(kind, "kind") for kind in FAMILIES[section][1]]
     part = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     table = re.findall(r"^\| kind \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", part, re.MULTILINE)
     assert re.findall(r"^\| `(\w+)` \|", table[0], re.MULTILINE) == kinds

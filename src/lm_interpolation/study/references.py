@@ -192,8 +192,9 @@ def leave_out(
     """Key paths of what cannot be had, each with the reason.
 
     In a study that extends another file that is whatever it ``inherited`` and refers to what is left out or not
-    declared, and items of lists that refer to what is left out. A study that extends none (None) may lack models: sweeps, and what rests on them, are left out with a
-    model that it does not declare, unless the name resembles a declared one. ``before`` is left out already.
+    declared, and items of lists that refer to what is left out. A study that extends none (None) may lack models:
+    sweeps, and what rests on them, are left out with a model that it does not declare, unless the name resembles a
+    declared one. ``before`` is left out already.
     """
     gone = dict(before)
 

@@ -27,6 +27,9 @@ class _Generator(GenerateJsonSchema):
         found = super().default_schema(schema)
         if found.get("default", ...) is None:
             del found["default"]
+        if "default_factory" in schema:
+            # An empty list or mapping; of a declaration its own defaults.
+            found["default"] = [] if schema["default_factory"] is list else {}
         return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:

@@ -15,6 +15,6 @@ class LossBarrierClaim(Claim):
         description="NLL per token of class texts: largest height above the chord from 0 to 1."
     )
     analysis: Annotated[Name, Ref("analyses", kind="loss", along=1)] = Field(description="Name of the analysis.")
-    class_: Annotated[str, Ref("analyses.{analysis}.classes")] = Field(
+    class_: Annotated[Name, Ref("analyses.{analysis}.classes")] = Field(
         alias="class", description="Class of a loss analysis."
     )

@@ -26,7 +26,7 @@ class ValleyClaim(Claim):
     analysis: Maybe[Annotated[Name, Ref("analyses", kind="loss", along=2)]] = Field(
         default=None, description="Name of the analysis."
     )
-    class_: Maybe[Annotated[str, Ref("analyses.{analysis}.classes")]] = Field(
+    class_: Maybe[Annotated[Name, Ref("analyses.{analysis}.classes")]] = Field(
         default=None, alias="class", description="Class of a loss analysis."
     )
     statistic: str = Field(description="Statistic of the scorer or of the loss.")

@@ -1,0 +1,153 @@
+"""A study that takes over some of the experiments: what it inherits and cannot have is left out, with one override."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.config import read_study
+from lm_interpolation.study.study import Study
+
+ROOT = Path(__file__).parents[2]
+EMBEDDED = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+Config = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def in_the_clone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def overridden(override: Callable[[Config], Any]) -> Config:
+    config = json.loads(json.dumps(EMBEDDED))
+    override(config)
+    return config
+
+
+def planned(config: Config) -> Study:
+    """The study, all of whose settings can be said."""
+    study = Study(config)
+    assert study.results() and study.claim_settings() and study.overview_settings()
+    for name in study.config["figures"]:
+        assert study.figure_settings(name) and study.caption_settings(name)
+    for name in study.config["analyses"]:
+        assert study.analysis_settings(name)
+    return study
+
+
+def errors_of(config: Config) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        read_study(config)
+    return caught.value.lines()
+
+
+def test_without_a_plane() -> None:
+    study = planned(overridden(lambda config: config["sweeps"].update(plane=None)))
+    lost = "the study declares no sweep 'plane'"
+    assert study.left_out == {
+        "analyses.plane-loss": lost,
+        "figures.fig7": lost,
+        "figures.fig8": lost,
+        "quick.fig8": "figures.fig8 is left out",
+        "claims.perplexity-valley": lost,
+        "claims.loss-valley": "analyses.plane-loss is left out",
+        "claims.negative-loss-valley": "analyses.plane-loss is left out",
+    }
+    assert "fig8" not in study.config["quick"] and "perplexity-valley" in study.config["claims"]
+
+
+REMOVE = (lambda scorers: scorers.pop("grammar"), lambda scorers: scorers.update(grammar=None))
+
+
+@pytest.mark.parametrize("override", REMOVE)
+def test_without_a_scorer(override: Callable[[Config], Any]) -> None:
+    study = planned(overridden(lambda config: override(config["scorers"])))
+    lost = "the study declares no scorer 'grammar'"
+    panels = {path: reason for path, reason in study.left_out.items() if not path.startswith("claims.")}
+    places = ("fig3.panels.1", "fig5.panels.2", "fig6.panels.1", "fig10.panels.1")
+    assert panels == {f"figures.{place}": lost for place in places}
+    assert study.left_out.keys() >= {"claims.grammar-stable", "claims.ensemble-grammar"}
+    shown = [panel["scorer"] for panel in study.config["figures"]["fig3"]["panels"]]
+    assert "grammar" not in shown and len(shown) == 2
+
+
+@pytest.mark.parametrize(
+    ("searches", "lost"),
+    [(None, "the study declares no search 'positive-search'"), ({}, "searches.positive-search is left out")],
+)
+def test_without_searches(searches: Any, lost: str) -> None:
+    study = planned(overridden(lambda config: config.update(searches=searches)))
+    assert study.left_out["figures.table2"] == lost and study.config["searches"] == {}
+    assert study.left_out.get("searches.negative-search") == ("the study gives no grid" if searches == {} else None)
+
+
+def test_with_one_set_of_prompts() -> None:
+    study = planned(overridden(lambda config: config.update(prompts={"neutral": config["prompts"]["neutral"]})))
+    assert study.sweeps["theta1"].prompts == ("neutral",)
+    assert study.left_out["sweeps.theta1.prompts.positive"] == "the study declares no prompt set 'positive'"
+    assert study.left_out["claims.no-perplexity-barrier-positive"] == "the study declares no prompt set 'positive'"
+    assert study.config["figures"].keys() == Study(EMBEDDED).config["figures"].keys()
+
+
+def test_a_sweep_that_loses_its_prompts_has_no_texts() -> None:
+    def override(config: Config) -> None:
+        config["prompts"] = {"own": config["prompts"]["neutral"]}
+        for sweep in config["sweeps"].values():
+            sweep.pop("prompts", None)
+
+    study = planned(overridden(override))
+    assert study.scored_sweeps() == [] and study.left_out["figures.fig3"] == "no prompts are left of sweep 'theta1'"
+    # Losses of real texts need none.
+    assert "figures.fig8" not in study.left_out
+
+
+def test_what_a_study_writes_itself_is_an_error() -> None:
+    def override(config: Config) -> None:
+        del config["scorers"]["grammar"]
+        config["sweeps"]["plane"] = None
+        panel = {"scorer": "grammar", "statistic": "score", "label": "Grammar"}
+        config["figures"] = {"mine": {"kind": "curves", "sweeps": ["theta1"], "panels": [panel]}}
+        config["analyses"]["mine"] = {"kind": "loss", "sweep": "plane", "corpus": "reviews"}
+        config["figures"]["fig8"] = {"title": 3}
+
+    lines = errors_of(overridden(override))
+    assert [line.split(";")[0] for line in lines] == [
+        "config: figures.fig8.title is 3",
+        "config: analyses.mine.sweep: sweep 'plane' is not declared",
+        "config: figures.mine.panels.0.scorer: scorer 'grammar' is not declared",
+    ]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    def override(config: Config) -> None:
+        config["models"]["grammar-judge"]["training"]["steps"] = "many"
+        config["corpora"]["general"]["shards"] = {}
+        config["sweeps"]["theta1"]["origin"] = {"negative": 0.5}
+        config["prompts"]["neutral"]["sample"] = 0
+        config["scorers"]["sentiment"]["weights"] = {"postive": 1}
+
+    lines = errors_of(overridden(override))
+    assert [line.split(" is ")[0].split("; ")[0] for line in lines] == [
+        "config: unknown key 'shards' at corpora.general",
+        "config: prompts.neutral.sample",
+        "config: models.grammar-judge.training.steps",
+        "config: scorers.sentiment.weights: class 'postive'",
+        "config: sweeps.theta1.origin: coefficients {negative: 0.5} sum to 0.5, not to 1",
+    ]
+
+
+def test_a_study_may_end_with_a_model() -> None:
+    config = copy.deepcopy({key: EMBEDDED[key] for key in ("study", "corpora", "tokenizers")})
+    config["models"] = {"base": EMBEDDED["models"]["base"]}
+    study = planned(config)
+    assert "results/demo/models/base" in study.results() and study.left_out == {}
+    config["sweeps"] = {"line": {"origin": {"base": 1}, "directions": {"a": {"base": 0}}, "grid": {"a": [0]}}}
+    config["prompts"] = {"neutral": {"source": "list", "texts": ["The film"]}}
+    config["sweeps"]["line"]["prompts"] = ["neutral"]
+    (line,) = errors_of(config)
+    assert line == "config: key 'generation' is missing at the top level; sweeps.line generates texts"
