@@ -24,7 +24,8 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
             # After --help, too.
             if not end.code:
                 raise
-            raise UserError(told.getvalue().strip().splitlines()[-1]) from None
+            # Without the name of the program, which is ours.
+            raise UserError(told.getvalue().strip().splitlines()[-1].rpartition(": error: ")[2]) from None
     return options
 
 
