@@ -291,7 +291,8 @@ def _run_recorded(main: Callable[[Any], None], snakemake: Any) -> None:
     # Not before, for it imports this module.
     from lm_interpolation.jobs import records
 
-    top, outputs = records.top_of(snakemake.config["study"]), [str(path) for path in snakemake.output]
+    top = records.top_of_log(str(snakemake.log), snakemake.config["study"])
+    outputs = [str(path) for path in snakemake.output]
     # Before the work: a record of an input that cannot be read is told at once.
     inputs = records.read_inputs([str(path) for path in snakemake.input], top)
     records.forget_records(outputs, top)
