@@ -73,7 +73,7 @@ def set_times(records: Mapping[str, Record], top: str) -> tuple[int, list[OSErro
     for output in in_order(records):
         record = records[output]
         after = max((_time(times, entry.path) for entry in record.inputs), default=0)
-        for path in (output, benchmark_of(record.log)):
+        for path in (output, benchmark_of(record.log, top)):
             now = _time(times, path)
             if now < after:
                 times[path] = after
