@@ -64,7 +64,7 @@ adopt: readable
 
 # Of a slip in YAML Snakemake would tell neither file nor line.
 readable: $(STAMP)
-	@$(VENV_PYTHON) -m lm_interpolation check $(or $(CONFIG),config/config.yaml)
+	@$(VENV_PYTHON) -m lm_interpolation check --syntax $(or $(CONFIG),config/config.yaml)
 
 test: $(STAMP)
 	$(VENV_PYTHON) -m ruff check .

@@ -16,21 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_interpolation.commands.opening import PointParser, announce, open_study
+from lm_interpolation.commands.program import say
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import Progress, UserError, printable
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.scores.judges import judge_lines, study_judges
-from lm_interpolation.texts.steering import (
-    OpenStudy,
-    Parser,
-    Place,
-    announce,
-    build_command,
-    find_place,
-    model_folders,
-    open_study,
-    say,
-)
+from lm_interpolation.texts.steering import OpenStudy, Place, build_command, find_place, model_folders
 
 # torch takes seconds to import: first come the arguments, and what is wrong with them.
 if TYPE_CHECKING:
@@ -55,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     """Do what the command line asks for. Raises ``UserError``."""
     options = _parse(arguments)
     started = time.monotonic()
-    study = open_study(options.config, options.study, options.results)
+    study = open_study(options.config, options.study, options.results, options.directory)
     places = [find_place(study, words, options.sweep) for words in options.point]
     rows = _prompts(study, options)
     sampling = _sampling(study, options)
@@ -80,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
-    parser = Parser("steer", "Print continuations at any point of a study's sweeps, merging in memory.", EXAMPLES)
+    parser = PointParser("steer", "Print continuations at any point of a study's sweeps, merging in memory.", EXAMPLES)
     parser.add_argument(
         "--point",
         action="append",

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.jobs.places import LOCK
 from lm_interpolation.jobs.manifest import describe_artefacts, describe_study, total_bytes, write_manifest
+from lm_interpolation.jobs.places import LOCK
 from lm_interpolation.jobs.runtime import Progress, run_job
 
 
