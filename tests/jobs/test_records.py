@@ -43,6 +43,8 @@ from lm_interpolation.jobs.records import (
 from lm_interpolation.jobs.runtime import UserError
 from tests.whole.test_workflow import ROOT, copy_sources
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 # Writes all that the outputs depend on. Killed, where asked to, with its Snakemake, when the outputs are there.
 SCRIPT = """
 import json, os, signal

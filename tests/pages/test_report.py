@@ -33,6 +33,8 @@ from lm_interpolation.study.study import OTHER_SECTION, Study
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.made_study import keep_records, write_metrics
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "tiny.yaml"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

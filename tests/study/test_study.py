@@ -19,6 +19,8 @@ from lm_interpolation.study.sources import source_digests
 from lm_interpolation.study.study import Study, alternatives
 from tests.study.test_config import WORDS, full_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).parents[2]
 
 

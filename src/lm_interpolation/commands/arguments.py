@@ -86,5 +86,6 @@ def _read(arguments: list[str]) -> argparse.Namespace:
             # After --version, too.
             if not end.code:
                 raise
-            raise UserError(told.getvalue().strip().splitlines()[-1]) from None
+            # Without the name of the program, which is ours.
+            raise UserError(told.getvalue().strip().splitlines()[-1].rpartition(": error: ")[2]) from None
     return options
