@@ -68,9 +68,7 @@ rule verify:
             # In the order of the data flow.
             made_by=[
                 (output, *settings_digest(settings))
-                for output, settings in settings_of(
-                    jobs_behind(study.results(), own_rules(), MEASURING), own_rules()
-                )
+                for output, settings in settings_of(jobs_behind(study.results(), own_rules(), MEASURING), own_rules())
             ],
         ),
     message:
