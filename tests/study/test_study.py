@@ -14,6 +14,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.points.algebra import Point, sweep_from_settings
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.sources import source_digests
 from lm_interpolation.study.study import Study, alternatives
@@ -504,7 +505,7 @@ def test_figures_are_no_rules_by_name() -> None:
     """Each figure becomes a target by its name, which Snakemake takes for that of a rule."""
     rules = {
         name
-        for file in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+        for file in [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
         for name in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
     }
     assert {"all", "figures", "claims", "trial"} <= rules
@@ -665,7 +666,7 @@ def test_the_embedded_study_is_planned(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").symlink_to(ROOT / "config")
     jobs = planned(dry_run(tmp_path))
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     generated = [sweep for sweep in study.sweeps.values() if sweep.prompts and sweep.space == "weights"]
     uses = {(entry.point.id, prompts) for sweep in generated for prompts in sweep.prompts for entry in sweep.points}
     merged = [job.removeprefix("Merge ") for job in jobs if job.startswith("Merge ")]

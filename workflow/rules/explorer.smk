@@ -7,9 +7,7 @@ rule write_explorer:
     input:
         unpack(lambda wildcards: study.explorer_inputs(wildcards.page)),
         # From the folder that Snakemake runs in, so that a study can be moved.
-        template=[
-            os.path.relpath(WORKFLOW / "report" / f"explorer.{kind}") for kind in ("html", "css", "js")
-        ],
+        template=[os.path.relpath(WORKFLOW / "report" / f"explorer.{kind}") for kind in ("html", "css", "js")],
     output:
         study.path("{page}.html"),
     log:

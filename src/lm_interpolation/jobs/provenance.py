@@ -136,7 +136,7 @@ def _refusal(reason: str) -> MetadataRecord:
 
 
 def benchmark_of(log: str, top: str) -> str:
-    """Path of a job's benchmark file by that of its log (as in ``study``), in the study whose results lie in ``top``."""
+    """Path of a job's benchmark file by that of its log (as in ``study``); ``top`` is the folder of the results."""
     return f"{top}/benchmarks/{log.removeprefix(f'{top}/logs/').removesuffix('.log')}.tsv"
 
 

@@ -36,7 +36,7 @@ def prepare(folder: str) -> None:
     changes nothing.) Jobs of a checkout look for this package on ``PYTHONPATH``, which they inherit: its folder is put
     first there, so that no other package of its name is taken for it.
     """
-    for path in (folder, str(SEARCH_PATH)) if os.path.isabs(folder) else (str(SEARCH_PATH),):
+    for path in (folder, str(SEARCH_PATH)) if Path(folder).is_absolute() else (str(SEARCH_PATH),):
         for character, reason in _BARRED.items():
             if character in path:
                 raise UserError(f"the folder {path!r} has {character!r} in its name: {reason}; move or rename it")
@@ -72,13 +72,22 @@ def move_results(workflow: "Workflow", top: str) -> str:
     return moved
 
 
-def odd_triggers(workflow: "Workflow") -> Iterator[str]:
-    """A line if jobs would run again for other reasons than those of our profiles, which a module does not bring."""
+def odd_triggers(workflow: "Workflow", folder: str) -> Iterator[str]:
+    """A line if jobs would run again for other reasons than those of our profiles, which a module does not bring.
+
+    Raises ``UserError`` where that would end Snakemake with a traceback: ``folder`` is that of the Snakefile.
+    """
     if workflow.dag_settings is None:
         return
     triggers = {str(trigger) for trigger in workflow.rerun_triggers}
+    if "code" in triggers and folder.startswith("git+file:"):
+        # LocalGitFile.join of Snakemake 9.27.
+        raise UserError(
+            f"{folder}: Snakemake cannot look for changed code in a module of git+file; take over profiles/default, or "
+            "give --rerun-triggers input mtime params"
+        )
     if triggers != TRIGGERS:
         yield (
-            f"jobs run again for {', '.join(sorted(triggers))}; this workflow needs {', '.join(sorted(TRIGGERS))}: take "
-            "over profiles/default, or give --rerun-triggers input mtime params"
+            f"jobs run again for {', '.join(sorted(triggers))}; this workflow needs {', '.join(sorted(TRIGGERS))}: "
+            "take over profiles/default, or give --rerun-triggers input mtime params"
         )

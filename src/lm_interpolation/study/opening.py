@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snakemake.utils import update_config
-
 from lm_interpolation.jobs.runtime import UserError, short_path
 from lm_interpolation.study.config import typed_overrides
 from lm_interpolation.study.config_files import read_config
@@ -23,6 +21,9 @@ def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = 
     ``overrides`` are those of ``--config``. ``extends`` is relative to the file that says it, and here becomes relative
     to the working directory. Raises ``UserError`` if a file cannot be read or extends one that is not there.
     """
+    # It takes its time to import, and only what Snakemake runs needs it anyway.
+    from snakemake.utils import update_config
+
     if list(map(str, files)) == [DEFAULT] and not Path(DEFAULT).is_file():
         raise UserError(f"no {DEFAULT} in {Path.cwd()}; name the file of a study with --configfile")
     config: dict[str, Any] = {}
@@ -48,7 +49,9 @@ def extended_file(extends: str, file: PathLike) -> str:
     shown = short_path(file)
     if Path(extends).is_file():
         right = os.path.relpath(extends, folder)
-        raise UserError(f"{shown}: extends is relative to this file, not to the working directory: write extends: {right}")
+        raise UserError(
+            f"{shown}: extends is relative to this file, not to the working directory: write extends: {right}"
+        )
     raise UserError(f"{shown}: extends: no file {extends}; correct the path (relative ones start at {folder})")
 
 
