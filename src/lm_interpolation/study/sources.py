@@ -89,7 +89,7 @@ def _file(module: str) -> Path:
 def _imports(path: Path) -> frozenset[str]:
     """The modules that a file imports anywhere; of our own only modules, no packages."""
     modules: set[str] = set()
-    for node in ast.walk(_tree(path)):
+    for node in _statements(_tree(path).body):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -107,7 +107,9 @@ def _imports(path: Path) -> frozenset[str]:
 
 @functools.cache
 def _digest(path: Path) -> str:
-    return hashlib.sha256("\n".join(_code(_tree(path))).encode()).hexdigest()[:16]
+    found: list[str] = []
+    _add_code(_tree(path), found)
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
 
 
 @functools.cache
@@ -122,15 +124,16 @@ def _tree(path: Path) -> ast.Module:
     return tree
 
 
-def _code(value: Any) -> Iterator[str]:
-    """A syntax tree as text, the same in every version of Python: without positions, docstrings and empty fields."""
+def _add_code(value: Any, found: list[str]) -> None:
+    """Append a syntax tree as text, the same in every version of Python: without positions, docstrings, empty fields."""
     if isinstance(value, ast.AST):
-        yield type(value).__name__
-        for field, part in ast.iter_fields(value):
+        found.append(type(value).__name__)
+        for field in value._fields:
+            part = getattr(value, field, None)
             if part is not None and part != [] and field not in _SPELLING:
-                yield f"({field}"
-                yield from _code(part)
-                yield ")"
+                found.append(f"({field}")
+                _add_code(part, found)
+                found.append(")")
     elif isinstance(value, list):
         for part in value:
             # Docstrings, of attributes too: such a statement does nothing.
@@ -139,9 +142,19 @@ def _code(value: Any) -> Iterator[str]:
                 and isinstance(part.value, ast.Constant)
                 and isinstance(part.value.value, str)
             ):
-                yield from _code(part)
+                _add_code(part, found)
     else:
-        yield repr(value)
+        found.append(repr(value))
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements of a file, those within others too. (Most nodes are expressions, which cannot import.)"""
+    for statement in body:
+        yield statement
+        for field in ("body", "orelse", "finalbody"):
+            yield from _statements(getattr(statement, field, []))
+        for part in (*getattr(statement, "handlers", []), *getattr(statement, "cases", [])):
+            yield from _statements(part.body)
 
 
 @functools.cache
