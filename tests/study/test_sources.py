@@ -148,6 +148,10 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
     assert users("interpolation") >= in_memory
     assert users("merging") >= {"merge.py", "norms.py"} | in_memory
+    # How losses are computed does not decide on what is read from their files.
+    assert users("losses") == {"loss.py"}
+    assert users("loss_files") == {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
+    assert users("loss_tables") == {"loss_table.py"}
     assert users("scoring") >= scores | {"table.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.barriers import barrier_table
-from lm_interpolation.analyses.losses import read_losses
+from lm_interpolation.analyses.loss_files import read_losses
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.scoring import ScoreFiles

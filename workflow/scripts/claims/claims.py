@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lm_interpolation.analyses.losses import read_losses
+from lm_interpolation.analyses.loss_files import read_losses
 from lm_interpolation.claims.claims import ClaimData, corrected, judge, read_analysis, untested, write_claims
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import run_job
