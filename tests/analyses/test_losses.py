@@ -17,7 +17,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
-from lm_interpolation.scores.scoring import score_perplexity
+from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.tables.tables import bootstrap_ratio, read_table, write_table
 from tests.small_gpu import halvings, limit_memory
 

@@ -152,7 +152,10 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("losses") == {"loss.py"}
     assert users("loss_files") == {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
     assert users("loss_tables") == {"loss_table.py"}
-    assert users("scoring") >= scores | {"table.py"}
+    assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
+    # A kind of scorer that is edited does not run the others again.
+    for kind in ("classifier", "perplexity", "distinct"):
+        assert users(kind) & scores == {f"score_{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
@@ -168,9 +171,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
     early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
-    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "claims", "plots"):
         assert not users(module) & early, module
-    for module in ("interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("interpolation", "score_files", "tables", "claims", "plots"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
     for module in ("merging", "interpolation", "tables", "claims", "plots"):
         assert not users(module) & scores, module

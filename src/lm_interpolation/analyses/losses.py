@@ -2,11 +2,11 @@
 
 Fig. 8 of Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092, section 4.3) shows the mean NLL of the SST test
 sentences over the plane theta3(alpha, beta), positive and negative sentences apart. We tabulate the mean over texts and
-the mean over tokens. The NLL of a text is that of ``scoring.score_perplexity``: all its tokens behind the special
+the mean over tokens. The NLL of a text is that of ``perplexity.score_perplexity``: all its tokens behind the special
 tokens that texts of the model start with, or all but the first where there are none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ from lm_interpolation.models.loading import context_length
 from lm_interpolation.models.special_tokens import encode, of_model
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.points.interpolation import WeightSpace
-from lm_interpolation.scores.scoring import OnDone, show_text, token_losses
+from lm_interpolation.scores.readable import show_text
+from lm_interpolation.scores.token_losses import token_losses
+
+OnDone = Callable[[int], object]
 
 
 @dataclass(frozen=True)

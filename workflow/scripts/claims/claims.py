@@ -8,7 +8,7 @@ from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.judges import read_judges
-from lm_interpolation.scores.scoring import ScoreFiles
+from lm_interpolation.scores.score_files import ScoreFiles
 
 
 def main(snakemake: Any) -> None:
