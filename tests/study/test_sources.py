@@ -17,7 +17,7 @@ REQUIREMENTS = (WORKFLOW.parent / "requirements.in").read_text()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 RULES = {
     (path.name, match[1]): match[2]
-    for path in sorted((WORKFLOW / "rules").glob("*.smk"))
+    for path in sorted((WORKFLOW / "rules").rglob("*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
 }
 
@@ -276,7 +276,7 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 
 
 def test_every_script_belongs_to_one_rule() -> None:
-    used = [re.findall(r'"\.\./scripts/([\w/]+\.py)"', body) for body in RULES.values()]
+    used = [re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body) for body in RULES.values()]
     assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
     assert all(len(scripts) == 1 for scripts in used)
 
@@ -284,7 +284,7 @@ def test_every_script_belongs_to_one_rule() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
-    (script,) = re.findall(r'"\.\./scripts/([\w/]+\.py)"', body)
+    (script,) = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body)
     assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == [script]
     # A benchmark counts as an output: without any other the rule would run once only.
     benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()

@@ -5,9 +5,6 @@ from dataclasses import asdict
 from lm_interpolation.study.lineage import jobs_behind, settings_of
 from lm_interpolation.jobs.records import settings_digest
 
-# What they write shows times or memory, which no two rebuilds have equal; nor has it what is made of that.
-MEASURING = ("measure_cost", "summary")
-
 
 # Of what the study ends with: to list all artefacts as inputs would make again what somebody has deleted to save space.
 rule manifest:
@@ -29,7 +26,7 @@ rule manifest:
         settings=lambda wildcards: study.settings(
             "study/manifest.py",
             root=os.path.relpath(workflow.basedir),
-            jobs=[asdict(job) for job in jobs_behind(study.results(), workflow.rules, MEASURING)],
+            jobs=[asdict(job) for job in jobs_behind(study.results(), workflow.rules, study.measurements())],
         ),
         execution=lambda wildcards, threads: study.execution(config=config),
     message:
@@ -60,7 +57,7 @@ rule verify:
             made_by=[
                 (output, *settings_digest(settings))
                 for output, settings in settings_of(
-                    jobs_behind(study.results(), workflow.rules, MEASURING), workflow.rules
+                    jobs_behind(study.results(), workflow.rules, study.measurements()), workflow.rules
                 )
             ],
         ),

@@ -745,6 +745,11 @@ class Study:
         names = [*self._table_of_analysis, *self._trials]
         return self.sweep_tables() + [self.path("tables", f"{name}.csv") for name in names]
 
+    def measurements(self) -> list[str]:
+        """Results that show times or memory, so that they, and what is made from them, differ between rebuilds."""
+        timed = [table for table, (name, _) in self._table_of_analysis.items() if self.analysis(name).MEASURES_TIME]
+        return [*(self.path("tables", f"{table}.csv") for table in timed), self.path("summary.txt")]
+
     def figure(self, name: str) -> list[str]:
         """A figure as PNG and PDF, and the text beside it."""
         return [self.path("figures", f"{name}.{kind}") for kind in ("png", "pdf", "md")]
