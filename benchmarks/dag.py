@@ -122,7 +122,7 @@ def copy_workflow(folder: Path) -> None:
     for part in ("Snakefile", "workflow", "src", "profiles", "envs", "requirements.lock"):
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / part, dirs_exist_ok=True)
         else:
             shutil.copy(source, folder / part)
 

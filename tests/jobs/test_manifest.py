@@ -29,6 +29,8 @@ from lm_interpolation.jobs.manifest import (
 from lm_interpolation.jobs.runtime import UserError
 from tests.whole.test_workflow import ROOT, copy_sources
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

@@ -14,10 +14,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.points.algebra import Point, sweep_from_settings
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.sources import source_digests
 from lm_interpolation.study.study import Study, alternatives
 from tests.study.test_config import WORDS, full_config
+
+pytestmark = pytest.mark.usefixtures("warm_python")
 
 ROOT = Path(__file__).parents[2]
 
@@ -441,8 +444,8 @@ def test_figures_read_tables() -> None:
 
 
 def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
-    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor", "distances"]
-    names += ["price", "side", "half", "taylor_summary", "search"]
+    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor"]
+    names += ["taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.tables() == results(*(f"tables/{name}.csv" for name in names))
     assert study.sweep_tables() == study.tables()[:3]
@@ -513,7 +516,7 @@ def test_figures_are_no_rules_by_name() -> None:
     """Each figure becomes a target by its name, which Snakemake takes for that of a rule."""
     rules = {
         name
-        for file in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").rglob("*.smk")]
+        for file in [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").rglob("*.smk")]
         for name in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
     }
     assert {"all", "figures", "claims", "trial"} <= rules
@@ -674,7 +677,7 @@ def test_the_embedded_study_is_planned(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").symlink_to(ROOT / "config")
     jobs = planned(dry_run(tmp_path))
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     generated = [sweep for sweep in study.sweeps.values() if sweep.prompts and sweep.space == "weights"]
     uses = {(entry.point.id, prompts) for sweep in generated for prompts in sweep.prompts for entry in sweep.points}
     merged = [job.removeprefix("Merge ") for job in jobs if job.startswith("Merge ")]

@@ -60,6 +60,7 @@ class Study:
             (line.space, line.prompts, point): line.id for line in self.lines.values() for point in line.points
         }
         self.name: str = self.config["study"]
+        self.top = top_of(self.name)
         self.gpu = 1 if self.config["device"] == "cuda" else 0
         self._trials: dict[str, dict[str, Trial]] = {}
         for name, spec in self.config["searches"].items():
@@ -77,7 +78,7 @@ class Study:
 
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
-        return "/".join((top_of(self.name), *parts))
+        return "/".join((self.top, *parts))
 
     def log(self, *parts: str) -> str:
         """Path of a log file."""

@@ -16,8 +16,8 @@ rule barrier_table:
         "../../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: study.settings(
             "analyses/barrier_table.py", **study.analysis_settings(wildcards.analysis)

@@ -19,8 +19,8 @@ rule measure_cost:
     # All cores of this machine; on a cluster as many as were asked for, not those of the node.
     threads: (not workflow.remote_exec and workflow.resource_settings.cores) or study.threads("generate")
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(16000),
+        runtime=growing(240),
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("analyses/cost.py", **study.analysis_settings(wildcards.analysis)),

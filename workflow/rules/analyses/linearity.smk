@@ -18,8 +18,8 @@ rule expand_linearly:
         "../../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=lambda wildcards, attempt: 24000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(24000),
+        runtime=growing(240),
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(

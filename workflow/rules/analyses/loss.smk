@@ -18,8 +18,8 @@ rule loss_texts:
         "../../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=lambda wildcards: study.settings(
             "analyses/loss_texts.py", **study.analysis(wildcards.analysis).texts_settings(study)
@@ -46,8 +46,8 @@ rule evaluate_losses:
         "../../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        mem_mb=growing(16000),
+        runtime=growing(480),
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("analyses/loss.py", **study.analysis_settings(wildcards.analysis)),
@@ -73,8 +73,8 @@ rule loss_table:
         "../../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: study.settings(
             "analyses/loss_table.py", **study.analysis(wildcards.analysis).table_settings(study)

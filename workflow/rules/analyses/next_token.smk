@@ -17,8 +17,8 @@ rule next_token_probabilities:
         "../../../envs/workflow.yaml"
     threads: study.threads("score")
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(16000),
+        runtime=growing(120),
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(

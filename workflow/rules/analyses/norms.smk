@@ -16,8 +16,8 @@ rule weight_norms:
         "../../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: study.settings("analyses/norms.py", **study.analysis_settings(wildcards.analysis)),
     message:

@@ -18,8 +18,8 @@ rule compare_precisions:
         "../../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(16000),
+        runtime=growing(240),
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(

@@ -16,8 +16,8 @@ rule texts_table:
         "../../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=lambda wildcards: study.settings(
             "analyses/texts_table.py", **study.analysis_settings(wildcards.analysis)
