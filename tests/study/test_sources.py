@@ -18,7 +18,7 @@ REQUIREMENTS = (WORKFLOW.parent / "requirements.in").read_text()
 MODULES = sorted(PACKAGE.glob("*/**/*.py"))
 RULES = {
     (path.name, match[1]): match[2]
-    for path in sorted((WORKFLOW / "rules").glob("*.smk"))
+    for path in sorted((WORKFLOW / "rules").rglob("*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
 }
 
@@ -153,7 +153,14 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
     assert users("interpolation") >= in_memory
     assert users("merging") >= {"merge.py", "norms.py"} | in_memory
-    assert users("scoring") >= scores | {"table.py"}
+    # How losses are computed does not decide on what is read from their files.
+    assert users("losses") == {"loss.py"}
+    assert users("loss_files") == {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
+    assert users("loss_tables") == {"loss_table.py"}
+    assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
+    # A kind of scorer that is edited does not run the others again.
+    for kind in ("classifier", "perplexity", "distinct"):
+        assert users(kind) & scores == {f"score_{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
@@ -169,9 +176,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
     early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
-    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "claims", "plots"):
         assert not users(module) & early, module
-    for module in ("interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("interpolation", "score_files", "tables", "claims", "plots"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
     for module in ("merging", "interpolation", "tables", "claims", "plots"):
         assert not users(module) & scores, module
@@ -273,7 +280,7 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 
 
 def test_every_script_belongs_to_one_rule() -> None:
-    used = [re.findall(r'"\.\./scripts/([\w/]+\.py)"', body) for body in RULES.values()]
+    used = [re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body) for body in RULES.values()]
     assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
     assert all(len(scripts) == 1 for scripts in used)
 
@@ -281,7 +288,7 @@ def test_every_script_belongs_to_one_rule() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
-    (script,) = re.findall(r'"\.\./scripts/([\w/]+\.py)"', body)
+    (script,) = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body)
     assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == [script]
     # A benchmark counts as an output: without any other the rule would run once only.
     benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()
