@@ -61,7 +61,7 @@ adopt: readable ## accept copied results whose times changed
 
 # For a slip in YAML, Snakemake would name neither file nor line.
 readable: $(STAMP)
-	@$(VENV_PYTHON) -m lm_interpolation check $(or $(CONFIG),config/config.yaml)
+	@$(VENV_PYTHON) -m lm_interpolation check --syntax $(or $(CONFIG),config/config.yaml)
 
 ##@ Development
 

@@ -2,11 +2,20 @@
 
 from dataclasses import asdict
 
+from lm_interpolation.jobs.places import ROOT
 from lm_interpolation.study.lineage import jobs_behind, settings_of
 from lm_interpolation.jobs.records import settings_digest
 
 # What they write shows times or memory, which no two rebuilds have equal; nor has it what is made of that.
-MEASURING = ("measure_cost", "summary")
+MEASURING = [workflow.modifier.modify_rulename(name) for name in ("measure_cost", "summary")]
+
+_registered = workflow.modifier.rules
+
+
+def own_rules():
+    """The rules of this workflow alone, when all have been read: in a module there are those of others."""
+    names = {rule.name for rule in _registered}
+    return [rule for rule in workflow.rules if rule.name in names]
 
 
 # Of what the study ends with: to list all artefacts as inputs would make again what somebody has deleted to save space.
@@ -28,9 +37,10 @@ rule manifest:
     params:
         settings=lambda wildcards: study.settings(
             "study/manifest.py",
-            root=os.path.relpath(workflow.basedir),
-            jobs=[asdict(job) for job in jobs_behind(study.results(), workflow.rules, MEASURING)],
+            root=os.path.relpath(ROOT),
+            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), MEASURING)],
         ),
+        execution=lambda wildcards, threads: study.execution(config=config),
     message:
         "Write the manifest"
     script:
@@ -53,13 +63,12 @@ rule verify:
         settings=lambda wildcards: study.settings(
             "study/verify.py",
             top=study.path(),
+            config=config,
             manifest=config.get("manifest"),
             # In the order of the data flow.
             made_by=[
                 (output, *settings_digest(settings))
-                for output, settings in settings_of(
-                    jobs_behind(study.results(), workflow.rules, MEASURING), workflow.rules
-                )
+                for output, settings in settings_of(jobs_behind(study.results(), own_rules(), MEASURING), own_rules())
             ],
         ),
     message:
