@@ -53,8 +53,8 @@ def check_present(
 ) -> None:
     """Check that the files of a model or tokenizer folder that has digests are there, and of their sizes.
 
-    Looks only at these files and reads none; ``only`` as for ``check_files``. ``remedy`` is what an error says to do; its
-    default helps with a folder that the workflow made: Snakemake sees the folder and would not make it again.
+    Looks only at these files and reads none; ``only`` as for ``check_files``. ``remedy`` is what an error says to do.
+    Its default helps with a folder that the workflow made: Snakemake sees the folder and would not make it again.
     Raises ``UserError`` naming the file.
     """
     if Path(directory, CHECKSUMS).exists():
