@@ -530,7 +530,7 @@ import json
 from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.study.lineage import settings_of
 with open("listed.json", "w") as handle:
-    jobs = jobs_behind(study.results(), workflow.rules, MEASURING)
+    jobs = jobs_behind(study.results(), workflow.rules, study.measurements())
     settings = dict(settings_of(jobs, workflow.rules))
     told = [[to_text(value), to_text(json.loads(json.dumps(value)))] for value in settings.values()]
     logs = [[str(rule.log[0]), str(rule.benchmark)] for rule in workflow.rules if rule.output]
@@ -616,6 +616,42 @@ def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path:
     assert re.search(
         rf"^error: {TOP}/texts/\S+ was made with other settings than those here, the first of \d+", said, re.M
     )
+
+
+# How jobs run: no result depends on it.
+HOW = (
+    "device=cuda",
+    'compute={"batch_size": {"generate": 2, "score": 3, "train": 4}, "threads": {"train": 2, "generate": 2}}',
+    'models={"base": {"training": {"save_steps": 3}}, "sentiment-judge": {"training": {"save_steps": 2}}}',
+)
+
+
+@pytest.mark.parametrize("values", [*((value,) for value in HOW), HOW])
+def test_how_jobs_run_makes_nothing_again(values: tuple[str, ...], study: Path) -> None:
+    assert planned(study, "--config", *values) == set()
+    forget_metadata(study)
+    assert planned(study, "--config", *values) == set()
+
+
+def test_two_settings_that_are_swapped_make_the_model_again(study: Path) -> None:
+    swapped = 'models={"base": {"training": {"log_steps": 10, "eval_steps": 5}}}'
+    assert {"Train language model base", GENERATE} < planned(study, "--config", swapped)
+
+
+def test_records_of_before_are_read_and_count_as_made_by_other_code(study: Path) -> None:
+    """Those of versions that kept settings in one mapping with packages and sources."""
+    everything = planned(study, "--forceall")
+    for _, file in find_records(study / TOP):
+        record = json.loads(Path(file.path).read_text())
+        code = {key: record["settings"][key] for key in ("packages", "sources")}
+        record["settings"] = {**record["settings"]["settings"], **code}
+        Path(file.path).write_text(json.dumps(record))
+    said = finish(study, "--", "verify")
+    assert re.search(r"^note: \d+ results made by an earlier version of the workflow", said, re.MULTILINE)
+    status, said = snakemake(study, *CHANGED, "--", "verify")
+    assert status == 1 and "config.generation.seed: 77, in the manifest 0" in said
+    forget_metadata(study)
+    assert planned(study) == everything
 
 
 def edit_merge(folder: Path) -> None:

@@ -6,19 +6,9 @@ from lm_interpolation.jobs.places import ROOT
 from lm_interpolation.study.lineage import jobs_behind, settings_of
 from lm_interpolation.jobs.records import settings_digest
 
-# What they write shows times or memory, which no two rebuilds have equal; nor has it what is made of that.
-MEASURING = [workflow.modifier.modify_rulename(name) for name in ("measure_cost", "summary")]
 
-_registered = workflow.modifier.rules
-
-
-def own_rules():
-    """The rules of this workflow alone, when all have been read: in a module there are those of others."""
-    names = {rule.name for rule in _registered}
-    return [rule for rule in workflow.rules if rule.name in names]
-
-
-# Of what the study ends with: to list all artefacts as inputs would make again what somebody has deleted to save space.
+# Its inputs are what the study ends with. Were all artefacts inputs, it would rebuild those that somebody has deleted to
+# save space.
 rule manifest:
     input:
         results=study.results(),
@@ -32,13 +22,13 @@ rule manifest:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         settings=lambda wildcards: study.settings(
             "study/manifest.py",
             root=os.path.relpath(ROOT),
-            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), MEASURING)],
+            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), study.measurements())],
         ),
         execution=lambda wildcards, threads: study.execution(config=config),
     message:
@@ -47,8 +37,8 @@ rule manifest:
         "../scripts/study/manifest.py"
 
 
-# Reads what is there. With the artefacts as inputs Snakemake would first make again what depends on a changed one. A
-# benchmark file would count as an output, and the rule would run once.
+# Without inputs: Snakemake would first rebuild what depends on a changed artefact. Without a benchmark: that counts as an
+# output, and the rule would run only once.
 rule verify:
     log:
         study.log("verify"),
@@ -68,7 +58,9 @@ rule verify:
             # In the order of the data flow.
             made_by=[
                 (output, *settings_digest(settings))
-                for output, settings in settings_of(jobs_behind(study.results(), own_rules(), MEASURING), own_rules())
+                for output, settings in settings_of(
+                    jobs_behind(study.results(), own_rules(), study.measurements()), own_rules()
+                )
             ],
         ),
     message:
