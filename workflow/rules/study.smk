@@ -6,9 +6,6 @@ from lm_interpolation.jobs.places import ROOT
 from lm_interpolation.study.lineage import jobs_behind, settings_of
 from lm_interpolation.jobs.records import settings_digest
 
-# Their outputs contain timings, so they differ between rebuilds.
-MEASURING = [workflow.modifier.modify_rulename(name) for name in ("measure_cost", "summary")]
-
 
 # Its inputs are what the study ends with. Were all artefacts inputs, it would rebuild those that somebody has deleted to
 # save space.
@@ -31,7 +28,7 @@ rule manifest:
         settings=lambda wildcards: study.settings(
             "study/manifest.py",
             root=os.path.relpath(ROOT),
-            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), MEASURING)],
+            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), study.measurements())],
         ),
         execution=lambda wildcards, threads: study.execution(config=config),
     message:
@@ -61,7 +58,9 @@ rule verify:
             # In the order of the data flow.
             made_by=[
                 (output, *settings_digest(settings))
-                for output, settings in settings_of(jobs_behind(study.results(), own_rules(), MEASURING), own_rules())
+                for output, settings in settings_of(
+                    jobs_behind(study.results(), own_rules(), study.measurements()), own_rules()
+                )
             ],
         ),
     message:

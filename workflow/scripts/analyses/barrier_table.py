@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.barriers import barrier_table
-from lm_interpolation.analyses.losses import read_losses
+from lm_interpolation.analyses.loss_files import read_losses
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
-from lm_interpolation.scores.scoring import ScoreFiles
+from lm_interpolation.scores.score_files import ScoreFiles
 from lm_interpolation.tables.tables import write_table
 
 
@@ -18,7 +18,7 @@ def main(
     scorer: str,
     scorer_spec: dict[str, Any],
     spaces: dict[str, str],
-    losses: list[tuple[str, dict[str, Any]]],
+    losses: list[dict[str, Any]],
     seed: int,
 ) -> None:
     table = barrier_table(
@@ -26,10 +26,7 @@ def main(
         ScoreFiles(job.input.scores, spaces),
         scorer,
         scorer_spec,
-        [
-            (sweep_from_settings(sweep), read_losses(path))
-            for (_, sweep), path in zip(losses, job.input.losses, strict=True)
-        ],
+        [(sweep_from_settings(sweep), read_losses(path)) for sweep, path in zip(losses, job.input.losses, strict=True)],
         seed,
     )
     write_table(table, Path(job.output[0]))

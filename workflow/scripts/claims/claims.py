@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from lm_interpolation.analyses.losses import read_losses
+from lm_interpolation.analyses.loss_files import read_losses
 from lm_interpolation.claims.claims import ClaimData, corrected, judge, read_analysis, untested, write_claims
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.judges import read_judges
-from lm_interpolation.scores.scoring import ScoreFiles
+from lm_interpolation.scores.score_files import ScoreFiles
 
 
 def main(
