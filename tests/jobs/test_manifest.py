@@ -430,6 +430,20 @@ def test_the_revision_of_the_checkout(tmp_path: Path, lock: Path, monkeypatch: p
     assert source()["revision"] is None and "No such file or directory: 'git'" in source()["reason"]
 
 
+def test_of_an_installed_package_pip_knows_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("")
+    origin = {"url": "https://example.org/own", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
+    found = {"text": json.dumps(origin)}
+    distribution = type("Distribution", (), {"read_text": lambda self, name: found["text"]})
+    monkeypatch.setattr("lm_interpolation.jobs.manifest.FROM_SOURCE", False)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: distribution())
+    source = describe_study(CONFIG, tmp_path, lock)["source"]
+    assert source == {"revision": "a" * 40, "dirty": False, "changed": []}
+    for found["text"] in (None, json.dumps({"url": "file:///own", "dir_info": {}})):
+        assert describe_study(CONFIG, tmp_path, lock)["source"]["revision"] is None
+
+
 # --- the workflow ---
 
 SMALL = {
