@@ -73,14 +73,11 @@ class PrecisionAnalysis(Analysis):
         judged = self.scorers_behind(config)
         if not judged:
             yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
-        elif {config.generation.precision, *(config.scorers[name].precision for name in judged)} == {"fp32"}:
-            yield (
-                "",
-                (
-                    f"generation and scorers of {self.sweep!r} are all in fp32; remove it, or choose another precision "
-                    "there"
-                ),
-            )
+            return
+        parts = [config.generation, *(config.scorers[name] for name in judged)]
+        if all(part is None or part.plain()["precision"] == "fp32" for part in parts):
+            words = f"generation and scorers of {self.sweep!r} are all in fp32"
+            yield "", f"{words}; remove it, or choose another precision there"
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
