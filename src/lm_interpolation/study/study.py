@@ -71,7 +71,7 @@ class Study:
         self._table_of_analysis: dict[str, tuple[str, str]] = {
             f"{name}{suffix}": (name, suffix)
             for name, analysis in self.declared.analyses.items()
-            for suffix in analysis.TABLES
+            for suffix in analysis.table_suffixes()
         }
         merged = {name: analysis.merged_points(self) for name, analysis in self.declared.analyses.items()}
         check_file_names(self.lines.values(), merged, self._trials)

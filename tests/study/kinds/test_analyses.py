@@ -260,8 +260,9 @@ def test_what_analyses_rest_on() -> None:
         "plane-loss": ("reviews", "test", ["positive"], None),
         "line-loss": ("reviews", "test", None, None),
     }
-    compared = {name: found for name, a in config.analyses.items() if (found := a.precisions_compared(config))}
-    assert compared == {"half": ["generation", "scorers.sentiment", "scorers.perplexity"]}
+    compared = {name: found for name, a in config.analyses.items() if (found := a.compared_scorers(config))}
+    assert compared == {"half": ["sentiment", "perplexity"]}
+    assert [tag(kind) for kind in ANALYSES if kind.COMPARES_PRECISIONS] == ["precision"]
 
 
 def test_analyses_that_generate_have_points_merged_for_them() -> None:

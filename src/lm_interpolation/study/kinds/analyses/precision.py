@@ -49,6 +49,7 @@ class PrecisionAnalysis(Analysis):
             },
         )
     }
+    COMPARES_PRECISIONS: ClassVar[bool] = True
     ABOUT_TEXTS: ClassVar[bool] = True
 
     kind: Literal["precision"] = Field(
@@ -70,7 +71,7 @@ class PrecisionAnalysis(Analysis):
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from check_prompted(config, self.sweep, self.prompts, "prompts")
         yield from check_on_grid(config, self.sweep, self.at, "at")
-        judged = self.scorers_behind(config)
+        judged = self.compared_scorers(config)
         if not judged:
             yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
             return
@@ -83,8 +84,7 @@ class PrecisionAnalysis(Analysis):
         return [self.sweep]
 
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
-        # Scorers without a model have no precision.
-        return [name for name in config.scorers_of(self.sweep) if config.scorers[name].judge() is not None]
+        return self.compared_scorers(config)
 
     def continued_prompts(self) -> str:
         return self.prompts
@@ -92,8 +92,9 @@ class PrecisionAnalysis(Analysis):
     def merged_points(self, study: "Study") -> list[Point]:
         return points_at(study, self.sweep, self.at)
 
-    def precisions_compared(self, config: "StudyConfig") -> list[str]:
-        return ["generation", *(f"scorers.{name}" for name in self.scorers_behind(config))]
+    def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        # Scorers without a model have no precision.
+        return config.judges_of(self.sweep)
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         return {
@@ -103,7 +104,7 @@ class PrecisionAnalysis(Analysis):
         }
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
-        scorers = self.scorers_behind(study.declared)
+        scorers = self.compared_scorers(study.declared)
         return {
             "models": self._models(study),
             "points": [point.id for point in self.merged_points(study)],
@@ -116,7 +117,7 @@ class PrecisionAnalysis(Analysis):
 
     def _models(self, study: "Study") -> list[str]:
         """The judges."""
-        scorers = self.scorers_behind(study.declared)
+        scorers = self.compared_scorers(study.declared)
         return list(dict.fromkeys(study.config["scorers"][scorer]["model"] for scorer in scorers))
 
     def describe(self, name: str) -> str:
