@@ -26,12 +26,13 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sweep_settings
 from lm_interpolation.scores.judges import Judge
 from lm_interpolation.scores.score_files import ScoreFiles, write_scores
+from tests.scorers import statistics
 from workflow.scripts.claims.claims import main
 
 SCORERS = {
-    "sentiment": {"kind": "classifier", "weights": {"good": 1}},
-    "perplexity": {"kind": "perplexity"},
-    "distinct": {"kind": "distinct", "n": [1]},
+    "sentiment": statistics("classifier", weights={"good": 1}),
+    "perplexity": statistics("perplexity"),
+    "distinct": statistics("distinct", n=[1]),
 }
 BASE: dict[str, Any] = {"threshold": 0.1, "reason": "as small as noise"}
 CURVE: dict[str, Any] = {**BASE, "sweep": "line", "prompts": "neutral", "scorer": "sentiment", "statistic": "score"}

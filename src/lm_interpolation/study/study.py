@@ -17,10 +17,9 @@ from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.runtime import error_prefix
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
-from lm_interpolation.pages.captions import describe_sampling, describe_scorer, describe_sweep
+from lm_interpolation.pages.captions import describe_sampling, describe_sweep
 from lm_interpolation.pages.descriptions import describe_analysis, describe_search, describe_training
 from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
-from lm_interpolation.scores.judges import judge_entries
 from lm_interpolation.study.config import (
     build_sweeps,
     check_files,
@@ -30,12 +29,19 @@ from lm_interpolation.study.config import (
     root_of,
 )
 from lm_interpolation.study.names import check_file_names
+from lm_interpolation.study.scorers import (
+    colour_settings,
+    declared_scorers,
+    judge_entries,
+    main_panel,
+    shown_settings,
+    statistics_settings,
+)
 from lm_interpolation.study.sources import pinned_packages, source_digests
 
 OTHER_SECTION = "Other results"
 """Category, in the report, of what belongs to no section of the paper."""
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
-_STATISTICS = {"classifier": "score", "perplexity": "continuation_corpus"}
 
 
 class Study:
@@ -46,6 +52,7 @@ class Study:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config, self.left_out = resolve(config)
+        self.scorers = declared_scorers(self.config)
         self.sweeps: dict[str, Sweep] = build_sweeps(self.config)
         check_files(self.config)
         self.notes = check_sweep_models(self.config, self.sweeps)
@@ -105,7 +112,7 @@ class Study:
         """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
         return {
             "sweep": self.sweep_settings(sweep),
-            "scorers": [(name, self.config["scorers"][name]) for name in self._scorers_of(sweep)],
+            "scorers": statistics_settings(self.scorers, self._scorers_of(sweep)),
             "bootstrap": self.config["tables"],
         }
 
@@ -179,7 +186,7 @@ class Study:
         return {
             "sweeps": [self.sweep_settings(sweep) for sweep in spec["sweeps"]],
             "scorer": spec["scorer"],
-            "scorer_spec": self.config["scorers"][spec["scorer"]],
+            "statistic": self._barrier_statistic(spec["scorer"]),
             "spaces": self._spaces(self.barrier_inputs(analysis)["scores"]),
             "losses": [(loss, self.sweep_settings(self.config["analyses"][loss]["sweep"])) for loss in spec["losses"]],
             "seed": self.config["tables"]["seed"],
@@ -193,15 +200,13 @@ class Study:
         scorers = self._claim_scorers()
         return {
             "study": self.name,
-            "described": [
-                (name, describe_scorer(name, spec)) for name, spec in self.config["scorers"].items() if name in scorers
-            ],
+            "described": [(name, scorer.describe(name)) for name, scorer in self.scorers.items() if name in scorers],
             "judges": self.judge_settings(scorers),
             "claims": self._claims(True),
             "untested": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
             "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
             "spaces": self._spaces(self.claim_inputs()["scores"]),
-            "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
+            "scorers": statistics_settings(self.scorers, scorers),
             "tables": self._named(needs, "analyses"),
             "losses": losses,
             "seed": self.config["tables"]["seed"],
@@ -269,7 +274,8 @@ class Study:
     def token_settings(self, sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
         """(names of models, folder that tells their special tokens) of sweeps, and of scorers of perplexity."""
         models = [model for name in sweeps for model in self.sweeps[name].models]
-        models += [self.config["scorers"][name]["model"] for name in self.scorers("perplexity") if name in scorers]
+        judges = [scorer.judge() for name, scorer in self.scorers.items() if name in scorers]
+        models += [judge for judge in judges if judge and self.config["models"][judge]["task"] == "language-model"]
         found: dict[str, list[str]] = {}
         for model in dict.fromkeys(models):
             found.setdefault(self._tokenizer_folder(model), []).append(model)
@@ -277,7 +283,11 @@ class Study:
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
         """What is to be known of the classifiers among ``scorers`` to tell how good they are."""
-        return judge_entries(self.config, scorers)
+        return judge_entries(self.config, {name: s for name, s in self.scorers.items() if name in scorers})
+
+    def shown_settings(self) -> list[dict[str, Any]]:
+        """What the summary of a run shows of each scorer."""
+        return shown_settings(self.scorers)
 
     def leak_plan(self) -> dict[str, Any]:
         """Which texts are compared to find those that leak."""
@@ -308,9 +318,7 @@ class Study:
                 for name in colours
             ],
             "scorers": {
-                name: {"weights": spec["weights"], "description": describe_scorer(name, spec)}
-                for name, spec in self.config["scorers"].items()
-                if name in colours.values()
+                name: colour_settings(name, scorer) for name, scorer in self.scorers.items() if name in colours.values()
             },
             "judges": self.judge_settings(self._page_scorers(page)),
         }
@@ -328,9 +336,9 @@ class Study:
             ]
         if texts:
             facts.append(self._describe_sampling(sweeps))
-        facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in scorers]
+        facts += [scorer.describe(name) for name, scorer in self.scorers.items() if name in scorers]
         lower = {"texts": self.config["generation"]["precision"]} if texts else {}
-        lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
+        lower |= {name: self.scorers[name].judge_precision() for name in sorted(scorers)}
         facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
         return facts + [describe_analysis(name, self.config["analyses"][name]) for name in analyses]
 
@@ -464,10 +472,6 @@ class Study:
         """Names of the models that are taken from the hub or a local directory."""
         return [name for name, model in self.config["models"].items() if "data" not in model]
 
-    def scorers(self, kind: str) -> list[str]:
-        """Names of the scorers of this kind."""
-        return [name for name, scorer in self.config["scorers"].items() if scorer["kind"] == kind]
-
     def line_names(self) -> list[str]:
         """Ids of all lines, each once: a sweep's lines have the same ids under each of its prompt sets."""
         return list(dict.fromkeys(line.id for line in self.lines.values()))
@@ -599,11 +603,8 @@ class Study:
             if spec["kind"] in ("cost", "precision") and spec["prompts"] == prompts
         ]
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
-        scorers = [
-            self.config["scorers"][name]
-            for name in dict.fromkeys(name for sweep in sweeps for name in judges(self.config, sweep))
-        ]
-        full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
+        scorers = [self.scorers[name] for name in dict.fromkeys(n for sweep in sweeps for n in self._scorers_of(sweep))]
+        full = [(judge, 0) for scorer in scorers if scorer.judge_reads_prompts() and (judge := scorer.judge())]
         return self._readers([*models, *full])
 
     def _readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
@@ -724,6 +725,16 @@ class Study:
     def trial_metrics(self, search: str) -> list[str]:
         """Results of the trials of a search."""
         return [self.path("searches", search, trial, "metrics.json") for trial in self._trials[search]]
+
+    def score_inputs(self, prompts: str, line: str, scorer: str) -> dict[str, Any]:
+        """The texts of a line, and the prompts and the judge if the scorer reads them."""
+        declared = self.scorers[scorer]
+        inputs: dict[str, Any] = {"texts": self.line_texts(prompts, line)}
+        if declared.READS_PROMPTS:
+            inputs["prompts"] = self.path("prompts", f"{prompts}.parquet")
+        if (judge := declared.judge()) is not None:
+            inputs["model"] = self.path("models", judge)
+        return inputs
 
     def line_texts(self, prompts: str, line: str) -> list[str]:
         """Text files of the points of a line, in the order of ``line_points``."""
@@ -905,13 +916,19 @@ class Study:
         return {scorer for sweep in self.explorer_pages()[page] for scorer in self._scorers_of(sweep)}
 
     def _colour(self, sweep: str) -> str | None:
-        """The scorer that colours the texts of a sweep: its first classifier."""
-        return next((name for name in self._scorers_of(sweep) if name in self.scorers("classifier")), None)
+        """The scorer that colours the texts of a sweep: its first one that gives each text a score."""
+        return next((name for name in self._scorers_of(sweep) if self.scorers[name].colour() is not None), None)
+
+    def _barrier_statistic(self, scorer: str) -> dict[str, Any]:
+        """The statistic of a scorer that barriers are measured of."""
+        statistic = self.scorers[scorer].barrier_statistic()
+        assert statistic is not None
+        return statistic.settings()
 
     def _explorer_panels(self, sweep: str) -> list[dict[str, Any]]:
         """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
 
-        Of a scorer that no figure shows, the one of `_STATISTICS`.
+        Scorers that no figure shows get their main statistic.
         """
         own: dict[str, dict[str, list[dict[str, Any]]]] = {}
         others: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -922,11 +939,8 @@ class Study:
                     found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
         panels = []
         for scorer in self._scorers_of(sweep):
-            spec = self.config["scorers"][scorer]
-            statistic = _STATISTICS.get(spec["kind"]) or f"distinct_{spec['n'][-1]}"
-            scale = "log" if spec["kind"] == "perplexity" else "linear"
-            default = {statistic: [{"label": f"{scorer} {statistic}", "scale": scale}]}
-            for statistic, same in (own.get(scorer) or others.get(scorer) or default).items():
+            drawn = own.get(scorer) or others.get(scorer) or main_panel(scorer, self.scorers[scorer])
+            for statistic, same in drawn.items():
                 # A panel of one set of prompts may say so in its label.
                 fitting = [panel for panel in same if panel.get("prompts") in (None, *self._only_prompts(sweep))]
                 panel = (fitting or same)[0]
@@ -943,7 +957,10 @@ class Study:
 
     def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
         """(name, config entry) of the scorers of a sweep that are models."""
-        return [(name, self.config["scorers"][name]) for name in judges(self.config, sweep)]
+        return [
+            (name, {**self.config["scorers"][name], "statistic": self.scorers[name].main_statistic().settings()})
+            for name in judges(self.config, sweep)
+        ]
 
     def _points_at(self, analysis: str) -> list[Point]:
         spec = self.config["analyses"][analysis]

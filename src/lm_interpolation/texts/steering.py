@@ -19,8 +19,8 @@ import numpy as np
 
 from lm_interpolation.jobs.checksums import check_present
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.pages.captions import combination
 from lm_interpolation.points.algebra import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
+from lm_interpolation.points.formulas import combination
 from lm_interpolation.study.config import build_sweeps, resolve
 from lm_interpolation.study.config_files import read_config
 

@@ -8,6 +8,7 @@ from lm_interpolation.analyses.losses import read_losses
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.score_files import ScoreFiles
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.tables.tables import write_table
 
 
@@ -17,7 +18,7 @@ def main(snakemake: Any) -> None:
         [sweep_from_settings(sweep) for sweep in settings["sweeps"]],
         ScoreFiles(snakemake.input.scores, settings["spaces"]),
         settings["scorer"],
-        settings["scorer_spec"],
+        Statistic(**settings["statistic"]),
         [
             (sweep_from_settings(sweep), read_losses(path))
             for (_, sweep), path in zip(settings["losses"], snakemake.input.losses, strict=True)

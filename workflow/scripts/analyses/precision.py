@@ -36,8 +36,9 @@ def main(snakemake: Any) -> None:
     )
     # The log has all numbers, whatever the check says.
     print(table.to_string())
+    reason = config["analyses"][snakemake.wildcards.analysis]["reason"]
     with error_prefix(f"analyses.{snakemake.wildcards.analysis}"):
-        check_precisions(table, settings["threshold"], config["analyses"][snakemake.wildcards.analysis]["reason"])
+        check_precisions(table, scorers, settings["threshold"], reason)
     write_precisions(table, Path(snakemake.output[0]))
 
 

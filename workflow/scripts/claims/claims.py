@@ -9,13 +9,14 @@ from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.judges import read_judges
 from lm_interpolation.scores.score_files import ScoreFiles
+from lm_interpolation.scores.statistic import statistics_from
 
 
 def main(snakemake: Any) -> None:
     settings = snakemake.params.settings
     data = ClaimData(
         sweeps={entry["name"]: sweep_from_settings(entry) for entry in settings["sweeps"]},
-        scorers=dict(settings["scorers"]),
+        scorers={scorer: statistics_from(entries) for scorer, entries in settings["scorers"]},
         scores=ScoreFiles(snakemake.input.scores, settings["spaces"]),
         tables={
             name: read_analysis(path) for name, path in zip(settings["tables"], snakemake.input.tables, strict=True)

@@ -13,7 +13,7 @@ from lm_interpolation.claims.claim_kinds import count_verdicts
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import atomic_path, run_job
 from lm_interpolation.scores.judges import MARK, judge_lines, read_judges
-from lm_interpolation.tables.tables import read_table, sweep_summary
+from lm_interpolation.tables.tables import Shown, read_table, sweep_summary
 
 
 def _verdict(entry: Mapping[str, Any]) -> str:
@@ -50,8 +50,12 @@ def main(snakemake: Any) -> None:
     leaks = leak_lines(snakemake.input.leaks)
     lines += ["", "Data", *(f"  {line}" for line in leaks)]
     weak = {name: f"{name} ({MARK})" for name, judge in judges.items() if judge.weaknesses}
+    shown = {
+        entry["scorer"]: Shown(weak.get(entry["scorer"], entry["scorer"]), entry["statistics"], entry["barrier"])
+        for entry in settings["shown"]
+    }
     for path in map(Path, snakemake.input.tables):
-        lines += ["", *sweep_summary(read_table(path).replace({"scorer": weak}))]
+        lines += ["", *sweep_summary(read_table(path), shown)]
     for path in (path for path in snakemake.input.claims if path.endswith(".json")):
         entries = json.loads(Path(path).read_text())
         told = f"{count_verdicts(entries)}; corrected for their number {count_verdicts(entries, 'verdict_holm')}"

@@ -8,6 +8,7 @@ import pandas as pd
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.score_files import read_scores
+from lm_interpolation.scores.statistic import statistics_from
 from lm_interpolation.tables.tables import sweep_table, write_table
 
 
@@ -22,7 +23,8 @@ def main(snakemake: Any) -> None:
         for prompts, by_scorer in frames.items()
     }
     sweep = sweep_from_settings(settings["sweep"])
-    table = sweep_table(sweep, scores, dict(settings["scorers"]), **settings["bootstrap"])
+    statistics = {scorer: statistics_from(entries) for scorer, entries in settings["scorers"]}
+    table = sweep_table(sweep, scores, statistics, **settings["bootstrap"])
     write_table(table, Path(snakemake.output[0]))
 
 
