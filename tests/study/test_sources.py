@@ -15,10 +15,11 @@ from lm_interpolation.study.sources import pinned_packages, source_digests, sour
 PATHS = {path.name: str(path.relative_to(WORKFLOW / "scripts")) for path in (WORKFLOW / "scripts").rglob("*.py")}
 SCRIPTS = sorted(PATHS)
 REQUIREMENTS = (WORKFLOW.parent / "requirements.in").read_text()
-MODULES = sorted(PACKAGE.rglob("*.py"))
+# Of the rooms. What lies above them is the command line and the public names.
+MODULES = sorted(PACKAGE.glob("*/**/*.py"))
 RULES = {
     (path.name, match[1]): match[2]
-    for path in sorted((WORKFLOW / "rules").glob("*.smk"))
+    for path in sorted((WORKFLOW / "rules").rglob("*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
 }
 
@@ -32,9 +33,9 @@ def libraries(script: str) -> set[str]:
 
 def test_sources_are_found_through_other_modules() -> None:
     modules = (
-        "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime data.parquet models.dtypes models.loading "
+        "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime jobs.settings data.parquet models.dtypes "
     )
-    modules += "models.model_folders models.special_tokens points.logits texts.generation"
+    modules += "models.loading models.model_folders models.special_tokens points.logits texts.generation"
     assert source_modules("texts/generate.py") == tuple(sorted(f"lm_interpolation.{name}" for name in modules.split()))
     # By way of merging.py.
     assert libraries("merge.py") == {
@@ -44,6 +45,7 @@ def test_sources_are_found_through_other_modules() -> None:
         "model_folders",
         "algebra",
         "runtime",
+        "settings",
         "special_tokens",
     }
     # By an import within a function of corpora.py.
@@ -105,14 +107,17 @@ def test_imports_that_cannot_be_followed_are_refused(
 def test_modules_hold_no_import_that_cannot_be_followed(path: Path) -> None:
     tree = ast.parse(path.read_text())
     if path.name == "__init__.py":
-        # What Python runs on the way to a module is no source of a job.
-        if path.parent != PACKAGE:
-            assert [type(node) for node in tree.body] == [ast.Expr]
+        # Python runs it on the way to a module, but it is no source of a job.
+        assert [type(node) for node in tree.body] == [ast.Expr]
         return
     sources._imports(path)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    # The command line starts programs, which are no jobs.
-    assert path == PACKAGE / "__main__.py" or not names & {"import_module", "__import__"}
+    assert not names & {"import_module", "__import__"}
+
+
+def test_no_job_imports_the_public_names_or_the_command_line() -> None:
+    for script in SCRIPTS:
+        assert all(module.count(".") == 2 for module in source_modules(PATHS[script])), script
 
 
 def test_better_words_change_no_digest(tree: Callable[[dict[str, str]], None]) -> None:
@@ -149,6 +154,10 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
     assert users("interpolation") >= in_memory
     assert users("merging") >= {"merge.py", "norms.py"} | in_memory
+    # How losses are computed does not decide on what is read from their files.
+    assert users("losses") == {"loss.py"}
+    assert users("loss_files") == {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
+    assert users("loss_tables") == {"loss_table.py"}
     assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
     # A kind of scorer that is edited does not run the others again.
     for kind in ("classifier", "perplexity", "distinct"):
@@ -276,7 +285,7 @@ SCRIPTS_OF_KINDS = {"score": [kind.SCRIPT for kind in SCORERS]}
 
 
 def scripts_of(rule: tuple[str, str]) -> list[str]:
-    found = re.findall(r'"\.\./scripts/([\w/]+\.py|{params\.script})"', RULES[rule])
+    found = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py|{params\.script})"', RULES[rule])
     assert len(found) == 1
     return SCRIPTS_OF_KINDS[rule[1]] if found == ["{params.script}"] else found
 

@@ -26,6 +26,7 @@ rule score:
             points=study.line_points(wildcards.prompts, wildcards.line),
             **study.scorers[wildcards.scorer].settings(),
         ),
+        execution=lambda wildcards, threads: study.score_execution(wildcards.scorer, threads),
         # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.
         script=lambda wildcards, threads: study.scorers[wildcards.scorer].SCRIPT,
     message:

@@ -18,7 +18,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from lm_interpolation.analyses.losses import loss_matrix
+from lm_interpolation.analyses.loss_files import loss_matrix
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.scores.statistic import Statistic
@@ -40,7 +40,7 @@ def barrier_table(
 
     ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``statistic`` is
     that of the scorer called ``scorer`` whose logarithm is the NLL per token. ``losses`` holds (sweep, frame of
-    ``losses.read_losses``).
+    ``loss_files.read_losses``).
 
     Columns (``BARRIER_COLUMNS``): ``sweep``; ``prompts`` ("" for a loss); ``quantity``, ``perplexity`` (log of the
     corpus perplexity of the continuations) or ``loss``; ``class`` of the texts ("" for perplexity); ``row``, ``excess``

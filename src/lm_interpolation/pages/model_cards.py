@@ -18,7 +18,8 @@ from lm_interpolation.pages.captions import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import format_decimal
 from lm_interpolation.scores.judges import MARK, Judge, judge_lines
-from lm_interpolation.study.scorers import declared_scorers, study_judges
+from lm_interpolation.study.declared import declared
+from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.tables.tables import read_table
 from lm_interpolation.texts.steering import (
     Measured,
@@ -144,7 +145,7 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
     lacking = sorted({entry.point.id for entry in found.entries} - set(table["point"]))
     if lacking:
         return {"scores": [], "no_scores": f"the study's table {path} is of another grid, without {lacking[0]}"}
-    scorers = declared_scorers(study.config)
+    scorers = declared(study.config).scorers
     used = [name for name in scorers if name in set(table["scorer"])]
     try:
         judges = study_judges(study.config, study.results, used)

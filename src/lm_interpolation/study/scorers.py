@@ -4,19 +4,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, read_judges
-from lm_interpolation.study.kinds.catalog import AnyScorer
+from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.scorers.base import Scorer
-
-_SCORER: TypeAdapter[Scorer] = TypeAdapter(AnyScorer)
-
-
-def declared_scorers(config: Mapping[str, Any]) -> dict[str, Scorer]:
-    """The scorers of a resolved config, by name."""
-    return {name: _SCORER.validate_python(spec) for name, spec in config["scorers"].items()}
 
 
 def statistics_settings(
@@ -44,7 +35,7 @@ def study_judges(config: Mapping[str, Any], results: Path, names: Collection[str
 
     Raises ``UserError`` if a file is missing, too.
     """
-    entries = judge_entries(config, {name: s for name, s in declared_scorers(config).items() if name in names})
+    entries = judge_entries(config, {name: s for name, s in declared(config).scorers.items() if name in names})
     paths = [results / "training" / entry["model"] / "metrics.json" for entry in entries if entry["trained"]]
     missing = next((path for path in paths if not path.is_file()), None)
     if missing is not None:
