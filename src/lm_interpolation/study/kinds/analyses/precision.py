@@ -75,8 +75,10 @@ class PrecisionAnalysis(Analysis):
         if not judged:
             yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
             return
-        parts = [config.generation, *(config.scorers[name] for name in judged)]
-        if all(part is None or part.plain()["precision"] == "fp32" for part in parts):
+        used = [config.scorers[name].judge_precision() for name in judged]
+        if config.generation is not None:
+            used.append(config.generation.precision)
+        if set(used) == {"fp32"}:
             words = f"generation and scorers of {self.sweep!r} are all in fp32"
             yield "", f"{words}; remove it, or choose another precision there"
 
@@ -110,7 +112,10 @@ class PrecisionAnalysis(Analysis):
             "points": [point.id for point in self.merged_points(study)],
             "sampling": study.sampling(),
             "generation": study.config["generation"]["precision"],
-            "scorers": [(scorer, study.config["scorers"][scorer]) for scorer in scorers],
+            "scorers": [
+                (name, {**study.config["scorers"][name], "statistic": study.scorers[name].main_statistic().settings()})
+                for name in scorers
+            ],
             "prefixes": self.prefixes,
             "threshold": self.threshold,
         }
@@ -118,7 +123,7 @@ class PrecisionAnalysis(Analysis):
     def _models(self, study: "Study") -> list[str]:
         """The judges."""
         scorers = self.compared_scorers(study.declared)
-        return list(dict.fromkeys(study.config["scorers"][scorer]["model"] for scorer in scorers))
+        return [model for model in dict.fromkeys(study.scorers[name].judge() for name in scorers) if model is not None]
 
     def describe(self, name: str) -> str:
         return (
