@@ -8,6 +8,7 @@ import pytest
 
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
+from lm_interpolation.study.kinds.catalog import SCORERS
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
 # Name to path: no two have one name.
@@ -145,7 +146,7 @@ def users(module: str) -> set[str]:
 def test_an_edit_reruns_only_what_uses_it() -> None:
     training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
-    scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
+    scores = {"classifier.py", "distinct.py", "perplexity.py"}
     draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
     assert (users("training"), users("importing")) == (training, {"import_model.py"})
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
@@ -160,7 +161,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
     # A kind of scorer that is edited does not run the others again.
     for kind in ("classifier", "perplexity", "distinct"):
-        assert users(kind) & scores == {f"score_{kind}.py"}
+        assert users(kind) & scores == {f"{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
@@ -279,17 +280,29 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 # --- rules ---
 
 
+SCRIPTS_OF_KINDS = {"score": [kind.SCRIPT for kind in SCORERS]}
+"""Rule whose script is that of a kind to the scripts of all kinds."""
+
+
+def scripts_of(rule: tuple[str, str]) -> list[str]:
+    found = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py|{params\.script})"', RULES[rule])
+    assert len(found) == 1
+    return SCRIPTS_OF_KINDS[rule[1]] if found == ["{params.script}"] else found
+
+
 def test_every_script_belongs_to_one_rule() -> None:
-    used = [re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body) for body in RULES.values()]
-    assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
-    assert all(len(scripts) == 1 for scripts in used)
+    assert sorted(script for rule in RULES for script in scripts_of(rule)) == sorted(PATHS.values())
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
-    (script,) = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body)
-    assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == [script]
+    if rule[1] in SCRIPTS_OF_KINDS:
+        # The same declaration says which script runs and whose digests are among the settings.
+        (script,) = re.findall(r"^        script=lambda wildcards, threads: (.+\.SCRIPT),$", body, re.MULTILINE)
+        assert re.findall(r"study\.settings\(\s*(.+\.SCRIPT),", body) == [script]
+    else:
+        assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == scripts_of(rule)
     # A benchmark counts as an output: without any other the rule would run once only.
     benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()
     for keyword in {"log", "threads", "resources", "conda", "message"} | benchmark:
