@@ -1,11 +1,12 @@
 """What every kind of scorer says of itself."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from lm_interpolation.scores.statistic import Statistic
-from lm_interpolation.study.kinds.base import Declaration
+from lm_interpolation.study.kinds.base import Declaration, Problem
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -77,6 +78,14 @@ class Scorer(Declaration):
     def judged_classes(self) -> dict[str, Any] | None:
         """``model``, ``weights`` and ``labels`` of a judge whose training measured how well it tells classes apart."""
         return None
+
+    def class_problems(self, classes: Sequence[str], noun: str) -> Iterator[Problem]:
+        """What is wrong with the classes that it names, if those of its judge are ``classes``, each called ``noun``."""
+        yield from ()
+
+    def file_problems(self) -> Iterator[Problem]:
+        """What is wrong with the files that it names, besides models."""
+        yield from ()
 
     def describe(self, name: str) -> str:
         """One line for captions: what the scorer called ``name`` measures."""
