@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
 from lm_interpolation.study.kinds.catalog import SCORERS
@@ -57,7 +58,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str,
     """Writes files where the sources of a script ``job.py`` are looked for; forgets what was read there before."""
     monkeypatch.setattr(sources, "SEARCH_PATH", tmp_path)
     monkeypatch.setattr(sources, "WORKFLOW", tmp_path)
-    reading = (sources._imports, sources._digest, sources._tree, source_modules, source_digests)
+    reading = (sources._imports, code_digest, syntax_tree, source_modules, source_digests)
 
     def write(files: dict[str, str]) -> None:
         for file, content in files.items():

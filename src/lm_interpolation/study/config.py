@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
+from pydantic import TypeAdapter
 
 from lm_interpolation.claims.claim_kinds import KINDS, check_claim, claim_needs
 from lm_interpolation.data.corpora import (
@@ -32,11 +33,14 @@ from lm_interpolation.points.algebra import Point, Sweep, build_sweep, decimal
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import check_sizes, check_values
 from lm_interpolation.study.config_values import show as _show
+from lm_interpolation.study.kinds.catalog import AnyScorer
+from lm_interpolation.study.kinds.scorers.base import Scorer
 from lm_interpolation.study.names import check_names
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 
 # How people call JSON Schema's types.
+_SCORER: TypeAdapter[Scorer] = TypeAdapter(AnyScorer)
 _TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -817,10 +821,8 @@ def _check_statistic(config: Mapping[str, Any], panel: Mapping[str, Any], path: 
         if not classes and statistic.startswith("p_"):
             return
         known = ["score", *(f"p_{name}" for name in classes or ["<class>"])]
-    elif scorer["kind"] == "perplexity":
-        known = ["continuation_mean", "continuation_corpus", "text_mean", "text_corpus"]
     else:
-        known = [f"distinct_{n}" for n in scorer["n"]]
+        known = [statistic.name for statistic in _SCORER.validate_python(scorer).statistics()]
     if statistic not in known:
         choices = f"choose one of {', '.join(known)}"
         raise UserError(f"config: {path}: {statistic!r} is no statistic of {panel['scorer']}; {choices}")
@@ -840,6 +842,9 @@ def check_files(config: Mapping[str, Any]) -> None:
         for name, prompts in config["prompts"].items():
             for file in prompt_files(prompts):
                 check_data_file(file, f"prompts.{name}.path")
+    for name, scorer in config["scorers"].items():
+        for key, words in _SCORER.validate_python(scorer).file_problems():
+            raise UserError(f"config: scorers.{name}.{key}: {words}")
     for name, model in config["models"].items():
         if "directory" in model["start"]:
             directory = Path(model["start"]["directory"])

@@ -119,8 +119,9 @@ class Study:
     def score_execution(self, scorer: str, threads: int) -> str:
         """How a scoring job runs: see ``execution``."""
         declared = self.scorers[scorer]
-        batches = {"batch_size": self.batch_size("score")} if declared.IN_BATCHES else {}
-        return self.execution(threads if declared.COMPUTES else None, int(declared.uses_gpu()), **batches)
+        values = {"batch_size": self.batch_size("score")} if declared.IN_BATCHES else {}
+        values |= declared.execution()
+        return self.execution(threads if declared.COMPUTES else None, int(declared.uses_gpu()), **values)
 
     def batch_size(self, stage: str) -> int | None:
         """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""

@@ -91,7 +91,7 @@ def test_classes_that_the_judge_does_not_have() -> None:
     assert list(found.check(config(None))) == [] == list(ALL[0].check(config(["neutral", "positive"])))
     assert isinstance(found, Classifier)
     kind = "class (id2label in judge/config.json)"
-    assert ("weights", f"{kind} 'neutral' is not declared; declared: good") in found.check_classes(["good"], kind)
+    assert ("weights", f"{kind} 'neutral' is not declared; declared: good") in found.class_problems(["good"], kind)
 
 
 @pytest.mark.parametrize("kind", SCORERS, ids=lambda kind: kind.__name__)

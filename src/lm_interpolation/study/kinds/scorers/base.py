@@ -1,11 +1,12 @@
 """What every kind of scorer says of itself."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from lm_interpolation.scores.statistic import Statistic
-from lm_interpolation.study.kinds.base import Declaration
+from lm_interpolation.study.kinds.base import Declaration, Problem
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -62,6 +63,10 @@ class Scorer(Declaration):
         """Whether its job has a GPU in a study on cuda."""
         return self.judge() is not None
 
+    def execution(self) -> dict[str, Any]:
+        """What its script takes by position besides that: how it runs, on which no score depends."""
+        return {}
+
     def judge(self) -> str | None:
         """Name of the model that scores; None if none of the study does."""
         return None
@@ -77,6 +82,14 @@ class Scorer(Declaration):
     def judged_classes(self) -> dict[str, Any] | None:
         """``model``, ``weights`` and ``labels`` of a judge whose training measured how well it tells classes apart."""
         return None
+
+    def class_problems(self, classes: Sequence[str], noun: str) -> Iterator[Problem]:
+        """What is wrong with the classes that it names, if those of its judge are ``classes``, each called ``noun``."""
+        yield from ()
+
+    def file_problems(self) -> Iterator[Problem]:
+        """What is wrong with the files that it names, besides models."""
+        yield from ()
 
     def describe(self, name: str) -> str:
         """One line for captions: what the scorer called ``name`` measures."""

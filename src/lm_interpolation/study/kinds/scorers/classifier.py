@@ -1,6 +1,6 @@
 """The scorer classifier."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import MinLen
@@ -102,18 +102,17 @@ class Classifier(Scorer):
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         classes = self._trained_classes(config)
         if classes:
-            yield from self.check_classes(classes)
+            yield from self.class_problems(classes, "class")
 
-    def check_classes(self, classes: list[str], kind: str = "class") -> Iterator[Problem]:
-        """What is wrong with names of classes, if the model has ``classes``; ``kind`` is what errors call them."""
+    def class_problems(self, classes: Sequence[str], noun: str) -> Iterator[Problem]:
         for label in self.labels or {}:
             if label not in classes:
-                yield "labels", undeclared(kind, label, classes)
+                yield "labels", undeclared(noun, label, classes)
         for label in self.weights:
             if label not in self._relabelled(classes):
-                yield "weights", undeclared(kind, label, self._relabelled(classes))
+                yield "weights", undeclared(noun, label, self._relabelled(classes))
 
-    def _relabelled(self, classes: list[str]) -> list[str]:
+    def _relabelled(self, classes: Sequence[str]) -> list[str]:
         """``classes`` of the model by the names that they have as scores."""
         return [(self.labels or {}).get(label, label) for label in classes]
 
