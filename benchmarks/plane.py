@@ -23,7 +23,7 @@ from benchmarks.harness import Goal, Growth, Row, alternate, in_process
 from benchmarks.models import data, embedded, gpt2
 from lm_interpolation.analyses.losses import encode_texts, evaluate_losses, text_losses
 from lm_interpolation.data.corpora import load_corpus
-from lm_interpolation.data.synthetic import generate
+from lm_interpolation.data.synthetic.texts import generate
 from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point, Sweep, build_sweep, grid_values

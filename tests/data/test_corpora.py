@@ -499,7 +499,7 @@ def test_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
         labels = kinds[kind]
         return {split: [(f"{kind} {label}", label) for label in labels] for split in corpora.SPLITS}
 
-    monkeypatch.setitem(sys.modules, "lm_interpolation.data.synthetic", types.SimpleNamespace(generate=generate))
+    monkeypatch.setitem(sys.modules, "lm_interpolation.data.synthetic.texts", types.SimpleNamespace(generate=generate))
     counts, shard = {"train": 3, "dev": 3, "test": 3}, {"index": 1, "count": 2}
     spec = {"source": "synthetic", "kind": "reviews", "counts": counts, "seed": 7, "shard": shard}
     frame = load_corpus(spec, "mine")["dev"]

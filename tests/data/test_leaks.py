@@ -60,7 +60,9 @@ def write_texts(study: Study, **splits: dict[str, list[str]]) -> None:
 
 def report(study: Study, **splits: dict[str, list[str]]) -> dict[str, Any]:
     write_texts(study, **splits)
-    return count_leaks(study.settings("leaks.py", plan=study.leak_plan())["plan"], list(map(Path, study.leak_inputs())))
+    return count_leaks(
+        study.settings("data/leaks.py", plan=study.leak_plan())["plan"], list(map(Path, study.leak_inputs()))
+    )
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -261,7 +263,7 @@ def test_the_job_tells_on_the_console_what_leaks(capsys: pytest.CaptureFixture[s
     snakemake = SimpleNamespace(
         input=SimpleNamespace(splits=study.leak_inputs()),
         output=["leaks.json"],
-        params=SimpleNamespace(settings=study.settings("leaks.py", plan=study.leak_plan())),
+        params=SimpleNamespace(settings=study.settings("data/leaks.py", plan=study.leak_plan())),
     )
     write_texts(study)
     main(snakemake)

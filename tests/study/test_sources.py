@@ -33,20 +33,24 @@ def test_sources_are_found_through_other_modules() -> None:
     modules = (
         "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime data.parquet models.dtypes models.loading "
     )
-    modules += "models.model_folders models.special_tokens points.logits texts.generation"
+    modules += "models.logits models.model_folders models.special_tokens "
+    modules += "texts.caches texts.generation texts.language_models texts.sampler"
     assert source_modules("texts/generate.py") == tuple(sorted(f"lm_interpolation.{name}" for name in modules.split()))
     # By way of merging.py.
     assert libraries("merge.py") == {
         "merging",
         "checkpoints",
         "checksums",
+        "compatibility",
+        "headers",
+        "tokenizer_files",
         "model_folders",
         "algebra",
         "runtime",
         "special_tokens",
     }
     # By an import within a function of corpora.py.
-    assert "synthetic" in libraries("corpus.py")
+    assert "lm_interpolation.data.synthetic.texts" in source_modules("data/corpus.py")
 
 
 @pytest.fixture
@@ -138,11 +142,14 @@ def users(module: str) -> set[str]:
 
 
 def test_an_edit_reruns_only_what_uses_it() -> None:
-    training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
+    language = {"train_language_model.py", "trial.py"}
+    training = language | {"tokenizer.py", "train_classifier.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
     draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
-    assert (users("training"), users("importing")) == (training, {"import_model.py"})
+    assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
+    assert users("trainer") == language | {"train_classifier.py"}
+    assert (users("tokenizer_training"), users("importing")) == ({"tokenizer.py"}, {"import_model.py"})
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
     # An edit for ensembles leaves the texts of weight space as they are.
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")

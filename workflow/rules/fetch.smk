@@ -13,8 +13,8 @@ rule fetch:
         mem_mb=4000,
         runtime=1440,
     params:
-        settings=study.settings("data/fetch.py"),
+        settings=study.settings("models/fetch.py"),
     message:
         "Fetch models and data from the hub"
     script:
-        "../scripts/data/fetch.py"
+        "../scripts/models/fetch.py"

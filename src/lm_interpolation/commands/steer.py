@@ -36,7 +36,7 @@ from lm_interpolation.texts.steering import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lm_interpolation.texts.generation import Mixture
+    from lm_interpolation.texts.language_models import Mixture
 
 EXAMPLES = """\
   lm-interpolation steer --study demo --point alpha=0.7 --prompt "The movie was"
@@ -220,9 +220,9 @@ def _mixtures(
     from transformers.utils import logging
 
     from lm_interpolation.models.dtypes import torch_dtype
-    from lm_interpolation.points.ensembles import ensemble, load_members
     from lm_interpolation.points.interpolation import WeightSpace
-    from lm_interpolation.texts.generation import Mixture, language_model
+    from lm_interpolation.texts.ensembles import ensemble, load_members
+    from lm_interpolation.texts.language_models import Mixture, language_model
 
     logging.disable_progress_bar()
     precision, nucleus = study.config["generation"]["precision"], study.config["generation"].get("nucleus")

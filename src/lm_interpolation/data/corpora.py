@@ -663,7 +663,7 @@ def _read_source(spec: Mapping[str, Any], key: str, hub_lock: str | None) -> dic
                 if split in spec["splits"]:
                     tables[split] = [_read_dataset(spec, split, key, columns)]
         case "synthetic":
-            from lm_interpolation.data.synthetic import generate
+            from lm_interpolation.data.synthetic.texts import generate
 
             shard = spec.get("shard", {"index": 0, "count": 1})
             generated = generate(spec["kind"], spec["counts"], spec.get("seed", 0), (shard["index"], shard["count"]))

@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 from lm_interpolation.data.parquet import read_parquet, write_parquet
 from lm_interpolation.jobs.batches import AdaptiveBatches, longest_first, pad_right
 from lm_interpolation.jobs.runtime import UserError, announce, note
+from lm_interpolation.models.classifiers import class_probabilities, encode_for_classifier
 from lm_interpolation.models.loading import context_length, load_model, takes_cache
 from lm_interpolation.models.special_tokens import describe_for_classifier, encode_with_offsets, of_model
 from lm_interpolation.points.algebra import Sweep, line_owner
-from lm_interpolation.scores.classifiers import class_probabilities, encode_for_classifier
 
 # torch and transformers are imported in the functions that run a model: tables and figures read score files too.
 PathLike = str | os.PathLike[str]
@@ -357,7 +357,7 @@ def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool
     """
     import torch
 
-    from lm_interpolation.points.logits import token_nll
+    from lm_interpolation.models.logits import token_nll
 
     ids, mask = pad_right(sequences, 0, model.device)
     before = cache.get_seq_length() if cache is not None else 0

@@ -26,8 +26,10 @@ from lm_interpolation.data.corpora import (
 from lm_interpolation.figures.series import check_count, count_series
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError, error_prefix
-from lm_interpolation.models.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.models.model_folders import check_folder, context_of, model_files, read_json, text_config
+from lm_interpolation.models.tokenizer_files import check_same_tokenizer
 from lm_interpolation.points.algebra import Point, Sweep, build_sweep, decimal
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import check_sizes, check_values

@@ -5,7 +5,7 @@ from typing import Any
 
 from lm_interpolation.data.corpora import read_corpus_split
 from lm_interpolation.jobs.runtime import run_job
-from lm_interpolation.models.training import train_tokenizer
+from lm_interpolation.models.tokenizer_training import train_tokenizer
 
 
 def main(snakemake: Any) -> None:

@@ -7,7 +7,7 @@ from lm_interpolation.data.corpora import read_labelled_split
 from lm_interpolation.jobs.finished import publish
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.jobs.training_job import training_arguments
-from lm_interpolation.models.training import train_classifier
+from lm_interpolation.models.classifier_training import train_classifier
 
 
 def main(snakemake: Any) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from lm_interpolation.data.corpora import field_of
-from lm_interpolation.data.hub import fetch, locked_commit, matching_files, model_folder, reading_order
+from lm_interpolation.data.hub import fetch, locked_commit, matching_files, reading_order
 from lm_interpolation.jobs.runtime import UserError, announce, brief, error_prefix
+from lm_interpolation.models.hub_models import model_folder
 
 BYTES_PER_TOKEN = 5
 """UTF-8 bytes of text for a token of a stream: more than the 4.5 or so of GPT-2's tokenizer on English, to be safe."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from lm_interpolation.data.fetching import fetch_study
 from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.models.fetching import fetch_study
 
 
 def main(snakemake: Any) -> None:

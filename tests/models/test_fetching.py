@@ -1,4 +1,4 @@
-"""data/fetching.py on a cache made by hand. (What it downloads is all that these tests cannot show.)"""
+"""models/fetching.py on a cache made by hand. (What it downloads is all that these tests cannot show.)"""
 
 import gzip
 import json
@@ -9,10 +9,10 @@ import huggingface_hub.constants
 import pytest
 import yaml
 
-from lm_interpolation.data import fetching
-from lm_interpolation.data.fetching import BYTES_PER_TOKEN, fetch_study
 from lm_interpolation.data.hub import reading_order
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models import fetching
+from lm_interpolation.models.fetching import BYTES_PER_TOKEN, fetch_study
 from tests.hub_cache import commit_of, make_cache, repository_folder
 
 GPT2, ROBERTA = "openai-community/gpt2-large", "textattack/roberta-base-CoLA"
