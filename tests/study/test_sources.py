@@ -8,6 +8,8 @@ import pytest
 
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
+from lm_interpolation.study.kinds.catalog import PROMPTS, SOURCES
+from lm_interpolation.study.kinds.corpora.hub import Hub
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
 # Name to path: no two have one name.
@@ -49,8 +51,8 @@ def test_sources_are_found_through_other_modules() -> None:
         "runtime",
         "special_tokens",
     }
-    # By an import within a function of corpora.py.
-    assert "lm_interpolation.data.synthetic.texts" in source_modules("data/corpus.py")
+    # By way of sources/synthetic.py.
+    assert "lm_interpolation.data.synthetic.texts" in source_modules("data/corpus_synthetic.py")
 
 
 @pytest.fixture
@@ -141,6 +143,11 @@ def users(module: str) -> set[str]:
     return {script for script in SCRIPTS if module in libraries(script)}
 
 
+def users_of(module: str) -> set[str]:
+    """The same for a module by its whole name."""
+    return {script for script in SCRIPTS if module in source_modules(PATHS[script])}
+
+
 def test_an_edit_reruns_only_what_uses_it() -> None:
     language = {"train_language_model.py", "trial.py"}
     training = language | {"tokenizer.py", "train_classifier.py"}
@@ -161,6 +168,18 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("captions") == {"caption.py", "table_caption.py"}
     assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
+    # A source that is added or edited makes no other corpus again, and trains nothing.
+    for kind in (*SOURCES, *PROMPTS):
+        family = "sources" if kind in SOURCES else "prompt_sources"
+        modules = {module for module in source_modules(kind.SCRIPT) if f".data.{family}." in module}
+        assert modules, kind
+        # The hub holds files of several formats.
+        shared = {"corpus_hub.py"} if kind in SOURCES else set()
+        for module in modules if kind is not Hub else ():
+            assert users_of(module) - shared == {Path(kind.SCRIPT).name}, module
+    data = {script for script, path in PATHS.items() if path.startswith("data/")} - {"leaks.py"}
+    assert users("steps") & (training | {"import_model.py", "split_corpus.py"}) == {"split_corpus.py"}
+    assert users("corpora") >= training
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
     assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}
     assert users("judges") == users("leaks") - {"leaks.py"} | users("captions") | {
@@ -170,7 +189,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     }
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
-    early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
+    early = training | data | {"import_model.py"}
     for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
         assert not users(module) & early, module
     for module in ("interpolation", "scoring", "tables", "claims", "plots"):
@@ -229,8 +248,9 @@ def test_packages_that_only_come_along_do_not_count() -> None:
         assert pinned_packages(PATHS[script]).keys() <= named, script
 
 
-LIGHT = ["corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py"]
-LIGHT += ["measure_rounding.py", "leaks.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
+LIGHT = [script for script, path in PATHS.items() if path.startswith("data/")]
+LIGHT += ["merge.py", "norms.py", "search_table.py"]
+LIGHT += ["measure_rounding.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
 LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
 LIGHT += ["table_caption.py", "claims_page.py", "overview.py", "plot_words.py"]
 
@@ -275,16 +295,31 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 
 
 def test_every_script_belongs_to_one_rule() -> None:
-    used = [re.findall(r'"\.\./scripts/([\w/]+\.py)"', body) for body in RULES.values()]
+    used = [scripts_of(body) for body in RULES.values()]
     assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
-    assert all(len(scripts) == 1 for scripts in used)
+    assert all(used)
+
+
+def scripts_of(body: str) -> list[str]:
+    """The scripts that a rule runs: its own, or that of each kind of its family."""
+    families = {"study.corpus_script(": SOURCES, "study.prompt_script(": PROMPTS}
+    chosen = [
+        kind.SCRIPT
+        for words, kinds in families.items()
+        if f"script=lambda wildcards: {words}" in body
+        for kind in kinds
+    ]
+    return re.findall(r'"\.\./scripts/([\w/]+\.py)"', body) + chosen
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
-    (script,) = re.findall(r'"\.\./scripts/([\w/]+\.py)"', body)
-    assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == [script]
+    if '"../scripts/{params.script}"' in body:
+        (chosen,) = re.findall(r"^        script=lambda wildcards: (study\.\w+_script\(.*\)),$", body, re.MULTILINE)
+        assert re.search(rf"study\.settings\(\s*{re.escape(chosen)},", body)
+    else:
+        assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == scripts_of(body)
     # A benchmark counts as an output: without any other the rule would run once only.
     benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()
     for keyword in {"log", "threads", "resources", "conda", "message"} | benchmark:

@@ -679,7 +679,7 @@ def test_what_has_an_order_keeps_it_in_settings() -> None:
     for replace in ({"<br />": " ", "  ": " "}, {"  ": " ", "<br />": " "}):
         config["corpora"][corpus]["replace"] = replace
         study = Study(config)
-        settings = study.settings("data/corpus.py", corpus=study.corpus_settings(corpus))
+        settings = study.settings(study.corpus_script(corpus), **study.corpus_settings(corpus))
         assert settings["corpus"]["replace"] == [list(pair) for pair in replace.items()]
     sweep = next(iter(config["sweeps"]))
     assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])

@@ -22,15 +22,15 @@ rule corpus:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
+        script=lambda wildcards: study.corpus_script(wildcards.corpus),
         settings=lambda wildcards: study.settings(
-            "data/corpus.py",
-            corpus=study.corpus_settings(wildcards.corpus),
-            documents=study.corpus_digest(wildcards.corpus),
+            study.corpus_script(wildcards.corpus), **study.corpus_settings(wildcards.corpus)
         ),
     message:
         "Read corpus {wildcards.corpus}"
+    # One script per source. (An f-string in a loop over rules would bind late.)
     script:
-        "../scripts/data/corpus.py"
+        "../scripts/{params.script}"
 
 
 rule split_corpus:
@@ -54,7 +54,7 @@ rule split_corpus:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("data/split_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("data/split_corpus.py", **study.corpus_settings(wildcards.corpus)),
     message:
         "Split corpus {wildcards.corpus} from another"
     script:
@@ -79,7 +79,7 @@ rule stream_corpus:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("data/stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("data/stream_corpus.py", **study.corpus_settings(wildcards.corpus)),
     message:
         "Read corpus {wildcards.corpus}"
     script:
@@ -105,12 +105,11 @@ rule prompts:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
+        script=lambda wildcards: study.prompt_script(wildcards.prompts),
         settings=lambda wildcards: study.settings(
-            "data/prompts.py",
-            prompts=config["prompts"][wildcards.prompts],
-            readers=study.prompt_readers(wildcards.prompts),
+            study.prompt_script(wildcards.prompts), **study.prompt_settings(wildcards.prompts)
         ),
     message:
         "Read prompts {wildcards.prompts}"
     script:
-        "../scripts/data/prompts.py"
+        "../scripts/{params.script}"

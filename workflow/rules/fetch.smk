@@ -13,7 +13,7 @@ rule fetch:
         mem_mb=4000,
         runtime=1440,
     params:
-        settings=study.settings("models/fetch.py"),
+        settings=lambda wildcards: study.settings("models/fetch.py", plan=study.fetch_plan()),
     message:
         "Fetch models and data from the hub"
     script:

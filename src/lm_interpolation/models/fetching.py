@@ -3,12 +3,12 @@
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from lm_interpolation.data.corpora import field_of
 from lm_interpolation.data.hub import fetch, locked_commit, matching_files, reading_order
+from lm_interpolation.data.json_lines import field_of
 from lm_interpolation.jobs.runtime import UserError, announce, brief, error_prefix
 from lm_interpolation.models.hub_models import model_folder
 
@@ -16,24 +16,39 @@ BYTES_PER_TOKEN = 5
 """UTF-8 bytes of text for a token of a stream: more than the 4.5 or so of GPT-2's tokenizer on English, to be safe."""
 
 
-def fetch_study(config: Mapping[str, Any]) -> None:
-    """Download every model and data set of the hub that the resolved ``config`` names, as far as it is not there.
+def fetch_all(
+    models: Sequence[Mapping[str, str]],
+    files: Sequence[Mapping[str, Any]],
+    datasets: Sequence[Mapping[str, Any]],
+    hub_lock: str | None,
+) -> None:
+    """Download every model and data set of the hub that a study names, as far as it is not there.
 
-    Revisions are resolved, locked in ``hub_lock`` and refused as by the jobs themselves. Of a streamed corpus come the
-    files that the longest training on it reads. Raises ``UserError`` for what cannot be had.
+    Args:
+        models: repositories, each with ``id``, ``revision`` and ``key``, the config key that names it.
+        files: of datasets, each with ``id``, ``revision``, ``key`` and ``patterns`` of names. A stream has besides
+            ``text``, the column of the texts, and ``readings``, the (seed, tokens in all, processes) of the trainings
+            that read it: as many of its files come as they read.
+        datasets: for ``load_dataset``, each with ``id``, ``revision``, ``config``, ``splits`` and ``key``.
+        hub_lock: file in which commits are kept (see ``hub.locked_commit``).
+
+    Revisions are resolved, locked and refused as by the jobs themselves. Raises ``UserError`` for what cannot be had.
     """
-    lock = config.get("hub_lock")
-    fetched: set[tuple[str, str]] = set()
-    for name, model in config["models"].items():
-        source = (model["start"].get("hub", ""), model["start"].get("revision", ""))
-        if source[0] and source not in fetched:
-            fetched.add(source)
-            fetch_model(source[0], locked_commit(source[0], "model", source[1], lock), f"models.{name}.start")
-    for name, corpus in config["corpora"].items():
-        if corpus["source"] == "hub":
-            _fetch_corpus(name, corpus, config)
-        elif corpus["source"] == "datasets" and not Path(corpus["id"]).is_dir():
-            _fetch_dataset(name, corpus)
+    for model in models:
+        commit = locked_commit(model["id"], "model", model["revision"], hub_lock)
+        fetch_model(model["id"], commit, model["key"])
+    for entry in files:
+        repository = entry["id"]
+        commit = locked_commit(repository, "dataset", entry["revision"], hub_lock)
+        names = matching_files(repository, commit, entry["patterns"], entry["key"])
+        if "readings" in entry:
+            _fetch_stream(names, commit, entry)
+            continue
+        for name in names:
+            announce(f"[fetch] dataset {repository}: {name}")
+            fetch(repository, commit, name)
+    for dataset in datasets:
+        _fetch_dataset(dataset)
 
 
 def fetch_model(repository: str, commit: str, key: str) -> Path:
@@ -54,48 +69,20 @@ def fetch_model(repository: str, commit: str, key: str) -> Path:
     return folder
 
 
-def _fetch_corpus(name: str, corpus: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    repository = corpus["id"]
-    commit = locked_commit(repository, "dataset", corpus["revision"], config.get("hub_lock"))
-    for split, patterns in corpus["files"].items():
-        listed = [patterns] if isinstance(patterns, str) else list(patterns)
-        files = matching_files(repository, commit, listed, f"corpora.{name}.files.{split}")
-        if corpus.get("stream", False) and split == "train":
-            _fetch_stream(name, files, commit, corpus, config)
-            continue
-        for file in files:
-            announce(f"[fetch] dataset {repository}: {file}")
-            fetch(repository, commit, file)
-
-
-def _fetch_stream(
-    name: str, files: list[str], commit: str, corpus: Mapping[str, Any], config: Mapping[str, Any]
-) -> None:
+def _fetch_stream(files: list[str], commit: str, entry: Mapping[str, Any]) -> None:
     """The files that trainings on a stream read, in their order, until there is text enough for all of their steps."""
-    for seed, tokens, processes in sorted(set(_streamed(name, config))):
+    for seed, tokens, processes in entry["readings"]:
         needed, order = tokens * BYTES_PER_TOKEN, reading_order(len(files), seed)
         ratio, text, count = 0.0, 0.0, 0
         # Each process reads files of its own, so that all need their last one.
         while count < len(order) and (text < needed or count % processes):
-            path = fetch(corpus["id"], commit, files[order[count]])
+            path = fetch(entry["id"], commit, files[order[count]])
             # Files of a data set are alike, and there may be hundreds.
-            ratio = ratio or _text_bytes(path, corpus["text"]) / max(1, path.stat().st_size)
+            ratio = ratio or _text_bytes(path, entry["text"]) / max(1, path.stat().st_size)
             text, count = text + ratio * path.stat().st_size, count + 1
             announce(
-                f"[fetch] dataset {corpus['id']}: {files[order[count - 1]]}, {min(1, text / needed):.0%} of the text"
+                f"[fetch] dataset {entry['id']}: {files[order[count - 1]]}, {min(1, text / needed):.0%} of the text"
             )
-
-
-def _streamed(name: str, config: Mapping[str, Any]) -> Iterator[tuple[int, int, int]]:
-    """Seed, tokens in all and processes of the trainings on a corpus, the models' and those of searches."""
-    for key, model in config["models"].items():
-        if model.get("data", {}).get("corpus") != name:
-            continue
-        training = model["training"]
-        grids = [search["grid"] for search in config["searches"].values() if search["model"] == key]
-        tokens = [training["steps"] * training["batch_size"]]
-        tokens += [max(grid["steps"]) * max(grid["batch_size"]) for grid in grids]
-        yield training["seed"], max(tokens) * training["block_length"], training["processes"]
 
 
 def _text_bytes(path: Path, field: str) -> int:
@@ -111,15 +98,16 @@ def _text_bytes(path: Path, field: str) -> int:
     return total
 
 
-def _fetch_dataset(name: str, corpus: Mapping[str, Any]) -> None:
+def _fetch_dataset(dataset: Mapping[str, Any]) -> None:
     import datasets
 
-    for split in corpus["splits"].values():
-        announce(f"[fetch] dataset {corpus['id']}, split {split}")
+    repository, revision = dataset["id"], dataset["revision"]
+    for split in dataset["splits"]:
+        announce(f"[fetch] dataset {repository}, split {split}")
         try:
-            datasets.load_dataset(corpus["id"], corpus.get("config"), split=split, revision=corpus["revision"])
+            datasets.load_dataset(repository, dataset["config"], split=split, revision=revision)
         except Exception as error:  # see fetch_model
             raise UserError(
-                f"corpora.{name}.id: cannot fetch split {split!r} of dataset {corpus['id']}: {brief(error)}; check "
-                "the network, id, config, revision and splits"
+                f"{dataset['key']}: cannot fetch split {split!r} of dataset {repository}: {brief(error)}; check the "
+                "network, id, config, revision and splits"
             ) from error

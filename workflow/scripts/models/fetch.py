@@ -3,11 +3,11 @@
 from typing import Any
 
 from lm_interpolation.jobs.runtime import run_job
-from lm_interpolation.models.fetching import fetch_study
+from lm_interpolation.models.fetching import fetch_all
 
 
 def main(snakemake: Any) -> None:
-    fetch_study(snakemake.config)
+    fetch_all(**snakemake.params.settings["plan"], hub_lock=snakemake.config.get("hub_lock"))
 
 
 if __name__ == "__main__":
