@@ -29,6 +29,7 @@ from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point, Sweep, build_sweep, grid_values
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
+from lm_interpolation.study.corpora import among
 from lm_interpolation.study.kinds.corpora.sst import Sst
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
@@ -135,7 +136,7 @@ def _switch(runs: int, folder: Path) -> Row:
     """Moving from one point to the next beside evaluating the SST test sentences there, for models of real size."""
     space = WeightSpace({name: gpt2(folder / name, seed=seed) for seed, name in enumerate(_models())})
     sst = Sst(source="sst", path=str(data("sst")), detokenize=True)
-    corpus = load_sst(sst.settings("sst", {})["corpus"], "sst")
+    corpus = load_sst(sst.settings("sst", among({"sst": sst}))["corpus"], "sst")
     share = 10
     texts = encode_texts(space.model, space.tokenizer, {"": corpus["test"]["text"].tolist()[::share]}, BATCH_SIZE)
     line = plane(20, lines=1)

@@ -16,7 +16,9 @@ import yaml
 from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.pages.explorer import page_data, write_page
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.scores.scoring import ScoreFiles, score_distinct, write_scores
+from lm_interpolation.scores.distinct import score_distinct
+from lm_interpolation.scores.score_files import ScoreFiles, write_scores
+from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import sweep_table, write_table
 
@@ -80,7 +82,7 @@ def made_score(point: Point, row: int, sample: int) -> float:
 def write_metrics(study: Study, folder: Path = Path(), models: Sequence[str] | None = None, **test: Any) -> None:
     """Write what the trainings of classifiers (``models``, or all) measured, below ``folder``; ``test`` sets values."""
     for model in models or study.trained("classifier"):
-        classes = study.corpora[study.config["models"][model]["data"]["corpus"]].class_names(study.corpora)
+        classes = study.corpora[study.config["models"][model]["data"]["corpus"]].class_names(study.declared)
         measured = {"texts": 90, "accuracy": 0.9, "majority_share": 0.5, "recall": dict.fromkeys(classes, 0.9)}
         measured |= {"expected_calibration_error": 0.05, **test}
         path = folder / study.path("training", model, "metrics.json")
@@ -144,6 +146,6 @@ def make_results(study: Study, text: Text = plain_text) -> None:
 
 def make_page(study: Study, path: str, page: str = "explorer") -> dict[str, Any]:
     """Write a page of the results below the working directory; returns what it shows."""
-    data = page_data(study.settings("explorer.py", **study.explorer_settings(page)), study.explorer_inputs(page))
+    data = page_data(canonical(study.explorer_settings(page)), study.explorer_inputs(page))
     write_page(data, TEMPLATE, path)
     return data

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lm_interpolation.data.sources.stream import load_stream as load_declared_stream
-from lm_interpolation.study.corpora import check_corpora, declared_corpora, declared_prompts
+from lm_interpolation.study.corpora import among, check_corpora, declared_corpora, declared_prompts
 from lm_interpolation.study.kinds.corpora.base import Corpus
 from lm_interpolation.study.kinds.prompts.base import Prompts
 
@@ -26,7 +26,7 @@ def check_prompts(spec: dict[str, Any], name: str) -> Prompts:
 
 
 def class_names(spec: dict[str, Any]) -> list[str]:
-    return check_corpus(spec, "mine").class_names({})
+    return check_corpus(spec, "mine").class_names(among({}))
 
 
 def corpus_files(spec: dict[str, Any]) -> list[str]:
@@ -36,7 +36,7 @@ def corpus_files(spec: dict[str, Any]) -> list[str]:
 def load_corpus(spec: dict[str, Any], name: str, hub_lock: str | None = None) -> dict[str, pd.DataFrame]:
     corpus, source = check_corpus(spec, name), spec["source"]
     load = getattr(importlib.import_module(f"lm_interpolation.data.sources.{source}"), f"load_{source}")
-    arguments: list[Any] = [corpus.settings(name, {})["corpus"], name]
+    arguments: list[Any] = [corpus.settings(name, among({}))["corpus"], name]
     if source == "hub":
         arguments.append(hub_lock)
     if source == "datasets":
@@ -45,7 +45,7 @@ def load_corpus(spec: dict[str, Any], name: str, hub_lock: str | None = None) ->
 
 
 def load_stream(spec: dict[str, Any], name: str, hub_lock: str | None = None) -> Any:
-    return load_declared_stream(check_corpus(spec, name).settings(name, {})["corpus"], name, hub_lock)
+    return load_declared_stream(check_corpus(spec, name).settings(name, among({}))["corpus"], name, hub_lock)
 
 
 def load_prompts(spec: dict[str, Any], name: str) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from lm_interpolation.analyses.precision import (
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.scores.scoring import score_perplexity
+from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.study.config import resolve
 from lm_interpolation.study.study import Study
 from lm_interpolation.texts.ensembles import generate_ensemble, load_ensemble
@@ -300,7 +300,7 @@ def test_fp32_is_the_default() -> None:
 
 def test_what_the_comparison_reads() -> None:
     study = Study(tiny(generation="bf16", perplexity="fp16"))
-    assert study.analysis_models("half") == ["sentiment-judge", "grammar-judge", "base"]
+    assert study.analysis_settings("half")["models"] == ["sentiment-judge", "grammar-judge", "base"]
     assert study.analysis_inputs("half") == {
         "models": [f"results/tiny/models/{name}" for name in ("sentiment-judge", "grammar-judge", "base")],
         "prompts": "results/tiny/prompts/neutral.parquet",

@@ -1,5 +1,6 @@
 import itertools
 import math
+import os
 import random
 import re
 import subprocess
@@ -46,7 +47,11 @@ def test_another_process_with_other_hashes_writes_the_same(kind):
     )
     digests = {
         subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }

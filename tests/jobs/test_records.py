@@ -43,6 +43,8 @@ from lm_interpolation.jobs.records import (
 from lm_interpolation.jobs.runtime import UserError
 from tests.whole.test_workflow import ROOT, copy_sources
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 # Writes all that the outputs depend on. Killed, where asked to, with its Snakemake, when the outputs are there.
 SCRIPT = """
 import json, os, signal
@@ -52,14 +54,15 @@ from lm_interpolation.jobs.runtime import atomic_path, file_digest, run_job
 
 FOLDERS = ("models", "tokenizers", "checkpoints")
 
-def main(snakemake):
-    told = {key: value for key, value in snakemake.params.settings.items() if key not in ("packages", "sources")}
+def main(job, **told):
+    # How it runs is among them, and no result depends on it.
+    told = json.loads(job.settings)["settings"]
     # What Snakemake leaves in folders is not read.
     read = {}
-    for path in map(Path, snakemake.input):
+    for path in map(Path, job.input):
         files = [file for file in sorted(path.rglob("*")) if not file.name.startswith(".")] if path.is_dir() else [path]
         read[str(path)] = file_digest(*files)
-    for output in snakemake.output:
+    for output in job.output:
         with atomic_path(output) as scratch:
             text = json.dumps([output, told, read])
             if Path(output).parts[2] in FOLDERS:
@@ -68,7 +71,7 @@ def main(snakemake):
                 write_checksums(scratch)
             else:
                 scratch.write_text(text)
-    if Path("kill").exists() and snakemake.rule == Path("kill").read_text():
+    if Path("kill").exists() and job.rule == Path("kill").read_text():
         Path("kill").unlink()
         os.killpg(0, signal.SIGKILL)
 
@@ -469,11 +472,11 @@ from pathlib import Path
 sys.path.insert(0, {str(ROOT / "src")!r})
 from lm_interpolation.jobs.runtime import UserError, run_job
 
-def main(snakemake):
+def main(job, *, steps):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
-params = SimpleNamespace(settings=dict(steps=3))
-run_job(main, SimpleNamespace(**{values | changes!r}, params=params, config=dict(study="tiny")))
+params = SimpleNamespace(settings='{{"settings": {{"steps": 3}}, "packages": {{}}, "sources": {{}}}}')
+run_job(main, SimpleNamespace(**{values | changes!r}, wildcards={{}}, params=params))
 """
     return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
 
@@ -485,7 +488,8 @@ def test_a_job_leaves_a_record(place: str, tmp_path: Path) -> None:
     done = job(tmp_path, WRITE)
     assert done.returncode == 0, done.stderr
     record = read_record(record_path(place, f"{place}/tables/a.csv"), place)
-    assert (record.rule, record.settings, record.bytes) == ("table", {"steps": 3}, 3)
+    told = {"settings": {"steps": 3}, "packages": {}, "sources": {}}
+    assert (record.rule, record.settings, record.bytes) == ("table", told, 3)
     assert record.inputs == (Input("corpus.txt", hashlib.sha256(b"text\n").hexdigest()),)
 
 
@@ -523,11 +527,12 @@ def test_a_job_is_told_of_another_format_before_it_works(place: str, tmp_path: P
 LISTED = """
 
 import json
+from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.study.lineage import settings_of
 with open("listed.json", "w") as handle:
-    jobs = jobs_behind(study.results(), workflow.rules, MEASURING)
+    jobs = jobs_behind(study.results(), workflow.rules, study.measurements())
     settings = dict(settings_of(jobs, workflow.rules))
-    told = [[repr(value), repr(json.loads(json.dumps(value)))] for value in settings.values()]
+    told = [[to_text(value), to_text(json.loads(json.dumps(value)))] for value in settings.values()]
     logs = [[str(rule.log[0]), str(rule.benchmark)] for rule in workflow.rules if rule.output]
     json.dump([told, logs], handle)
 """
@@ -546,7 +551,7 @@ def test_settings_of_all_rules_survive_the_record(tmp_path: Path) -> None:
     # Equal for Snakemake, which compares how they are written: order, numbers and all.
     assert all(told == read for told, read in settings)
     assert len(logs) > 30
-    assert all(benchmark_of(log) == benchmark for log, benchmark in logs)
+    assert all(benchmark_of(log, "results/demo") == benchmark for log, benchmark in logs)
 
 
 def test_sizes_are_compared_as_in_the_profiles() -> None:
@@ -565,7 +570,7 @@ def test_every_output_has_a_record_that_tells_what_snakemake_noted(
     files = {f"{TOP}/{path}" for path in listed["artefacts"]}
     assert files <= found.keys() | {path for path in files if Path(path).parent.as_posix() in found}
     for output, file in found.items():
-        ours, theirs = note_of(output, read_record(file.path, TOP)), notes.read(output)
+        ours, theirs = note_of(output, read_record(file.path, TOP), TOP), notes.read(output)
         assert theirs is not None
         for key in ("rule", "input", "log", "params", "input_checksums", "record_format_version", "incomplete"):
             assert ours[key] == theirs[key], (output, key)
@@ -611,6 +616,42 @@ def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path:
     assert re.search(
         rf"^error: {TOP}/texts/\S+ was made with other settings than those here, the first of \d+", said, re.M
     )
+
+
+# How jobs run: no result depends on it.
+HOW = (
+    "device=cuda",
+    'compute={"batch_size": {"generate": 2, "score": 3, "train": 4}, "threads": {"train": 2, "generate": 2}}',
+    'models={"base": {"training": {"save_steps": 3}}, "sentiment-judge": {"training": {"save_steps": 2}}}',
+)
+
+
+@pytest.mark.parametrize("values", [*((value,) for value in HOW), HOW])
+def test_how_jobs_run_makes_nothing_again(values: tuple[str, ...], study: Path) -> None:
+    assert planned(study, "--config", *values) == set()
+    forget_metadata(study)
+    assert planned(study, "--config", *values) == set()
+
+
+def test_two_settings_that_are_swapped_make_the_model_again(study: Path) -> None:
+    swapped = 'models={"base": {"training": {"log_steps": 10, "eval_steps": 5}}}'
+    assert {"Train language model base", GENERATE} < planned(study, "--config", swapped)
+
+
+def test_records_of_before_are_read_and_count_as_made_by_other_code(study: Path) -> None:
+    """Those of versions that kept settings in one mapping with packages and sources."""
+    everything = planned(study, "--forceall")
+    for _, file in find_records(study / TOP):
+        record = json.loads(Path(file.path).read_text())
+        code = {key: record["settings"][key] for key in ("packages", "sources")}
+        record["settings"] = {**record["settings"]["settings"], **code}
+        Path(file.path).write_text(json.dumps(record))
+    said = finish(study, "--", "verify")
+    assert re.search(r"^note: \d+ results made by an earlier version of the workflow", said, re.MULTILINE)
+    status, said = snakemake(study, *CHANGED, "--", "verify")
+    assert status == 1 and "config.generation.seed: 77, in the manifest 0" in said
+    forget_metadata(study)
+    assert planned(study) == everything
 
 
 def edit_merge(folder: Path) -> None:
@@ -845,7 +886,7 @@ def test_there_is_nothing_to_adopt_without_records(tmp_path: Path, monkeypatch: 
 
 def test_records_are_compared_with_the_manifest(place: str) -> None:
     table, model = f"{place}/tables/a.csv", f"{place}/models/base"
-    told = {"steps": 3, "sources": {"a.py": "1"}, "packages": {}}
+    told = {"settings": {"steps": 3}, "packages": {}, "sources": {"a.py": "1"}}
     write([table, model], [], **told)
 
     def check(settings: dict[str, Any], content: str = "a\n1\n") -> records.Checked:
@@ -857,10 +898,14 @@ def test_records_are_compared_with_the_manifest(place: str) -> None:
             place, artefacts, [(path, *settings_digest(settings)) for path in (table, model, "results/tiny/x")]
         )
 
-    assert check(told) == records.Checked((), (), (), ("results/tiny/x",))
+    assert check(told) == records.Checked((), (), (), (), ("results/tiny/x",))
     assert check(told, "a\n2\n").contradicted == (table,)
-    assert check(told | {"steps": 4}).other_settings == (table, model)
+    assert check(told | {"settings": {"steps": 4}}).other_settings == (table, model)
     assert check(told | {"sources": {"a.py": "2"}}).other_code == (table, model)
+    # As a version wrote them that had one mapping for all.
+    write([table, model], [], steps=4, sources={"a.py": "1"}, packages={})
+    assert check(told) == records.Checked((), (), (), (table, model), ("results/tiny/x",))
+    assert check(told, "a\n2\n").contradicted == (table,)
 
 
 def test_verify_finds_what_was_changed_before_the_manifest_was_written(study: Path) -> None:

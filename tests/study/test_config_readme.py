@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
-from lm_interpolation.analyses.losses import LOSSES_SCHEMA
+from lm_interpolation.analyses.loss_files import LOSSES_SCHEMA
 from lm_interpolation.claims.claim_kinds import AT_LEAST, AT_MOST, KINDS, check_claim
 from lm_interpolation.claims.claims import untested
 from lm_interpolation.models.searches import SEARCH_COLUMNS
@@ -130,7 +130,7 @@ def test_examples_are_of_whole_sections() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[", ".join(example) for example in EXAMPLES])
 def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(ROOT / "config")
     # One that extends another file is valid on top of it.
     for section, value in extended(example).items():
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
@@ -168,7 +168,7 @@ def test_examples_of_sections_make_a_study_together() -> None:
 
 
 def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(ROOT / "config")
     (example,) = [example for example in EXAMPLES if "extends" in example]
     base = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     own = {key: base[key] for key in base if key not in ("sweeps", "analyses", "searches", "figures", "claims")}

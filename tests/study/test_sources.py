@@ -16,10 +16,11 @@ from lm_interpolation.study.sources import pinned_packages, source_digests, sour
 PATHS = {path.name: str(path.relative_to(WORKFLOW / "scripts")) for path in (WORKFLOW / "scripts").rglob("*.py")}
 SCRIPTS = sorted(PATHS)
 REQUIREMENTS = (WORKFLOW.parent / "requirements.in").read_text()
-MODULES = sorted(PACKAGE.rglob("*.py"))
+# Of the rooms. What lies above them is the command line and the public names.
+MODULES = sorted(PACKAGE.glob("*/**/*.py"))
 RULES = {
     (path.name, match[1]): match[2]
-    for path in sorted((WORKFLOW / "rules").glob("*.smk"))
+    for path in sorted((WORKFLOW / "rules").rglob("*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
 }
 
@@ -33,9 +34,9 @@ def libraries(script: str) -> set[str]:
 
 def test_sources_are_found_through_other_modules() -> None:
     modules = (
-        "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime data.parquet models.dtypes models.loading "
+        "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime jobs.settings data.parquet models.dtypes "
     )
-    modules += "models.logits models.model_folders models.special_tokens "
+    modules += "models.loading models.logits models.model_folders models.special_tokens "
     modules += "texts.caches texts.generation texts.language_models texts.sampler"
     assert source_modules("texts/generate.py") == tuple(sorted(f"lm_interpolation.{name}" for name in modules.split()))
     # By way of merging.py.
@@ -49,6 +50,7 @@ def test_sources_are_found_through_other_modules() -> None:
         "model_folders",
         "algebra",
         "runtime",
+        "settings",
         "special_tokens",
     }
     # By way of sources/synthetic.py.
@@ -110,14 +112,17 @@ def test_imports_that_cannot_be_followed_are_refused(
 def test_modules_hold_no_import_that_cannot_be_followed(path: Path) -> None:
     tree = ast.parse(path.read_text())
     if path.name == "__init__.py":
-        # What Python runs on the way to a module is no source of a job.
-        if path.parent != PACKAGE:
-            assert [type(node) for node in tree.body] == [ast.Expr]
+        # Python runs it on the way to a module, but it is no source of a job.
+        assert [type(node) for node in tree.body] == [ast.Expr]
         return
     sources._imports(path)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    # The command line starts programs, which are no jobs.
-    assert path == PACKAGE / "__main__.py" or not names & {"import_module", "__import__"}
+    assert not names & {"import_module", "__import__"}
+
+
+def test_no_job_imports_the_public_names_or_the_command_line() -> None:
+    for script in SCRIPTS:
+        assert all(module.count(".") >= 2 for module in source_modules(PATHS[script])), script
 
 
 def test_better_words_change_no_digest(tree: Callable[[dict[str, str]], None]) -> None:
@@ -162,7 +167,14 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
     assert users("interpolation") >= in_memory
     assert users("merging") >= {"merge.py", "norms.py"} | in_memory
-    assert users("scoring") >= scores | {"table.py"}
+    # How losses are computed does not decide on what is read from their files.
+    assert users("losses") == {"loss.py"}
+    assert users("loss_files") == {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
+    assert users("loss_tables") == {"loss_table.py"}
+    assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
+    # A kind of scorer that is edited does not run the others again.
+    for kind in ("classifier", "perplexity", "distinct"):
+        assert users(kind) & scores == {f"score_{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
@@ -190,9 +202,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("plots") == draw
     # What comes early does not depend on what comes late.
     early = training | data | {"import_model.py"}
-    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "claims", "plots"):
         assert not users(module) & early, module
-    for module in ("interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("interpolation", "score_files", "tables", "claims", "plots"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
     for module in ("merging", "interpolation", "tables", "claims", "plots"):
         assert not users(module) & scores, module
@@ -309,7 +321,7 @@ def scripts_of(body: str) -> list[str]:
         if f"script=lambda wildcards: {words}" in body
         for kind in kinds
     ]
-    return re.findall(r'"\.\./scripts/([\w/]+\.py)"', body) + chosen
+    return re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body) + chosen
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])

@@ -21,6 +21,8 @@ import yaml
 
 from benchmarks.dag import copy_workflow, make_trivial, write_plane
 
+pytestmark = [pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
+
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "workflow", "src", "profiles", "envs", "requirements.lock", "README.md"]
 
@@ -340,7 +342,7 @@ FAULTS = {
     "training": "lm_interpolation.models.training_state:Reporter.on_log:3",
     "merging": "lm_interpolation.points.merging:_merge_floats:3",
     "generation": "lm_interpolation.texts.generation:_sample_batch:2",
-    "writing a score": "lm_interpolation.scores.scoring:write_scores:1",
+    "writing a score": "lm_interpolation.scores.score_files:write_scores:1",
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lm_interpolation.analyses.barriers import measure_barrier
-from lm_interpolation.analyses.losses import loss_matrix
+from lm_interpolation.analyses.loss_files import loss_matrix
 from lm_interpolation.claims import claim_kinds
 from lm_interpolation.jobs.runtime import UserError, atomic_path, error_prefix
 from lm_interpolation.pages.markdown import bullets, plain, table_row
@@ -57,9 +57,9 @@ class NotTested(Exception):
 class ClaimData:
     """What claims are computed from.
 
-    ``scores(sweep, prompts, scorer)`` gives score rows (see ``scoring.ScoreFiles``); ``tables`` and ``losses`` are the
-    tables of analyses (see ``read_analysis``) and their raw losses (see ``losses.read_losses``) by name. ``judges`` has
-    the judge of each scorer that is a classifier. ``seed`` is that of all draws.
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
+    the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
+    ``judges`` has the judge of each scorer that is a classifier. ``seed`` is that of all draws.
     """
 
     sweeps: Mapping[str, Sweep]

@@ -21,7 +21,7 @@ from lm_interpolation.figures.naming import coordinate_text, prompts_label, scal
 from lm_interpolation.figures.phrases import describe_range
 from lm_interpolation.figures.plot_labels import LabelRoom, mark_coordinates
 from lm_interpolation.figures.series import series_styles
-from lm_interpolation.jobs.runtime import UserError, atomic_path
+from lm_interpolation.jobs.runtime import Job, UserError, atomic_path
 from lm_interpolation.tables.tables import coordinate_columns
 
 PAGE_WIDTH = 11.0
@@ -341,12 +341,11 @@ def power_of_ten(value: float, _: object = None) -> str:
     return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
 
 
-def draw(snakemake: Any, plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
-    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and what every figure's settings hold."""
-    settings = snakemake.params.settings["figure"]
+def draw(job: Job, settings: Mapping[str, Any], plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
+    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and what all ``settings`` of figures hold."""
     common = {key: settings[key] for key in ("title", "panel_width", "panel_height")}
     figure = plot(*data, **options, **common)
-    save_figure(figure, snakemake.output.png, snakemake.output.pdf, settings["dpi"])
+    save_figure(figure, job.output.png, job.output.pdf, settings["dpi"])
 
 
 def save_figure(figure: Figure, png: str | os.PathLike[str], pdf: str | os.PathLike[str], dpi: int) -> None:

@@ -15,12 +15,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from lm_interpolation.jobs.checksums import CHECKSUMS, check_files
 from lm_interpolation.jobs.runtime import UserError, atomic_path, file_digest, sha256
+from lm_interpolation.jobs.settings import ARGUMENTS, CODE, to_text
 
 FORMAT = 1
 """Number of the format. Another one means that other keys are there, or that they mean something else."""
@@ -77,6 +78,11 @@ def top_of(study: str) -> str:
     return f"results/{study}"
 
 
+def top_of_log(log: str, study: str) -> str:
+    """The folder of a study's results, wherever a module's ``prefix`` has put it, by the path of a job's log."""
+    return log[: log.index(f"{study}/logs/") + len(study)]
+
+
 def record_path(top: PathLike, output: PathLike) -> Path:
     """Where the record of ``output``, which lies below ``top``, is kept."""
     relative = Path(output).relative_to(top)
@@ -115,7 +121,7 @@ def read_record(path: PathLike, top: PathLike) -> Record:
         values = json.loads(text)
         number = values.pop("format")
         if number == FORMAT:
-            return _record(values, Path(top).name)
+            return _record(values, Path(top))
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise DamagedRecord(f"{path}: damaged (not a record of what made a result)") from None
     raise UserError(
@@ -124,12 +130,14 @@ def read_record(path: PathLike, top: PathLike) -> Record:
     )
 
 
-def _record(values: dict[str, Any], study: str) -> Record:
+def _record(values: dict[str, Any], top: Path) -> Record:
     """Raises ``ValueError``, ``TypeError`` or ``KeyError`` if ``values`` are not those of a record."""
     inputs = values.pop("inputs")
     if not isinstance(inputs, list):
         raise TypeError("inputs: no list")
     record = Record(inputs=tuple(Input(**entry) for entry in inputs), **values)
+    # Snakemake compares it as text.
+    to_text(record.settings)
     if not isinstance(record.rule, str) or not isinstance(record.settings, dict):
         raise TypeError("rule or settings of another type")
     if type(record.bytes) is not int or record.bytes < 0:
@@ -139,7 +147,9 @@ def _record(values: dict[str, Any], study: str) -> Record:
     for name in (record.log, *(entry.path for entry in record.inputs)):
         _check_path(name)
     # Its benchmark file is found by it, whose time is set: nothing outside of the study is.
-    if not record.log.startswith(f"{top_of(study)}/logs/") or os.path.normpath(record.log) != record.log:
+    told = Path(top_of_log(record.log, top.name))
+    same = top.parts[-len(told.parts) :] == told.parts if top.is_absolute() else top == told
+    if not same or os.path.normpath(record.log) != record.log:
         raise ValueError("log: elsewhere")
     return record
 
@@ -173,7 +183,7 @@ def write_records(
         found, size = digest(output)
         record = Record(rule, settings, tuple(inputs), log, found, size)
         with atomic_path(record_path(top, output)) as scratch:
-            # Settings are in an order of their own, which Snakemake minds.
+            # Settings keep their order, which Snakemake minds.
             text = json.dumps({"format": FORMAT, **asdict(record)})
             scratch.write_text(text + "\n", encoding="utf-8")
 
@@ -228,10 +238,13 @@ def digest(path: PathLike) -> tuple[str, int]:
 
 
 def settings_digest(settings: Mapping[str, Any]) -> tuple[str, str]:
-    """Digests of what a job was told, and of the code and packages that it used, which are among its settings."""
-    code = {key: settings[key] for key in ("packages", "sources") if key in settings}
-    told = {key: value for key, value in settings.items() if key not in code}
-    return _json_digest(told), _json_digest(code)
+    """Digests of what a job was told, and of the code and packages that it used."""
+    return _json_digest(settings[ARGUMENTS]), _json_digest({key: settings[key] for key in CODE})
+
+
+def is_earlier(settings: Mapping[str, Any]) -> bool:
+    """Whether a version wrote them that kept settings in one mapping with ``packages`` and ``sources``."""
+    return settings.keys() != {ARGUMENTS, *CODE}
 
 
 def _json_digest(value: Any) -> str:
@@ -300,6 +313,8 @@ class Checked:
     other_settings: tuple[str, ...]
     other_code: tuple[str, ...]
     """Those that the same settings made, but other sources or packages."""
+    earlier: tuple[str, ...]
+    """Those of an earlier version of the workflow, which kept settings in another form: they cannot be compared."""
     without: tuple[str, ...]
     """Those that have no record, or a damaged one."""
 
@@ -312,7 +327,7 @@ def check_records(
     ``artefacts`` are those of the manifest; ``made_by`` has each output and its ``settings_digest``. No artefact is
     read. Raises ``UserError`` if a record has another format.
     """
-    found: dict[str, list[str]] = {"contradicted": [], "other_settings": [], "other_code": [], "without": []}
+    found: dict[str, list[str]] = {field.name: [] for field in fields(Checked)}
     for output, told, code in made_by:
         try:
             record = read_record(record_path(top, output), top)
@@ -323,6 +338,8 @@ def check_records(
         listed = artefacts.get(path) or artefacts.get(f"{path}/{CHECKSUMS}")
         if listed and listed["sha256"] != record.sha256:
             found["contradicted"].append(output)
+        elif is_earlier(record.settings):
+            found["earlier"].append(output)
         elif settings_digest(record.settings) != (told, code):
             other = settings_digest(record.settings)[0] != told
             found["other_settings" if other else "other_code"].append(output)

@@ -15,7 +15,7 @@ from transformers import (
 
 from lm_interpolation.jobs.batches import AdaptiveBatches, pad_right
 from lm_interpolation.jobs.runtime import UserError, announce, note
-from lm_interpolation.models.classifiers import class_probabilities, encode_for_classifier
+from lm_interpolation.models.class_probabilities import class_probabilities, encode_for_classifier
 from lm_interpolation.models.special_tokens import describe_for_classifier
 from lm_interpolation.models.starts import check_context, load_tokenizer, new_model
 from lm_interpolation.models.trainer import processes_of, run_trainer

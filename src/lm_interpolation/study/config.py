@@ -26,6 +26,7 @@ from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import check_sizes, check_values
 from lm_interpolation.study.config_values import show as _show
 from lm_interpolation.study.corpora import (
+    among,
     check_corpora,
     check_declared_files,
     declared_corpora,
@@ -151,7 +152,7 @@ def _share_out(specs: dict[str, dict[str, Any]]) -> None:
         check_corpora(corpora)
     for name, spec in specs.items():
         if "split_from" in spec:
-            share = corpora[name].settings(name, corpora)["corpus"]
+            share = corpora[name].settings(name, among(corpora))["corpus"]
             spec |= {"source": "split", "offset": share["offset"]}
             if "classes" in share:
                 spec |= {"label": "label", "classes": share["classes"]}
@@ -515,7 +516,7 @@ def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str,
             if corpora[analysis["corpus"]].is_stream() and analysis["split"] == "test":
                 raise UserError(f"config: {path}.split: the stream {analysis['corpus']!r} has no test split; use dev")
             for name in analysis.get("classes", []):
-                _known(name, corpora[analysis["corpus"]].class_names(corpora), f"{path}.classes", "class")
+                _known(name, corpora[analysis["corpus"]].class_names(among(corpora)), f"{path}.classes", "class")
         case "next_token":
             _known_sweep(config, analysis["sweep"], f"{path}.sweep", 1)
             _in_weights(config, analysis["sweep"], f"{path}.sweep")
@@ -790,7 +791,7 @@ def _check_classes(name: str, scorer: Mapping[str, Any], classes: Iterable[str],
 
 def _class_names(config: Mapping[str, Any], corpus: str) -> list[str]:
     corpora = declared_corpora(config)
-    return corpora[corpus].class_names(corpora)
+    return corpora[corpus].class_names(among(corpora))
 
 
 def _relabelled(classes: Iterable[str], scorer: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from lm_interpolation.study.kinds.base import Declaration
 from lm_interpolation.study.kinds.catalog import AnyCorpus, AnyPrompts
 from lm_interpolation.study.kinds.corpora.base import Corpora, Corpus
 from lm_interpolation.study.kinds.prompts.base import Prompts
+from lm_interpolation.study.kinds.study_config import StudyConfig
 
 _CORPUS: TypeAdapter[Corpus] = TypeAdapter(AnyCorpus)
 _PROMPTS: TypeAdapter[Prompts] = TypeAdapter(AnyPrompts)
@@ -55,9 +56,13 @@ def check_declared_files(corpora: Corpora, prompts: Mapping[str, Prompts]) -> No
                 require_file(Path(path), key)
 
 
+def among(corpora: Corpora) -> StudyConfig:
+    """What corpora see of their study."""
+    return cast(StudyConfig, SimpleNamespace(corpora=corpora))
+
+
 def _check(declaration: Declaration, key: str, corpora: Corpora) -> None:
-    config = cast(Any, SimpleNamespace(corpora=corpora))
-    for path, words in declaration.check(config):
+    for path, words in declaration.check(among(corpora)):
         raise UserError(f"{key}.{path}: {words}" if path else f"{key}: {words}")
 
 

@@ -14,11 +14,12 @@ from lm_interpolation.claims.claim_kinds import claim_needs
 from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.runtime import error_prefix
+from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
 from lm_interpolation.pages.captions import describe_sampling, describe_scorer, describe_sweep
-from lm_interpolation.pages.descriptions import describe_analysis, describe_search, describe_training
-from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
+from lm_interpolation.pages.descriptions import describe_search, describe_training
+from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, line_owner, sweep_settings
 from lm_interpolation.scores.judges import judge_entries
 from lm_interpolation.study.config import (
     build_sweeps,
@@ -28,11 +29,13 @@ from lm_interpolation.study.config import (
     resolve,
     root_of,
 )
-from lm_interpolation.study.corpora import declared_corpora, declared_prompts
+from lm_interpolation.study.declared import declared
 from lm_interpolation.study.fetch_plan import fetch_plan
+from lm_interpolation.study.kinds.analyses.base import Analysis
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE, Table
 from lm_interpolation.study.leak_plan import lineage, plan
 from lm_interpolation.study.names import check_file_names
-from lm_interpolation.study.sources import pinned_packages, source_digests
+from lm_interpolation.study.settings import job_settings
 
 OTHER_SECTION = "Other results"
 """Category, in the report, of what belongs to no section of the paper."""
@@ -48,8 +51,6 @@ class Study:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config, self.left_out = resolve(config)
-        self.corpora = declared_corpora(self.config)
-        self.prompts = declared_prompts(self.config)
         self.sweeps: dict[str, Sweep] = build_sweeps(self.config)
         check_files(self.config)
         self.notes = check_sweep_models(self.config, self.sweeps)
@@ -60,18 +61,27 @@ class Study:
             (line.space, line.prompts, point): line.id for line in self.lines.values() for point in line.points
         }
         self.name: str = self.config["study"]
+        self.top = top_of(self.name)
         self.gpu = 1 if self.config["device"] == "cuda" else 0
         self._trials: dict[str, dict[str, Trial]] = {}
         for name, spec in self.config["searches"].items():
             with error_prefix(f"config: searches.{name}.grid"):
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
-        merged = {name: self._points_at(name) for name in self.analyses("cost", "precision")}
+        self.declared = declared(self.config)
+        self.corpora = self.declared.corpora
+        self.prompts = self.declared.prompts
+        self._table_of_analysis: dict[str, tuple[str, str]] = {
+            f"{name}{suffix}": (name, suffix)
+            for name, analysis in self.declared.analyses.items()
+            for suffix in analysis.TABLES
+        }
+        merged = {name: analysis.merged_points(self) for name, analysis in self.declared.analyses.items()}
         check_file_names(self.lines.values(), merged, self._trials)
 
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
-        return "/".join((top_of(self.name), *parts))
+        return "/".join((self.top, *parts))
 
     def log(self, *parts: str) -> str:
         """Path of a log file."""
@@ -83,13 +93,30 @@ class Study:
 
     # What every job depends on besides its data.
 
-    def settings(self, script: str, **values: Any) -> dict[str, Any]:
-        """The parameters of a job as one dictionary with sorted keys, in which Snakemake notices every change.
+    def settings(self, script: str, **arguments: Any) -> str:
+        """What the result of a job depends on, as one JSON text: see ``job_settings``.
 
-        (It compares parameters as an unnamed set of values, so that two swapped ones would go unnoticed.) The script's
-        source files and pinned packages are among them: an edit or an upgrade reruns the stages that use it.
+        ``arguments`` are those of the script's ``main``. One text, because Snakemake compares parameters as an unnamed
+        set of values: it would not notice that two were swapped. An edit of a source file or the upgrade of a pinned
+        package reruns the jobs that use it.
         """
-        return _sorted({**values, "packages": pinned_packages(script), "sources": source_digests(script)})
+        return job_settings(script, arguments)
+
+    def execution(self, threads: int | None = None, processes: int = 1, **values: Any) -> str:
+        """How a job runs, as one JSON text on which no result depends: what its ``main`` takes by position.
+
+        With ``threads``, for a job that computes, it holds the ``device``, the ``threads``, and as ``gpus`` how many
+        GPUs the job leases: on cuda one for each of ``processes``.
+
+        Pass it as the parameter ``execution``, by a function of ``wildcards`` and ``threads``: Snakemake leaves out of
+        its comparison what it derives from threads, so a change reruns nothing.
+        """
+        computes = {"device": self.config["device"], "threads": threads, "gpus": self.gpu * processes}
+        return to_text({**(computes if threads is not None else {}), **values})
+
+    def batch_size(self, stage: str) -> int | None:
+        """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""
+        return self.config["compute"]["batch_size"].get(stage)
 
     def threads(self, stage: str) -> int:
         """CPU threads of a ``train``, ``generate`` or ``score`` job."""
@@ -97,7 +124,12 @@ class Study:
 
     def corpus_settings(self, corpus: str) -> dict[str, Any]:
         """What the job that makes a corpus is set by."""
-        return self.corpora[corpus].settings(corpus, self.corpora)
+        return self.corpora[corpus].settings(corpus, self.declared)
+
+    def corpus_execution(self, corpus: str) -> str:
+        """How the job that makes a corpus runs."""
+        values: dict[str, Any] = {key: self.config.get(key) for key in self.corpora[corpus].EXECUTION}
+        return self.execution(**values)
 
     def corpus_script(self, corpus: str) -> str:
         """The script that makes a corpus, below workflow/scripts."""
@@ -138,71 +170,19 @@ class Study:
         training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
         return {**spec, "training": training}
 
-    def analysis_settings(self, analysis: str) -> dict[str, Any]:
-        """What an analysis is set by; models in the order of ``analysis_models``, groups of words in theirs."""
-        spec = self.config["analyses"][analysis]
-        settings: dict[str, Any] = {"models": self.analysis_models(analysis)}
-        if "sweep" in spec:
-            sweep = self.sweep_settings(spec["sweep"])
-            # Its points alone: analyses do not read its texts and their scores.
-            points = {key: value for key, value in sweep["spec"].items() if key != "scorers"} | {"prompts": []}
-            settings["sweep"] = {**sweep, "spec": points}
-        if "words" in spec:
-            settings["words"] = list(spec["words"].items())
-        match spec["kind"]:
-            case "next_token":
-                settings |= {key: spec[key] for key in ("prompt", "top", "ends")}
-            case "linearity":
-                settings |= {key: spec[key] for key in ("prefixes", "tolerance")}
-            case "norms":
-                settings["pairs"] = [(label, pair["model"], pair["reference"]) for label, pair in spec["pairs"].items()]
-            case "cost":
-                settings |= {
-                    "points": [point.id for point in self._points_at(analysis)],
-                    "sampling": self.sampling(),
-                    "precision": self.config["generation"]["precision"],
-                    "nucleus": self.config["generation"].get("nucleus"),
-                    "prompts": spec["prefixes"],
-                    "repeats": spec["repeats"],
-                }
-            case "precision":
-                settings |= {
-                    "points": [point.id for point in self._points_at(analysis)],
-                    "sampling": self.sampling(),
-                    "generation": self.config["generation"]["precision"],
-                    "scorers": self._judged(spec["sweep"]),
-                    "prompts": spec["prefixes"],
-                    "threshold": spec["threshold"],
-                }
-        return settings
+    def points_settings(self, sweep: str) -> dict[str, Any]:
+        """What a job needs to know of the points of a sweep alone, if it does not read its texts and their scores."""
+        settings = self.sweep_settings(sweep)
+        points = {key: value for key, value in settings["spec"].items() if key != "scorers"} | {"prompts": []}
+        return {**settings, "spec": points}
 
-    def loss_texts_settings(self, analysis: str) -> dict[str, Any]:
-        """What the texts of a loss are set by; readers are those of ``loss_readers``."""
-        spec = self.config["analyses"][analysis]
-        return {
-            "classes": spec.get("classes", []),
-            "limit": spec.get("limit"),
-            "too_long": spec["too_long"],
-            "readers": self.loss_readers(analysis),
-        }
+    def analysis(self, name: str) -> Analysis:
+        """The declaration of an analysis."""
+        return self.declared.analyses[name]
 
-    def texts_settings(self, analysis: str) -> dict[str, Any]:
-        """What a table of texts is set by; text files are those of ``texts_inputs``, in this order."""
-        spec = self.config["analyses"][analysis]
-        values = [decimal(value) for value in spec["at"]]
-        return {"prompts": spec["prefixes"], "sweeps": spec["sweeps"], "at": [f"{value:f}" for value in values]}
-
-    def barrier_settings(self, analysis: str) -> dict[str, Any]:
-        """What a table of barriers is set by."""
-        spec = self.config["analyses"][analysis]
-        return {
-            "sweeps": [self.sweep_settings(sweep) for sweep in spec["sweeps"]],
-            "scorer": spec["scorer"],
-            "scorer_spec": self.config["scorers"][spec["scorer"]],
-            "spaces": self._spaces(self.barrier_inputs(analysis)["scores"]),
-            "losses": [(loss, self.sweep_settings(self.config["analyses"][loss]["sweep"])) for loss in spec["losses"]],
-            "seed": self.config["tables"]["seed"],
-        }
+    def analysis_settings(self, name: str) -> dict[str, Any]:
+        """What the job of an analysis is set by."""
+        return self.analysis(name).settings(self, name)
 
     def claim_settings(self) -> dict[str, Any]:
         """What the verdicts are set by; lists are in the order of ``claim_inputs``."""
@@ -217,9 +197,9 @@ class Study:
             ],
             "judges": self.judge_settings(scorers),
             "claims": self._claims(True),
-            "untested": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
+            "left_out": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
             "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
-            "spaces": self._spaces(self.claim_inputs()["scores"]),
+            "spaces": self.spaces(self.claim_inputs()["scores"]),
             "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
             "tables": self._named(needs, "analyses"),
             "losses": losses,
@@ -300,7 +280,16 @@ class Study:
 
     def leak_plan(self) -> dict[str, Any]:
         """Which texts are compared to find those that leak."""
-        return plan(self.config, self.corpora, {name: sweep.models for name, sweep in self.sweeps.items()})
+        combined = {name: sweep.models for name, sweep in self.sweeps.items()}
+        measured = {
+            name: {
+                **texts._asdict(),
+                "models": [model for sweep in found.sweeps_behind(self.declared) for model in combined[sweep]],
+            }
+            for name, found in self.declared.analyses.items()
+            if (texts := found.held_out()) is not None
+        }
+        return plan(self.config, self.corpora, combined, measured)
 
     def explorer_settings(self, page: str) -> dict[str, Any]:
         """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
@@ -310,7 +299,7 @@ class Study:
             "study": self.name,
             "samples": self.config["generation"]["samples"],
             "sampling": self._describe_sampling(colours),
-            "spaces": self._spaces(self.explorer_inputs(page)["scores"]),
+            "spaces": self.spaces(self.explorer_inputs(page)["scores"]),
             "sweeps": [
                 {
                     "sweep": self.sweep_settings(name),
@@ -351,7 +340,7 @@ class Study:
         lower = {"texts": self.config["generation"]["precision"]} if texts else {}
         lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
         facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
-        return facts + [describe_analysis(name, self.config["analyses"][name]) for name in analyses]
+        return facts + [self.analysis(name).describe(name) for name in analyses]
 
     def _describe_sampling(self, sweeps: Iterable[str]) -> str:
         """One line on how texts along these sweeps are sampled."""
@@ -360,38 +349,39 @@ class Study:
 
     # The report.
 
-    def table_kind(self, table: str) -> str:
-        """``sweep``, ``search``, the kind of an analysis, or ``linearity_summary``."""
-        if table in self.sweeps:
-            return "sweep"
-        if table in self._trials:
-            return "search"
-        if table in self.config["analyses"]:
-            return self.config["analyses"][table]["kind"]
-        return "linearity_summary"
-
     def table_caption_settings(self, table: str) -> dict[str, Any]:
         """What the text beside a table is made of; facts are lines on what this study did."""
-        kind, judged = self.table_kind(table), self._table_scorers(table)
-        sweeps: list[str] = []
-        if kind == "sweep":
-            sweeps = [table]
-            facts = self._facts(sweeps, judged, True, [])
-        elif kind == "search":
+        words, judged, sweeps = self._table_words(table), self._table_scorers(table), self._table_sweeps(table)
+        coordinates = list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions))
+        if table in self._table_of_analysis:
+            name, _ = self._table_of_analysis[table]
+            facts = self._facts(sweeps, judged, self.analysis(name).ABOUT_TEXTS, [name])
+        elif table in self._trials:
             facts = [describe_search(table, self.config["searches"][table])]
         else:
-            analysis = self._analysis_of(table)
-            sweeps = self._analysis_sweeps(analysis)
-            facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
+            facts = self._facts(sweeps, judged, True, [])
         return {
-            "kind": kind,
+            "row": words.row,
+            "columns": list(words.meanings(coordinates, sweeps)),
             "drawn": self._drawn_alone(table),
             "facts": facts,
             "judges": self.judge_settings(judged),
             "tokens": self.table_tokens(table),
             "figures": self._figures_behind(table),
-            "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
         }
+
+    def _table_words(self, table: str) -> Table:
+        if table in self._table_of_analysis:
+            name, suffix = self._table_of_analysis[table]
+            return self.analysis(name).TABLES[suffix]
+        return SEARCH_TABLE if table in self._trials else SWEEP_TABLE
+
+    def _table_sweeps(self, table: str) -> list[str]:
+        """Names of the sweeps that a table is about."""
+        if table in self._table_of_analysis:
+            name, _ = self._table_of_analysis[table]
+            return self.analysis(name).sweeps_behind(self.declared)
+        return [] if table in self._trials else [table]
 
     def _drawn_alone(self, table: str) -> dict[str, Any] | None:
         """Settings of the first figure that is drawn from this table and no other; None if there is none."""
@@ -410,7 +400,7 @@ class Study:
             figure
             for figure, spec in self.config["figures"].items()
             if self.path("tables", f"{table}.csv") in self.figure_tables(figure)
-            or table in self.config["analyses"].get(spec.get("analysis"), {}).get("losses", [])
+            or ("analysis" in spec and table in self.analysis(spec["analysis"]).analyses_behind())
         ]
 
     def section(self, figure: str) -> str:
@@ -449,7 +439,14 @@ class Study:
 
     def checkpoint_uses(self) -> list[str]:
         """What merged checkpoints are for: the texts of a prompt set, or an analysis that generates texts."""
-        return list(dict.fromkeys([*self.config["prompts"], *self.analyses("cost", "precision")]))
+        return list(
+            dict.fromkeys(
+                [
+                    *self.config["prompts"],
+                    *(name for name, analysis in self.declared.analyses.items() if analysis.merged_points(self)),
+                ]
+            )
+        )
 
     def figures_of(self, kind: str) -> list[str]:
         """Names of the figures of this kind."""
@@ -490,6 +487,15 @@ class Study:
     def line_names(self) -> list[str]:
         """Ids of all lines, each once: a sweep's lines have the same ids under each of its prompt sets."""
         return list(dict.fromkeys(line.id for line in self.lines.values()))
+
+    def training_execution(self, model: str) -> dict[str, Any]:
+        """How a training runs, besides its device and threads. A trial of a search trains the search's ``model``."""
+        return {
+            "processes": self.processes(model),
+            "name": model,
+            "save_steps": self._training(model)["save_steps"],
+            "micro_batch": self.batch_size("train"),
+        }
 
     # Inputs of jobs.
 
@@ -565,53 +571,19 @@ class Study:
         nucleus = self.config["generation"].get("nucleus")
         return names + [nucleus] * (nucleus is not None and nucleus not in names)
 
-    def analysis_models(self, analysis: str) -> list[str]:
-        """Names of the models that an analysis reads."""
-        spec = self.config["analyses"][analysis]
-        match spec["kind"]:
-            case "norms":
-                pairs = spec["pairs"].values()
-                return list(dict.fromkeys(pair[key] for pair in pairs for key in ("model", "reference")))
-            case "cost":
-                points = self._points_at(analysis)
-                return list(dict.fromkeys(name for point in points for name in self.ensemble_models(point.id)))
-            case "precision":
-                return list(dict.fromkeys(scorer["model"] for _, scorer in self._judged(spec["sweep"])))
-            case "barrier" | "texts":
-                return []
-            case _:
-                return list(self.sweeps[spec["sweep"]].models)
-
-    def analysis_inputs(self, analysis: str) -> dict[str, Any]:
-        """What an analysis reads: models, and the corpus, prompts or checkpoints of its kind."""
-        spec = self.config["analyses"][analysis]
-        inputs: dict[str, Any] = {"models": [self.path("models", name) for name in self.analysis_models(analysis)]}
-        if spec["kind"] == "loss":
-            inputs["texts"] = self.path("losses", "texts", f"{analysis}.parquet")
-        if "prompts" in spec:
-            inputs["prompts"] = self.path("prompts", f"{spec['prompts']}.parquet")
-        if spec["kind"] in ("cost", "precision"):
-            points = self._points_at(analysis)
-            inputs["checkpoints"] = [self.path("checkpoints", analysis, point.id) for point in points]
-        return inputs
-
-    def loss_corpus(self, analysis: str) -> str:
-        """The split whose texts a loss is taken of."""
-        spec = self.config["analyses"][analysis]
-        return self.path("corpora", spec["corpus"], f"{spec['split']}.parquet")
-
-    def loss_readers(self, analysis: str) -> list[dict[str, Any]]:
-        """Who reads the texts of a loss (see ``_readers``)."""
-        return self._readers([(model, 0) for model in self.sweeps[self.config["analyses"][analysis]["sweep"]].models])
+    def analysis_inputs(self, name: str) -> dict[str, Any]:
+        """What the job of an analysis reads."""
+        return self.analysis(name).inputs(self, name)
 
     def prompt_readers(self, prompts: str) -> list[dict[str, Any]]:
-        """Who continues a set of prompts, and needs room for that, and which judges read them (see ``_readers``)."""
+        """Who continues a set of prompts, and needs room for that, and which judges read them (see ``readers``)."""
         sweeps = [name for name, sweep in self.sweeps.items() if prompts in sweep.prompts]
         room = self.config["generation"]["max_new_tokens"]
         measured = [
-            spec["sweep"]
-            for spec in self.config["analyses"].values()
-            if spec["kind"] in ("cost", "precision") and spec["prompts"] == prompts
+            sweep
+            for analysis in self.declared.analyses.values()
+            if analysis.continued_prompts() == prompts
+            for sweep in analysis.sweeps_behind(self.declared)
         ]
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
         scorers = [
@@ -619,9 +591,9 @@ class Study:
             for name in dict.fromkeys(name for sweep in sweeps for name in judges(self.config, sweep))
         ]
         full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
-        return self._readers([*models, *full])
+        return self.readers([*models, *full])
 
-    def _readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    def readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """What ``lengths.open_readers`` is told, for pairs (model, tokens that are reserved), without repetitions.
 
         ``tokenizer`` is the folder, of a tokenizer or an imported model, that is there before the weights.
@@ -645,25 +617,7 @@ class Study:
 
     def table_tokens(self, table: str) -> list[tuple[str, str]]:
         """``token_settings`` of what stands in a table."""
-        kind = self.table_kind(table)
-        if kind == "search":
-            return []
-        sweeps = [table] if kind == "sweep" else self._analysis_sweeps(self._analysis_of(table))
-        return self.token_settings(sweeps, self._table_scorers(table))
-
-    def _analysis_of(self, table: str) -> str:
-        return table if table in self.config["analyses"] else table.removesuffix("_summary")
-
-    def texts_inputs(self, analysis: str) -> dict[str, Any]:
-        """Prompts, and the texts of each of the sweeps at each of the coordinates."""
-        spec = self.config["analyses"][analysis]
-        files = []
-        for sweep in (self.sweeps[name] for name in spec["sweeps"]):
-            points = {entry.coordinates[0][1]: entry.point for entry in sweep.points}
-            for value in spec["at"]:
-                point = points[decimal(value)]
-                files.append(self.path("texts", sweep.space, spec["prompts"], f"{point.id}.parquet"))
-        return {"texts": files, "prompts": self.path("prompts", f"{spec['prompts']}.parquet")}
+        return self.token_settings(self._table_sweeps(table), self._table_scorers(table))
 
     def leak_inputs(self) -> list[str]:
         """The splits that are compared, in the order of the plan."""
@@ -681,12 +635,6 @@ class Study:
     def table_judges(self, table: str) -> list[str]:
         """``judge_metrics`` of the scorers in a table."""
         return self.judge_metrics(self._table_scorers(table))
-
-    def barrier_inputs(self, analysis: str) -> dict[str, Any]:
-        """Scores and losses that barriers are computed from."""
-        spec = self.config["analyses"][analysis]
-        scores = {path for sweep in spec["sweeps"] for path in self.sweep_scores(sweep, [spec["scorer"]])}
-        return {"scores": sorted(scores), "losses": [self.path("losses", f"{name}.parquet") for name in spec["losses"]]}
 
     def claim_inputs(self) -> dict[str, list[str]]:
         """Scores, tables of analyses and losses that the claims are tested on, and how good their judges are."""
@@ -762,7 +710,7 @@ class Study:
         }
         return sorted(files)
 
-    def _spaces(self, scores: Iterable[str]) -> dict[str, str]:
+    def spaces(self, scores: Iterable[str]) -> dict[str, str]:
         """Space by name of the sweeps that own these score files: a point may lie in the line of another sweep."""
         return {
             owner: self.sweeps[owner].space for owner in sorted({line_owner(Path(path).parent.name) for path in scores})
@@ -775,14 +723,7 @@ class Study:
             return list(spec["sweeps"])
         if "sweep" in spec:
             return [spec["sweep"]]
-        return self._analysis_sweeps(spec["analysis"]) if "analysis" in spec else []
-
-    def _analysis_sweeps(self, analysis: str) -> list[str]:
-        """Names of the sweeps that an analysis is about, directly or through losses."""
-        spec = self.config["analyses"][analysis]
-        losses = [self.config["analyses"][loss]["sweep"] for loss in spec.get("losses", [])]
-        one = [spec["sweep"]] if "sweep" in spec else []
-        return list(dict.fromkeys([*spec.get("sweeps", []), *losses, *one]))
+        return self.analysis(spec["analysis"]).sweeps_behind(self.declared) if "analysis" in spec else []
 
     def figure_tables(self, figure: str) -> list[str]:
         """The tables, or loss curves, behind a figure."""
@@ -821,8 +762,13 @@ class Study:
 
     def tables(self) -> list[str]:
         """All tables: of sweeps, analyses and searches."""
-        names = [*self.config["analyses"], *(f"{name}_summary" for name in self.analyses("linearity")), *self._trials]
+        names = [*self._table_of_analysis, *self._trials]
         return self.sweep_tables() + [self.path("tables", f"{name}.csv") for name in names]
+
+    def measurements(self) -> list[str]:
+        """Results that show times or memory, so that they, and what is made from them, differ between rebuilds."""
+        timed = [table for table, (name, _) in self._table_of_analysis.items() if self.analysis(name).MEASURES_TIME]
+        return [*(self.path("tables", f"{table}.csv") for table in timed), self.path("summary.txt")]
 
     def figure(self, name: str) -> list[str]:
         """A figure as PNG and PDF, and the text beside it."""
@@ -901,15 +847,10 @@ class Study:
 
     def _table_scorers(self, table: str) -> list[str]:
         """Names of the scorers whose statistics stand in a table."""
-        match self.table_kind(table):
-            case "sweep":
-                return self._scorers_of(table)
-            case "barrier":
-                return [self.config["analyses"][table]["scorer"]]
-            case "precision":
-                return judges(self.config, self.config["analyses"][table]["sweep"])
-            case _:
-                return []
+        if table in self._table_of_analysis:
+            name, _ = self._table_of_analysis[table]
+            return self.analysis(name).scorers_behind(self.declared)
+        return [] if table in self._trials else self._scorers_of(table)
 
     def _claim_scorers(self) -> set[str]:
         """Names of the scorers that claims are tested on."""
@@ -956,25 +897,8 @@ class Study:
         prompts = self.sweeps[sweep].prompts
         return prompts if len(prompts) == 1 else ()
 
-    def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
-        """(name, config entry) of the scorers of a sweep that are models."""
-        return [(name, self.config["scorers"][name]) for name in judges(self.config, sweep)]
-
-    def _points_at(self, analysis: str) -> list[Point]:
-        spec = self.config["analyses"][analysis]
-        at = {decimal(value) for value in spec["at"]}
-        return [entry.point for entry in self.sweeps[spec["sweep"]].points if entry.coordinates[0][1] in at]
-
 
 def alternatives(names: list[str]) -> str:
     """A regular expression for one of ``names``; matches nothing if there are none."""
     escaped = "|".join(name.replace(".", r"\.").replace("+", r"\+") for name in names)
     return f"({escaped})" if names else "(?!)"
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_sorted(item) for item in value]
-    return value

@@ -5,12 +5,12 @@ from typing import Any
 
 from lm_interpolation.data.corpora import write_corpus
 from lm_interpolation.data.sources.datasets import load_datasets
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    splits = load_datasets(snakemake.params.settings["corpus"], snakemake.wildcards.corpus, snakemake.input.files)
-    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+def main(job: Job, *, corpus: dict[str, Any]) -> None:
+    splits = load_datasets(corpus, job.wildcards.corpus, job.input.files)
+    write_corpus(splits, {split: Path(job.output[split]) for split in splits})
 
 
 if __name__ == "__main__":

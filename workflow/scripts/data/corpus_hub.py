@@ -5,12 +5,12 @@ from typing import Any
 
 from lm_interpolation.data.corpora import write_corpus
 from lm_interpolation.data.sources.hub import load_hub
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    splits = load_hub(snakemake.params.settings["corpus"], snakemake.wildcards.corpus, snakemake.config.get("hub_lock"))
-    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+def main(job: Job, hub_lock: str | None, *, corpus: dict[str, Any]) -> None:
+    splits = load_hub(corpus, job.wildcards.corpus, hub_lock)
+    write_corpus(splits, {split: Path(job.output[split]) for split in splits})
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from typing import Any
 
 from lm_interpolation.data.corpora import write_corpus
 from lm_interpolation.data.sources.parquet import load_parquet
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    splits = load_parquet(snakemake.params.settings["corpus"], snakemake.wildcards.corpus)
-    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+def main(job: Job, *, corpus: dict[str, Any]) -> None:
+    splits = load_parquet(corpus, job.wildcards.corpus)
+    write_corpus(splits, {split: Path(job.output[split]) for split in splits})
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from typing import Any
 
 from lm_interpolation.data.corpora import write_corpus
 from lm_interpolation.data.sources.sst import load_sst
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    splits = load_sst(snakemake.params.settings["corpus"], snakemake.wildcards.corpus)
-    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+def main(job: Job, *, corpus: dict[str, Any]) -> None:
+    splits = load_sst(corpus, job.wildcards.corpus)
+    write_corpus(splits, {split: Path(job.output[split]) for split in splits})
 
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 from typing import Any
 
 from lm_interpolation.data.prompt_sources.text import load_text_prompts
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.texts.prompts import write_fitting
 
 
-def main(snakemake: Any) -> None:
-    settings, name = snakemake.params.settings, snakemake.wildcards.prompts
-    prompts = load_text_prompts(settings["prompts"], name)
-    too_long = settings["prompts"]["too_long"]
-    write_fitting(prompts, settings["readers"], snakemake.input.tokenizers, too_long, name, snakemake.output[0])
+def main(job: Job, *, prompts: dict[str, Any], readers: list[dict[str, Any]]) -> None:
+    name = job.wildcards.prompts
+    rows = load_text_prompts(prompts, name)
+    write_fitting(rows, readers, job.input.tokenizers, prompts["too_long"], name, job.output[0])
 
 
 if __name__ == "__main__":

@@ -2,12 +2,19 @@
 
 from typing import Any
 
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.models.fetching import fetch_all
 
 
-def main(snakemake: Any) -> None:
-    fetch_all(**snakemake.params.settings["plan"], hub_lock=snakemake.config.get("hub_lock"))
+def main(
+    job: Job,
+    hub_lock: str | None,
+    *,
+    models: list[dict[str, str]],
+    files: list[dict[str, Any]],
+    datasets: list[dict[str, Any]],
+) -> None:
+    fetch_all(models, files, datasets, hub_lock)
 
 
 if __name__ == "__main__":

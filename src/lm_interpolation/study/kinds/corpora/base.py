@@ -31,8 +31,10 @@ class Corpus(Declaration):
 
     SCRIPT: ClassVar[str]
     """The script that makes it, below workflow/scripts."""
+    EXECUTION: ClassVar[tuple[str, ...]] = ()
+    """Keys of the study that say how the script runs, on which no result depends."""
 
-    def class_names(self, corpora: "Corpora") -> list[str]:
+    def class_names(self, config: "StudyConfig") -> list[str]:
         """Names of its classes, sorted; empty if it is unlabelled."""
         raise NotImplementedError
 
@@ -59,7 +61,7 @@ class Corpus(Declaration):
         """What its job, and trainings on it, take from the hub."""
         return Downloads()
 
-    def settings(self, name: str, corpora: "Corpora") -> dict[str, Any]:
+    def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
         """What its job is set by: exactly the arguments of its script; ``name`` is what the study calls it."""
         raise NotImplementedError
 
@@ -164,10 +166,10 @@ class Source(Corpus):
 
     # What the plan asks.
 
-    def class_names(self, corpora: Corpora) -> list[str]:
+    def class_names(self, config: "StudyConfig") -> list[str]:
         return sorted(self.raw_classes())
 
-    def settings(self, name: str, corpora: Corpora) -> dict[str, Any]:
+    def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
         """``corpus``: the keys of the study, and the columns and classes that they mean (see ``steps.make_corpus``)."""
         corpus = {key: value for key, value in self.plain().items() if key != "source"}
         corpus["text"] = self.text_column()

@@ -1,14 +1,16 @@
 """The source documents."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from lm_interpolation.data.corpus_paths import all_documents, state_of
 from lm_interpolation.study.kinds.base import Maybe
-from lm_interpolation.study.kinds.corpora.base import Corpora
 from lm_interpolation.study.kinds.corpora.files import PlainText, SplitFiles
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
 class Documents(PlainText):
@@ -29,7 +31,7 @@ class Documents(PlainText):
     def input_files(self) -> list[str]:
         return [state_of(all_documents(self.plain(), "corpora"))[0]]
 
-    def settings(self, name: str, corpora: Corpora) -> dict[str, Any]:
+    def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
         # A document that is added or renamed may be older than the newest.
         documents = all_documents(self.plain(), f"corpora.{name}")
-        return {**super().settings(name, corpora), "documents": state_of(documents)[1]}
+        return {**super().settings(name, config), "documents": state_of(documents)[1]}

@@ -24,6 +24,7 @@ class Hub(SeparatedValues):
     """Files of a repository on the Hugging Face hub."""
 
     SCRIPT: ClassVar[str] = "data/corpus_hub.py"
+    EXECUTION: ClassVar[tuple[str, ...]] = ("hub_lock",)
 
     source: Literal["hub"] = Field(description="Files of a repository on the Hugging Face hub.")
     id: str = Field(description="Id of the dataset's repository.")

@@ -30,13 +30,13 @@ class ShareOfCorpus(Corpus):
     def is_share(self) -> bool:
         return True
 
-    def class_names(self, corpora: Corpora) -> list[str]:
-        return corpora[self.split_from].class_names(corpora)
+    def class_names(self, config: "StudyConfig") -> list[str]:
+        return config.corpora[self.split_from].class_names(config)
 
-    def settings(self, name: str, corpora: Corpora) -> dict[str, Any]:
+    def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
         """``corpus``: the keys of the study, its classes, and where the share begins among those of its parent."""
-        corpus = self.plain() | {"offset": float(self.end_of(name, corpora) - Decimal(str(self.share)))}
-        if classes := self.class_names(corpora):
+        corpus = self.plain() | {"offset": float(self.end_of(name, config.corpora) - Decimal(str(self.share)))}
+        if classes := self.class_names(config):
             corpus |= {"classes": {class_name: [class_name] for class_name in classes}}
         return {"corpus": corpus}
 
