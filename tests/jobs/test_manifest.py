@@ -116,7 +116,7 @@ def test_jobs_of_the_embedded_study_are_those_that_snakemake_plans(tmp_path: Pat
     counts = {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
     jobs = json.loads((tmp_path / "jobs.json").read_text())
     # Merged checkpoints are temporary.
-    for rule in ("all", "manifest", "merge"):
+    for rule in ("default", "manifest", "merge"):
         assert counts.pop(rule) > 0
     assert Counter(job["rule"] for job in jobs) == counts
     # What shows times: the costs and what is told of them, the figure of them with its text, and the summary.
@@ -576,7 +576,7 @@ def test_the_manifest_follows_what_is_made(rebuilds: tuple[Path, Path], edit_sma
         done = run(one, "--configfile", "small.yaml", "--dry-run", "--quiet", "rules")
         assert done.returncode == 0, done.stderr
         table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
-        return {line.split()[0] for line in table[1].splitlines()} - {"all"} if table else set()
+        return {line.split()[0] for line in table[1].splitlines()} - {"default"} if table else set()
 
     assert planned() == set()
     edit_small(compute={"batch_size": {"generate": 2}})
