@@ -54,14 +54,14 @@ def test_a_name_that_snakemake_cannot_do_with_is_told_before_any_job(tmp_path: P
     said = [line for line in output.splitlines() if "wildcard" in line]
     assert done.returncode == 1 and "Traceback" not in output
     assert said == [
-        f"the path {str(folder / 'workflow')!r} has '{{' in it: Snakemake takes what is in braces for a wildcard; move or "
+        f"the folder {str(folder)!r} has '{{' in its name: Snakemake takes what is in braces for a wildcard; move or "
         "rename it"
     ]
 
 
 def test_every_barred_character_is_told() -> None:
     for character in ("{", "}", ":"):
-        with pytest.raises(UserError, match="in it: "):
+        with pytest.raises(UserError, match="in its name"):
             launch.prepare(f"/home/a{character}b")
 
 
