@@ -78,7 +78,7 @@ lint: $(STAMP) ## formats, types, rules
 PYTEST = $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP) ## the tests for while you work (TESTS="tests/points": some of them)
-	$(PYTEST) -m "not slow" $(TESTS)
+	$(PYTEST) -m "not slow or quick" $(TESTS)
 
 test: lint ## all checks and tests
 	$(PYTEST) $(TESTS)
