@@ -633,6 +633,8 @@ def test_progress_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
     assert "the explorer of all sweeps" not in whole[2] and len(whole) == 3
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["all", "figures", "map", "claims"])
 def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
     jobs = planned(dry_run(tmp_path, target, "--configfile", write_config(tmp_path, full_config())))
@@ -661,6 +663,8 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
         assert "Read corpus stream" not in jobs
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_is_left_out_is_said_once_and_refused_as_a_target(tmp_path: Path) -> None:
     config = full_config()
     del config["models"]["other"], config["analyses"]["distances"]["pairs"]["tuned"]

@@ -21,7 +21,7 @@ import yaml
 
 from benchmarks.dag import copy_workflow, make_trivial, write_plane
 
-pytestmark = [pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
+pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "workflow", "src", "profiles", "envs", "requirements.lock", "README.md"]
@@ -114,6 +114,7 @@ def append(finished: Path) -> Iterator[Callable[[str, str], None]]:
         path.write_bytes(content)
 
 
+@pytest.mark.quick
 def test_results_are_complete(finished: Path) -> None:
     top = finished / "results" / "tiny"
     table = pd.read_csv(top / "tables" / "theta1.csv")
@@ -145,6 +146,7 @@ def test_a_shared_point_has_equal_rows_in_both_tables(finished: Path) -> None:
     assert len(list((finished / "results" / "tiny" / "benchmarks" / "checkpoints").rglob("*.tsv"))) == 4
 
 
+@pytest.mark.quick
 def test_nothing_changed(finished: Path) -> None:
     assert planned(finished) == {}
 
@@ -171,6 +173,7 @@ def test_results_moved(finished: Path, tmp_path: Path) -> None:
     assert planned(moved) == {}
 
 
+@pytest.mark.quick
 def test_plot_setting(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["figures"]["fig3"].update(dpi=100))
     assert planned(finished) == {"draw_curves": 1}

@@ -1,4 +1,4 @@
-# Tables: one tidy CSV per sweep, what is told of all tables, and the summary that a run ends with.
+# Tables: one tidy CSV per sweep, the descriptions of all tables, and the summary at the end of a run.
 
 
 rule table:

@@ -106,7 +106,7 @@ def _markdown(frame: "pd.DataFrame") -> list[str]:
 def describe_size(frame: "pd.DataFrame") -> str:
     """``: 2 points, up to 5 prompts per point, ...``: the numbers that a table has; nothing if it has none."""
     parts = []
-    # What a number of texts is told for beside the point.
+    # Columns that subdivide the counts.
     others = [word for column, word in (("prompts", "set of prompts"), ("class", "class")) if column in frame]
     for column, word in (("n_prompts", "prompts"), ("n_texts", "texts")):
         if column in frame and len(frame):
