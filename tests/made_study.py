@@ -145,6 +145,6 @@ def make_results(study: Study, text: Text = plain_text) -> None:
 
 def make_page(study: Study, path: str, page: str = "explorer") -> dict[str, Any]:
     """Write a page of the results below the working directory; returns what it shows."""
-    data = page_data(study.settings("explorer.py", **study.explorer_settings(page)), study.explorer_inputs(page))
+    data = page_data(study.settings("pages/explorer.py", **study.explorer_settings(page)), study.explorer_inputs(page))
     write_page(data, TEMPLATE, path)
     return data

@@ -32,9 +32,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from lm_interpolation.claims import claims
+from lm_interpolation.claims import curves as claim_curves
+from lm_interpolation.claims.catalog import TESTS
 from lm_interpolation.claims.claim_kinds import AT_MOST, direction, with_defaults
-from lm_interpolation.claims.claims import TESTS, ClaimData, NotTested
+from lm_interpolation.claims.data import ClaimData, NotTested
 from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.statistics import inference, matched, orderings
 
@@ -414,11 +415,11 @@ def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, float
 def deciding(cell: Cell, spec: Mapping[str, Any], data: ClaimData) -> float:
     """The estimate of the value that decides in truth."""
     if cell.kind == "loss_barrier":
-        curves = {"one": claims._losses(data, spec, "nll_token")}
+        curves = {"one": claim_curves.loss_curve(data, spec, "nll_token")}
     else:
         used = {"statistic": "continuation_corpus", "scale": "log", **spec} if cell.kind == "barrier" else spec
         names = {sweep for sweep, _, _ in cell.decides}
-        curves = {name: claims._line(data, used, sweep=name, within=(-math.inf, math.inf)) for name in names}
+        curves = {name: claim_curves.line_curve(data, used, sweep=name, within=(-math.inf, math.inf)) for name in names}
     return sum(weight * float(curves[name].values[curves[name].at == x][0]) for name, x, weight in cell.decides)
 
 
@@ -466,8 +467,8 @@ def _run(job: tuple[str, int, int, int, int]) -> dict[str, Any]:
     inference.DRAWS = orderings.DRAWS = orderings.PAIR_DRAWS = draws
     matched.CURVE_DRAWS = draws // 5
     # What reads score files and losses is not on trial.
-    claims.statistic_matrix = _statistic_matrix
-    claims.loss_matrix = lambda losses, points, class_name: losses.of(points)
+    claim_curves.statistic_matrix = _statistic_matrix
+    claim_curves.loss_matrix = lambda losses, points, class_name: losses.of(points)
     cell = list(KINDS[kind](units))[index]
     return summary(cell, *simulate(cell, simulations, 1000 * index + units))
 

@@ -10,18 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lm_interpolation.claims.catalog import TESTS
 from lm_interpolation.claims.claim_kinds import KINDS, check_claim, claim_needs, direction, unit, words
-from lm_interpolation.claims.claims import (
-    TESTS,
-    ClaimData,
-    claims_markdown,
-    compact,
-    corrected,
-    judge,
-    read_analysis,
-    untested,
-    write_claims,
-)
+from lm_interpolation.claims.data import ClaimData, compact, read_analysis
+from lm_interpolation.claims.page import claims_markdown, write_claims
+from lm_interpolation.claims.verdicts import corrected, judge, untested
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sweep_settings
 from lm_interpolation.scores.judges import Judge

@@ -13,7 +13,7 @@ from lm_interpolation.figures.phrases import Value, apart, change, describe_rang
 from lm_interpolation.scores.judges import Judge, Quality
 from lm_interpolation.study.config import load_schema
 from tests.figures.test_analysis_plots import barriers, curve, line, linearity, norms, search, words
-from tests.figures.test_plots import cost
+from tests.figures.test_plot_curves import cost
 
 NAN = math.nan
 

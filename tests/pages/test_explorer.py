@@ -13,7 +13,7 @@ from matplotlib.collections import QuadMesh
 from lm_interpolation.data.parquet import read_parquet, write_parquet
 from lm_interpolation.figures.colours import colour_stops
 from lm_interpolation.figures.plane_data import select_points
-from lm_interpolation.figures.planes import PlanePanel, plot_plane
+from lm_interpolation.figures.plot_plane import PlanePanel, plot_plane
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.pages import explorer
 from lm_interpolation.pages.explorer import (

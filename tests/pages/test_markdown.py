@@ -13,8 +13,9 @@ from docutils.core import publish_parts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from myst_parser.docutils_ import Parser
 
-from lm_interpolation.claims.claims import claims_markdown, untested
-from lm_interpolation.figures.plots import plot_curves
+from lm_interpolation.claims.page import claims_markdown
+from lm_interpolation.claims.verdicts import untested
+from lm_interpolation.figures.plot_curves import plot_curves
 from lm_interpolation.pages.captions import describe_entry, write_up
 from lm_interpolation.pages.markdown import bullets, plain, table_row
 from lm_interpolation.pages.overview import write_overview

@@ -21,7 +21,8 @@ import yaml
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.dag import copy_workflow
-from lm_interpolation.claims.claims import corrected, untested, write_claims
+from lm_interpolation.claims.page import write_claims
+from lm_interpolation.claims.verdicts import corrected, untested
 from lm_interpolation.commands.report import check_current, load_study, main
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.pages.captions import write_up

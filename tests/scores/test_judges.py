@@ -12,7 +12,9 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, Quality, judge_lines, marked, read_judges
 from lm_interpolation.study.study import Study
 from tests.made_study import made_config, make_page, make_results, write_metrics
-from workflow.scripts import caption, curves, overview, plane, summary, table_caption
+from workflow.scripts.figures import caption, plot_curves, plot_plane
+from workflow.scripts.pages import overview
+from workflow.scripts.tables import summary, table_caption
 
 BLIND = {"accuracy": 0.536, "recall": {"negative": 0.98, "neutral": 0.9, "positive": 0.06}}
 """Of the issue: it does not see the class that is plotted."""
@@ -184,11 +186,13 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
 
 def test_figures_mark_a_weak_judge_at_their_axes(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr("lm_interpolation.figures.plots.save_figure", lambda figure, *_: drawn.append(figure))
-    for script, name in ((curves, "fig3"), (plane, "map")):
-        inputs = study.curves_inputs(name) if script is curves else {"tables": study.figure_tables(name)}
+    monkeypatch.setattr("lm_interpolation.figures.style.save_figure", lambda figure, *_: drawn.append(figure))
+    for script, name in ((plot_curves, "fig3"), (plot_plane, "map")):
+        inputs = study.curves_inputs(name) if script is plot_curves else {"tables": study.figure_tables(name)}
         inputs["judges"] = study.figure_judges(name)
-        settings = study.settings(f"{script.__name__.rpartition('.')[2]}.py", figure=study.figure_settings(name))
+        settings = study.settings(
+            f"figures/{script.__name__.rpartition('.')[2]}.py", figure=study.figure_settings(name)
+        )
         output = SimpleNamespace(png="", pdf="")
         script.main(
             SimpleNamespace(input=SimpleNamespace(**inputs), output=output, params=SimpleNamespace(settings=settings))

@@ -16,7 +16,7 @@ from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
 from lm_interpolation.analyses.losses import LOSSES_SCHEMA
 from lm_interpolation.claims.claim_kinds import AT_LEAST, AT_MOST, KINDS, check_claim
-from lm_interpolation.claims.claims import untested
+from lm_interpolation.claims.verdicts import untested
 from lm_interpolation.data.corpora import check_corpus, check_prompts
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep

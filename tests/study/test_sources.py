@@ -141,7 +141,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
-    draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
+    draw = {script for script in SCRIPTS if script.startswith("plot_")}
     assert (users("training"), users("importing")) == (training, {"import_model.py"})
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
     # An edit for ensembles leaves the texts of weight space as they are.
@@ -149,26 +149,27 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("interpolation") >= in_memory
     assert users("merging") >= {"merge.py", "norms.py"} | in_memory
     assert users("scoring") >= scores | {"table.py"}
-    assert users("tables") >= {"table.py", "summary.py"} | draw
-    assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
+    # A loss curve is no table of a sweep.
+    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
+    assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
     assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
     assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}
     assert users("judges") == users("leaks") - {"leaks.py"} | users("captions") | {
-        "curves.py",
-        "plane.py",
+        "plot_curves.py",
+        "plot_plane.py",
         "explorer.py",
     }
-    assert users("plots") == draw
+    assert users("style") == draw
     # What comes early does not depend on what comes late.
     early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
-    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "verdicts", "style"):
         assert not users(module) & early, module
-    for module in ("interpolation", "scoring", "tables", "claims", "plots"):
+    for module in ("interpolation", "scoring", "tables", "verdicts", "style"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
-    for module in ("merging", "interpolation", "tables", "claims", "plots"):
+    for module in ("merging", "interpolation", "tables", "verdicts", "style"):
         assert not users(module) & scores, module
 
 
@@ -224,7 +225,7 @@ def test_packages_that_only_come_along_do_not_count() -> None:
 
 LIGHT = ["corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py"]
 LIGHT += ["measure_rounding.py", "leaks.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
-LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
+LIGHT += ["caption.py", "plot_curves.py", "plot_plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
 LIGHT += ["table_caption.py", "claims_page.py", "overview.py", "plot_words.py"]
 
 
@@ -235,7 +236,7 @@ def test_an_upgrade_of_torch_reruns_only_what_uses_it(script: str) -> None:
 
 
 def test_drawing_is_pinned_to_seaborn() -> None:
-    draw = users("plots")
+    draw = users("style")
     for script in SCRIPTS:
         pins = pinned_packages(PATHS[script]).keys()
         assert ({"seaborn", "matplotlib", "pandas", "numpy"} <= pins) == (script in draw), script

@@ -20,11 +20,11 @@ rule draw_curves:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("figures/curves.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings("figures/plot_curves.py", figure=study.figure_settings(wildcards.figure)),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/figures/curves.py"
+        "../scripts/figures/plot_curves.py"
 
 
 rule draw_plane:
@@ -47,11 +47,11 @@ rule draw_plane:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("figures/plane.py", figure=study.figure_settings(wildcards.figure)),
+        settings=lambda wildcards: study.settings("figures/plot_plane.py", figure=study.figure_settings(wildcards.figure)),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/figures/plane.py"
+        "../scripts/figures/plot_plane.py"
 
 
 rule draw_words:

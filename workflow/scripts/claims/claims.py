@@ -3,7 +3,9 @@
 from typing import Any
 
 from lm_interpolation.analyses.losses import read_losses
-from lm_interpolation.claims.claims import ClaimData, corrected, judge, read_analysis, untested, write_claims
+from lm_interpolation.claims.data import ClaimData, read_analysis
+from lm_interpolation.claims.page import write_claims
+from lm_interpolation.claims.verdicts import corrected, judge, untested
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.points.algebra import sweep_from_settings

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lm_interpolation.figures.plot_barrier import plot_barrier
-from lm_interpolation.figures.plots import draw
+from lm_interpolation.figures.style import draw
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.tables.analysis_tables import read_barriers
 

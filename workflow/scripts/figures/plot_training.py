@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from lm_interpolation.figures.plot_training import plot_training
-from lm_interpolation.figures.plots import draw
+from lm_interpolation.figures.style import draw
 from lm_interpolation.jobs.runtime import run_job
 
 

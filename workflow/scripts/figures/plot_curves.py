@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from lm_interpolation.figures.plots import draw, plot_curves
+from lm_interpolation.figures.plot_curves import plot_curves
+from lm_interpolation.figures.style import draw
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.scores.judges import marked, read_judges
 from lm_interpolation.tables.tables import read_table

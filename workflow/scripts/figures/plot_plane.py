@@ -3,8 +3,8 @@
 from typing import Any
 
 from lm_interpolation.figures.plane_data import panel_data
-from lm_interpolation.figures.planes import PlanePanel, plot_plane
-from lm_interpolation.figures.plots import draw
+from lm_interpolation.figures.plot_plane import PlanePanel, plot_plane
+from lm_interpolation.figures.style import draw
 from lm_interpolation.jobs.runtime import run_job
 from lm_interpolation.scores.judges import marked, read_judges
 from lm_interpolation.tables.tables import read_table
