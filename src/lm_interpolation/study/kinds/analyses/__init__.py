@@ -1,0 +1,1 @@
+"""Kinds of analyses, one module each."""

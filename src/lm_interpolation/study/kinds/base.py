@@ -1,0 +1,294 @@
+"""Declarations: what a study may write, as strict pydantic models, and the types of their fields.
+
+A declaration says what may be written, what it refers to, and what the plan asks of it. It names the script that
+computes and never imports the computation: the Snakefile reads all declarations, so they import nothing heavy.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
+
+Problem = tuple[str, str]
+"""Key path below a declaration (empty: the declaration itself), and words: what is wrong and what to do."""
+
+T = TypeVar("T")
+
+
+class Declaration(BaseModel):
+    """Keys that a study may write at one place. Unknown keys and other types are errors; nothing can be changed.
+
+    A key that may be absent has a type ``Maybe[...]`` and the default None. ``null`` is no value of a key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+    TOGETHER: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Pairs of keys: the first needs the second."""
+    ONE_OF: ClassVar[tuple[str, ...]] = ()
+    """Keys of which exactly one is given."""
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> "Declaration":
+        for key, needed in self.TOGETHER:
+            if self.given(key) and not self.given(needed):
+                raise PydanticCustomError("words", f": {key} needs {needed}; add {needed} or remove {key}")
+        given = [key for key in self.ONE_OF if self.given(key)]
+        if self.ONE_OF and len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise PydanticCustomError("words", f" has {found}; give exactly one of {', '.join(self.ONE_OF)}")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        found = handler.resolve_ref_schema(handler(schema))
+        needs: dict[str, list[str]] = {}
+        for key, needed in cls.TOGETHER:
+            needs.setdefault(key, []).append(needed)
+        if needs:
+            found["dependentRequired"] = needs
+        if cls.ONE_OF:
+            found["oneOf"] = [{"required": [key]} for key in cls.ONE_OF]
+        return found
+
+    def given(self, key: str) -> bool:
+        """Whether the study gives ``key``, or it has a default."""
+        return getattr(self, field_name(type(self), key)) is not None
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        """What is wrong with it in its study, beyond types and references. Both hold already."""
+        yield from ()
+
+    def plain(self) -> dict[str, Any]:
+        """As mappings and lists, with defaults, in the order of the fields; without absent keys."""
+        found = {
+            field.alias or name: plain(value)
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) is not None
+        }
+        return found | (self.model_extra or {})
+
+
+def plain(value: Any) -> Any:
+    """``value`` with mappings in place of declarations."""
+    if isinstance(value, Declaration):
+        return value.plain()
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def field_name(declaration: type[Declaration], key: str) -> str:
+    """The attribute that holds ``key``: another one where ``key`` is a word of Python, as ``class``."""
+    return next((name for name, field in declaration.model_fields.items() if field.alias == key), key)
+
+
+def tag(declaration: type[Declaration], key: str = "kind") -> str:
+    """The one value that ``key`` has in this kind."""
+    return str(get_args(declaration.model_fields[key].annotation)[0])
+
+
+# References.
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Marks a name that an entry of ``section`` must have.
+
+    ``section`` may name another key in braces (``analyses.{analysis}.pairs``). The rest is what the entry must be:
+    ``kind`` of it; ``task`` of a model, and whether the study trains it; number of ``directions`` of a sweep, whether
+    it has ``texts``, and its ``space``; whether a corpus is ``stored``, which a stream is not; number of directions of
+    the sweep that an analysis is ``along``.
+    """
+
+    section: str
+    kind: str | None = None
+    task: str | None = None
+    trained: bool = False
+    directions: int | None = None
+    texts: bool = False
+    space: str | None = None
+    stored: bool = False
+    along: int | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Marks a list or mapping of which each item may be left out by itself, if it refers to what cannot be had.
+
+    If none is left, what it is a part of is left out, unless ``may_be_empty``.
+    """
+
+    may_be_empty: bool = False
+
+
+# Types of fields.
+
+
+class _NotNull:
+    """The type without None: a key may be absent, but not ``null``."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        inner = [part for part in get_args(source) if part is not type(None)]
+        return handler.generate_schema(Union[tuple(inner)])  # noqa: UP007
+
+
+Maybe = Annotated[T | None, _NotNull()]
+"""A key that may be absent. Give it the default None."""
+
+
+def _whole(value: Any) -> Any:
+    # 1.0e+3 is a float in YAML, and a whole number in JSON Schema.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _as_written(value: Any, check: Any) -> Any:
+    # 1 stays 1: it is shown as it stands in the file.
+    check(value)
+    return value
+
+
+class _Once:
+    """A list that has no item twice."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(_once, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | {"uniqueItems": True}
+
+
+def _once(values: list[T]) -> list[T]:
+    if any(value in values[:index] for index, value in enumerate(values)):
+        raise PydanticCustomError("twice", "list each once")
+    return values
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float | bool):
+        raise PydanticCustomError("type", "a string, a number, or true or false")
+    return value
+
+
+def _cell(value: Any) -> Any:
+    return value if value is None else _scalar(value)
+
+
+def _shape(value: Any) -> str:
+    shapes: tuple[tuple[type, str], ...] = ((str, "a string"), (list, "a list"), (dict, "a mapping"))
+    return next((shape for kind, shape in shapes if isinstance(value, kind)), "")
+
+
+SHAPES = ("a string", "a list", "a mapping")
+"""Alternatives that the type of a value tells apart, see ``Either``."""
+
+
+class Either:
+    """Marks a type of which each value is one of ``alternatives``; ``chosen`` gives the ``Tag`` of the right one.
+
+    (pydantic's own notation, ``Annotated[Union[...], Discriminator(...)]``, is no type to mypy where the union is made
+    from a tuple.)
+    """
+
+    def __init__(self, alternatives: Iterable[Any], chosen: str | Callable[[Any], Any] = _shape) -> None:
+        self._union = Annotated[Union[tuple(alternatives)], Discriminator(chosen)]  # noqa: UP007
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler.generate_schema(self._union)
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""An integer."""
+NonNegativeInt = Annotated[int, Ge(0), BeforeValidator(_whole)]
+Count = Annotated[int, Ge(1), BeforeValidator(_whole)]
+Number = Annotated[float, WrapValidator(_as_written)]
+"""An integer or a float, as it is written."""
+Positive = Annotated[float, Gt(0), WrapValidator(_as_written)]
+NonNegative = Annotated[float, Ge(0), WrapValidator(_as_written)]
+Share = Annotated[float, Gt(0), Le(1), WrapValidator(_as_written)]
+"""Above 0, at most 1."""
+Fraction = Annotated[float, Gt(0), Lt(1), WrapValidator(_as_written)]
+"""Above 0, below 1."""
+Decay = Annotated[float, Ge(0), Lt(1), WrapValidator(_as_written)]
+"""At least 0, below 1."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=180)]
+"""A name that is safe in paths and in the ids of points. It becomes the name of a file, see ``names``."""
+Text = Annotated[str, MinLen(1)]
+"""A string that is not empty."""
+Unique = Annotated[list[T], _Once()]
+"""A list without repetitions."""
+Names = Annotated[list[T], MinLen(1), _Once()]
+"""One name or more, each once."""
+
+Precision = Literal["fp32", "bf16", "fp16"]
+PRECISION = (
+    "Arithmetic of the model: fp32, or its weights, merged in fp32, are cast to bf16 or fp16 when it is loaded. An "
+    "analysis of kind precision compares it with fp32."
+)
+TooLong = Literal["error", "cut", "drop"]
+"""Texts of more tokens than a model reads: an error, which counts them, or they are cut, or dropped."""
+Scale = Literal["linear", "log"]
+SCALE = "Scale of the axis, or of the colours."
+Words = Annotated[dict[str, Annotated[list[Text], MinLen(1), _Once()]], MinLen(1)]
+WORDS = "Names of groups to their words, each taken with a space before it."
+Values = Annotated[list[Number], MinLen(1)]
+"""Values of a coordinate."""
+Files = Annotated[
+    str | list[str],
+    Either([Annotated[str, Tag("a string")], Annotated[list[str], MinLen(1), Tag("a list")]]),
+]
+"""One path or a list of paths."""
+_SCALARS = ["string", "integer", "number", "boolean"]
+Scalar = Annotated[str | int | float | bool, PlainValidator(_scalar), WithJsonSchema({"type": _SCALARS})]
+"""What a label may be."""
+Cell = Annotated[str | int | float | bool | None, PlainValidator(_cell), WithJsonSchema({"type": [*_SCALARS, "null"]})]
+"""What a cell of a table may hold."""
+
+AnyModel = Annotated[Name, Ref("models")]
+LanguageModel = Annotated[Name, Ref("models", task="language-model")]
+TrainedLanguageModel = Annotated[Name, Ref("models", task="language-model", trained=True)]
+ClassifierModel = Annotated[Name, Ref("models", task="classifier")]
+CorpusName = Annotated[Name, Ref("corpora")]
+PromptsName = Annotated[Name, Ref("prompts")]
+TokenizerName = Annotated[Name, Ref("tokenizers")]
+ScorerName = Annotated[Name, Ref("scorers")]
+SearchName = Annotated[Name, Ref("searches")]
+FigureName = Annotated[Name, Ref("figures")]
+Coefficients = Annotated[dict[LanguageModel, Number], MinLen(1)]
+"""Model name to coefficient."""
+
+
+def hint(name: str, names: Iterable[str], introduction: str) -> str:
+    """The name that ``name`` may be a misspelling of, or all of them."""
+    names = sorted(names)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"{introduction} {', '.join(names[:40]) or 'none'}{', ...' if len(names) > 40 else ''}"
+
+
+def undeclared(noun: str, name: str, names: Iterable[str]) -> str:
+    """What to say of a ``name`` that is none of ``names``."""
+    return f"{noun} {name!r} is not declared; {hint(name, names, 'declared:')}"

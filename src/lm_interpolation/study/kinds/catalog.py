@@ -1,0 +1,170 @@
+"""All kinds, one line each. A kind that is not here does not exist."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Tag
+
+from lm_interpolation.study.kinds.analyses.barrier import Barrier
+from lm_interpolation.study.kinds.analyses.base import Analysis
+from lm_interpolation.study.kinds.analyses.cost import Cost
+from lm_interpolation.study.kinds.analyses.linearity import Linearity
+from lm_interpolation.study.kinds.analyses.loss import Loss
+from lm_interpolation.study.kinds.analyses.next_token import NextToken
+from lm_interpolation.study.kinds.analyses.norms import Norms
+from lm_interpolation.study.kinds.analyses.precision import PrecisionAnalysis
+from lm_interpolation.study.kinds.analyses.texts import Texts
+from lm_interpolation.study.kinds.base import Declaration, Either, tag
+from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
+from lm_interpolation.study.kinds.claims.base import Claim
+from lm_interpolation.study.kinds.claims.better import BetterClaim
+from lm_interpolation.study.kinds.claims.difference import DifferenceClaim
+from lm_interpolation.study.kinds.claims.linear import LinearClaim
+from lm_interpolation.study.kinds.claims.loss_barrier import LossBarrierClaim
+from lm_interpolation.study.kinds.claims.middle import MiddleClaim
+from lm_interpolation.study.kinds.claims.monotone import MonotoneClaim
+from lm_interpolation.study.kinds.claims.norms import NormsClaim
+from lm_interpolation.study.kinds.claims.reach import ReachClaim
+from lm_interpolation.study.kinds.claims.stable import StableClaim
+from lm_interpolation.study.kinds.claims.valley import ValleyClaim
+from lm_interpolation.study.kinds.claims.words import WordsClaim
+from lm_interpolation.study.kinds.corpora.base import Corpus, Source
+from lm_interpolation.study.kinds.corpora.csv import Csv
+from lm_interpolation.study.kinds.corpora.datasets import Datasets
+from lm_interpolation.study.kinds.corpora.documents import Documents
+from lm_interpolation.study.kinds.corpora.hub import Hub
+from lm_interpolation.study.kinds.corpora.jsonl import Jsonl
+from lm_interpolation.study.kinds.corpora.lines import Lines
+from lm_interpolation.study.kinds.corpora.parquet import Parquet
+from lm_interpolation.study.kinds.corpora.share import ShareOfCorpus
+from lm_interpolation.study.kinds.corpora.sst import Sst
+from lm_interpolation.study.kinds.corpora.synthetic import Synthetic
+from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
+from lm_interpolation.study.kinds.figures.base import Figure
+from lm_interpolation.study.kinds.figures.curves import Curves
+from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
+from lm_interpolation.study.kinds.figures.norms import NormsFigure
+from lm_interpolation.study.kinds.figures.plane import Plane
+from lm_interpolation.study.kinds.figures.search import SearchFigure
+from lm_interpolation.study.kinds.figures.training import TrainingFigure
+from lm_interpolation.study.kinds.figures.words import WordsFigure
+from lm_interpolation.study.kinds.models.base import Origin
+from lm_interpolation.study.kinds.models.directory import FromDirectory
+from lm_interpolation.study.kinds.models.hub import FromHub
+from lm_interpolation.study.kinds.models.like import LikeModel
+from lm_interpolation.study.kinds.models.scratch import FromScratch
+from lm_interpolation.study.kinds.models.tuned import FromModel
+from lm_interpolation.study.kinds.prompts.base import Prompts
+from lm_interpolation.study.kinds.prompts.jsonl import JsonlPrompts
+from lm_interpolation.study.kinds.prompts.list import ListedPrompts
+from lm_interpolation.study.kinds.prompts.text import TextPrompts
+from lm_interpolation.study.kinds.scorers.base import Scorer
+from lm_interpolation.study.kinds.scorers.classifier import Classifier
+from lm_interpolation.study.kinds.scorers.distinct import Distinct
+from lm_interpolation.study.kinds.scorers.perplexity import Perplexity
+
+SOURCES: tuple[type[Source], ...] = (
+    Sst,
+    Csv,
+    Jsonl,
+    Parquet,
+    Lines,
+    Documents,
+    Hub,
+    Datasets,
+    Synthetic,
+)
+PROMPTS: tuple[type[Prompts], ...] = (
+    JsonlPrompts,
+    TextPrompts,
+    ListedPrompts,
+)
+ORIGINS: tuple[type[Origin], ...] = (
+    FromHub,
+    FromDirectory,
+    FromModel,
+    FromScratch,
+    LikeModel,
+)
+SCORERS: tuple[type[Scorer], ...] = (
+    Classifier,
+    Perplexity,
+    Distinct,
+)
+ANALYSES: tuple[type[Analysis], ...] = (
+    Loss,
+    NextToken,
+    Linearity,
+    Norms,
+    Cost,
+    Texts,
+    Barrier,
+    PrecisionAnalysis,
+)
+FIGURES: tuple[type[Figure], ...] = (
+    Curves,
+    Plane,
+    WordsFigure,
+    NormsFigure,
+    TrainingFigure,
+    SearchFigure,
+    BarrierFigure,
+    LinearityFigure,
+)
+CLAIMS: tuple[type[Claim], ...] = (
+    BarrierClaim,
+    MonotoneClaim,
+    StableClaim,
+    WordsClaim,
+    BetterClaim,
+    ReachClaim,
+    ValleyClaim,
+    DifferenceClaim,
+    NormsClaim,
+    MiddleClaim,
+    LinearClaim,
+    LossBarrierClaim,
+)
+
+
+START = "from "
+"""Put before the key of an origin, it is the origin's tag, which is no key itself."""
+
+
+def _source(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return None
+    return "split_from" if "split_from" in value else value.get("source")
+
+
+def _origin(value: Any) -> Any:
+    found = [kind.KEY for kind in ORIGINS if isinstance(value, Mapping) and kind.KEY in value]
+    return START + found[0] if len(found) == 1 else None
+
+
+AnyCorpus = Annotated[
+    Corpus,
+    Either(
+        [
+            Annotated[ShareOfCorpus, Tag("split_from")],
+            *(Annotated[kind, Tag(tag(kind, "source"))] for kind in SOURCES),
+        ],
+        _source,
+    ),
+]
+AnyPrompts = Annotated[Prompts, Either(PROMPTS, "source")]
+AnyOrigin = Annotated[Origin, Either([Annotated[kind, Tag(START + kind.KEY)] for kind in ORIGINS], _origin)]
+AnyScorer = Annotated[Scorer, Either(SCORERS, "kind")]
+AnyAnalysis = Annotated[Analysis, Either(ANALYSES, "kind")]
+AnyFigure = Annotated[Figure, Either(FIGURES, "kind")]
+AnyClaim = Annotated[Claim, Either(CLAIMS, "test")]
+
+FAMILIES: dict[str, tuple[str, tuple[type[Declaration], ...]]] = {
+    "corpora": ("source", SOURCES),
+    "prompts": ("source", PROMPTS),
+    "scorers": ("kind", SCORERS),
+    "analyses": ("kind", ANALYSES),
+    "figures": ("kind", FIGURES),
+    "claims": ("test", CLAIMS),
+}
+"""Section to the key that says of which kind an entry is, and the kinds."""

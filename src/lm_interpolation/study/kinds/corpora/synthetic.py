@@ -1,0 +1,37 @@
+"""The source synthetic."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from lm_interpolation.study.kinds.base import Count, Declaration, Maybe, NonNegativeInt
+from lm_interpolation.study.kinds.corpora.base import Source
+
+
+class Counts(Declaration):
+    """Number of texts of each split."""
+
+    train: Count = Field(description="Number of training texts.")
+    dev: Count = Field(description="Number of development texts, used to watch and select.")
+    test: Count = Field(description="Number of test texts, used to report.")
+
+
+class Shard(Declaration):
+    """One part of the texts."""
+
+    index: NonNegativeInt = Field(description="Number of the shard, from 0.")
+    count: Count = Field(description="Number of shards.")
+
+
+class Synthetic(Source):
+    """The built-in synthetic generator."""
+
+    source: Literal["synthetic"] = Field(description="The built-in synthetic generator.")
+    kind: Literal["reviews", "general", "acceptability"] = Field(
+        description="Reviews (labels 0..4), general (unlabelled), or acceptability."
+    )
+    counts: Counts = Field(description="Number of texts per split.")
+    shard: Maybe[Shard] = Field(
+        default=None,
+        description=("Take the texts of shard index out of count; different shards have no text in common."),
+    )

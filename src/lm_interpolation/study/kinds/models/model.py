@@ -1,0 +1,81 @@
+"""A model: its task, its origin, and how it is trained."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from lm_interpolation.study.kinds.base import (
+    CorpusName,
+    Count,
+    Decay,
+    Declaration,
+    Maybe,
+    Name,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+)
+from lm_interpolation.study.kinds.catalog import AnyOrigin
+
+
+class Data(Declaration):
+    """What a model is trained on."""
+
+    corpus: CorpusName = Field(description="Name of the corpus.")
+    class_: Maybe[Name] = Field(
+        default=None,
+        alias="class",
+        description="Train on the texts of this class only (language models); by default on all.",
+    )
+
+
+class Training(Declaration):
+    """How a model is trained (AdamW)."""
+
+    steps: Count = Field(description="Number of optimizer steps.")
+    batch_size: Count = Field(
+        description="Blocks (language model) or texts (classifier) per step, of all processes together."
+    )
+    processes: Count = Field(
+        default=1, description="Processes that train together (torchrun); on cuda each takes one GPU."
+    )
+    block_length: Count = Field(description="Tokens per block (language model), or at most per text (classifier).")
+    learning_rate: Positive = Field(description="Peak learning rate.")
+    schedule: Literal["constant_with_warmup", "linear", "cosine"] = Field(
+        default="linear", description="Learning rate after the warm-up."
+    )
+    warmup_steps: NonNegativeInt = Field(default=0, description="Steps of linear warm-up.")
+    weight_decay: NonNegative = Field(default=0.0, description="AdamW's weight decay.")
+    adam_beta1: Decay = Field(default=0.9, description="AdamW's first moment decay.")
+    adam_beta2: Decay = Field(default=0.999, description="AdamW's second moment decay.")
+    adam_epsilon: NonNegative = Field(default=1e-08, description="AdamW's epsilon.")
+    max_grad_norm: NonNegative = Field(default=1.0, description="Gradients are clipped to this norm; 0 clips nothing.")
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32",
+        description=("Arithmetic of the forward and backward pass (bf16 by autocast); weights stay in fp32."),
+    )
+    seed: NonNegativeInt = Field(default=0, description="Seed of initial weights, dropout and the order of the data.")
+    log_steps: Count = Field(default=10, description="Steps between two points of the training loss curve.")
+    eval_steps: Count = Field(default=100, description="Steps between two evaluations on dev.")
+    save_steps: Count = Field(default=100, description="Steps between two resumable checkpoints.")
+
+
+class Model(Declaration):
+    """A language model or a classifier, imported or trained."""
+
+    TOGETHER: ClassVar[tuple[tuple[str, str], ...]] = (("data", "training"), ("training", "data"))
+
+    task: Literal["language-model", "classifier"] = Field(
+        description="language-model (causal) or classifier (of sequences)."
+    )
+    start: AnyOrigin = Field(
+        description=(
+            "Where the weights come from: a hub id with revision, a local Hugging Face directory, another model "
+            "of this file, or random weights of an architecture with a tokenizer."
+        )
+    )
+    data: Maybe[Data] = Field(
+        default=None,
+        description=("What the model is trained on; without it (and training) the model is imported as it is."),
+    )
+    training: Maybe[Training] = Field(default=None, description="How it is trained (AdamW).")

@@ -1,0 +1,19 @@
+"""A model that is trained further."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from lm_interpolation.study.kinds.base import LanguageModel
+from lm_interpolation.study.kinds.models.base import Origin
+
+
+class FromModel(Origin):
+    """The weights of another model of the study."""
+
+    KEY: ClassVar[str] = "model"
+
+    model: LanguageModel = Field(description="Name of a model of this file, which is trained further.")
+
+    def parent(self) -> str:
+        return self.model

@@ -1,0 +1,125 @@
+"""Sweeps: grids of points."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Le, MinLen
+from pydantic import AfterValidator, Field, StringConstraints, Tag
+from pydantic_core import PydanticCustomError
+
+from lm_interpolation.study.kinds.base import (
+    Coefficients,
+    Declaration,
+    Either,
+    Maybe,
+    Names,
+    Number,
+    Parts,
+    Problem,
+    PromptsName,
+    ScorerName,
+    Unique,
+    Whole,
+    undeclared,
+)
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
+
+TABLE_COLUMNS = frozenset(
+    [
+        "sweep",
+        "prompts",
+        "point",
+        "scorer",
+        "statistic",
+        "estimate",
+        "low",
+        "high",
+        "n_prompts",
+        "n_texts",
+        "n_excluded",
+        "n_tokens",
+        "class",
+        "kind",
+        "group",
+        "text",
+        "tokens",
+        "pieces",
+        "probability",
+        "first_token_probability",
+        "quantity",
+        "value",
+        "prediction",
+        "change",
+        "error",
+        "relative_error",
+        "row",
+        "prompt",
+        "coordinate",
+    ]
+)
+"""Columns of tables of points, beside which stand those of the coordinates."""
+
+
+def _no_column(name: str) -> str:
+    if name in TABLE_COLUMNS:
+        raise PydanticCustomError("words", f": {name!r} is a column of the tables; choose another name")
+    return name
+
+
+Coordinate = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_no_column)]
+
+
+class Evenly(Declaration):
+    """Evenly spaced values, both ends included."""
+
+    start: Number = Field(description="First value.")
+    stop: Number = Field(description="Last value.")
+    count: Annotated[Whole, Ge(2), Le(10000)] = Field(description="Number of evenly spaced values.")
+
+
+GridValues = Annotated[
+    list[float] | Evenly,
+    Either([Annotated[list[Number], MinLen(1), Tag("a list")], Annotated[Evenly, Tag("a mapping")]]),
+]
+
+
+class SweepSpec(Declaration):
+    """A grid of points over an origin."""
+
+    origin: Coefficients = Field(description="The point where all coordinates are 0; its coefficients sum to 1.")
+    directions: Annotated[dict[Coordinate, Coefficients], MinLen(1)] = Field(
+        description="Coordinate to direction; the coefficients of a direction sum to 0."
+    )
+    grid: Annotated[dict[str, GridValues], MinLen(1)] = Field(
+        description="Coordinate to its values, a list or a range with both ends included."
+    )
+    anchors: list[dict[str, Number]] = Field(
+        default_factory=list,
+        description="Points off the grid that are evaluated as well, each with all its coordinates.",
+    )
+    space: Literal["weights", "logits"] = Field(
+        default="weights",
+        description=("Combine weights, or the logits of all models at each step (an ensemble, as DExperts)."),
+    )
+    prompts: Annotated[Unique[PromptsName], Parts(may_be_empty=True)] = Field(
+        default_factory=list,
+        description=("Names of the prompt sets that texts are generated from; without them there are no texts."),
+    )
+    scorers: Maybe[Annotated[Names[ScorerName], Parts()]] = Field(
+        default=None, description="Names of the scorers of its texts, by default all."
+    )
+    label: Maybe[str] = Field(default=None, description="How figures call it, by default its name.")
+    coordinate_labels: dict[str, str] = Field(
+        default_factory=dict, description="How figures call its coordinates, by default their names."
+    )
+
+    def models(self) -> list[str]:
+        """Names of the models that take part, in the order of the file, with repetitions."""
+        return [model for part in (self.origin, *self.directions.values()) for model in part]
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        for coordinate in self.coordinate_labels:
+            if coordinate not in self.directions:
+                yield "coordinate_labels", undeclared("coordinate", coordinate, self.directions)
