@@ -18,6 +18,7 @@ from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.pages.explorer import page_data, write_page
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.scores.scoring import ScoreFiles, score_distinct, write_scores
+from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import sweep_table, write_table
 
@@ -145,6 +146,6 @@ def make_results(study: Study, text: Text = plain_text) -> None:
 
 def make_page(study: Study, path: str, page: str = "explorer") -> dict[str, Any]:
     """Write a page of the results below the working directory; returns what it shows."""
-    data = page_data(study.settings("pages/explorer.py", **study.explorer_settings(page)), study.explorer_inputs(page))
+    data = page_data(canonical(study.explorer_settings(page)), study.explorer_inputs(page))
     write_page(data, TEMPLATE, path)
     return data

@@ -19,6 +19,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sweep_settings
 from lm_interpolation.scores.judges import Judge
 from lm_interpolation.scores.scoring import ScoreFiles, write_scores
+from tests.by_hand import make_job
 from workflow.scripts.claims.claims import main
 
 SCORERS = {
@@ -692,34 +693,30 @@ def test_script_writes_verdicts(tmp_path):
     metrics.write_text(json.dumps({"test": test | {"expected_calibration_error": 0.2}}))
     leaks = tmp_path / "leaks.json"
     leaks.write_text(json.dumps({"configured": [], "leaks": ["3 texts leak"], "unknown": ["the rest is not known"]}))
-    snakemake = SimpleNamespace(
-        input=SimpleNamespace(scores=[scores], tables=[words_table], losses=[], judges=[metrics], leaks=leaks),
-        output=SimpleNamespace(markdown=tmp_path / "claims.md", json=tmp_path / "claims.json"),
-        params=SimpleNamespace(
-            settings={
-                "study": "demo",
-                "described": [["sentiment", "sentiment: P(good) by judge"], ["perplexity", "perplexity: under base"]],
-                "judges": [
-                    {
-                        "scorer": "sentiment",
-                        "model": "judge",
-                        "weights": {"good": 1},
-                        "labels": {"GOOD": "good"},
-                        "trained": True,
-                    }
-                ],
-                "claims": [["middle", middle], ["rising", rising], ["peak", peak]],
-                "untested": [["planes", CURVE | {"test": "valley", "sweep": "plane"}, "the study has no plane"]],
-                "sweeps": [sweep_settings(sweep, spec)],
-                "spaces": {"line": "weights"},
-                "scorers": list(SCORERS.items()),
-                "tables": ["next"],
-                "losses": [],
-                "seed": 3,
+    files = {"scores": [scores], "tables": [words_table], "losses": [], "judges": [metrics], "leaks": leaks}
+    job = make_job(files, {"markdown": tmp_path / "claims.md", "json": tmp_path / "claims.json"})
+    settings: dict[str, Any] = {
+        "study": "demo",
+        "described": [["sentiment", "sentiment: P(good) by judge"], ["perplexity", "perplexity: under base"]],
+        "judges": [
+            {
+                "scorer": "sentiment",
+                "model": "judge",
+                "weights": {"good": 1},
+                "labels": {"GOOD": "good"},
+                "trained": True,
             }
-        ),
-    )
-    main(snakemake)
+        ],
+        "claims": [["middle", middle], ["rising", rising], ["peak", peak]],
+        "left_out": [["planes", CURVE | {"test": "valley", "sweep": "plane"}, "the study has no plane"]],
+        "sweeps": [sweep_settings(sweep, spec)],
+        "spaces": {"line": "weights"},
+        "scorers": list(SCORERS.items()),
+        "tables": ["next"],
+        "losses": [],
+        "seed": 3,
+    }
+    main(job, **settings)
     entries = {entry["name"]: entry for entry in json.loads((tmp_path / "claims.json").read_text())}
     assert list(entries) == ["middle", "rising", "peak", "planes"]
     assert entries["middle"] == {
@@ -771,7 +768,7 @@ def test_script_writes_verdicts(tmp_path):
     assert "- Threshold: as small as noise" in text
     assert "- Not tested: the study has no plane" in text
     before = text, (tmp_path / "claims.json").read_bytes()
-    main(snakemake)
+    main(job, **settings)
     assert ((tmp_path / "claims.md").read_text(), (tmp_path / "claims.json").read_bytes()) == before
 
 

@@ -52,14 +52,15 @@ from lm_interpolation.jobs.runtime import atomic_path, file_digest, run_job
 
 FOLDERS = ("models", "tokenizers", "checkpoints")
 
-def main(snakemake):
-    told = {key: value for key, value in snakemake.params.settings.items() if key not in ("packages", "sources")}
+def main(job, **told):
+    # How it runs is among them, and no result depends on it.
+    told = json.loads(job.settings)["settings"]
     # What Snakemake leaves in folders is not read.
     read = {}
-    for path in map(Path, snakemake.input):
+    for path in map(Path, job.input):
         files = [file for file in sorted(path.rglob("*")) if not file.name.startswith(".")] if path.is_dir() else [path]
         read[str(path)] = file_digest(*files)
-    for output in snakemake.output:
+    for output in job.output:
         with atomic_path(output) as scratch:
             text = json.dumps([output, told, read])
             if Path(output).parts[2] in FOLDERS:
@@ -68,7 +69,7 @@ def main(snakemake):
                 write_checksums(scratch)
             else:
                 scratch.write_text(text)
-    if Path("kill").exists() and snakemake.rule == Path("kill").read_text():
+    if Path("kill").exists() and job.rule == Path("kill").read_text():
         Path("kill").unlink()
         os.killpg(0, signal.SIGKILL)
 
@@ -469,11 +470,11 @@ from pathlib import Path
 sys.path.insert(0, {str(ROOT / "src")!r})
 from lm_interpolation.jobs.runtime import UserError, run_job
 
-def main(snakemake):
+def main(job, *, steps):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
-params = SimpleNamespace(settings=dict(steps=3))
-run_job(main, SimpleNamespace(**{values | changes!r}, params=params, config=dict(study="tiny")))
+params = SimpleNamespace(settings='{{"settings": {{"steps": 3}}, "packages": {{}}, "sources": {{}}}}')
+run_job(main, SimpleNamespace(**{values | changes!r}, wildcards={{}}, params=params))
 """
     return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
 
@@ -485,7 +486,8 @@ def test_a_job_leaves_a_record(place: str, tmp_path: Path) -> None:
     done = job(tmp_path, WRITE)
     assert done.returncode == 0, done.stderr
     record = read_record(record_path(place, f"{place}/tables/a.csv"), place)
-    assert (record.rule, record.settings, record.bytes) == ("table", {"steps": 3}, 3)
+    told = {"settings": {"steps": 3}, "packages": {}, "sources": {}}
+    assert (record.rule, record.settings, record.bytes) == ("table", told, 3)
     assert record.inputs == (Input("corpus.txt", hashlib.sha256(b"text\n").hexdigest()),)
 
 
@@ -523,11 +525,12 @@ def test_a_job_is_told_of_another_format_before_it_works(place: str, tmp_path: P
 LISTED = """
 
 import json
+from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.study.lineage import settings_of
 with open("listed.json", "w") as handle:
     jobs = jobs_behind(study.results(), workflow.rules, MEASURING)
     settings = dict(settings_of(jobs, workflow.rules))
-    told = [[repr(value), repr(json.loads(json.dumps(value)))] for value in settings.values()]
+    told = [[to_text(value), to_text(json.loads(json.dumps(value)))] for value in settings.values()]
     logs = [[str(rule.log[0]), str(rule.benchmark)] for rule in workflow.rules if rule.output]
     json.dump([told, logs], handle)
 """
@@ -845,7 +848,7 @@ def test_there_is_nothing_to_adopt_without_records(tmp_path: Path, monkeypatch: 
 
 def test_records_are_compared_with_the_manifest(place: str) -> None:
     table, model = f"{place}/tables/a.csv", f"{place}/models/base"
-    told = {"steps": 3, "sources": {"a.py": "1"}, "packages": {}}
+    told = {"settings": {"steps": 3}, "packages": {}, "sources": {"a.py": "1"}}
     write([table, model], [], **told)
 
     def check(settings: dict[str, Any], content: str = "a\n1\n") -> records.Checked:
@@ -857,10 +860,14 @@ def test_records_are_compared_with_the_manifest(place: str) -> None:
             place, artefacts, [(path, *settings_digest(settings)) for path in (table, model, "results/tiny/x")]
         )
 
-    assert check(told) == records.Checked((), (), (), ("results/tiny/x",))
+    assert check(told) == records.Checked((), (), (), (), ("results/tiny/x",))
     assert check(told, "a\n2\n").contradicted == (table,)
-    assert check(told | {"steps": 4}).other_settings == (table, model)
+    assert check(told | {"settings": {"steps": 4}}).other_settings == (table, model)
     assert check(told | {"sources": {"a.py": "2"}}).other_code == (table, model)
+    # As a version wrote them that had one mapping for all.
+    write([table, model], [], steps=4, sources={"a.py": "1"}, packages={})
+    assert check(told) == records.Checked((), (), (), (table, model), ("results/tiny/x",))
+    assert check(told, "a\n2\n").contradicted == (table,)
 
 
 def test_verify_finds_what_was_changed_before_the_manifest_was_written(study: Path) -> None:

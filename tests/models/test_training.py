@@ -9,9 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,15 +26,17 @@ from transformers import (
     AutoTokenizer,
 )
 
-from lm_interpolation.jobs import training_job as jobs
 from lm_interpolation.jobs.checksums import write_checksums
 from lm_interpolation.jobs.finished import FINISHED
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.jobs.settings import to_text
+from lm_interpolation.jobs.training_job import training_arguments
 from lm_interpolation.models import training
 from lm_interpolation.models.blocks import pack
 from lm_interpolation.models.importing import import_model
 from lm_interpolation.models.saving import save_model
 from lm_interpolation.models.training import train_classifier, train_language_model, train_tokenizer
+from tests.by_hand import make_job
 from tests.edited_models import edit_config, edited, flipped
 
 ROOT = Path(__file__).parents[2]
@@ -837,59 +838,42 @@ def test_a_trial_that_diverges_as_it_is_terminated(
 # --- where checkpoints lie
 
 
-class Files(list):
-    """Like Snakemake's inputs: a flat list of paths, with names for some of them."""
-
-    def __init__(self, **named: Any) -> None:
-        super().__init__(path for value in named.values() for path in (value if isinstance(value, list) else [value]))
-        self.named = named
-
-    def __getattr__(self, name: str) -> Any:
-        return self.named[name]
-
-    def items(self) -> Any:
-        return self.named.items()
-
-
-def job(folder: Path) -> SimpleNamespace:
-    """A training job with its files, as Snakemake hands it to a script."""
+def given(folder: Path, **changes: Any) -> dict[str, Any]:
+    """What ``training_arguments`` is given for a job with its files; ``changes`` replace arguments, or its settings."""
     folder.mkdir(exist_ok=True)
     for name in ("train.parquet", "dev.parquet", "script.py"):
-        (folder / name).write_text(name)
+        if not (folder / name).exists():
+            (folder / name).write_text(name)
     (folder / "base").mkdir(exist_ok=True)
-    (folder / "base" / "model.safetensors").write_text("weights")
+    if not (folder / "base" / "model.safetensors").exists():
+        (folder / "base" / "model.safetensors").write_text("weights")
     parameters = {key: value for key, value in SETTINGS.items() if key != "save_steps"}
-    model = {"task": "language-model", "start": {"model": "base"}, "training": parameters}
-    config = {"study": "s", "device": "cpu", "compute": {"batch_size": {"train": 2}}}
-    return SimpleNamespace(
-        threads=1,
-        params=SimpleNamespace(settings={"model": model, "packages": {"torch": "1"}}),
-        wildcards={"model": "positive"},
-        input=Files(
-            train=str(folder / "train.parquet"),
-            dev=str(folder / "dev.parquet"),
-            start=str(folder / "base"),
-            source=[str(folder / "script.py")],
-        ),
-        output=SimpleNamespace(
-            model="results/s/models/positive",
-            loss_curve="results/s/training/positive/loss.csv",
-            metrics="results/s/training/positive/metrics.json",
-        ),
-        config=config | {"models": {"positive": model | {"training": dict(SETTINGS)}}},
-    )
+    model = {"task": "language-model", "start": {"model": "base"}, "training": parameters | changes.pop("training", {})}
+    model |= changes.pop("model", {})
+    told = {"settings": {"model": model}, "packages": {"torch": "1"}} | changes.pop("code", {})
+    inputs = {
+        "train": str(folder / "train.parquet"),
+        "dev": str(folder / "dev.parquet"),
+        "start": str(folder / "base"),
+        "source": [str(folder / "script.py")],
+    }
+    outputs = {
+        "model": "results/s/models/positive",
+        "loss_curve": "results/s/training/positive/loss.csv",
+        "metrics": "results/s/training/positive/metrics.json",
+    }
+    job = make_job(inputs, outputs, to_text(told), **changes.pop("wildcards", {"model": "positive"}))
+    execution = {"device": "cpu", "name": "positive", "save_steps": SETTINGS["save_steps"], "micro_batch": 2}
+    return {"job": job, "model": model} | execution | changes
 
 
-@pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Thread counts that jobs asked for; they can be set once in a process only."""
-    seen: list[int] = []
-    monkeypatch.setattr(jobs, "prepare_job", lambda job: seen.append(job.threads))
-    return seen
+def scratch(folder: Path, **changes: Any) -> Path:
+    found: Path = training_arguments(**given(folder, **changes))["scratch"]
+    return found
 
 
-def test_arguments_of_a_training_job(tmp_path: Path, threads: list[int]) -> None:
-    arguments = jobs.training_arguments(job(tmp_path))
+def test_arguments_of_a_training_job(tmp_path: Path) -> None:
+    arguments = training_arguments(**given(tmp_path))
     scratch = arguments.pop("scratch")
     assert scratch.parent == Path("results/s/scratch")
     assert scratch.name.startswith("positive-") and len(scratch.name) == len("positive-") + 16
@@ -905,76 +889,57 @@ def test_arguments_of_a_training_job(tmp_path: Path, threads: list[int]) -> None
         "like": None,
         "micro_batch": 2,
     }
-    assert threads == [1]
 
 
-def test_arguments_of_a_trial(tmp_path: Path, threads: list[int]) -> None:
-    trial = job(tmp_path)
-    trial.wildcards = {"search": "table2", "trial": "lr1"}
-    trial.config["searches"] = {"table2": {"model": "positive"}}
-    trial.params.settings["model"]["training"]["batch_size"] = 12
-    arguments = jobs.training_arguments(trial)
+def test_arguments_of_a_trial(tmp_path: Path) -> None:
+    wildcards = {"search": "table2", "trial": "lr1"}
+    arguments = training_arguments(**given(tmp_path, wildcards=wildcards, training={"batch_size": 12}))
     assert arguments["name"] == "positive"
     assert arguments["scratch"].name.startswith("table2-lr1-")
     assert arguments["settings"] == SETTINGS | {"batch_size": 12}
 
 
-def set_setting(name: str, value: Any) -> Callable[[SimpleNamespace, Path], None]:
-    return lambda snakemake, _: snakemake.params.settings["model"]["training"].update({name: value})
-
-
-def write(name: str) -> Callable[[SimpleNamespace, Path], None]:
-    return lambda _, folder: (folder / name).write_text("changed") and None
-
-
-CHANGES: Mapping[str, Callable[[SimpleNamespace, Path], Any]] = {
-    "learning rate": set_setting("learning_rate", 0.1),
-    "seed": set_setting("seed", 2),
-    "two settings swapped": lambda snakemake, _: snakemake.params.settings["model"]["training"].update(
-        log_steps=4, eval_steps=3
-    ),
-    "class": lambda snakemake, _: snakemake.params.settings["model"].update(data={"class": "positive"}),
-    "package": lambda snakemake, _: snakemake.params.settings.update(packages={"torch": "2"}),
-    "training data": write("train.parquet"),
-    "dev data": write("dev.parquet"),
-    "parent model": write("base/model.safetensors"),
-    "source": write("script.py"),
-    "device": lambda snakemake, _: snakemake.config.update(device="cuda"),
+CHANGES: Mapping[str, Mapping[str, Any] | str] = {
+    "learning rate": {"training": {"learning_rate": 0.1}},
+    "seed": {"training": {"seed": 2}},
+    "two settings swapped": {"training": {"log_steps": 4, "eval_steps": 3}},
+    "class": {"model": {"data": {"class": "positive"}}},
+    "package": {"code": {"packages": {"torch": "2"}}},
+    "training data": "train.parquet",
+    "dev data": "dev.parquet",
+    "parent model": "base/model.safetensors",
+    "source": "script.py",
+    "device": {"device": "cuda"},
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changes_the_result_changes_the_folder_of_checkpoints(
-    change: str, tmp_path: Path, threads: list[int]
-) -> None:
-    before = jobs.training_arguments(job(tmp_path))["scratch"]
-    assert jobs.training_arguments(job(tmp_path))["scratch"] == before
-    snakemake = job(tmp_path)
-    CHANGES[change](snakemake, tmp_path)
-    assert jobs.training_arguments(snakemake)["scratch"] != before
+def test_whatever_changes_the_result_changes_the_folder_of_checkpoints(change: str, tmp_path: Path) -> None:
+    before = scratch(tmp_path)
+    assert scratch(tmp_path) == before
+    changed = CHANGES[change]
+    if isinstance(changed, str):
+        (tmp_path / changed).write_text("changed")
+        assert scratch(tmp_path) != before
+    else:
+        assert scratch(tmp_path, **changed) != before
 
 
-def test_a_model_of_ours_counts_by_its_checksums(tmp_path: Path, threads: list[int]) -> None:
+def test_a_model_of_ours_counts_by_its_checksums(tmp_path: Path) -> None:
     """They are compared with its files later on: so the files are read once."""
-    snakemake = job(tmp_path)
+    scratch(tmp_path)
     weights = tmp_path / "base" / "model.safetensors"
     write_checksums(weights.parent)
-    before = jobs.training_arguments(snakemake)["scratch"]
+    before = scratch(tmp_path)
     weights.write_text("changed")
-    assert jobs.training_arguments(snakemake)["scratch"] == before
+    assert scratch(tmp_path) == before
     write_checksums(weights.parent)
-    assert jobs.training_arguments(snakemake)["scratch"] != before
+    assert scratch(tmp_path) != before
 
 
-def test_what_does_not_change_the_result_keeps_the_folder_of_checkpoints(tmp_path: Path, threads: list[int]) -> None:
-    elsewhere = job(tmp_path / "elsewhere")
-    elsewhere.threads = 4
-    elsewhere.config["models"]["positive"]["training"]["save_steps"] = 1
-    elsewhere.config["compute"]["batch_size"]["train"] = 1
-    assert (
-        jobs.training_arguments(elsewhere)["scratch"].name
-        == jobs.training_arguments(job(tmp_path / "here"))["scratch"].name
-    )
+def test_what_does_not_change_the_result_keeps_the_folder_of_checkpoints(tmp_path: Path) -> None:
+    elsewhere = scratch(tmp_path / "elsewhere", save_steps=1, micro_batch=1)
+    assert elsewhere.name == scratch(tmp_path / "here").name
 
 
 # --- classifiers

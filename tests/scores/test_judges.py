@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +9,9 @@ from matplotlib.figure import Figure
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, Quality, judge_lines, marked, read_judges
+from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
+from tests.by_hand import make_job
 from tests.made_study import made_config, make_page, make_results, write_metrics
 from workflow.scripts.figures import caption, plot_curves, plot_plane
 from workflow.scripts.pages import overview
@@ -131,14 +132,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 def run(script: Any, inputs: dict[str, Any], settings: dict[str, Any], **wildcards: str) -> list[str]:
     """Run a script's ``main``, without tokenizers to tell of; returns the lines of its text."""
-    output = SimpleNamespace(text="told.md", page="told.html")
-    named = SimpleNamespace(**inputs, tokenizers=[])
-    settings = settings | {"tokens": []}
-    outputs = output if script is table_caption else ["told.md"]
-    snakemake = SimpleNamespace(
-        input=named, output=outputs, params=SimpleNamespace(settings=settings), wildcards=SimpleNamespace(**wildcards)
-    )
-    script.main(snakemake)
+    outputs = {"text": "told.md", "page": "told.html"} if script is table_caption else ["told.md"]
+    settings = settings | {"tokens": []} if "tokens" in settings else settings
+    script.main(make_job(inputs | {"tokenizers": []}, outputs, **wildcards), **settings)
     return Path("told.md").read_text().splitlines()
 
 
@@ -190,13 +186,7 @@ def test_figures_mark_a_weak_judge_at_their_axes(study: Study, monkeypatch: pyte
     for script, name in ((plot_curves, "fig3"), (plot_plane, "map")):
         inputs = study.curves_inputs(name) if script is plot_curves else {"tables": study.figure_tables(name)}
         inputs["judges"] = study.figure_judges(name)
-        settings = study.settings(
-            f"figures/{script.__name__.rpartition('.')[2]}.py", figure=study.figure_settings(name)
-        )
-        output = SimpleNamespace(png="", pdf="")
-        script.main(
-            SimpleNamespace(input=SimpleNamespace(**inputs), output=output, params=SimpleNamespace(settings=settings))
-        )
+        script.main(make_job(inputs, {"png": "", "pdf": ""}), figure=canonical(study.figure_settings(name)))
     labels = [" ".join(axes.get_ylabel().split()) for axes in drawn[0].axes]
     assert labels.count("Positive score (weak judge)") == 2 and labels.count("Perplexity (log scale)") == 4
     assert [axes.get_xlabel() for axes in drawn[0].axes].count("Score (weak judge)") == 2

@@ -31,9 +31,9 @@ def libraries(script: str) -> set[str]:
 
 def test_sources_are_found_through_other_modules() -> None:
     modules = (
-        "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime data.parquet models.dtypes models.loading "
+        "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime jobs.settings data.parquet models.dtypes "
     )
-    modules += "models.model_folders models.special_tokens points.logits texts.generation"
+    modules += "models.loading models.model_folders models.special_tokens points.logits texts.generation"
     assert source_modules("texts/generate.py") == tuple(sorted(f"lm_interpolation.{name}" for name in modules.split()))
     # By way of merging.py.
     assert libraries("merge.py") == {
@@ -43,6 +43,7 @@ def test_sources_are_found_through_other_modules() -> None:
         "model_folders",
         "algebra",
         "runtime",
+        "settings",
         "special_tokens",
     }
     # By an import within a function of corpora.py.

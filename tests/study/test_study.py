@@ -14,6 +14,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.points.algebra import Point, sweep_from_settings
+from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.sources import source_digests
 from lm_interpolation.study.study import Study, alternatives
 from tests.study.test_config import WORDS, full_config
@@ -152,9 +153,10 @@ def test_models_are_trained_or_imported(study: Study) -> None:
 
 
 def test_settings_are_in_one_order_whatever_the_config_says(study: Study) -> None:
-    settings = study.settings("points/merge.py", b={"y": 1, "x": [{"d": 1, "c": 2}]}, a=0)
-    assert json.dumps({key: settings[key] for key in ("a", "b")}) == '{"a": 0, "b": {"x": [{"c": 2, "d": 1}], "y": 1}}'
-    assert list(settings) == ["a", "b", "packages", "sources"] and "numpy" in settings["packages"]
+    text = study.settings("points/merge.py", b={"y": 1, "x": [{"d": 1, "c": 2}]}, a=0)
+    assert text.startswith('{"settings": {"b": {"x": [{"c": 2, "d": 1}], "y": 1}, "a": 0}, "packages": {"')
+    settings = json.loads(text)
+    assert list(settings) == ["settings", "packages", "sources"] and "numpy" in settings["packages"]
 
 
 def test_a_gpu_is_asked_for_on_cuda_only(study: Study) -> None:
@@ -165,8 +167,7 @@ def test_sources_are_settings_wherever_snakemake_runs(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = study.settings("points/merge.py", b=1, a=2)
-    assert list(settings) == ["a", "b", "packages", "sources"]
+    settings = json.loads(study.settings("points/merge.py", b=1, a=2))
     assert settings["sources"] == source_digests("points/merge.py")
     assert settings["sources"].keys() >= {"points/merge.py", "lm_interpolation.points.merging"}
 
@@ -280,7 +281,7 @@ def test_an_analysis_is_set_by_its_own_keys() -> None:
     assert (price["points"], price["prompts"], price["repeats"]) == (["negative=0.5+positive=0.5"], 20, 3)
     assert price["sampling"] == study.sampling()
     # As jobs get them.
-    assert study.settings("analyses/loss.py", **settings["words"])["words"] == [list(pair) for pair in words]
+    assert canonical(settings["words"])["words"] == [list(pair) for pair in words]
 
 
 def test_an_analysis_depends_on_the_points_of_its_sweep_alone() -> None:
@@ -379,7 +380,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
         "judges": results("training/judge/metrics.json"),
     }
     settings = study.claim_settings()
-    assert settings["study"] == "small" and settings["untested"] == []
+    assert settings["study"] == "small" and settings["left_out"] == []
     assert [name for name, _ in settings["claims"]] == list(full_config()["claims"])
     assert settings["tables"] == ["plane-loss", "distances", "words", "taylor"]
     assert settings["losses"] == ["plane-loss"]
@@ -456,7 +457,7 @@ def test_a_figure_is_set_by_how_it_looks() -> None:
 def test_a_map_knows_its_coordinates_tables_and_landmarks_in_their_order() -> None:
     config = full_config()
     config["figures"]["map"]["markers"][0]["at"] = {"beta": 0, "alpha": 0}
-    settings = Study(config).settings("figures/plane.py", figure=Study(config).figure_settings("map"))["figure"]
+    settings = canonical(Study(config).figure_settings("map"))
     assert settings["coordinates"] == ["alpha", "beta"]
     assert [panel["table"] for panel in settings["panels"]] == [0, 1]
     assert settings["markers"] == [{"at": [["beta", 0], ["alpha", 0]], "label": "base"}]
@@ -679,8 +680,8 @@ def test_what_has_an_order_keeps_it_in_settings() -> None:
     for replace in ({"<br />": " ", "  ": " "}, {"  ": " ", "<br />": " "}):
         config["corpora"][corpus]["replace"] = replace
         study = Study(config)
-        settings = study.settings("data/corpus.py", corpus=study.corpus_settings(corpus))
-        assert settings["corpus"]["replace"] == [list(pair) for pair in replace.items()]
+        settings = canonical(study.corpus_settings(corpus))
+        assert settings["replace"] == [list(pair) for pair in replace.items()]
     sweep = next(iter(config["sweeps"]))
     assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])
     assert study.table_settings(sweep)["sweep"]["coordinates"] == list(CONFIG["sweeps"][sweep]["directions"])

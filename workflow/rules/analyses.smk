@@ -52,6 +52,7 @@ rule evaluate_losses:
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("analyses/loss.py", **study.analysis_settings(wildcards.analysis)),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
     message:
         "Loss {wildcards.analysis}"
     script:
@@ -110,6 +111,7 @@ rule next_token_probabilities:
         settings=lambda wildcards: study.settings(
             "analyses/next_tokens.py", **study.analysis_settings(wildcards.analysis)
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
     message:
         "Next-token probabilities {wildcards.analysis}"
     script:
@@ -140,6 +142,7 @@ rule expand_linearly:
         settings=lambda wildcards: study.settings(
             "analyses/linearity.py", **study.analysis_settings(wildcards.analysis)
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
     message:
         "Linearity {wildcards.analysis}"
     script:
@@ -194,6 +197,9 @@ rule measure_cost:
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings("analyses/cost.py", **study.analysis_settings(wildcards.analysis)),
+        execution=lambda wildcards, threads: study.execution(
+            study.threads("generate"), batch_size=study.batch_size("generate")
+        ),
     message:
         "Cost of generation {wildcards.analysis}"
     script:
@@ -223,6 +229,11 @@ rule compare_precisions:
     params:
         settings=lambda wildcards: study.settings(
             "analyses/precision.py", **study.analysis_settings(wildcards.analysis)
+        ),
+        execution=lambda wildcards, threads: study.execution(
+            threads,
+            batch_sizes=config["compute"]["batch_size"],
+            reason=config["analyses"][wildcards.analysis]["reason"],
         ),
     message:
         "Compare precisions {wildcards.analysis}"

@@ -19,7 +19,7 @@ rule verdicts:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=study.settings("claims/claims.py", **study.claim_settings()),
+        settings=lambda wildcards: study.settings("claims/claims.py", **study.claim_settings()),
     message:
         "Test the claims"
     script:
@@ -42,7 +42,7 @@ rule verdicts_page:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=study.settings("claims/claims_page.py", study=study.name),
+        settings=lambda wildcards: study.settings("claims/claims_page.py", study=study.name),
     message:
         "Show the verdicts"
     script:
@@ -68,7 +68,7 @@ rule overview:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=study.settings("pages/overview.py", **study.overview_settings()),
+        settings=lambda wildcards: study.settings("pages/overview.py", **study.overview_settings()),
     message:
         "Write the front page of the report"
     script:

@@ -27,6 +27,7 @@ rule corpus:
             corpus=study.corpus_settings(wildcards.corpus),
             documents=study.corpus_digest(wildcards.corpus),
         ),
+        execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
     message:
         "Read corpus {wildcards.corpus}"
     script:
@@ -80,6 +81,7 @@ rule stream_corpus:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: study.settings("data/stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
     message:
         "Read corpus {wildcards.corpus}"
     script:

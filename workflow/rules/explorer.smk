@@ -24,7 +24,7 @@ rule write_explorer:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: study.settings("pages/explorer.py", **study.explorer_settings(wildcards.page)),
+        settings=lambda wildcards: study.settings("pages/explorer.py", page=study.explorer_settings(wildcards.page)),
     message:
         "Write {wildcards.page}"
     script:

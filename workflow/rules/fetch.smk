@@ -13,7 +13,7 @@ rule fetch:
         mem_mb=4000,
         runtime=1440,
     params:
-        settings=study.settings("data/fetch.py"),
+        settings=lambda wildcards: study.settings("data/fetch.py", config=config),
     message:
         "Fetch models and data from the hub"
     script:

@@ -19,7 +19,7 @@ rule count_leaks:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=study.settings("data/leaks.py", plan=study.leak_plan()),
+        settings=lambda wildcards: study.settings("data/leaks.py", plan=study.leak_plan()),
     message:
         "Count leaks"
     script:

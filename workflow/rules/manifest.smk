@@ -31,6 +31,7 @@ rule manifest:
             root=os.path.relpath(workflow.basedir),
             jobs=[asdict(job) for job in jobs_behind(study.results(), workflow.rules, MEASURING)],
         ),
+        execution=lambda wildcards, threads: study.execution(config=config),
     message:
         "Write the manifest"
     script:
@@ -53,6 +54,7 @@ rule verify:
         settings=lambda wildcards: study.settings(
             "study/verify.py",
             top=study.path(),
+            config=config,
             manifest=config.get("manifest"),
             # In the order of the data flow.
             made_by=[

@@ -53,6 +53,7 @@ rule import_model:
             start=config["models"][wildcards.model]["start"],
             task=config["models"][wildcards.model]["task"],
         ),
+        execution=lambda wildcards, threads: study.execution(threads, hub_lock=config.get("hub_lock")),
     message:
         "Import model {wildcards.model}"
     script:
@@ -116,6 +117,7 @@ rule train_language_model:
         settings=lambda wildcards: study.settings(
             "models/train_language_model.py", model=study.model_settings(wildcards.model)
         ),
+        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(wildcards.model)),
     message:
         "Train language model {wildcards.model}"
     script:
@@ -155,6 +157,7 @@ rule train_classifier:
         settings=lambda wildcards: study.settings(
             "models/train_classifier.py", model=study.model_settings(wildcards.model)
         ),
+        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(wildcards.model)),
     message:
         "Train classifier {wildcards.model}"
     script:

@@ -34,7 +34,7 @@ rule merge:
         sequence=1,
         gpu=study.gpu,
     params:
-        settings=study.settings("points/merge.py"),
+        settings=lambda wildcards: study.settings("points/merge.py"),
     message:
         "Merge {wildcards.point} ({wildcards.use})"
     script:

@@ -32,6 +32,7 @@ rule score_classifier:
             precision=config["scorers"][wildcards.scorer]["precision"],
             too_long=config["scorers"][wildcards.scorer]["too_long"],
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
@@ -66,6 +67,7 @@ rule score_perplexity:
             precision=config["scorers"][wildcards.scorer]["precision"],
             too_long=config["scorers"][wildcards.scorer]["too_long"],
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:

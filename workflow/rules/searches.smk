@@ -25,6 +25,9 @@ rule trial:
         settings=lambda wildcards: study.settings(
             "models/trial.py", **study.trial_settings(wildcards.search, wildcards.trial)
         ),
+        execution=lambda wildcards, threads: study.execution(
+            threads, **study.training_execution(config["searches"][wildcards.search]["model"])
+        ),
     message:
         "Trial {wildcards.search}: {wildcards.trial}"
     script:

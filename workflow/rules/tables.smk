@@ -78,7 +78,7 @@ rule summary:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=study.settings(
+        settings=lambda wildcards: study.settings(
             "tables/summary.py",
             study=study.name,
             tables=study.tables(),

@@ -26,9 +26,10 @@ rule generate:
         sequence=1,
         gpu=study.gpu,
     params:
-        settings=study.settings(
+        settings=lambda wildcards: study.settings(
             "texts/generate.py", sampling=study.sampling(), precision=config["generation"]["precision"]
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("generate")),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point}"
     script:
@@ -68,6 +69,7 @@ rule generate_ensemble:
             models=study.ensemble_models(wildcards.point),
             nucleus=config["generation"].get("nucleus"),
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("generate")),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point} in logit space"
     script:

@@ -13,6 +13,7 @@ from snakemake.iocontainers import InputFiles, OutputFiles, Wildcards
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings, WorkflowSettings
 
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.jobs.settings import arguments_of
 from lm_interpolation.study.arguments import config_files, read_arguments, read_overrides
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.verification import verify
@@ -36,6 +37,6 @@ def main(arguments: Sequence[str]) -> None:
             rule = workflow.get_rule("verify")
             params, _ = rule.expand_params(Wildcards(), InputFiles(), OutputFiles(), None)
             # Where a job has its log, the lines are on the screen.
-            verify(params.settings, workflow.globals["config"], "the lines above")
+            verify(**arguments_of(params.settings), log="the lines above")
     except WorkflowError as error:
         raise UserError(str(error)) from None

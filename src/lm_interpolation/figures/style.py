@@ -3,7 +3,7 @@
 import math
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -13,7 +13,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lm_interpolation.jobs.runtime import atomic_path
+from lm_interpolation.jobs.runtime import Job, atomic_path
 
 PAGE_WIDTH = 11.0
 """Width in inches of a landscape page: panels side by side take at most this, unless a figure sets their number."""
@@ -82,12 +82,11 @@ def power_of_ten(value: float, _: object = None) -> str:
     return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
 
 
-def draw(snakemake: Any, plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
-    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and what every figure's settings hold."""
-    settings = snakemake.params.settings["figure"]
+def draw(job: Job, settings: Mapping[str, Any], plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
+    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and what all ``settings`` of figures hold."""
     common = {key: settings[key] for key in ("title", "panel_width", "panel_height")}
     figure = plot(*data, **options, **common)
-    save_figure(figure, snakemake.output.png, snakemake.output.pdf, settings["dpi"])
+    save_figure(figure, job.output.png, job.output.pdf, settings["dpi"])
 
 
 def save_figure(figure: Figure, png: str | os.PathLike[str], pdf: str | os.PathLike[str], dpi: int) -> None:

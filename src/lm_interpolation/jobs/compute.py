@@ -5,21 +5,20 @@ import os
 import platform
 import resource
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from lm_interpolation.jobs.leases import lease_gpus
 
 
-def prepare_job(snakemake: Any) -> None:
-    """Get a job ready to compute, before it does anything else: lease its GPUs, and prepare torch.
+def prepare_job(device: str, threads: int, gpus: int) -> None:
+    """Get a job ready to compute, before it does anything else: lease ``gpus`` GPUs, and prepare torch.
 
     Raises what ``lease_gpus`` raises.
     """
-    lease_gpus(snakemake.resources.get("gpu", 0))
-    prepare_torch(snakemake.threads)
-    if snakemake.config["device"] == "cpu":
+    lease_gpus(gpus)
+    prepare_torch(threads)
+    if device == "cpu":
         bound_memory(available_memory())
 
 

@@ -33,6 +33,7 @@ from lm_interpolation.jobs.records import (
     read_record,
 )
 from lm_interpolation.jobs.runtime import Progress, UserError
+from lm_interpolation.jobs.settings import to_text
 
 if TYPE_CHECKING:
     # Before all else of Snakemake it cannot be imported: it imports itself.
@@ -116,7 +117,7 @@ def note_of(output: str, record: Record) -> MetadataRecord:
         rule=record.rule,
         input=sorted(entry.path for entry in record.inputs),
         log=[record.log],
-        params=[repr(record.settings)],
+        params=[repr(to_text(record.settings))],
         record_format_version=RECORD_FORMAT_VERSION,
         # By which the report tells jobs apart.
         job_hash=int.from_bytes(hashlib.sha256(record.log.encode()).digest()[:7]),
@@ -247,7 +248,9 @@ def judge(
 
 def is_about(note: MetadataRecord, record: Record) -> bool:
     """Whether a note and a record tell of the same settings and inputs."""
-    return note.params == [repr(record.settings)] and note.input == sorted(entry.path for entry in record.inputs)
+    return note.params == [repr(to_text(record.settings))] and note.input == sorted(
+        entry.path for entry in record.inputs
+    )
 
 
 def out_of_order(records: Mapping[str, Record], again: Collection[str]) -> set[str]:

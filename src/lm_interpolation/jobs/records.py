@@ -15,12 +15,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from lm_interpolation.jobs.checksums import CHECKSUMS, check_files
 from lm_interpolation.jobs.runtime import UserError, atomic_path, file_digest, sha256
+from lm_interpolation.jobs.settings import ARGUMENTS, CODE, to_text
 
 FORMAT = 1
 """Number of the format. Another one means that other keys are there, or that they mean something else."""
@@ -130,6 +131,8 @@ def _record(values: dict[str, Any], study: str) -> Record:
     if not isinstance(inputs, list):
         raise TypeError("inputs: no list")
     record = Record(inputs=tuple(Input(**entry) for entry in inputs), **values)
+    # Snakemake compares it as text.
+    to_text(record.settings)
     if not isinstance(record.rule, str) or not isinstance(record.settings, dict):
         raise TypeError("rule or settings of another type")
     if type(record.bytes) is not int or record.bytes < 0:
@@ -173,7 +176,7 @@ def write_records(
         found, size = digest(output)
         record = Record(rule, settings, tuple(inputs), log, found, size)
         with atomic_path(record_path(top, output)) as scratch:
-            # Settings are in an order of their own, which Snakemake minds.
+            # Settings keep their order, which Snakemake minds.
             text = json.dumps({"format": FORMAT, **asdict(record)})
             scratch.write_text(text + "\n", encoding="utf-8")
 
@@ -228,10 +231,13 @@ def digest(path: PathLike) -> tuple[str, int]:
 
 
 def settings_digest(settings: Mapping[str, Any]) -> tuple[str, str]:
-    """Digests of what a job was told, and of the code and packages that it used, which are among its settings."""
-    code = {key: settings[key] for key in ("packages", "sources") if key in settings}
-    told = {key: value for key, value in settings.items() if key not in code}
-    return _json_digest(told), _json_digest(code)
+    """Digests of what a job was told, and of the code and packages that it used."""
+    return _json_digest(settings[ARGUMENTS]), _json_digest({key: settings[key] for key in CODE})
+
+
+def is_earlier(settings: Mapping[str, Any]) -> bool:
+    """Whether a version wrote them that kept settings in one mapping with ``packages`` and ``sources``."""
+    return settings.keys() != {ARGUMENTS, *CODE}
 
 
 def _json_digest(value: Any) -> str:
@@ -300,6 +306,8 @@ class Checked:
     other_settings: tuple[str, ...]
     other_code: tuple[str, ...]
     """Those that the same settings made, but other sources or packages."""
+    earlier: tuple[str, ...]
+    """Those of an earlier version of the workflow, which kept settings in another form: they cannot be compared."""
     without: tuple[str, ...]
     """Those that have no record, or a damaged one."""
 
@@ -312,7 +320,7 @@ def check_records(
     ``artefacts`` are those of the manifest; ``made_by`` has each output and its ``settings_digest``. No artefact is
     read. Raises ``UserError`` if a record has another format.
     """
-    found: dict[str, list[str]] = {"contradicted": [], "other_settings": [], "other_code": [], "without": []}
+    found: dict[str, list[str]] = {field.name: [] for field in fields(Checked)}
     for output, told, code in made_by:
         try:
             record = read_record(record_path(top, output), top)
@@ -323,6 +331,8 @@ def check_records(
         listed = artefacts.get(path) or artefacts.get(f"{path}/{CHECKSUMS}")
         if listed and listed["sha256"] != record.sha256:
             found["contradicted"].append(output)
+        elif is_earlier(record.settings):
+            found["earlier"].append(output)
         elif settings_digest(record.settings) != (told, code):
             other = settings_digest(record.settings)[0] != told
             found["other_settings" if other else "other_code"].append(output)

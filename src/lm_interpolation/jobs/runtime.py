@@ -6,7 +6,9 @@ Imports no heavy package: the Snakefile and every script load this module.
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -17,8 +19,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
+
+from lm_interpolation.jobs.settings import arguments_of
 
 
 class UserError(Exception):
@@ -245,8 +250,31 @@ class _Claim:
 _claim: _Claim | None = None
 
 
-def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
-    """Run ``main(snakemake)`` as a job: all output in the job's log, progress and errors on the console too.
+@dataclass(frozen=True)
+class Job:
+    """What a script knows of its job besides the arguments of its ``main``: names and files, as Snakemake has them."""
+
+    rule: str
+    input: Any
+    output: Any
+    wildcards: Any
+    log: str
+    settings: str
+    """The text of all that the result depends on besides the inputs: for fingerprints."""
+
+    @property
+    def top(self) -> str:
+        """The folder of the study's results: logs are ``<top>/logs/...``."""
+        return self.log.partition("/logs/")[0]
+
+
+def run_job(main: Callable[..., None], snakemake: Any) -> None:
+    """Run ``main`` as a job: all output in the job's log, progress and errors on the console too.
+
+    ``main`` gets a ``Job``, then what ``params.execution`` holds (device, threads, batch size), on which no result
+    depends, and as keyword-only arguments what ``params.settings`` holds, on which the result does::
+
+        def main(job: Job, device: str, batch_size: int, *, sampling: dict[str, Any], precision: str) -> None:
 
     What made the outputs is written beside the results (``records``).
 
@@ -272,10 +300,11 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     if note is not None:
         print(note, file=sys.stderr)
     try:
-        if snakemake.output:
-            _run_recorded(main, snakemake)
-        else:
-            main(snakemake)
+        settings = snakemake.params.settings
+        job = Job(snakemake.rule, snakemake.input, snakemake.output, snakemake.wildcards, str(snakemake.log), settings)
+        execution = json.loads(getattr(snakemake.params, "execution", "{}"))
+        work = functools.partial(main, job, **execution, **arguments_of(settings))
+        _run_recorded(work, job) if job.output else work()
     except UserError as error:
         _fail(f"error: {error}")
     except OSError as error:
@@ -286,19 +315,18 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
         _fail(line, traceback.format_exc())
 
 
-def _run_recorded(main: Callable[[Any], None], snakemake: Any) -> None:
-    """Run ``main(snakemake)``, and leave a record of each output."""
+def _run_recorded(work: Callable[[], None], job: Job) -> None:
+    """Do the work of a job, and leave a record of each output."""
     # Not before, for it imports this module.
     from lm_interpolation.jobs import records
 
-    top, outputs = records.top_of(snakemake.config["study"]), [str(path) for path in snakemake.output]
+    outputs = [str(path) for path in job.output]
     # Before the work: a record of an input that cannot be read is told at once.
-    inputs = records.read_inputs([str(path) for path in snakemake.input], top)
-    records.forget_records(outputs, top)
-    main(snakemake)
-    settings = snakemake.params.settings
+    inputs = records.read_inputs([str(path) for path in job.input], job.top)
+    records.forget_records(outputs, job.top)
+    work()
     try:
-        records.write_records(outputs, top, snakemake.rule, settings, inputs, str(snakemake.log))
+        records.write_records(outputs, job.top, job.rule, json.loads(job.settings), inputs, job.log)
     except OSError as error:
         # What took hours to make is there, and Snakemake knows of it.
         announce(f"what made {outputs[0]} could not be kept beside it: {error}; copies of it will be made again")

@@ -22,8 +22,7 @@ from lm_interpolation.data.hub import ShardList
 from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.jobs.finished import publish
 from lm_interpolation.jobs.places import SEARCH_PATH
-from lm_interpolation.jobs.runtime import UserError, announce, atomic_path
-from lm_interpolation.jobs.training_job import training_arguments
+from lm_interpolation.jobs.runtime import Job, UserError, announce, atomic_path
 from lm_interpolation.models.streams import Stream
 from lm_interpolation.models.training import run_trial, train_language_model
 
@@ -35,8 +34,8 @@ _GRACE = 600
 _PATHS = ("output", "loss_curve", "metrics", "scratch", "start", "tokenizer", "like")
 
 
-def run_training(snakemake: Any, **arguments: Any) -> None:
-    """Train the language model, or run the trial, of a job; ``arguments`` are added to those that its settings give.
+def run_training(job: Job, model: Mapping[str, Any], threads: int, **arguments: Any) -> None:
+    """Train the language model ``model``, or run the trial, of a job; ``arguments`` are those of the training.
 
     With ``processes`` above 1 in the settings, as many processes train; on ``device: cuda`` each takes one of the GPUs
     that the job sees. They end with the job, however it ends; a SIGTERM makes them save their state first. Raises
@@ -44,23 +43,22 @@ def run_training(snakemake: Any, **arguments: Any) -> None:
 
     Does not train where an earlier run of the job came to its end unnoticed (see ``finished``).
     """
-    arguments = training_arguments(snakemake) | arguments
     names = ("output", "loss_curve", "metrics")
     outputs: dict[str, Path] = {name: arguments[name] for name in names if name in arguments}
     if publish(arguments["scratch"], outputs):
         return
-    inputs = dict(snakemake.input.items())
+    inputs = dict(job.input.items())
     processes = arguments["settings"].get("processes", 1)
-    job = {
+    parts = {
         "arguments": arguments,
-        "class": snakemake.params.settings["model"]["data"].get("class"),
-        "threads": max(1, snakemake.threads // processes),
+        "class": model["data"].get("class"),
+        "threads": max(1, threads // processes),
         **{key: inputs.get(key) for key in ("train", "stream", "dev")},
     }
     if processes == 1:
-        _train(job)
+        _train(parts)
     else:
-        launch(job, processes)
+        launch(parts, processes)
 
 
 def launch(job: Mapping[str, Any], processes: int) -> None:

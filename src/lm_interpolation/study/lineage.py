@@ -4,6 +4,7 @@ Only the Snakefile imports this module. A job that a cluster runs, or a dry run 
 part; the rules are the whole study everywhere.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -69,8 +70,6 @@ def settings_of(jobs: Iterable[Job], rules: Iterable[Rule]) -> Iterator[tuple[st
     by_name = {rule.name: rule for rule in rules}
     for job in jobs:
         rule = by_name[job.rule]
-        settings = rule.params.settings
-        if callable(settings):
-            settings = settings(Wildcards(fromdict=rule.get_wildcards(job.outputs[0])))
+        text = rule.params.settings(Wildcards(fromdict=rule.get_wildcards(job.outputs[0])))
         for output in job.outputs:
-            yield output, settings
+            yield output, json.loads(text)

@@ -15,6 +15,7 @@ from lm_interpolation.data.corpora import SPLITS, corpus_digest, corpus_files, p
 from lm_interpolation.data.leaks import lineage, plan
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.runtime import error_prefix
+from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
 from lm_interpolation.pages.captions import describe_sampling, describe_scorer, describe_sweep
@@ -30,7 +31,7 @@ from lm_interpolation.study.config import (
     root_of,
 )
 from lm_interpolation.study.names import check_file_names
-from lm_interpolation.study.sources import pinned_packages, source_digests
+from lm_interpolation.study.settings import job_settings
 
 OTHER_SECTION = "Other results"
 """Category, in the report, of what belongs to no section of the paper."""
@@ -79,13 +80,30 @@ class Study:
 
     # What every job depends on besides its data.
 
-    def settings(self, script: str, **values: Any) -> dict[str, Any]:
-        """The parameters of a job as one dictionary with sorted keys, in which Snakemake notices every change.
+    def settings(self, script: str, **arguments: Any) -> str:
+        """What the result of a job depends on, as one JSON text: see ``job_settings``.
 
-        (It compares parameters as an unnamed set of values, so that two swapped ones would go unnoticed.) The script's
-        source files and pinned packages are among them: an edit or an upgrade reruns the stages that use it.
+        ``arguments`` are those of the script's ``main``. One text, because Snakemake compares parameters as an unnamed
+        set of values: it would not notice that two were swapped. An edit of a source file or the upgrade of a pinned
+        package reruns the jobs that use it.
         """
-        return _sorted({**values, "packages": pinned_packages(script), "sources": source_digests(script)})
+        return job_settings(script, arguments)
+
+    def execution(self, threads: int | None = None, processes: int = 1, **values: Any) -> str:
+        """How a job runs, as one JSON text on which no result depends: what its ``main`` takes by position.
+
+        With ``threads``, for a job that computes, it holds the ``device``, the ``threads``, and as ``gpus`` how many
+        GPUs the job leases: on cuda one for each of ``processes``.
+
+        Pass it as the parameter ``execution``, by a function of ``wildcards`` and ``threads``: Snakemake leaves out of
+        its comparison what it derives from threads, so a change reruns nothing.
+        """
+        computes = {"device": self.config["device"], "threads": threads, "gpus": self.gpu * processes}
+        return to_text({**(computes if threads is not None else {}), **values})
+
+    def batch_size(self, stage: str) -> int | None:
+        """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""
+        return self.config["compute"]["batch_size"].get(stage)
 
     def threads(self, stage: str) -> int:
         """CPU threads of a ``train``, ``generate`` or ``score`` job."""
@@ -123,7 +141,7 @@ class Study:
         """What an analysis is set by; models in the order of ``analysis_models``, groups of words in theirs."""
         spec = self.config["analyses"][analysis]
         settings: dict[str, Any] = {"models": self.analysis_models(analysis)}
-        if "sweep" in spec:
+        if "sweep" in spec and spec["kind"] not in ("cost", "precision"):
             sweep = self.sweep_settings(spec["sweep"])
             # Its points alone: analyses do not read its texts and their scores.
             points = {key: value for key, value in sweep["spec"].items() if key != "scorers"} | {"prompts": []}
@@ -198,7 +216,7 @@ class Study:
             ],
             "judges": self.judge_settings(scorers),
             "claims": self._claims(True),
-            "untested": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
+            "left_out": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
             "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
             "spaces": self._spaces(self.claim_inputs()["scores"]),
             "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
@@ -471,6 +489,15 @@ class Study:
     def line_names(self) -> list[str]:
         """Ids of all lines, each once: a sweep's lines have the same ids under each of its prompt sets."""
         return list(dict.fromkeys(line.id for line in self.lines.values()))
+
+    def training_execution(self, model: str) -> dict[str, Any]:
+        """How a training runs, besides its device and threads. A trial of a search trains the search's ``model``."""
+        return {
+            "processes": self.processes(model),
+            "name": model,
+            "save_steps": self._training(model)["save_steps"],
+            "micro_batch": self.batch_size("train"),
+        }
 
     # Inputs of jobs.
 
@@ -955,11 +982,3 @@ def alternatives(names: list[str]) -> str:
     """A regular expression for one of ``names``; matches nothing if there are none."""
     escaped = "|".join(name.replace(".", r"\.").replace("+", r"\+") for name in names)
     return f"({escaped})" if names else "(?!)"
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_sorted(item) for item in value]
-    return value

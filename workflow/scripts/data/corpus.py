@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.data.corpora import load_corpus, write_corpus
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    spec = snakemake.params.settings["corpus"]
-    spec = {**spec, "replace": dict(spec["replace"])}
-    splits = load_corpus(spec, snakemake.wildcards.corpus, snakemake.config.get("hub_lock"))
-    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+def main(job: Job, hub_lock: str | None, *, corpus: dict[str, Any], documents: str | None) -> None:
+    spec = {**corpus, "replace": dict(corpus["replace"])}
+    splits = load_corpus(spec, job.wildcards.corpus, hub_lock)
+    write_corpus(splits, {split: Path(job.output[split]) for split in splits})
 
 
 if __name__ == "__main__":

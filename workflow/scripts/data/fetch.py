@@ -3,11 +3,11 @@
 from typing import Any
 
 from lm_interpolation.data.fetching import fetch_study
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    fetch_study(snakemake.config)
+def main(job: Job, *, config: dict[str, Any]) -> None:
+    fetch_study(config)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,18 @@ from typing import Any
 
 from lm_interpolation.figures.plot_barrier import plot_barrier
 from lm_interpolation.figures.style import draw
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.tables.analysis_tables import read_barriers
 
 
-def main(snakemake: Any) -> None:
-    settings = snakemake.params.settings["figure"]
+def main(job: Job, *, figure: dict[str, Any]) -> None:
     draw(
-        snakemake,
+        job,
+        figure,
         plot_barrier,
-        read_barriers(snakemake.input.table),
-        sweep_labels=settings["sweep_labels"],
-        coordinate_labels=settings["coordinate_labels"],
+        read_barriers(job.input.table),
+        sweep_labels=figure["sweep_labels"],
+        coordinate_labels=figure["coordinate_labels"],
     )
 
 

@@ -6,24 +6,24 @@ import pandas as pd
 
 from lm_interpolation.figures.plot_curves import plot_curves
 from lm_interpolation.figures.style import draw
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.scores.judges import marked, read_judges
 from lm_interpolation.tables.tables import read_table
 
 
-def main(snakemake: Any) -> None:
-    settings = snakemake.params.settings["figure"]
-    judges = read_judges(settings["judges"], snakemake.input.judges)
-    cost = getattr(snakemake.input, "cost", None)
+def main(job: Job, *, figure: dict[str, Any]) -> None:
+    judges = read_judges(figure["judges"], job.input.judges)
+    cost = getattr(job.input, "cost", None)
     draw(
-        snakemake,
+        job,
+        figure,
         plot_curves,
-        [read_table(path) for path in snakemake.input.tables],
-        [marked(panel, judges) for panel in settings["panels"]],
-        coordinate_labels=settings["coordinate_labels"],
-        sweep_labels=settings["sweep_labels"],
-        overlay=settings["overlay"],
-        columns=settings.get("columns"),
+        [read_table(path) for path in job.input.tables],
+        [marked(panel, judges) for panel in figure["panels"]],
+        coordinate_labels=figure["coordinate_labels"],
+        sweep_labels=figure["sweep_labels"],
+        overlay=figure["overlay"],
+        columns=figure.get("columns"),
         cost=pd.read_csv(cost) if cost else None,
     )
 

@@ -4,15 +4,16 @@ from typing import Any
 
 from lm_interpolation.figures.plot_norms import plot_norms
 from lm_interpolation.figures.style import draw
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.tables.analysis_tables import read_norms
 
 
-def main(snakemake: Any) -> None:
+def main(job: Job, *, figure: dict[str, Any]) -> None:
     draw(
-        snakemake,
+        job,
+        figure,
         plot_norms,
-        read_norms(snakemake.input.table),
+        read_norms(job.input.table),
     )
 
 

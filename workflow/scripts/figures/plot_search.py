@@ -4,15 +4,16 @@ from typing import Any
 
 from lm_interpolation.figures.plot_search import plot_search
 from lm_interpolation.figures.style import draw
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.tables.tables import read_table
 
 
-def main(snakemake: Any) -> None:
+def main(job: Job, *, figure: dict[str, Any]) -> None:
     draw(
-        snakemake,
+        job,
+        figure,
         plot_search,
-        [read_table(path, ["dev_loss", "dev_perplexity"]) for path in snakemake.input.tables],
+        [read_table(path, ["dev_loss", "dev_perplexity"]) for path in job.input.tables],
     )
 
 

@@ -6,16 +6,16 @@ import pandas as pd
 
 from lm_interpolation.figures.plot_training import plot_training
 from lm_interpolation.figures.style import draw
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    settings = snakemake.params.settings["figure"]
+def main(job: Job, *, figure: dict[str, Any]) -> None:
     draw(
-        snakemake,
+        job,
+        figure,
         plot_training,
-        [pd.read_csv(path) for path in snakemake.input.curves],
-        settings["models"],
+        [pd.read_csv(path) for path in job.input.curves],
+        figure["models"],
     )
 
 

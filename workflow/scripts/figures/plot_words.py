@@ -4,18 +4,18 @@ from typing import Any
 
 from lm_interpolation.figures.plot_words import plot_words
 from lm_interpolation.figures.style import draw
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.tables.analysis_tables import read_next_tokens
 
 
-def main(snakemake: Any) -> None:
-    settings = snakemake.params.settings["figure"]
+def main(job: Job, *, figure: dict[str, Any]) -> None:
     draw(
-        snakemake,
+        job,
+        figure,
         plot_words,
-        read_next_tokens(snakemake.input.table),
-        scale=settings["scale"],
-        coordinate_labels=settings["coordinate_labels"],
+        read_next_tokens(job.input.table),
+        scale=figure["scale"],
+        coordinate_labels=figure["coordinate_labels"],
     )
 
 

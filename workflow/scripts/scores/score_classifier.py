@@ -1,29 +1,39 @@
 """Class probabilities of all texts along a line; the classifier is loaded once."""
 
 from pathlib import Path
-from typing import Any
 
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Progress, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.scores.scoring import read_line_texts, score_classifier, write_scores
 
 
-def main(snakemake: Any) -> None:
-    prepare_job(snakemake)
-    settings = snakemake.params.settings
-    texts = read_line_texts(snakemake.input.texts, settings["points"], Path(snakemake.input.prompts))
+def main(
+    job: Job,
+    device: str,
+    threads: int,
+    gpus: int,
+    batch_size: int,
+    *,
+    points: list[str],
+    labels: dict[str, str] | None,
+    text: str,
+    precision: str,
+    too_long: str,
+) -> None:
+    prepare_job(device, threads, gpus)
+    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts))
     full = texts["prompt"] + texts["continuation"]
     values = score_classifier(
-        Path(snakemake.input.model),
-        (full if settings["text"] == "full" else texts["continuation"]).tolist(),
-        batch_size=snakemake.config["compute"]["batch_size"]["score"],
-        device=snakemake.config["device"],
-        labels=settings["labels"],
-        progress=Progress(f"score {snakemake.wildcards.scorer} {snakemake.wildcards.line}", len(texts), "texts").update,
-        precision=settings["precision"],
-        too_long=settings["too_long"],
+        Path(job.input.model),
+        (full if text == "full" else texts["continuation"]).tolist(),
+        batch_size=batch_size,
+        device=device,
+        labels=labels,
+        progress=Progress(f"score {job.wildcards.scorer} {job.wildcards.line}", len(texts), "texts").update,
+        precision=precision,
+        too_long=too_long,
     )
-    write_scores(texts[["point", "row", "sample"]].join(values), Path(snakemake.output[0]))
+    write_scores(texts[["point", "row", "sample"]].join(values), Path(job.output[0]))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,28 @@
 """Negative log-likelihood of all texts along a line under a judge language model, which is loaded once."""
 
 from pathlib import Path
-from typing import Any
 
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Progress, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.scores.scoring import read_line_texts, score_perplexity, write_scores
 
 
-def main(snakemake: Any) -> None:
-    prepare_job(snakemake)
-    points = snakemake.params.settings["points"]
-    texts = read_line_texts(snakemake.input.texts, points, Path(snakemake.input.prompts))
+def main(
+    job: Job, device: str, threads: int, gpus: int, batch_size: int, *, points: list[str], precision: str, too_long: str
+) -> None:
+    prepare_job(device, threads, gpus)
+    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts))
     values = score_perplexity(
-        Path(snakemake.input.model),
+        Path(job.input.model),
         texts["prompt"].tolist(),
         texts["continuation"].tolist(),
-        batch_size=snakemake.config["compute"]["batch_size"]["score"],
-        device=snakemake.config["device"],
-        progress=Progress(f"score {snakemake.wildcards.scorer} {snakemake.wildcards.line}", len(texts), "texts").update,
-        precision=snakemake.params.settings["precision"],
-        too_long=snakemake.params.settings["too_long"],
+        batch_size=batch_size,
+        device=device,
+        progress=Progress(f"score {job.wildcards.scorer} {job.wildcards.line}", len(texts), "texts").update,
+        precision=precision,
+        too_long=too_long,
     )
-    write_scores(texts[["point", "row", "sample"]].join(values), Path(snakemake.output[0]))
+    write_scores(texts[["point", "row", "sample"]].join(values), Path(job.output[0]))
 
 
 if __name__ == "__main__":
