@@ -15,7 +15,7 @@ from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.jobs.checksums import write_checksums
 from lm_interpolation.points.algebra import Point, build_sweep
 from lm_interpolation.points.merging import merge
-from lm_interpolation.scores.scoring import score_classifier
+from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.tables.tables import sweep_table, write_table
 from lm_interpolation.texts.generation import Sampling, generate, write_texts
 

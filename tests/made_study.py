@@ -17,7 +17,8 @@ from lm_interpolation.data.corpora import class_names
 from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.pages.explorer import page_data, write_page
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.scores.scoring import ScoreFiles, score_distinct, write_scores
+from lm_interpolation.scores.distinct import score_distinct
+from lm_interpolation.scores.score_files import ScoreFiles, write_scores
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import sweep_table, write_table

@@ -9,7 +9,7 @@ import pytest
 from lm_interpolation.analyses.barriers import BARRIER_COLUMNS, barrier_table
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, build_sweep
-from lm_interpolation.scores.scoring import ScoreFiles
+from lm_interpolation.scores.score_files import ScoreFiles
 from lm_interpolation.tables.tables import read_table, sweep_table, write_table
 
 PERPLEXITY = {"kind": "perplexity", "model": "judge"}

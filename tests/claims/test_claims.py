@@ -18,7 +18,7 @@ from lm_interpolation.claims.verdicts import corrected, judge, untested
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sweep_settings
 from lm_interpolation.scores.judges import Judge
-from lm_interpolation.scores.scoring import ScoreFiles, write_scores
+from lm_interpolation.scores.score_files import ScoreFiles, write_scores
 from tests.by_hand import make_job
 from workflow.scripts.claims.claims import main
 

@@ -17,7 +17,7 @@ from lm_interpolation.points import ensembles
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.ensembles import generate_ensemble
 from lm_interpolation.points.merging import merge
-from lm_interpolation.scores.scoring import score_classifier
+from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.texts.generation import load_language_model
 from lm_interpolation.texts.steering import find_place, model_folders, open_study
 from tests import built_study

@@ -15,7 +15,7 @@ from lm_interpolation.models.blocks import pack
 from lm_interpolation.models.importing import import_model
 from lm_interpolation.models.training import expected_calibration_error, train_classifier, train_language_model
 from lm_interpolation.points import logits
-from lm_interpolation.scores.scoring import score_classifier
+from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.texts.generation import Sampling, generate
 
 SETTINGS = {

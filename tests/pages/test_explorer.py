@@ -27,7 +27,7 @@ from lm_interpolation.pages.explorer import (
     write_page,
 )
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.scores.scoring import write_scores
+from lm_interpolation.scores.score_files import write_scores
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import read_table
 from tests.made_study import TEMPLATE, made_config, made_score, make_page, make_results, plain_text

@@ -134,7 +134,10 @@ def test_no_text_of_a_config_is_markup_on_a_page(text: str) -> None:
             ),
             9,
         ),
-        "table": (write_up_table("t", "texts", [fact, text], [text], ["fig"], [], frame[["row"]], [text]), 4),
+        "table": (
+            write_up_table("t", "A row.", [("row", "number")], [fact, text], [text], ["fig"], frame[["row"]], [text]),
+            4,
+        ),
         "overview": (write_overview("mine", 1, 0, 1, 9, [fact], [text], [text], [entry]), 4),
     }
     idea = markdown_page("mine", write_overview("mine", 1, 0, 1, 9, [], [], [], []))

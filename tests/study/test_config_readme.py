@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
-from lm_interpolation.analyses.losses import LOSSES_SCHEMA
+from lm_interpolation.analyses.loss_files import LOSSES_SCHEMA
 from lm_interpolation.claims.claim_kinds import AT_LEAST, AT_MOST, KINDS, check_claim
 from lm_interpolation.claims.verdicts import untested
 from lm_interpolation.data.corpora import check_corpus, check_prompts

@@ -149,8 +149,14 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
     assert users("interpolation") >= in_memory
     assert users("merging") >= {"merge.py", "norms.py"} | in_memory
-    assert users("scoring") >= scores | {"table.py"}
-    # A loss curve is no table of a sweep.
+    # How losses are computed does not decide on what is read from their files.
+    assert users("losses") == {"loss.py"}
+    assert users("loss_files") == {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
+    assert users("loss_tables") == {"loss_table.py"}
+    assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
+    # A kind of scorer that is edited does not run the others again.
+    for kind in ("classifier", "perplexity", "distinct"):
+        assert users(kind) & scores == {f"score_{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
@@ -166,9 +172,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("style") == draw
     # What comes early does not depend on what comes late.
     early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
-    for module in ("merging", "probing", "generation", "interpolation", "scoring", "tables", "verdicts", "style"):
+    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "verdicts", "style"):
         assert not users(module) & early, module
-    for module in ("interpolation", "scoring", "tables", "verdicts", "style"):
+    for module in ("interpolation", "score_files", "tables", "verdicts", "style"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
     for module in ("merging", "interpolation", "tables", "verdicts", "style"):
         assert not users(module) & scores, module

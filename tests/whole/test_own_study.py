@@ -15,7 +15,7 @@ from lm_interpolation.models.importing import import_model
 from lm_interpolation.models.training import train_language_model
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.merging import merge
-from lm_interpolation.scores.scoring import score_perplexity
+from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.texts.generation import Sampling, generate
 
 CONTEXT = 48

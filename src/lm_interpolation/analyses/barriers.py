@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lm_interpolation.analyses.losses import loss_matrix
+from lm_interpolation.analyses.loss_files import loss_matrix
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.statistics.inference import TAIL, Estimate, MaxDifference, ratios, student
@@ -41,8 +41,8 @@ def barrier_table(
 ) -> pd.DataFrame:
     """Barriers of the perplexity along ``sweeps`` and of the loss along the sweeps of ``losses``, as one tidy table.
 
-    ``scores(sweep, prompts, scorer)`` gives score rows (see ``scoring.ScoreFiles``); ``spec`` is the config entry of
-    the perplexity scorer called ``scorer``. ``losses`` holds (sweep, frame of ``losses.read_losses``).
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``spec`` is the config entry
+    of the perplexity scorer called ``scorer``. ``losses`` holds (sweep, frame of ``loss_files.read_losses``).
 
     Columns (``BARRIER_COLUMNS``): ``sweep``; ``prompts`` ("" for a loss); ``quantity``, ``perplexity`` (log of the
     corpus perplexity of the continuations) or ``loss``; ``class`` of the texts ("" for perplexity); ``row``, ``excess``

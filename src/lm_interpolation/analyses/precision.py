@@ -14,7 +14,8 @@ import pandas as pd
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.scores.scoring import score_classifier, score_perplexity
+from lm_interpolation.scores.classifier import score_classifier
+from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.statistics.inference import ratios, student
 from lm_interpolation.tables.tables import statistic_matrix, write_table
 from lm_interpolation.texts.generation import Sampling, generate

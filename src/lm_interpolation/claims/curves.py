@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_interpolation.analyses.losses import loss_matrix
+from lm_interpolation.analyses.loss_files import loss_matrix
 from lm_interpolation.claims.data import ClaimData, Measured, NotTested, numbers, rows_of
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.statistics.inference import Estimate, Inference, beside, ratios

@@ -284,7 +284,7 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
 
     The texts are what was asked for: a judge that cannot read such long ones does not cost them.
     """
-    from lm_interpolation.scores.scoring import score_classifier
+    from lm_interpolation.scores.classifier import score_classifier
     from lm_interpolation.tables.tables import classifier_score
 
     scorer = study.config["scorers"][name]

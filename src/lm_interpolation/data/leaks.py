@@ -26,8 +26,13 @@ _EXAMPLE = 200
 # --- what is compared
 
 
-def plan(config: Mapping[str, Any], combined: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def plan(
+    config: Mapping[str, Any], combined: Mapping[str, Sequence[str]], measured: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """What is compared in the study of ``config``; ``combined`` names the models of each sweep.
+
+    ``measured`` are the analyses, by name, that measure the loss of ``models`` on texts of a corpus: ``corpus, split,
+    classes, limit`` as below.
 
     Returns ``splits``, the pairs (corpus, split) that are read; ``comparisons``, each ``{kind, texts, what, seen,
     where}``: are ``texts``, which the words ``what`` describe, among those ``seen``, described by ``where``?
@@ -41,15 +46,14 @@ def plan(config: Mapping[str, Any], combined: Mapping[str, Sequence[str]]) -> di
     for scorer, spec in config["scorers"].items():
         if "model" in spec:
             judges.setdefault(spec["model"], []).append(scorer)
-    losses = {name: spec for name, spec in config["analyses"].items() if spec["kind"] == "loss"}
     streams = {name for name, spec in config["corpora"].items() if spec.get("stream")}
 
-    used = {spec["corpus"] for spec in losses.values()}
+    used = {texts["corpus"] for texts in measured.values()}
     used |= {model["data"]["corpus"] for model in models.values() if "data" in model}
     comparisons = [
         *_between_splits(name for name in config["corpora"] if name in used),
         *_of_judges(models, judges, ends),
-        *_of_losses(models, losses, combined),
+        *_of_losses(models, measured),
     ]
     # Of a stream the dev split alone is stored.
     comparisons = [
@@ -103,13 +107,11 @@ def _of_judges(models: Mapping[str, Any], judges: Iterable[str], ends: Sequence[
                 yield _compare("accuracy", _texts(data["corpus"], split="test"), measured, source, learners)
 
 
-def _of_losses(
-    models: Mapping[str, Any], losses: Mapping[str, Any], combined: Mapping[str, Sequence[str]]
-) -> Iterator[dict[str, Any]]:
-    for name, spec in losses.items():
-        texts = _texts(spec["corpus"], *spec.get("classes", []), split=spec["split"], limit=spec.get("limit"))
-        for source, learners in _taught(models, combined[spec["sweep"]]).items():
-            what = f"whose losses {name} measures ({spec['corpus']}, {spec['split']})"
+def _of_losses(models: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for name, found in measured.items():
+        texts = _texts(found["corpus"], *(found["classes"] or []), split=found["split"], limit=found["limit"])
+        for source, learners in _taught(models, found["models"]).items():
+            what = f"whose losses {name} measures ({found['corpus']}, {found['split']})"
             yield _compare("loss", texts, what, source, learners)
 
 

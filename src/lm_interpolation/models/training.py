@@ -46,7 +46,7 @@ from lm_interpolation.models.saving import save_model, writing
 from lm_interpolation.models.special_tokens import describe_for_classifier, of_model
 from lm_interpolation.models.streams import Stream, StreamLoader, TokenStream
 from lm_interpolation.points.logits import token_nll, training_loss
-from lm_interpolation.scores.classifiers import class_probabilities, encode_for_classifier
+from lm_interpolation.scores.class_probabilities import class_probabilities, encode_for_classifier
 
 END_OF_TEXT = "<|endoftext|>"
 """The one special token of tokenizers trained here; it ends a text and pads a batch, as in GPT-2."""
@@ -510,7 +510,7 @@ def train_classifier(
     alphabetical order. Texts longer than ``settings["block_length"]`` tokens are cut, and their number is reported.
     Other arguments and outputs as in ``train_language_model``, but in one process; ``metrics`` holds accuracy, the
     share of the most frequent class, recall per class, and the expected calibration error, on dev and test, all as
-    ``scoring.score_classifier`` reads these texts: padded on the right, in fp32.
+    ``classifier.score_classifier`` reads these texts: padded on the right, in fp32.
     """
     if _processes(settings) != 1:
         raise UserError(f"models.{name}.training.processes: a classifier trains in one process; remove the key")

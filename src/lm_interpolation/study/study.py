@@ -19,8 +19,8 @@ from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
 from lm_interpolation.pages.captions import describe_sampling, describe_scorer, describe_sweep
-from lm_interpolation.pages.descriptions import describe_analysis, describe_search, describe_training
-from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
+from lm_interpolation.pages.descriptions import describe_search, describe_training
+from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, line_owner, sweep_settings
 from lm_interpolation.scores.judges import judge_entries
 from lm_interpolation.study.config import (
     build_sweeps,
@@ -30,6 +30,9 @@ from lm_interpolation.study.config import (
     resolve,
     root_of,
 )
+from lm_interpolation.study.declared import declared
+from lm_interpolation.study.kinds.analyses.base import Analysis
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE, Table
 from lm_interpolation.study.names import check_file_names
 from lm_interpolation.study.settings import job_settings
 
@@ -63,7 +66,13 @@ class Study:
             with error_prefix(f"config: searches.{name}.grid"):
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
-        merged = {name: self._points_at(name) for name in self.analyses("cost", "precision")}
+        self.declared = declared(self.config)
+        self._table_of_analysis: dict[str, tuple[str, str]] = {
+            f"{name}{suffix}": (name, suffix)
+            for name, analysis in self.declared.analyses.items()
+            for suffix in analysis.TABLES
+        }
+        merged = {name: analysis.merged_points(self) for name, analysis in self.declared.analyses.items()}
         check_file_names(self.lines.values(), merged, self._trials)
 
     def path(self, *parts: str) -> str:
@@ -137,71 +146,19 @@ class Study:
         training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
         return {**spec, "training": training}
 
-    def analysis_settings(self, analysis: str) -> dict[str, Any]:
-        """What an analysis is set by; models in the order of ``analysis_models``, groups of words in theirs."""
-        spec = self.config["analyses"][analysis]
-        settings: dict[str, Any] = {"models": self.analysis_models(analysis)}
-        if "sweep" in spec and spec["kind"] not in ("cost", "precision"):
-            sweep = self.sweep_settings(spec["sweep"])
-            # Its points alone: analyses do not read its texts and their scores.
-            points = {key: value for key, value in sweep["spec"].items() if key != "scorers"} | {"prompts": []}
-            settings["sweep"] = {**sweep, "spec": points}
-        if "words" in spec:
-            settings["words"] = list(spec["words"].items())
-        match spec["kind"]:
-            case "next_token":
-                settings |= {key: spec[key] for key in ("prompt", "top", "ends")}
-            case "linearity":
-                settings |= {key: spec[key] for key in ("prefixes", "tolerance")}
-            case "norms":
-                settings["pairs"] = [(label, pair["model"], pair["reference"]) for label, pair in spec["pairs"].items()]
-            case "cost":
-                settings |= {
-                    "points": [point.id for point in self._points_at(analysis)],
-                    "sampling": self.sampling(),
-                    "precision": self.config["generation"]["precision"],
-                    "nucleus": self.config["generation"].get("nucleus"),
-                    "prompts": spec["prefixes"],
-                    "repeats": spec["repeats"],
-                }
-            case "precision":
-                settings |= {
-                    "points": [point.id for point in self._points_at(analysis)],
-                    "sampling": self.sampling(),
-                    "generation": self.config["generation"]["precision"],
-                    "scorers": self._judged(spec["sweep"]),
-                    "prompts": spec["prefixes"],
-                    "threshold": spec["threshold"],
-                }
-        return settings
+    def points_settings(self, sweep: str) -> dict[str, Any]:
+        """What a job needs to know of the points of a sweep alone, if it does not read its texts and their scores."""
+        settings = self.sweep_settings(sweep)
+        points = {key: value for key, value in settings["spec"].items() if key != "scorers"} | {"prompts": []}
+        return {**settings, "spec": points}
 
-    def loss_texts_settings(self, analysis: str) -> dict[str, Any]:
-        """What the texts of a loss are set by; readers are those of ``loss_readers``."""
-        spec = self.config["analyses"][analysis]
-        return {
-            "classes": spec.get("classes", []),
-            "limit": spec.get("limit"),
-            "too_long": spec["too_long"],
-            "readers": self.loss_readers(analysis),
-        }
+    def analysis(self, name: str) -> Analysis:
+        """The declaration of an analysis."""
+        return self.declared.analyses[name]
 
-    def texts_settings(self, analysis: str) -> dict[str, Any]:
-        """What a table of texts is set by; text files are those of ``texts_inputs``, in this order."""
-        spec = self.config["analyses"][analysis]
-        values = [decimal(value) for value in spec["at"]]
-        return {"prompts": spec["prefixes"], "sweeps": spec["sweeps"], "at": [f"{value:f}" for value in values]}
-
-    def barrier_settings(self, analysis: str) -> dict[str, Any]:
-        """What a table of barriers is set by."""
-        spec = self.config["analyses"][analysis]
-        return {
-            "sweeps": [self.sweep_settings(sweep) for sweep in spec["sweeps"]],
-            "scorer": spec["scorer"],
-            "scorer_spec": self.config["scorers"][spec["scorer"]],
-            "spaces": self._spaces(self.barrier_inputs(analysis)["scores"]),
-            "losses": [(loss, self.sweep_settings(self.config["analyses"][loss]["sweep"])) for loss in spec["losses"]],
-            "seed": self.config["tables"]["seed"],
-        }
+    def analysis_settings(self, name: str) -> dict[str, Any]:
+        """What the job of an analysis is set by."""
+        return self.analysis(name).settings(self, name)
 
     def claim_settings(self) -> dict[str, Any]:
         """What the verdicts are set by; lists are in the order of ``claim_inputs``."""
@@ -218,7 +175,7 @@ class Study:
             "claims": self._claims(True),
             "left_out": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
             "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
-            "spaces": self._spaces(self.claim_inputs()["scores"]),
+            "spaces": self.spaces(self.claim_inputs()["scores"]),
             "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
             "tables": self._named(needs, "analyses"),
             "losses": losses,
@@ -299,7 +256,16 @@ class Study:
 
     def leak_plan(self) -> dict[str, Any]:
         """Which texts are compared to find those that leak."""
-        return plan(self.config, {name: sweep.models for name, sweep in self.sweeps.items()})
+        combined = {name: sweep.models for name, sweep in self.sweeps.items()}
+        measured = {
+            name: {
+                **texts._asdict(),
+                "models": [model for sweep in found.sweeps_behind(self.declared) for model in combined[sweep]],
+            }
+            for name, found in self.declared.analyses.items()
+            if (texts := found.held_out()) is not None
+        }
+        return plan(self.config, combined, measured)
 
     def explorer_settings(self, page: str) -> dict[str, Any]:
         """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
@@ -309,7 +275,7 @@ class Study:
             "study": self.name,
             "samples": self.config["generation"]["samples"],
             "sampling": self._describe_sampling(colours),
-            "spaces": self._spaces(self.explorer_inputs(page)["scores"]),
+            "spaces": self.spaces(self.explorer_inputs(page)["scores"]),
             "sweeps": [
                 {
                     "sweep": self.sweep_settings(name),
@@ -350,7 +316,7 @@ class Study:
         lower = {"texts": self.config["generation"]["precision"]} if texts else {}
         lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
         facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
-        return facts + [describe_analysis(name, self.config["analyses"][name]) for name in analyses]
+        return facts + [self.analysis(name).describe(name) for name in analyses]
 
     def _describe_sampling(self, sweeps: Iterable[str]) -> str:
         """One line on how texts along these sweeps are sampled."""
@@ -359,38 +325,39 @@ class Study:
 
     # The report.
 
-    def table_kind(self, table: str) -> str:
-        """``sweep``, ``search``, the kind of an analysis, or ``linearity_summary``."""
-        if table in self.sweeps:
-            return "sweep"
-        if table in self._trials:
-            return "search"
-        if table in self.config["analyses"]:
-            return self.config["analyses"][table]["kind"]
-        return "linearity_summary"
-
     def table_caption_settings(self, table: str) -> dict[str, Any]:
         """What the text beside a table is made of; facts are lines on what this study did."""
-        kind, judged = self.table_kind(table), self._table_scorers(table)
-        sweeps: list[str] = []
-        if kind == "sweep":
-            sweeps = [table]
-            facts = self._facts(sweeps, judged, True, [])
-        elif kind == "search":
+        words, judged, sweeps = self._table_words(table), self._table_scorers(table), self._table_sweeps(table)
+        coordinates = list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions))
+        if table in self._table_of_analysis:
+            name, _ = self._table_of_analysis[table]
+            facts = self._facts(sweeps, judged, self.analysis(name).ABOUT_TEXTS, [name])
+        elif table in self._trials:
             facts = [describe_search(table, self.config["searches"][table])]
         else:
-            analysis = self._analysis_of(table)
-            sweeps = self._analysis_sweeps(analysis)
-            facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
+            facts = self._facts(sweeps, judged, True, [])
         return {
-            "kind": kind,
+            "row": words.row,
+            "columns": list(words.meanings(coordinates, sweeps)),
             "drawn": self._drawn_alone(table),
             "facts": facts,
             "judges": self.judge_settings(judged),
             "tokens": self.table_tokens(table),
             "figures": self._figures_behind(table),
-            "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
         }
+
+    def _table_words(self, table: str) -> Table:
+        if table in self._table_of_analysis:
+            name, suffix = self._table_of_analysis[table]
+            return self.analysis(name).TABLES[suffix]
+        return SEARCH_TABLE if table in self._trials else SWEEP_TABLE
+
+    def _table_sweeps(self, table: str) -> list[str]:
+        """Names of the sweeps that a table is about."""
+        if table in self._table_of_analysis:
+            name, _ = self._table_of_analysis[table]
+            return self.analysis(name).sweeps_behind(self.declared)
+        return [] if table in self._trials else [table]
 
     def _drawn_alone(self, table: str) -> dict[str, Any] | None:
         """Settings of the first figure that is drawn from this table and no other; None if there is none."""
@@ -409,7 +376,7 @@ class Study:
             figure
             for figure, spec in self.config["figures"].items()
             if self.path("tables", f"{table}.csv") in self.figure_tables(figure)
-            or table in self.config["analyses"].get(spec.get("analysis"), {}).get("losses", [])
+            or ("analysis" in spec and table in self.analysis(spec["analysis"]).analyses_behind())
         ]
 
     def section(self, figure: str) -> str:
@@ -448,7 +415,14 @@ class Study:
 
     def checkpoint_uses(self) -> list[str]:
         """What merged checkpoints are for: the texts of a prompt set, or an analysis that generates texts."""
-        return list(dict.fromkeys([*self.config["prompts"], *self.analyses("cost", "precision")]))
+        return list(
+            dict.fromkeys(
+                [
+                    *self.config["prompts"],
+                    *(name for name, analysis in self.declared.analyses.items() if analysis.merged_points(self)),
+                ]
+            )
+        )
 
     def figures_of(self, kind: str) -> list[str]:
         """Names of the figures of this kind."""
@@ -577,53 +551,19 @@ class Study:
         nucleus = self.config["generation"].get("nucleus")
         return names + [nucleus] * (nucleus is not None and nucleus not in names)
 
-    def analysis_models(self, analysis: str) -> list[str]:
-        """Names of the models that an analysis reads."""
-        spec = self.config["analyses"][analysis]
-        match spec["kind"]:
-            case "norms":
-                pairs = spec["pairs"].values()
-                return list(dict.fromkeys(pair[key] for pair in pairs for key in ("model", "reference")))
-            case "cost":
-                points = self._points_at(analysis)
-                return list(dict.fromkeys(name for point in points for name in self.ensemble_models(point.id)))
-            case "precision":
-                return list(dict.fromkeys(scorer["model"] for _, scorer in self._judged(spec["sweep"])))
-            case "barrier" | "texts":
-                return []
-            case _:
-                return list(self.sweeps[spec["sweep"]].models)
-
-    def analysis_inputs(self, analysis: str) -> dict[str, Any]:
-        """What an analysis reads: models, and the corpus, prompts or checkpoints of its kind."""
-        spec = self.config["analyses"][analysis]
-        inputs: dict[str, Any] = {"models": [self.path("models", name) for name in self.analysis_models(analysis)]}
-        if spec["kind"] == "loss":
-            inputs["texts"] = self.path("losses", "texts", f"{analysis}.parquet")
-        if "prompts" in spec:
-            inputs["prompts"] = self.path("prompts", f"{spec['prompts']}.parquet")
-        if spec["kind"] in ("cost", "precision"):
-            points = self._points_at(analysis)
-            inputs["checkpoints"] = [self.path("checkpoints", analysis, point.id) for point in points]
-        return inputs
-
-    def loss_corpus(self, analysis: str) -> str:
-        """The split whose texts a loss is taken of."""
-        spec = self.config["analyses"][analysis]
-        return self.path("corpora", spec["corpus"], f"{spec['split']}.parquet")
-
-    def loss_readers(self, analysis: str) -> list[dict[str, Any]]:
-        """Who reads the texts of a loss (see ``_readers``)."""
-        return self._readers([(model, 0) for model in self.sweeps[self.config["analyses"][analysis]["sweep"]].models])
+    def analysis_inputs(self, name: str) -> dict[str, Any]:
+        """What the job of an analysis reads."""
+        return self.analysis(name).inputs(self, name)
 
     def prompt_readers(self, prompts: str) -> list[dict[str, Any]]:
-        """Who continues a set of prompts, and needs room for that, and which judges read them (see ``_readers``)."""
+        """Who continues a set of prompts, and needs room for that, and which judges read them (see ``readers``)."""
         sweeps = [name for name, sweep in self.sweeps.items() if prompts in sweep.prompts]
         room = self.config["generation"]["max_new_tokens"]
         measured = [
-            spec["sweep"]
-            for spec in self.config["analyses"].values()
-            if spec["kind"] in ("cost", "precision") and spec["prompts"] == prompts
+            sweep
+            for analysis in self.declared.analyses.values()
+            if analysis.continued_prompts() == prompts
+            for sweep in analysis.sweeps_behind(self.declared)
         ]
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
         scorers = [
@@ -631,9 +571,9 @@ class Study:
             for name in dict.fromkeys(name for sweep in sweeps for name in judges(self.config, sweep))
         ]
         full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
-        return self._readers([*models, *full])
+        return self.readers([*models, *full])
 
-    def _readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    def readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """What ``lengths.open_readers`` is told, for pairs (model, tokens that are reserved), without repetitions.
 
         ``tokenizer`` is the folder, of a tokenizer or an imported model, that is there before the weights.
@@ -657,25 +597,7 @@ class Study:
 
     def table_tokens(self, table: str) -> list[tuple[str, str]]:
         """``token_settings`` of what stands in a table."""
-        kind = self.table_kind(table)
-        if kind == "search":
-            return []
-        sweeps = [table] if kind == "sweep" else self._analysis_sweeps(self._analysis_of(table))
-        return self.token_settings(sweeps, self._table_scorers(table))
-
-    def _analysis_of(self, table: str) -> str:
-        return table if table in self.config["analyses"] else table.removesuffix("_summary")
-
-    def texts_inputs(self, analysis: str) -> dict[str, Any]:
-        """Prompts, and the texts of each of the sweeps at each of the coordinates."""
-        spec = self.config["analyses"][analysis]
-        files = []
-        for sweep in (self.sweeps[name] for name in spec["sweeps"]):
-            points = {entry.coordinates[0][1]: entry.point for entry in sweep.points}
-            for value in spec["at"]:
-                point = points[decimal(value)]
-                files.append(self.path("texts", sweep.space, spec["prompts"], f"{point.id}.parquet"))
-        return {"texts": files, "prompts": self.path("prompts", f"{spec['prompts']}.parquet")}
+        return self.token_settings(self._table_sweeps(table), self._table_scorers(table))
 
     def leak_inputs(self) -> list[str]:
         """The splits that are compared, in the order of the plan."""
@@ -693,12 +615,6 @@ class Study:
     def table_judges(self, table: str) -> list[str]:
         """``judge_metrics`` of the scorers in a table."""
         return self.judge_metrics(self._table_scorers(table))
-
-    def barrier_inputs(self, analysis: str) -> dict[str, Any]:
-        """Scores and losses that barriers are computed from."""
-        spec = self.config["analyses"][analysis]
-        scores = {path for sweep in spec["sweeps"] for path in self.sweep_scores(sweep, [spec["scorer"]])}
-        return {"scores": sorted(scores), "losses": [self.path("losses", f"{name}.parquet") for name in spec["losses"]]}
 
     def claim_inputs(self) -> dict[str, list[str]]:
         """Scores, tables of analyses and losses that the claims are tested on, and how good their judges are."""
@@ -774,7 +690,7 @@ class Study:
         }
         return sorted(files)
 
-    def _spaces(self, scores: Iterable[str]) -> dict[str, str]:
+    def spaces(self, scores: Iterable[str]) -> dict[str, str]:
         """Space by name of the sweeps that own these score files: a point may lie in the line of another sweep."""
         return {
             owner: self.sweeps[owner].space for owner in sorted({line_owner(Path(path).parent.name) for path in scores})
@@ -787,14 +703,7 @@ class Study:
             return list(spec["sweeps"])
         if "sweep" in spec:
             return [spec["sweep"]]
-        return self._analysis_sweeps(spec["analysis"]) if "analysis" in spec else []
-
-    def _analysis_sweeps(self, analysis: str) -> list[str]:
-        """Names of the sweeps that an analysis is about, directly or through losses."""
-        spec = self.config["analyses"][analysis]
-        losses = [self.config["analyses"][loss]["sweep"] for loss in spec.get("losses", [])]
-        one = [spec["sweep"]] if "sweep" in spec else []
-        return list(dict.fromkeys([*spec.get("sweeps", []), *losses, *one]))
+        return self.analysis(spec["analysis"]).sweeps_behind(self.declared) if "analysis" in spec else []
 
     def figure_tables(self, figure: str) -> list[str]:
         """The tables, or loss curves, behind a figure."""
@@ -833,7 +742,7 @@ class Study:
 
     def tables(self) -> list[str]:
         """All tables: of sweeps, analyses and searches."""
-        names = [*self.config["analyses"], *(f"{name}_summary" for name in self.analyses("linearity")), *self._trials]
+        names = [*self._table_of_analysis, *self._trials]
         return self.sweep_tables() + [self.path("tables", f"{name}.csv") for name in names]
 
     def figure(self, name: str) -> list[str]:
@@ -913,15 +822,10 @@ class Study:
 
     def _table_scorers(self, table: str) -> list[str]:
         """Names of the scorers whose statistics stand in a table."""
-        match self.table_kind(table):
-            case "sweep":
-                return self._scorers_of(table)
-            case "barrier":
-                return [self.config["analyses"][table]["scorer"]]
-            case "precision":
-                return judges(self.config, self.config["analyses"][table]["sweep"])
-            case _:
-                return []
+        if table in self._table_of_analysis:
+            name, _ = self._table_of_analysis[table]
+            return self.analysis(name).scorers_behind(self.declared)
+        return [] if table in self._trials else self._scorers_of(table)
 
     def _claim_scorers(self) -> set[str]:
         """Names of the scorers that claims are tested on."""
@@ -967,15 +871,6 @@ class Study:
         """The set of prompts of a sweep that has one only."""
         prompts = self.sweeps[sweep].prompts
         return prompts if len(prompts) == 1 else ()
-
-    def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
-        """(name, config entry) of the scorers of a sweep that are models."""
-        return [(name, self.config["scorers"][name]) for name in judges(self.config, sweep)]
-
-    def _points_at(self, analysis: str) -> list[Point]:
-        spec = self.config["analyses"][analysis]
-        at = {decimal(value) for value in spec["at"]}
-        return [entry.point for entry in self.sweeps[spec["sweep"]].points if entry.coordinates[0][1] in at]
 
 
 def alternatives(names: list[str]) -> str:

@@ -154,7 +154,7 @@ def statistic_matrix(
 def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamples: int, seed: int) -> pd.DataFrame:
     """Statistics of one scorer at each point, with 95 % intervals over prompts (``inference.bootstrap_ratio``).
 
-    ``scores`` holds the rows of one prompt set (columns: see ``scoring.py``), ``scorer`` is its config entry. Returns
+    ``scores`` holds the rows of one prompt set (columns: see ``scores/``), ``scorer`` is its config entry. Returns
     one row per point (in order of appearance) and statistic, with columns ``point, scorer, statistic, estimate, low,
     high, n_prompts, n_texts, n_excluded``: prompts and texts that count, and texts that do not because they have no
     score (no token, no predictable token, no word). Statistics:

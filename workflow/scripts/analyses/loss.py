@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.analyses.losses import evaluate_losses, read_loss_texts, write_losses
+from lm_interpolation.analyses.loss_files import read_loss_texts, write_losses
+from lm_interpolation.analyses.losses import evaluate_losses
 from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import sweep_from_settings

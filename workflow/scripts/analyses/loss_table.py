@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.analyses.losses import loss_table, read_losses
+from lm_interpolation.analyses.loss_files import read_losses
+from lm_interpolation.analyses.loss_tables import loss_table
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.tables.tables import write_table

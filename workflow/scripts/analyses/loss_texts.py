@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.analyses.losses import write_loss_texts
+from lm_interpolation.analyses.loss_files import write_loss_texts
 from lm_interpolation.data.corpora import read_corpus_split
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.texts.lengths import fit, open_readers

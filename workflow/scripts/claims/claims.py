@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lm_interpolation.analyses.losses import read_losses
+from lm_interpolation.analyses.loss_files import read_losses
 from lm_interpolation.claims.data import ClaimData, read_analysis
 from lm_interpolation.claims.page import write_claims
 from lm_interpolation.claims.verdicts import corrected, judge, untested
@@ -10,7 +10,7 @@ from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.judges import read_judges
-from lm_interpolation.scores.scoring import ScoreFiles
+from lm_interpolation.scores.score_files import ScoreFiles
 
 
 def main(

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.runtime import Job, Progress, run_job
-from lm_interpolation.scores.scoring import read_line_texts, score_classifier, write_scores
+from lm_interpolation.scores.classifier import score_classifier
+from lm_interpolation.scores.line_texts import read_line_texts
+from lm_interpolation.scores.score_files import write_scores
 
 
 def main(

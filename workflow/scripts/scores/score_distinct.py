@@ -6,7 +6,8 @@ import pandas as pd
 
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import Job, run_job
-from lm_interpolation.scores.scoring import score_distinct, write_scores
+from lm_interpolation.scores.distinct import score_distinct
+from lm_interpolation.scores.score_files import write_scores
 
 
 def main(job: Job, *, points: list[str], n: list[int]) -> None:

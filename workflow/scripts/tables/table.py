@@ -7,7 +7,7 @@ import pandas as pd
 
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
-from lm_interpolation.scores.scoring import read_scores
+from lm_interpolation.scores.score_files import read_scores
 from lm_interpolation.tables.tables import sweep_table, write_table
 
 

@@ -94,3 +94,8 @@ class StudyConfig(Declaration):
     def section(self, name: str) -> Any:
         """The entries of a section."""
         return getattr(self, name)
+
+    def scorers_of(self, sweep: str) -> list[str]:
+        """Names of the scorers of the texts of a sweep."""
+        chosen = self.sweeps[sweep].scorers
+        return [name for name in self.scorers if chosen is None or name in chosen]
