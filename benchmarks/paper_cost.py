@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lm_interpolation.data.corpora import load_prompts
 from lm_interpolation.points.algebra import Point
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
 # Counted on models built from the configurations of these repositories with transformers 5.23.
@@ -214,7 +213,7 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=30, help="seconds before a GPU job computes")
     arguments = parser.parse_args()
     speed = Speed(arguments.bf16, arguments.fp32, arguments.generation, arguments.start)
-    estimate = Estimate(Study(yaml.safe_load(Path(arguments.config).read_text())), speed)
+    estimate = Estimate(Study(read_study([arguments.config])), speed)
 
     print(f"### Jobs of {arguments.config}\n\n{dry_run(arguments.config)}\n")
     print(

@@ -299,7 +299,7 @@ def test_fp32_is_the_default() -> None:
 
 def test_what_the_comparison_reads() -> None:
     study = Study(tiny(generation="bf16", perplexity="fp16"))
-    assert study.analysis_models("half") == ["sentiment-judge", "grammar-judge", "base"]
+    assert study.analysis_settings("half")["models"] == ["sentiment-judge", "grammar-judge", "base"]
     assert study.analysis_inputs("half") == {
         "models": [f"results/tiny/models/{name}" for name in ("sentiment-judge", "grammar-judge", "base")],
         "prompts": "results/tiny/prompts/neutral.parquet",

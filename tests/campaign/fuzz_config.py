@@ -348,7 +348,8 @@ def try_here(path: str) -> Outcome:
 def try_make(path: str) -> Outcome:
     """Plan it with the commands of ``make``, in processes of their own."""
     commands = (
-        ["lm_interpolation", "check", path],
+        ["lm_interpolation", "check", "--syntax", path],
+        ["lm_interpolation", "check", "--files", path],
         ["snakemake", "--dry-run", "--quiet", "rules", "--configfile", path],
     )
     for command in commands:

@@ -18,6 +18,8 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config import check_files, resolve
 from tests.study.test_study import CONFIG, dry_run, planned, write_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent")
 FRACTIONS = {"dev": 0.2, "test": 0.2}

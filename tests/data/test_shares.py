@@ -21,6 +21,8 @@ from lm_interpolation.study.config import resolve
 from lm_interpolation.study.study import Study
 from tests.study.test_study import CONFIG, planned, write_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent")
 Frames = dict[str, pd.DataFrame]

@@ -29,6 +29,8 @@ from lm_interpolation.jobs.manifest import (
 from lm_interpolation.jobs.runtime import UserError
 from tests.whole.test_workflow import ROOT, copy_sources
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
@@ -73,7 +75,7 @@ rule unwanted:
     input: "out/a.txt"
     output: "out/unwanted.txt"
 
-jobs = jobs_behind(["out/figure.png", "out/used/x.json"], workflow.rules, ("measure",))
+jobs = jobs_behind(["out/figure.png", "out/used/x.json"], workflow.rules, ["out/time.txt"])
 with open("jobs.json", "w") as handle:
     json.dump([asdict(job) for job in jobs], handle)
 """
@@ -104,7 +106,7 @@ def test_jobs_of_the_embedded_study_are_those_that_snakemake_plans(tmp_path: Pat
     copy_sources(tmp_path)
     shutil.copytree(ROOT / "config", tmp_path / "config")
     listing = "\nwith open('jobs.json', 'w') as handle:\n    import json\n    json.dump("
-    listing += "[asdict(job) for job in jobs_behind(study.results(), workflow.rules, MEASURING)], handle)\n"
+    listing += "[asdict(job) for job in jobs_behind(study.results(), workflow.rules, study.measurements())], handle)\n"
     with open(tmp_path / "Snakefile", "a") as handle:
         handle.write(listing)
     planned = run(tmp_path, "--dry-run", "--quiet", "rules")
@@ -575,13 +577,6 @@ def edit_small(rebuilds: tuple[Path, Path]) -> Any:
     original = path.read_text()
     yield lambda **changes: path.write_text(yaml.safe_dump(SMALL | changes, sort_keys=False))
     path.write_text(original)
-
-
-def test_every_measuring_rule_exists() -> None:
-    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    (names,) = re.findall(r"^MEASURING = \((.*)\)$", rules, re.MULTILINE)
-    for name in re.findall(r'"(\w+)"', names):
-        assert re.search(rf"^rule {name}:$", rules, re.MULTILINE), name
 
 
 def test_hashing_reads_each_file_once(

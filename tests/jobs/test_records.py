@@ -43,6 +43,8 @@ from lm_interpolation.jobs.records import (
 from lm_interpolation.jobs.runtime import UserError
 from tests.whole.test_workflow import ROOT, copy_sources
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 # Writes all that the outputs depend on. Killed, where asked to, with its Snakemake, when the outputs are there.
 SCRIPT = """
 import json, os, signal
@@ -528,7 +530,7 @@ import json
 from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.study.lineage import settings_of
 with open("listed.json", "w") as handle:
-    jobs = jobs_behind(study.results(), workflow.rules, MEASURING)
+    jobs = jobs_behind(study.results(), workflow.rules, study.measurements())
     settings = dict(settings_of(jobs, workflow.rules))
     told = [[to_text(value), to_text(json.loads(json.dumps(value)))] for value in settings.values()]
     logs = [[str(rule.log[0]), str(rule.benchmark)] for rule in workflow.rules if rule.output]
@@ -549,7 +551,7 @@ def test_settings_of_all_rules_survive_the_record(tmp_path: Path) -> None:
     # Equal for Snakemake, which compares how they are written: order, numbers and all.
     assert all(told == read for told, read in settings)
     assert len(logs) > 30
-    assert all(benchmark_of(log) == benchmark for log, benchmark in logs)
+    assert all(benchmark_of(log, "results/demo") == benchmark for log, benchmark in logs)
 
 
 def test_sizes_are_compared_as_in_the_profiles() -> None:
@@ -568,7 +570,7 @@ def test_every_output_has_a_record_that_tells_what_snakemake_noted(
     files = {f"{TOP}/{path}" for path in listed["artefacts"]}
     assert files <= found.keys() | {path for path in files if Path(path).parent.as_posix() in found}
     for output, file in found.items():
-        ours, theirs = note_of(output, read_record(file.path, TOP)), notes.read(output)
+        ours, theirs = note_of(output, read_record(file.path, TOP), TOP), notes.read(output)
         assert theirs is not None
         for key in ("rule", "input", "log", "params", "input_checksums", "record_format_version", "incomplete"):
             assert ours[key] == theirs[key], (output, key)
@@ -614,6 +616,42 @@ def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path:
     assert re.search(
         rf"^error: {TOP}/texts/\S+ was made with other settings than those here, the first of \d+", said, re.M
     )
+
+
+# How jobs run: no result depends on it.
+HOW = (
+    "device=cuda",
+    'compute={"batch_size": {"generate": 2, "score": 3, "train": 4}, "threads": {"train": 2, "generate": 2}}',
+    'models={"base": {"training": {"save_steps": 3}}, "sentiment-judge": {"training": {"save_steps": 2}}}',
+)
+
+
+@pytest.mark.parametrize("values", [*((value,) for value in HOW), HOW])
+def test_how_jobs_run_makes_nothing_again(values: tuple[str, ...], study: Path) -> None:
+    assert planned(study, "--config", *values) == set()
+    forget_metadata(study)
+    assert planned(study, "--config", *values) == set()
+
+
+def test_two_settings_that_are_swapped_make_the_model_again(study: Path) -> None:
+    swapped = 'models={"base": {"training": {"log_steps": 10, "eval_steps": 5}}}'
+    assert {"Train language model base", GENERATE} < planned(study, "--config", swapped)
+
+
+def test_records_of_before_are_read_and_count_as_made_by_other_code(study: Path) -> None:
+    """Those of versions that kept settings in one mapping with packages and sources."""
+    everything = planned(study, "--forceall")
+    for _, file in find_records(study / TOP):
+        record = json.loads(Path(file.path).read_text())
+        code = {key: record["settings"][key] for key in ("packages", "sources")}
+        record["settings"] = {**record["settings"]["settings"], **code}
+        Path(file.path).write_text(json.dumps(record))
+    said = finish(study, "--", "verify")
+    assert re.search(r"^note: \d+ results made by an earlier version of the workflow", said, re.MULTILINE)
+    status, said = snakemake(study, *CHANGED, "--", "verify")
+    assert status == 1 and "config.generation.seed: 77, in the manifest 0" in said
+    forget_metadata(study)
+    assert planned(study) == everything
 
 
 def edit_merge(folder: Path) -> None:

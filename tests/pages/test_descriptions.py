@@ -5,9 +5,8 @@
 import re
 from pathlib import Path
 
-import yaml
-
 from lm_interpolation.pages.descriptions import describe_search, describe_training
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +18,7 @@ def test_searches_and_trainings() -> None:
         "s: trainings of base with each combination of learning rate (1e−5, 0.0003), batch size (8, 32), number of steps "
         "(40, 1,000)"
     )
-    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    config = read_study([ROOT / "config" / "config.yaml"])
     training = Study(config).model_settings("scratch")["training"]
     assert describe_training("scratch", training) == (
         "scratch: 300 steps, 50 of them warm-up, of 32 sequences of 64 tokens; learning rate 0.003 (cosine), AdamW with "
@@ -29,7 +28,7 @@ def test_searches_and_trainings() -> None:
 
 
 def test_no_caption_is_a_dump_of_settings() -> None:
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     facts = [fact for figure in study.config["figures"] for fact in study.caption_settings(figure)["facts"]]
     assert facts
     keys = re.compile(r"\bkind \w+,|[{}]|\b(learning_rate|batch_size|block_length|adam_beta1|too_long|prefixes)\b")

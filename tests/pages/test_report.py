@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.dag import copy_workflow
 from lm_interpolation.claims.page import write_claims
 from lm_interpolation.claims.verdicts import corrected, untested
-from lm_interpolation.commands.report import check_current, load_study, main
+from lm_interpolation.commands.report import check_current, main
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.pages.captions import write_up
 from lm_interpolation.pages.overview import count_texts, write_overview
@@ -31,9 +31,12 @@ from lm_interpolation.pages.pages import markdown_page, table_page
 from lm_interpolation.pages.table_captions import write_up_table
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
 from lm_interpolation.study.kinds.tables import SWEEP_TABLE
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import OTHER_SECTION, Study
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.made_study import keep_records, write_metrics
+
+pytestmark = pytest.mark.usefixtures("warm_python")
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "tiny.yaml"
@@ -96,7 +99,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, dict[str, 
         handle.write("\nimport listing\n\nlisting.write(workflow, study.results())\n")
     done = run(folder, "snakemake", "--cores", "1", "--dry-run", "--quiet", "all")
     assert done.returncode == 0, done.stdout + done.stderr
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     return study, json.loads((folder / "listing.json").read_text())
 
 
@@ -199,7 +202,7 @@ def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> No
 
 
 def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     theta1 = study.table_caption_settings("theta1")
     assert theta1["facts"][0].startswith("theta1 = negative + alpha (positive − negative) (weights); alpha: 9 values")
     assert theta1["facts"][1].startswith("texts: 5 continuations per prompt")
@@ -337,12 +340,12 @@ def report(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) -> Pa
 
 def test_results_older_than_the_settings_are_told(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with contextlib.chdir(report.parents[2]):
-        study = load_study(["mine.yaml"], [])
+        study = Study(read_study(["mine.yaml"]))
         options = ["--cores", "1", "--configfile", "mine.yaml"]
-        check_current(study, options, "make all")
+        check_current(study, options, "make all", Path())
         assert capsys.readouterr().err == ""
         changed = [*options, "--config", 'figures={"fig3": {"caption": "Something else."}}']
-        check_current(study, changed, "make all")
+        check_current(study, changed, "make all", Path())
         assert "note: results of study tiny are older than its settings" in capsys.readouterr().err
 
 

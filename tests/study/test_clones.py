@@ -87,5 +87,5 @@ def test_our_package_wins_over_others_of_its_name(file: str, tmp_path: Path) -> 
         done = build(folder, PYTHONPATH=path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert (folder / TARGET).is_file()
-    done = run(folder, "-m", "lm_interpolation", "check", "tiny.yaml", PYTHONPATH=str(other))
+    done = run(folder, "-m", "lm_interpolation", "check", "--syntax", "tiny.yaml", PYTHONPATH=str(other))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -25,6 +25,7 @@ from lm_interpolation.study.config import (
     resolve,
     typed_overrides,
 )
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -1088,7 +1089,7 @@ def test_a_slip_in_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text("study: own\n")
     bad.write_text("study: own\nsweeps:\n  theta1: {a: 1\n")
-    command = [sys.executable, "-m", "lm_interpolation", "check", str(good)]
+    command = [sys.executable, "-m", "lm_interpolation", "check", "--syntax", str(good)]
     assert subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stderr == ""
     for file, message in ((bad, f"error: {bad}: not a YAML file: "), (tmp_path / "lost.yaml", "No such file")):
         done = subprocess.run([*command, str(file)], cwd=ROOT, check=False, capture_output=True, text=True)
@@ -1227,7 +1228,7 @@ def test_defaults_of_the_schema_are_valid() -> None:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_configs_hold(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    config = yaml.safe_load(path.read_text())
+    config = read_study([path])
     resolved = settled(config)
     sweeps = build_sweeps(resolved)
     check_sweep_models(resolved, sweeps)
@@ -1440,7 +1441,7 @@ def test_special_tokens_are_chosen_where_a_language_model_is_imported(model: str
 
 def test_the_embedded_study_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    resolved = settled(yaml.safe_load(SHIPPED[0].read_text()))
+    resolved = settled(read_study([SHIPPED[0]]))
     check_files(resolved)
     assert Study(resolved).imported() == []
 

@@ -130,7 +130,7 @@ def test_examples_are_of_whole_sections() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[", ".join(example) for example in EXAMPLES])
 def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(ROOT / "config")
     # One that extends another file is valid on top of it.
     for section, value in extended(example).items():
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
@@ -167,7 +167,7 @@ def test_examples_of_sections_make_a_study_together() -> None:
 
 
 def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(ROOT / "config")
     (example,) = [example for example in EXAMPLES if "extends" in example]
     base = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     own = {key: base[key] for key in base if key not in ("sweeps", "analyses", "searches", "figures", "claims")}

@@ -18,6 +18,8 @@ from lm_interpolation.study.config import load_schema
 from lm_interpolation.study.names import MAX_FILE, rule_names
 from lm_interpolation.study.study import Study
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).parents[2]
 LIMIT = 180
 # Snakemake takes a part that is repeated for a path without end.

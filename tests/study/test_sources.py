@@ -14,10 +14,11 @@ from lm_interpolation.study.sources import pinned_packages, source_digests, sour
 PATHS = {path.name: str(path.relative_to(WORKFLOW / "scripts")) for path in (WORKFLOW / "scripts").rglob("*.py")}
 SCRIPTS = sorted(PATHS)
 REQUIREMENTS = (WORKFLOW.parent / "requirements.in").read_text()
-MODULES = sorted(PACKAGE.rglob("*.py"))
+# Of the rooms. What lies above them is the command line and the public names.
+MODULES = sorted(PACKAGE.glob("*/**/*.py"))
 RULES = {
     (path.name, match[1]): match[2]
-    for path in sorted((WORKFLOW / "rules").glob("*.smk"))
+    for path in sorted((WORKFLOW / "rules").rglob("*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
 }
 
@@ -105,14 +106,17 @@ def test_imports_that_cannot_be_followed_are_refused(
 def test_modules_hold_no_import_that_cannot_be_followed(path: Path) -> None:
     tree = ast.parse(path.read_text())
     if path.name == "__init__.py":
-        # What Python runs on the way to a module is no source of a job.
-        if path.parent != PACKAGE:
-            assert [type(node) for node in tree.body] == [ast.Expr]
+        # Python runs it on the way to a module, but it is no source of a job.
+        assert [type(node) for node in tree.body] == [ast.Expr]
         return
     sources._imports(path)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    # The command line starts programs, which are no jobs.
-    assert path == PACKAGE / "__main__.py" or not names & {"import_module", "__import__"}
+    assert not names & {"import_module", "__import__"}
+
+
+def test_no_job_imports_the_public_names_or_the_command_line() -> None:
+    for script in SCRIPTS:
+        assert all(module.count(".") == 2 for module in source_modules(PATHS[script])), script
 
 
 def test_better_words_change_no_digest(tree: Callable[[dict[str, str]], None]) -> None:
@@ -276,7 +280,7 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 
 
 def test_every_script_belongs_to_one_rule() -> None:
-    used = [re.findall(r'"\.\./scripts/([\w/]+\.py)"', body) for body in RULES.values()]
+    used = [re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body) for body in RULES.values()]
     assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
     assert all(len(scripts) == 1 for scripts in used)
 
@@ -284,7 +288,7 @@ def test_every_script_belongs_to_one_rule() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
-    (script,) = re.findall(r'"\.\./scripts/([\w/]+\.py)"', body)
+    (script,) = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body)
     assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == [script]
     # A benchmark counts as an output: without any other the rule would run once only.
     benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()

@@ -14,10 +14,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.points.algebra import Point, sweep_from_settings
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.sources import source_digests
 from lm_interpolation.study.study import Study, alternatives
 from tests.study.test_config import WORDS, full_config
+
+pytestmark = pytest.mark.usefixtures("warm_python")
 
 ROOT = Path(__file__).parents[2]
 
@@ -213,7 +216,8 @@ def test_a_streamed_corpus_has_no_training_split() -> None:
         "stream": "results/small/corpora/stream/stream.json",
         "tokenizer": "results/small/tokenizers/bpe",
     }
-    assert study.loss_corpus("line-loss") == "results/small/corpora/stream/dev.parquet"
+    texts = study.analysis("line-loss").texts_inputs(study)
+    assert texts["corpus"] == "results/small/corpora/stream/dev.parquet"
     assert study.corpus_files("stream") == []
 
 
@@ -243,7 +247,10 @@ def test_an_analysis_reads_models_and_its_data() -> None:
     assert study.analysis_inputs("words") == {"models": line}
     for name, models in (("line-loss", line), ("plane-loss", plane)):
         assert study.analysis_inputs(name) == {"models": models, "texts": f"results/small/losses/texts/{name}.parquet"}
-        assert study.loss_corpus(name) == "results/small/corpora/reviews/test.parquet"
+        assert study.analysis(name).texts_inputs(study) == {
+            "corpus": "results/small/corpora/reviews/test.parquet",
+            "tokenizers": results("tokenizers/bpe"),
+        }
     assert study.analysis_inputs("taylor") == {"models": plane, "prompts": prompts}
     assert study.analysis_inputs("distances") == {"models": results("models/positive", "models/base", "models/other")}
     assert study.analysis_inputs("price") == {
@@ -251,7 +258,7 @@ def test_an_analysis_reads_models_and_its_data() -> None:
         "prompts": prompts,
         "checkpoints": results("checkpoints/price/negative=0.5+positive=0.5"),
     }
-    assert study.barrier_inputs("barriers") == {
+    assert study.analysis_inputs("barriers") == {
         "scores": results("scores/neutral/theta1/perplexity.parquet"),
         "losses": results("losses/line-loss.parquet"),
     }
@@ -263,9 +270,13 @@ def test_an_analysis_is_set_by_its_own_keys() -> None:
     study = full(generation={"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "nucleus": "base"})
     settings = {name: study.analysis_settings(name) for name in study.analyses("loss", "next_token", "linearity")}
     assert settings["line-loss"].keys() == {"models", "sweep"}
-    texts = study.loss_texts_settings("line-loss")
+    texts = study.analysis("line-loss").texts_settings(study)
     assert (texts["classes"], texts["limit"], texts["too_long"]) == ([], None, "error")
-    assert study.loss_texts_settings("plane-loss")["classes"] == ["positive"]
+    assert study.analysis("plane-loss").texts_settings(study)["classes"] == ["positive"]
+    assert study.analysis("line-loss").table_settings(study) == {
+        "sweep": settings["line-loss"]["sweep"],
+        "bootstrap": {"resamples": 2000, "seed": 0},
+    }
     # Groups keep their order, which decides on the sign of the margin.
     words = [("good", ["fine", "great"]), ("bad", ["poor"])]
     assert list(WORDS) == ["good", "bad"]
@@ -278,7 +289,7 @@ def test_an_analysis_is_set_by_its_own_keys() -> None:
     }
     price = study.analysis_settings("price")
     assert price["models"] == ["negative", "positive", "base"] and price["nucleus"] == "base"
-    assert (price["points"], price["prompts"], price["repeats"]) == (["negative=0.5+positive=0.5"], 20, 3)
+    assert (price["points"], price["prefixes"], price["repeats"]) == (["negative=0.5+positive=0.5"], 20, 3)
     assert price["sampling"] == study.sampling()
     # As jobs get them.
     assert canonical(settings["words"])["words"] == [list(pair) for pair in words]
@@ -306,18 +317,21 @@ def test_texts_are_compared_at_the_same_coordinates() -> None:
     study = full()
     texts = [f"texts/{space}/neutral/{point}.parquet" for space in ("weights", "logits") for point in
              ("positive=1", "negative=1")]  # fmt: skip
-    assert study.texts_inputs("side") == {"texts": results(*texts), "prompts": "results/small/prompts/neutral.parquet"}
-    assert study.texts_settings("side") == {"prompts": 20, "sweeps": ["theta1", "ensemble"], "at": ["1", "0"]}
+    assert study.analysis_inputs("side") == {
+        "texts": results(*texts),
+        "prompts": "results/small/prompts/neutral.parquet",
+    }
+    assert study.analysis_settings("side") == {"prefixes": 20, "sweeps": ["theta1", "ensemble"], "at": ["1", "0"]}
 
 
 def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
     study = full()
-    assert study.barrier_settings("barriers") == {
+    assert study.analysis_settings("barriers") == {
         "sweeps": [study.sweep_settings("theta1")],
         "scorer": "perplexity",
         "scorer_spec": {"kind": "perplexity", "model": "base", "precision": "fp32", "too_long": "error"},
         "spaces": {"theta1": "weights"},
-        "losses": [("line-loss", study.sweep_settings("theta1"))],
+        "losses": [study.points_settings("theta1")],
         "seed": 0,
     }
 
@@ -430,8 +444,8 @@ def test_figures_read_tables() -> None:
 
 
 def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
-    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor", "distances"]
-    names += ["price", "side", "half", "taylor_summary", "search"]
+    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor"]
+    names += ["taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.tables() == results(*(f"tables/{name}.csv" for name in names))
     assert study.sweep_tables() == study.tables()[:3]
@@ -502,7 +516,7 @@ def test_figures_are_no_rules_by_name() -> None:
     """Each figure becomes a target by its name, which Snakemake takes for that of a rule."""
     rules = {
         name
-        for file in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+        for file in [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").rglob("*.smk")]
         for name in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
     }
     assert {"all", "figures", "claims", "trial"} <= rules
@@ -663,7 +677,7 @@ def test_the_embedded_study_is_planned(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").symlink_to(ROOT / "config")
     jobs = planned(dry_run(tmp_path))
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     generated = [sweep for sweep in study.sweeps.values() if sweep.prompts and sweep.space == "weights"]
     uses = {(entry.point.id, prompts) for sweep in generated for prompts in sweep.prompts for entry in sweep.points}
     merged = [job.removeprefix("Merge ") for job in jobs if job.startswith("Merge ")]

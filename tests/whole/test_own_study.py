@@ -18,6 +18,8 @@ from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.texts.generation import Sampling, generate
 
+pytestmark = [pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
+
 CONTEXT = 48
 ROTARY = {
     "num_hidden_layers": 2,

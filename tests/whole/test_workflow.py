@@ -21,6 +21,8 @@ import yaml
 
 from benchmarks.dag import copy_workflow, make_trivial, write_plane
 
+pytestmark = [pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
+
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "workflow", "src", "profiles", "envs", "requirements.lock", "README.md"]
 

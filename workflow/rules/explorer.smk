@@ -1,14 +1,13 @@
 # The explorer: a page with the curves, planes and texts of the study, and one for its quick part.
 
+from lm_interpolation.jobs.places import WORKFLOW
+
 
 rule write_explorer:
     input:
         unpack(lambda wildcards: study.explorer_inputs(wildcards.page)),
         # From the folder that Snakemake runs in, so that a study can be moved.
-        template=[
-            os.path.relpath(os.path.join(workflow.basedir, "workflow", "report", f"explorer.{kind}"))
-            for kind in ("html", "css", "js")
-        ],
+        template=[os.path.relpath(WORKFLOW / "report" / f"explorer.{kind}") for kind in ("html", "css", "js")],
     output:
         study.path("{page}.html"),
     log:

@@ -11,18 +11,15 @@ rule generate:
         study.log("texts", "weights", "{prompts}", "{point}"),
     benchmark:
         study.benchmark("texts", "weights", "{prompts}", "{point}")
-    wildcard_constraints:
-        point=POINT_ID,
     priority: 20
-    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
     group:
-        "points" if workflow.remote_exec else None
+        POINTS
     conda:
         "../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(6000),
+        runtime=growing(240),
         sequence=1,
         gpu=study.gpu,
     params:
@@ -47,18 +44,15 @@ rule generate_ensemble:
         study.log("texts", "logits", "{prompts}", "{point}"),
     benchmark:
         study.benchmark("texts", "logits", "{prompts}", "{point}")
-    wildcard_constraints:
-        point=POINT_ID,
     priority: 20
-    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
     group:
-        "points" if workflow.remote_exec else None
+        POINTS
     conda:
         "../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        mem_mb=growing(12000),
+        runtime=growing(480),
         sequence=1,
         gpu=study.gpu,
     params:

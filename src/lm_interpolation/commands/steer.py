@@ -5,7 +5,6 @@ stderr. They are those of the workflow: at a point of the grid, a prompt of the 
 the study's own.
 """
 
-import copy
 import json
 import math
 import os
@@ -16,21 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_interpolation.commands.opening import PointParser, announce, open_study
+from lm_interpolation.commands.program import say
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import Progress, UserError, printable
-from lm_interpolation.points.algebra import Point
 from lm_interpolation.scores.judges import judge_lines, study_judges
-from lm_interpolation.texts.steering import (
-    OpenStudy,
-    Parser,
-    Place,
-    announce,
-    build_command,
-    find_place,
-    model_folders,
-    open_study,
-    say,
-)
+from lm_interpolation.texts.steering import OpenStudy, Place, build_command, find_place, model_folders
 
 # torch takes seconds to import: first come the arguments, and what is wrong with them.
 if TYPE_CHECKING:
@@ -55,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     """Do what the command line asks for. Raises ``UserError``."""
     options = _parse(arguments)
     started = time.monotonic()
-    study = open_study(options.config, options.study, options.results)
+    study = open_study(options.config, options.study, options.results, options.directory)
     places = [find_place(study, words, options.sweep) for words in options.point]
     rows = _prompts(study, options)
     sampling = _sampling(study, options)
@@ -80,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
-    parser = Parser("steer", "Print continuations at any point of a study's sweeps, merging in memory.", EXAMPLES)
+    parser = PointParser("steer", "Print continuations at any point of a study's sweeps, merging in memory.", EXAMPLES)
     parser.add_argument(
         "--point",
         action="append",
@@ -219,10 +209,9 @@ def _mixtures(
     """What texts are sampled from at each place; models are loaded once for all places that need them."""
     from transformers.utils import logging
 
-    from lm_interpolation.models.dtypes import torch_dtype
     from lm_interpolation.points.ensembles import ensemble, load_members
     from lm_interpolation.points.interpolation import WeightSpace
-    from lm_interpolation.texts.generation import Mixture, language_model
+    from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()
     precision, nucleus = study.config["generation"]["precision"], study.config["generation"].get("nucleus")
@@ -246,23 +235,13 @@ def _mixtures(
         say(f"loading {_count(len(family), 'model')}, to be combined in memory")
         return WeightSpace(needed, device)
 
-    def mixture_at(point: Point, space: WeightSpace) -> Mixture:
-        space.set_point(point)
-        model = space.model
-        if precision != "fp32":
-            # As when a merged checkpoint is loaded: weights alone are cast, tables of positions stay in float32.
-            model = copy.deepcopy(model)
-            for parameter in model.parameters():
-                parameter.data = parameter.data.to(torch_dtype(precision))
-        return Mixture(((1.0, language_model(model, space.tokenizer)),))
-
     for index, (place, key) in enumerate(zip(places, keys, strict=True)):
         if key not in held:
             held[key] = load(key[1], place.space)
         if place.space == "logits":
             yield ensemble(place.point, held[key], nucleus)
         else:
-            yield mixture_at(place.point, held[key])
+            yield mixture_at(place.point, held[key], precision)
         if last[key] == index:
             del held[key]
 

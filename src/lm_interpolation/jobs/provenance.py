@@ -109,10 +109,10 @@ def _told() -> Iterator[None]:
         ) from None
 
 
-def note_of(output: str, record: Record) -> MetadataRecord:
+def note_of(output: str, record: Record, top: str) -> MetadataRecord:
     """What Snakemake would have noted of ``output``, with the times that files and measurements tell."""
     ended = time_of(output)
-    seconds = measured(benchmark_of(record.log))["seconds"] or 0
+    seconds = measured(benchmark_of(record.log, top))["seconds"] or 0
     return MetadataRecord(
         rule=record.rule,
         input=sorted(entry.path for entry in record.inputs),
@@ -135,10 +135,9 @@ def _refusal(reason: str) -> MetadataRecord:
     )
 
 
-def benchmark_of(log: str) -> str:
-    """Path of a job's benchmark file by that of its log (as in ``study``)."""
-    results, study, _, *parts = Path(log).with_suffix(".tsv").parts
-    return "/".join((results, study, "benchmarks", *parts))
+def benchmark_of(log: str, top: str) -> str:
+    """Path of a job's benchmark file by that of its log (as in ``study``); ``top`` is the folder of the results."""
+    return f"{top}/benchmarks/{log.removeprefix(f'{top}/logs/').removesuffix('.log')}.tsv"
 
 
 def time_file(path: str) -> Path | None:
@@ -185,7 +184,7 @@ def restore(top: str, workflow: "Workflow", adopt: str) -> Iterator[str]:
             elif record:
                 taken[output] = record
     unknown = sorted(find_unknown(top, recorded, workflow.rules, notes))
-    late = out_of_order(taken, {*changed, *unknown})
+    late = out_of_order(taken, {*changed, *unknown}, top)
     for output in taken.keys() - late:
         notes.settle(output)
     for output in unknown:
@@ -240,7 +239,7 @@ def judge(
         reason = reason or comparison.outdated(record)
         if reason is None:
             if not agreed:
-                notes.write(output, note_of(output, record), settled=False)
+                notes.write(output, note_of(output, record, str(comparison.top)), settled=False)
             return record, None
     notes.write(output, _refusal(reason), settled=False)
     return None, reason
@@ -253,7 +252,7 @@ def is_about(note: MetadataRecord, record: Record) -> bool:
     )
 
 
-def out_of_order(records: Mapping[str, Record], again: Collection[str]) -> set[str]:
+def out_of_order(records: Mapping[str, Record], again: Collection[str], top: str) -> set[str]:
     """The outputs that Snakemake would make again for the times of what they were made of alone.
 
     ``again`` are outputs that it makes again anyway.
@@ -270,7 +269,7 @@ def out_of_order(records: Mapping[str, Record], again: Collection[str]) -> set[s
         return times[path]
 
     for log, outputs in jobs.items():
-        made = [found for path in (*outputs, benchmark_of(log)) if (found := time(path)) is not None]
+        made = [found for path in (*outputs, benchmark_of(log, top)) if (found := time(path)) is not None]
         inputs = {entry.path for entry in records[outputs[0]].inputs} - set(again)
         if made and any((found := time(path)) and found > min(made) and _by_time(path) for path in inputs):
             late.update(outputs)

@@ -78,6 +78,11 @@ def top_of(study: str) -> str:
     return f"results/{study}"
 
 
+def top_of_log(log: str, study: str) -> str:
+    """The folder of a study's results, wherever a module's ``prefix`` has put it, by the path of a job's log."""
+    return log[: log.index(f"{study}/logs/") + len(study)]
+
+
 def record_path(top: PathLike, output: PathLike) -> Path:
     """Where the record of ``output``, which lies below ``top``, is kept."""
     relative = Path(output).relative_to(top)
@@ -116,7 +121,7 @@ def read_record(path: PathLike, top: PathLike) -> Record:
         values = json.loads(text)
         number = values.pop("format")
         if number == FORMAT:
-            return _record(values, Path(top).name)
+            return _record(values, Path(top))
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise DamagedRecord(f"{path}: damaged (not a record of what made a result)") from None
     raise UserError(
@@ -125,7 +130,7 @@ def read_record(path: PathLike, top: PathLike) -> Record:
     )
 
 
-def _record(values: dict[str, Any], study: str) -> Record:
+def _record(values: dict[str, Any], top: Path) -> Record:
     """Raises ``ValueError``, ``TypeError`` or ``KeyError`` if ``values`` are not those of a record."""
     inputs = values.pop("inputs")
     if not isinstance(inputs, list):
@@ -142,7 +147,9 @@ def _record(values: dict[str, Any], study: str) -> Record:
     for name in (record.log, *(entry.path for entry in record.inputs)):
         _check_path(name)
     # Its benchmark file is found by it, whose time is set: nothing outside of the study is.
-    if not record.log.startswith(f"{top_of(study)}/logs/") or os.path.normpath(record.log) != record.log:
+    told = Path(top_of_log(record.log, top.name))
+    same = top.parts[-len(told.parts) :] == told.parts if top.is_absolute() else top == told
+    if not same or os.path.normpath(record.log) != record.log:
         raise ValueError("log: elsewhere")
     return record
 

@@ -264,8 +264,8 @@ class Job:
 
     @property
     def top(self) -> str:
-        """The folder of the study's results: logs are ``<top>/logs/...``."""
-        return self.log.partition("/logs/")[0]
+        """The folder of the study's results, wherever a module's prefix has put it: logs are ``<top>/logs/...``."""
+        return os.path.commonpath([self.log, str(self.output[0])])
 
 
 def run_job(main: Callable[..., None], snakemake: Any) -> None:

@@ -119,6 +119,33 @@ class Sweep:
     points: tuple[SweepPoint, ...]
     scorers: tuple[str, ...] | None = None
 
+    @classmethod
+    def of(
+        cls,
+        origin: Mapping[str, int | float | str | Decimal],
+        directions: Mapping[str, Mapping[str, int | float | str | Decimal]],
+        grid: Mapping[str, Sequence[float | str] | Mapping[str, float]],
+        space: str = "weights",
+        name: str = "sweep",
+    ) -> "Sweep":
+        """The points origin + sum_k t_k direction_k for all t on a grid, without texts.
+
+        Args:
+            origin: model -> coefficient; they sum to 1.
+            directions: coordinate -> model -> coefficient; those of a direction sum to 0.
+            grid: coordinate -> its values: a list, or ``{start, stop, count}`` with both ends included.
+            space: ``weights``, or ``logits`` for ensembles.
+
+        Eq. 1 of arXiv 2211.12092, alpha positive + (1 - alpha) negative, is ``Sweep.of({"negative": 1}, {"alpha":
+        {"positive": 1, "negative": -1}}, {"alpha": [0, 0.5, 1]})``. Raises ``UserError`` if sums are others, or if
+        ``grid`` and ``directions`` do not name the same coordinates.
+        """
+        if space not in ("weights", "logits"):
+            raise UserError(f"sweeps.{name}.space: {space!r}; give weights or logits")
+        return build_sweep(
+            name, {"origin": origin, "directions": directions, "grid": grid, "space": space, "prompts": []}
+        )
+
     @property
     def models(self) -> tuple[str, ...]:
         """Names of all models that take part, sorted."""

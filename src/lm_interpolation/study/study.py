@@ -60,6 +60,7 @@ class Study:
             (line.space, line.prompts, point): line.id for line in self.lines.values() for point in line.points
         }
         self.name: str = self.config["study"]
+        self.top = top_of(self.name)
         self.gpu = 1 if self.config["device"] == "cuda" else 0
         self._trials: dict[str, dict[str, Trial]] = {}
         for name, spec in self.config["searches"].items():
@@ -77,7 +78,7 @@ class Study:
 
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
-        return "/".join((top_of(self.name), *parts))
+        return "/".join((self.top, *parts))
 
     def log(self, *parts: str) -> str:
         """Path of a log file."""
@@ -744,6 +745,11 @@ class Study:
         """All tables: of sweeps, analyses and searches."""
         names = [*self._table_of_analysis, *self._trials]
         return self.sweep_tables() + [self.path("tables", f"{name}.csv") for name in names]
+
+    def measurements(self) -> list[str]:
+        """Results that show times or memory, so that they, and what is made from them, differ between rebuilds."""
+        timed = [table for table, (name, _) in self._table_of_analysis.items() if self.analysis(name).MEASURES_TIME]
+        return [*(self.path("tables", f"{table}.csv") for table in timed), self.path("summary.txt")]
 
     def figure(self, name: str) -> list[str]:
         """A figure as PNG and PDF, and the text beside it."""

@@ -18,7 +18,7 @@ def main(
     scorer: str,
     scorer_spec: dict[str, Any],
     spaces: dict[str, str],
-    losses: list[tuple[str, dict[str, Any]]],
+    losses: list[dict[str, Any]],
     seed: int,
 ) -> None:
     table = barrier_table(
@@ -26,10 +26,7 @@ def main(
         ScoreFiles(job.input.scores, spaces),
         scorer,
         scorer_spec,
-        [
-            (sweep_from_settings(sweep), read_losses(path))
-            for (_, sweep), path in zip(losses, job.input.losses, strict=True)
-        ],
+        [(sweep_from_settings(sweep), read_losses(path)) for sweep, path in zip(losses, job.input.losses, strict=True)],
         seed,
     )
     write_table(table, Path(job.output[0]))

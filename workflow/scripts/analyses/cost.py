@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.cost import measure_cost, write_cost
-from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.analyses.prefixes import read_prefixes
 from lm_interpolation.jobs.leases import lease_gpus
-from lm_interpolation.jobs.runtime import Job, Progress, UserError, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import Point
 
 
@@ -22,21 +22,16 @@ def main(
     sampling: dict[str, Any],
     precision: str,
     nucleus: str | None,
-    prompts: int,
+    prefixes: int,
     repeats: int,
 ) -> None:
     # For the processes that compute: this one does not.
     lease_gpus(gpus)
     at = [Point.parse(identifier) for identifier in points]
-    texts = read_parquet(job.input.prompts).to_pandas()
-    if len(texts) < prompts:
-        raise UserError(
-            f"{job.input.prompts}: has {len(texts)} prompts, but the cost is to be measured on {prompts}; ask for fewer"
-        )
     table = measure_cost(
         dict(zip(at, map(Path, job.input.checkpoints), strict=True)),
         dict(zip(models, map(Path, job.input.models), strict=True)),
-        texts.head(prompts),
+        read_prefixes(job.input.prompts, prefixes),
         sampling,
         nucleus,
         repeats,

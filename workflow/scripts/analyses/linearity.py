@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.linearity import linearity, write_linearity
-from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.analyses.prefixes import read_prefixes
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Job, Progress, UserError, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import Point, sweep_from_settings
 from lm_interpolation.points.interpolation import WeightSpace
 
@@ -27,18 +27,13 @@ def main(
     prepare_job(device, threads, gpus)
     plane, spec = sweep_from_settings(sweep), sweep["spec"]
     folders = dict(zip(models, map(Path, job.input.models), strict=True))
-    prompts = read_parquet(job.input.prompts, ["text"])["text"].to_pylist()
-    if len(prompts) < prefixes:
-        raise UserError(
-            f"prefixes: {prefixes} asked for, but {job.input.prompts} holds {len(prompts)} prompts; lower it"
-        )
     table, summary = linearity(
         # Forward-mode differentiation needs this attention.
         WeightSpace(folders, device=device, attention="eager"),
         plane,
         Point.of(spec["origin"]),
         spec["directions"],
-        prompts[:prefixes],
+        read_prefixes(job.input.prompts, prefixes)["text"].tolist(),
         dict(words),
         tolerance=tolerance,
         batch_size=batch_size,

@@ -19,8 +19,8 @@ def main(
     *,
     models: list[str],
     sweep: dict[str, Any],
-    words: list[tuple[str, list[str]]],
     prompt: str,
+    words: list[tuple[str, list[str]]],
     top: int,
     ends: tuple[float, float],
 ) -> None:

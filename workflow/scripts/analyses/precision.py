@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.precision import check_precisions, compare_precisions, runs, write_precisions
-from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.analyses.prefixes import read_prefixes
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Job, Progress, UserError, error_prefix, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, error_prefix, run_job
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.texts.generation import Sampling
 
@@ -24,23 +24,17 @@ def main(
     sampling: dict[str, Any],
     generation: str,
     scorers: list[tuple[str, dict[str, Any]]],
-    prompts: int,
+    prefixes: int,
     threshold: float,
 ) -> None:
     prepare_job(device, threads, gpus)
     at = [Point.parse(identifier) for identifier in points]
-    texts = read_parquet(job.input.prompts).to_pandas()
-    if len(texts) < prompts:
-        raise UserError(
-            f"{job.input.prompts}: has {len(texts)} prompts, but {prompts} are to be compared in "
-            "two precisions; ask for fewer"
-        )
     judges = dict(scorers)
     total = runs(len(at), generation, [spec["precision"] for spec in judges.values()])
     table = compare_precisions(
         dict(zip(at, map(Path, job.input.checkpoints), strict=True)),
         dict(zip(models, map(Path, job.input.models), strict=True)),
-        texts.head(prompts),
+        read_prefixes(job.input.prompts, prefixes),
         Sampling(**sampling),
         generation,
         judges,

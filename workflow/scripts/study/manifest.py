@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.jobs.manifest import describe_artefacts, describe_study, total_bytes, write_manifest
+from lm_interpolation.jobs.places import LOCK
 from lm_interpolation.jobs.runtime import Job, Progress, run_job
 
 
 def main(job: Job, config: dict[str, Any], *, root: str, jobs: list[dict[str, Any]]) -> None:
     output = Path(job.output[0])
-    place = Path(root)
     progress = Progress("manifest", total_bytes(jobs), "bytes")
     # First what the study is made with: hashing takes a while, in which somebody may edit a source file.
-    manifest = describe_study(config, place, place / "requirements.lock")
+    manifest = describe_study(config, root, LOCK)
     write_manifest(manifest | describe_artefacts(jobs, output.parent, progress.update), output)
 
 

@@ -16,13 +16,13 @@ from lm_interpolation.scores.judges import judge_lines, read_judges
 def main(
     job: Job,
     *,
-    kind: str,
+    row: str,
+    columns: list[tuple[str, str]],
     drawn: dict[str, Any] | None,
     facts: list[str],
     judges: list[dict[str, Any]],
     tokens: list[tuple[str, str]],
     figures: list[str],
-    coordinates: list[str],
 ) -> None:
     path, table = job.input.table, job.wildcards.table
     measured = read_judges(judges, job.input.judges)
@@ -30,9 +30,9 @@ def main(
     text = write_up_table(
         table,
         frame=pd.read_csv(path, keep_default_na=False),
-        kind=kind,
+        row=row,
+        columns=columns,
         figures=figures,
-        coordinates=coordinates,
         facts=[*facts, *describe_tokens(tokens, job.input.tokenizers)],
         judges=judge_lines(measured),
         found=findings(drawn, [path], measured) if drawn else [],

@@ -2,14 +2,13 @@
 
 from dataclasses import asdict
 
+from lm_interpolation.jobs.places import ROOT
 from lm_interpolation.study.lineage import jobs_behind, settings_of
 from lm_interpolation.jobs.records import settings_digest
 
-# What they write shows times or memory, which no two rebuilds have equal; nor has it what is made of that.
-MEASURING = ("measure_cost", "summary")
 
-
-# Of what the study ends with: to list all artefacts as inputs would make again what somebody has deleted to save space.
+# Its inputs are what the study ends with. Were all artefacts inputs, it would rebuild those that somebody has deleted to
+# save space.
 rule manifest:
     input:
         results=study.results(),
@@ -23,13 +22,13 @@ rule manifest:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         settings=lambda wildcards: study.settings(
             "study/manifest.py",
-            root=os.path.relpath(workflow.basedir),
-            jobs=[asdict(job) for job in jobs_behind(study.results(), workflow.rules, MEASURING)],
+            root=os.path.relpath(ROOT),
+            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), study.measurements())],
         ),
         execution=lambda wildcards, threads: study.execution(config=config),
     message:
@@ -38,8 +37,8 @@ rule manifest:
         "../scripts/study/manifest.py"
 
 
-# Reads what is there. With the artefacts as inputs Snakemake would first make again what depends on a changed one. A
-# benchmark file would count as an output, and the rule would run once.
+# Without inputs: Snakemake would first rebuild what depends on a changed artefact. Without a benchmark: that counts as an
+# output, and the rule would run only once.
 rule verify:
     log:
         study.log("verify"),
@@ -60,7 +59,7 @@ rule verify:
             made_by=[
                 (output, *settings_digest(settings))
                 for output, settings in settings_of(
-                    jobs_behind(study.results(), workflow.rules, MEASURING), workflow.rules
+                    jobs_behind(study.results(), own_rules(), study.measurements()), own_rules()
                 )
             ],
         ),
