@@ -8,6 +8,9 @@ import pytest
 
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
+from lm_interpolation.study.captions import TABLE_CAPTION
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import FIGURES
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
 # Name to path: no two have one name.
@@ -163,7 +166,10 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         assert users(kind) & scores == {f"score_{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
-    assert users("captions") == {"caption.py", "table_caption.py"}
+    captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}
+    assert users("captions") == users("findings") == captions
+    # What the text beside a table is no part of the text beside a figure.
+    assert users("table_captions") == {script for script in captions if script.startswith("table_caption")}
     assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
@@ -236,7 +242,14 @@ def test_packages_that_only_come_along_do_not_count() -> None:
 
 LIGHT = ["corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py"]
 LIGHT += ["measure_rounding.py", "leaks.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
-LIGHT += ["caption.py", "plot_curves.py", "plot_plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
+LIGHT += [
+    "caption_curves.py",
+    "plot_curves.py",
+    "plot_plane.py",
+    "plot_barrier.py",
+    "plot_linearity.py",
+    "plot_norms.py",
+]
 LIGHT += ["table_caption.py", "claims_page.py", "overview.py", "plot_words.py"]
 
 
@@ -279,17 +292,39 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 # --- rules ---
 
 
+SCRIPTS_OF_KINDS = {
+    "draw_figure": [kind.SCRIPT for kind in FIGURES],
+    "describe_figure": [kind.CAPTION for kind in FIGURES],
+    "describe_table": [TABLE_CAPTION, *(kind.TABLE_CAPTION for kind in FIGURES if kind.TABLE_CAPTION is not None)],
+}
+"""Rule whose script is that of a kind to the scripts of all kinds."""
+
+
+def scripts_of(rule: tuple[str, str]) -> list[str]:
+    found = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py|{params\.script})"', RULES[rule])
+    assert len(found) == 1
+    return SCRIPTS_OF_KINDS[rule[1]] if found == ["{params.script}"] else found
+
+
 def test_every_script_belongs_to_one_rule() -> None:
-    used = [re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body) for body in RULES.values()]
-    assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
-    assert all(len(scripts) == 1 for scripts in used)
+    assert sorted(script for rule in RULES for script in scripts_of(rule)) == sorted(PATHS.values())
+
+
+def test_a_kind_of_figure_that_is_added_or_edited_reruns_no_other() -> None:
+    for kind in map(tag, FIGURES):
+        assert users(f"plot_{kind}") == {f"plot_{kind}.py"}
+        assert users(f"finding_{kind}") <= {f"caption_{kind}.py", f"table_caption_{kind}.py"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
-    (script,) = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body)
-    assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == [script]
+    if rule[1] in SCRIPTS_OF_KINDS:
+        # The same declaration says which script runs and whose digests are among the settings.
+        (script,) = re.findall(r"^        script=lambda wildcards, threads: (.+),$", body, re.MULTILINE)
+        assert re.findall(r"study\.settings\(\s*(.+),$", body, re.MULTILINE) == [script]
+    else:
+        assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == scripts_of(rule)
     # A benchmark counts as an output: without any other the rule would run once only.
     benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()
     for keyword in {"log", "threads", "resources", "conda", "message"} | benchmark:

@@ -7,30 +7,12 @@ Imported by the Snakefile, so it imports nothing heavy; ``claims.py`` computes. 
 
 import difflib
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lm_interpolation.claims.vocabulary import AT_LEAST, AT_MOST
 from lm_interpolation.jobs.runtime import UserError
-
-AT_MOST, AT_LEAST = "at most", "at least"
-
-VERDICTS = ("holds", "refuted", "undecided", "not tested")
-"""What may be said of a claim: see ``claims.judge``."""
-_COUNTED = (
-    ("holds", "hold"),
-    ("is refuted", "are refuted"),
-    ("is undecided", "are undecided"),
-    ("is not tested", "are not tested"),
-)
-
-
-def count_verdicts(entries: Iterable[Mapping[str, Any]], column: str = "verdict") -> str:
-    """``15 hold, 4 are refuted, 6 are undecided``: how many entries of ``claims.json`` have which verdict."""
-    found = Counter(entry[column] for entry in entries)
-    counts = [(found[verdict], words) for verdict, words in zip(VERDICTS, _COUNTED, strict=True) if found[verdict]]
-    return ", ".join(f"{count} {words[count > 1]}" for count, words in counts)
 
 
 def _text(value: Any) -> str | None:

@@ -24,9 +24,9 @@ class NotTested(Exception):
 class ClaimData:
     """What claims are computed from.
 
-    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are the
-    tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name. ``judges`` has
-    the judge of each scorer that is a classifier. ``seed`` is that of all draws.
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
+    the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
+    ``judges`` has the judge of each scorer that is a classifier. ``seed`` is that of all draws.
     """
 
     sweeps: Mapping[str, Sweep]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_interpolation.claims.data import compact
-from lm_interpolation.claims.verdicts import NOT_TESTED, VERDICTS
+from lm_interpolation.claims.vocabulary import NOT_TESTED, VERDICTS
 from lm_interpolation.jobs.runtime import atomic_path
 from lm_interpolation.pages.markdown import bullets, plain, table_row
 from lm_interpolation.scores.judges import MARK

@@ -7,24 +7,23 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lm_interpolation.claims import claim_kinds
 from lm_interpolation.claims.catalog import TESTS
 from lm_interpolation.claims.data import ClaimData, NotTested
+from lm_interpolation.claims.vocabulary import AT_MOST, HOLDS, NOT_TESTED, REFUTED, UNDECIDED
 from lm_interpolation.jobs.runtime import error_prefix
 from lm_interpolation.statistics.inference import LEAST_UNITS, LEVEL, TAIL, Exact, holm, meets, p_value, units_to_decide
 from lm_interpolation.statistics.medians import Median, MedianRatio
-
-HOLDS, REFUTED, UNDECIDED, NOT_TESTED = VERDICTS = claim_kinds.VERDICTS
 
 FEW = 0.05
 """Share of draws in which a statistic may be undefined; with more, its interval would not be what it says."""
 
 
-def judge(name: str, spec: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
-    """The verdict on one claim, as an entry of ``claims.json``.
+def judge(claim: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
+    """The verdict on one claim, as an entry of ``claims.json``. ``claim`` is what ``Claim.settings`` gives.
 
-    Keys: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction, verdict, p, units,
-    unit_kind, units_to_decide, weak_judge, reason, note``, and ``p_holm, verdict_holm`` from ``corrected``.
+    Keys of the entry: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction,
+    verdict, p, units, unit_kind, units_to_decide, weak_judge, reason, note``, and ``p_holm, verdict_holm`` from
+    ``corrected``.
     ``weak_judge`` says whether a statistic comes from a weak judge. Numbers are rounded to six significant digits
     before they are compared with the threshold, so that the entry agrees with itself.
 
@@ -36,27 +35,25 @@ def judge(name: str, spec: Mapping[str, Any], data: ClaimData) -> dict[str, Any]
 
     Raises ``UserError`` with the claim's key if it names what the data do not have.
     """
-    filled = claim_kinds.with_defaults(spec)
-    with error_prefix(f"claims.{name}"):
+    with error_prefix(f"claims.{claim['name']}"):
         try:
-            measured = TESTS[spec["test"]](filled, data)
+            measured = TESTS[claim["test"]](claim["keys"], data)
         except NotTested as reason:
-            return untested(name, spec, str(reason))
+            return untested(claim, str(reason))
     inference = measured.inference
     if not math.isfinite(inference.value):
-        raise ValueError(f"claims.{name}: the statistic is {inference.value}")
+        raise ValueError(f"claims.{claim['name']}: the statistic is {inference.value}")
     weak = any(
-        scorer in data.judges and data.judges[scorer].is_weak(statistic)
-        for scorer, statistic in claim_kinds.statistics(spec)
+        scorer in data.judges and data.judges[scorer].is_weak(statistic) for scorer, statistic in claim["statistics"]
     )
-    entry = _entry(name, spec) | {
+    entry = _entry(claim) | {
         "value": _round(inference.value),
         "units": measured.units,
         "unit_kind": measured.kind,
         "weak_judge": weak,
         "note": measured.note,
     }
-    threshold, at_most = spec["threshold"], entry["direction"] == claim_kinds.AT_MOST
+    threshold, at_most = claim["threshold"], claim["direction"] == AT_MOST
     if isinstance(inference, Exact):
         return entry | {"verdict": HOLDS if meets(entry["value"], entry["value"], threshold, at_most) else REFUTED}
     assert measured.units is not None
@@ -106,32 +103,31 @@ def corrected(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def untested(name: str, spec: Mapping[str, Any], reason: str) -> dict[str, Any]:
+def untested(claim: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The entry of a claim that is not tested, for this ``reason``."""
-    return _entry(name, spec) | {"verdict": NOT_TESTED, "note": reason}
+    return _entry(claim) | {"verdict": NOT_TESTED, "note": reason}
 
 
-def _entry(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    words = claim_kinds.words(spec)
+def _entry(claim: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": name,
-        "section": words["section"],
-        "statement": words["statement"],
-        "test": spec["test"],
-        "statistic": words["statistic"],
+        "name": claim["name"],
+        "section": claim["section"],
+        "statement": claim["statement"],
+        "test": claim["test"],
+        "statistic": claim["statistic"],
         "value": None,
         "low": None,
         "high": None,
-        "unit": claim_kinds.unit(spec),
-        "threshold": spec["threshold"],
-        "direction": claim_kinds.direction(spec),
+        "unit": claim["unit"],
+        "threshold": claim["threshold"],
+        "direction": claim["direction"],
         "verdict": NOT_TESTED,
         "p": None,
         "units": None,
         "unit_kind": "",
         "units_to_decide": None,
         "weak_judge": False,
-        "reason": spec["reason"],
+        "reason": claim["reason"],
         "note": "",
         "p_holm": None,
         "verdict_holm": NOT_TESTED,

@@ -82,11 +82,13 @@ def power_of_ten(value: float, _: object = None) -> str:
     return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
 
 
-def draw(job: Job, settings: Mapping[str, Any], plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
-    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and what all ``settings`` of figures hold."""
-    common = {key: settings[key] for key in ("title", "panel_width", "panel_height")}
-    figure = plot(*data, **options, **common)
-    save_figure(figure, job.output.png, job.output.pdf, settings["dpi"])
+def draw(job: Job, look: Mapping[str, Any], plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
+    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and the ``look`` that every figure has.
+
+    ``look`` holds ``title`` (None: none), ``panel_width`` and ``panel_height`` in inches, and ``dpi``, dots per inch.
+    """
+    common = {key: look[key] for key in ("title", "panel_width", "panel_height")}
+    save_figure(plot(*data, **options, **common), job.output.png, job.output.pdf, look["dpi"])
 
 
 def save_figure(figure: Figure, png: str | os.PathLike[str], pdf: str | os.PathLike[str], dpi: int) -> None:

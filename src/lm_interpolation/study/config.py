@@ -23,7 +23,7 @@ from lm_interpolation.data.corpora import (
     class_names,
     prompt_files,
 )
-from lm_interpolation.figures.series import check_count, count_series
+from lm_interpolation.figures.series import check_count
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.models.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
@@ -32,6 +32,8 @@ from lm_interpolation.points.algebra import Point, Sweep, build_sweep, decimal
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import check_sizes, check_values
 from lm_interpolation.study.config_values import show as _show
+from lm_interpolation.study.declared import declared
+from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.names import check_names
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
@@ -104,7 +106,15 @@ def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     for name, claim in resolved["claims"].items():
         if f"claims.{name}" not in left_out:
             _check_claim_names(resolved, f"claims.{name}", claim)
+    _check_counts(declared(resolved))
     return resolved, left_out
+
+
+def _check_counts(study: StudyConfig) -> None:
+    """Raise ``UserError`` for a figure of more series than can be told apart."""
+    for name, figure in study.figures.items():
+        with error_prefix(f"config: figures.{name}"):
+            check_count(figure.series(study))
 
 
 def extended(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -449,8 +459,6 @@ def _check_references(config: Mapping[str, Any]) -> None:
         _known(name, config["figures"], "quick", "figure")
     for name, figure in config["figures"].items():
         _check_figure(config, f"figures.{name}", figure)
-        with error_prefix(f"config: figures.{name}"):
-            check_count(count_series(config, figure))
 
 
 def _check_table_names(config: Mapping[str, Any]) -> None:

@@ -19,8 +19,8 @@ def main(
     study: str,
     described: list[tuple[str, str]],
     judges: list[dict[str, Any]],
-    claims: list[tuple[str, dict[str, Any]]],
-    left_out: list[tuple[str, dict[str, Any], str]],
+    claims: list[dict[str, Any]],
+    left_out: list[tuple[dict[str, Any], str]],
     sweeps: list[dict[str, Any]],
     spaces: dict[str, str],
     scorers: list[tuple[str, dict[str, Any]]],
@@ -37,8 +37,8 @@ def main(
         judges=read_judges(judges, job.input.judges),
         seed=seed,
     )
-    entries = [judge(name, spec, data) for name, spec in claims]
-    entries += [untested(name, spec, reason) for name, spec, reason in left_out]
+    entries = [judge(claim, data) for claim in claims]
+    entries += [untested(claim, reason) for claim, reason in left_out]
     entries = corrected(entries)
     lines = [f"{line}; {data.judges[name].describe()}" if name in data.judges else line for name, line in described]
     leaks = leak_lines(job.input.leaks)

@@ -11,19 +11,29 @@ from lm_interpolation.scores.judges import marked, read_judges
 from lm_interpolation.tables.tables import read_table
 
 
-def main(job: Job, *, figure: dict[str, Any]) -> None:
-    judges = read_judges(figure["judges"], job.input.judges)
+def main(
+    job: Job,
+    *,
+    look: dict[str, Any],
+    panels: list[dict[str, Any]],
+    overlay: bool,
+    columns: int | None,
+    judges: list[dict[str, Any]],
+    coordinate_labels: dict[str, str],
+    sweep_labels: dict[str, str],
+) -> None:
+    measured = read_judges(judges, job.input.judges)
     cost = getattr(job.input, "cost", None)
     draw(
         job,
-        figure,
+        look,
         plot_curves,
         [read_table(path) for path in job.input.tables],
-        [marked(panel, judges) for panel in figure["panels"]],
-        coordinate_labels=figure["coordinate_labels"],
-        sweep_labels=figure["sweep_labels"],
-        overlay=figure["overlay"],
-        columns=figure.get("columns"),
+        [marked(panel, measured) for panel in panels],
+        coordinate_labels=coordinate_labels,
+        sweep_labels=sweep_labels,
+        overlay=overlay,
+        columns=columns,
         cost=pd.read_csv(cost) if cost else None,
     )
 

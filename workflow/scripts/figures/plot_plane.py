@@ -10,24 +10,35 @@ from lm_interpolation.scores.judges import marked, read_judges
 from lm_interpolation.tables.tables import read_table
 
 
-def main(job: Job, *, figure: dict[str, Any]) -> None:
+def main(
+    job: Job,
+    *,
+    look: dict[str, Any],
+    coordinates: tuple[str, str],
+    panels: list[dict[str, Any]],
+    markers: list[dict[str, Any]],
+    coordinate_labels: dict[str, str],
+    lines: list[dict[str, Any]],
+    columns: int | None,
+    judges: list[dict[str, Any]],
+) -> None:
     tables = [read_table(path) for path in job.input.tables]
-    judges = read_judges(figure["judges"], job.input.judges)
-    x, y = figure["coordinates"]
-    panels = []
-    for panel in (marked(panel, judges) for panel in figure["panels"]):
+    measured = read_judges(judges, job.input.judges)
+    x, y = coordinates
+    shown = []
+    for panel in (marked(panel, measured) for panel in panels):
         data = panel_data(tables, panel, (x, y))
-        panels.append(PlanePanel(data, panel["label"], panel["scale"], panel.get("limit"), panel.get("centre")))
+        shown.append(PlanePanel(data, panel["label"], panel["scale"], panel.get("limit"), panel.get("centre")))
     draw(
         job,
-        figure,
+        look,
         plot_plane,
-        panels,
+        shown,
         (x, y),
-        coordinate_labels=figure["coordinate_labels"],
-        columns=figure.get("columns"),
-        markers=[{"label": marker["label"], "at": dict(marker["at"])} for marker in figure["markers"]],
-        lines=[{**line, "coefficients": dict(line["coefficients"])} for line in figure["lines"]],
+        coordinate_labels=coordinate_labels,
+        columns=columns,
+        markers=[{"label": marker["label"], "at": dict(marker["at"])} for marker in markers],
+        lines=[{**line, "coefficients": dict(line["coefficients"])} for line in lines],
     )
 
 

@@ -1,0 +1,67 @@
+"""What a study did, in words: one line each on its sweeps, texts and scorers. Imports nothing heavy."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lm_interpolation.points.algebra import Sweep, format_decimal, grid_values
+
+
+def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
+    """One line on a sweep, declared by ``spec``: its formula, its grid and, if it is about texts, its prompts."""
+    terms = [combination(spec["origin"])]
+    terms += [f"{coordinate} ({combination(spec['directions'][coordinate])})" for coordinate in sweep.directions]
+    values = {coordinate: grid_values(spec["grid"][coordinate]) for coordinate in sweep.directions}
+    grids = [
+        f"{name}: {len(along)} values from {format_decimal(along[0])} to {format_decimal(along[-1])}"
+        for name, along in values.items()
+    ]
+    beside = sum(any(value not in values[name] for name, value in entry.coordinates) for entry in sweep.points)
+    if beside:
+        grids.append(f"{beside} more {'point' if beside == 1 else 'points'} off the grid")
+    combined = {"weights": "weights", "logits": "logits, an ensemble"}[sweep.space]
+    prompts = f"; prompts: {', '.join(sweep.prompts)}" if texts and sweep.prompts else ""
+    return f"{sweep.name} = {' + '.join(terms)} ({combined}); {'; '.join(grids)}{prompts}"
+
+
+def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
+    """One line on how texts are sampled; ``nucleus`` names the model that decides it for ensembles."""
+    ensembles = f"; the nucleus of ensembles is that of {nucleus}" if nucleus else ""
+    return (
+        f"texts: {sampling['samples']} continuations per prompt of at most {sampling['max_new_tokens']} tokens, "
+        f"top-p {sampling['top_p']}{ensembles}"
+    )
+
+
+def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
+    """One line on a scorer: its judge, and the weights of classes."""
+    match scorer["kind"]:
+        case "classifier":
+            weights = combination({f"P({label})": weight for label, weight in scorer["weights"].items()})
+            return f"{name}: {weights} by {scorer['model']}"
+        case "perplexity":
+            return f"{name}: perplexity under {scorer['model']}"
+        case _:
+            return f"{name}: distinct n-grams of the samples of a prompt"
+
+
+def describe_entry(name: str, entry: Mapping[str, Any]) -> str:
+    """One line on an entry of the config, as it stands there."""
+    return f"{name}: {', '.join(f'{key} {_plain(value)}' for key, value in entry.items())}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_plain(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_plain, value)) + "]"
+    return str(value)
+
+
+def combination(coefficients: Mapping[str, Any], show: Callable[[Any], str] = "{:g}".format) -> str:
+    """``0.5 base + positive − negative``, the sizes of coefficients as ``show`` writes them."""
+    text = ""
+    for model, value in coefficients.items():
+        size = "" if abs(value) == 1 else f"{show(abs(value))} "
+        sign = ("−" if value < 0 else "") if not text else (" − " if value < 0 else " + ")
+        text += f"{sign}{size}{model}"
+    return text
