@@ -496,7 +496,7 @@ def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
         "leaks.json": "count_leaks",
         "texts/weights/few/base=1.parquet": "generate",
         "texts/weights/few/base=0.5+other=0.5.parquet": "generate",
-        "scores/few/line/distinct.parquet": "score_distinct",
+        "scores/few/line/distinct.parquet": "score",
         "tables/line.csv": "table",
         "explorer.html": "write_explorer",
         "tables/line.md": "describe_table",

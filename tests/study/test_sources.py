@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
 from lm_interpolation.study.captions import TABLE_CAPTION
 from lm_interpolation.study.kinds.base import tag
-from lm_interpolation.study.kinds.catalog import FIGURES
+from lm_interpolation.study.kinds.catalog import FIGURES, SCORERS
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
 # Name to path: no two have one name.
@@ -59,7 +60,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str,
     """Writes files where the sources of a script ``job.py`` are looked for; forgets what was read there before."""
     monkeypatch.setattr(sources, "SEARCH_PATH", tmp_path)
     monkeypatch.setattr(sources, "WORKFLOW", tmp_path)
-    reading = (sources._imports, sources._digest, sources._tree, source_modules, source_digests)
+    reading = (sources._imports, code_digest, syntax_tree, source_modules, source_digests)
 
     def write(files: dict[str, str]) -> None:
         for file, content in files.items():
@@ -148,7 +149,7 @@ def users(module: str) -> set[str]:
 def test_an_edit_reruns_only_what_uses_it() -> None:
     training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
-    scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
+    scores = {"classifier.py", "distinct.py", "perplexity.py"}
     draw = {script for script in SCRIPTS if script.startswith("plot_")}
     assert (users("training"), users("importing")) == (training, {"import_model.py"})
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
@@ -163,7 +164,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
     # A kind of scorer that is edited does not run the others again.
     for kind in ("classifier", "perplexity", "distinct"):
-        assert users(kind) & scores == {f"score_{kind}.py"}
+        assert users(kind) & scores == {f"{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
     captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}
@@ -293,6 +294,7 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 
 
 SCRIPTS_OF_KINDS = {
+    "score": [kind.SCRIPT for kind in SCORERS],
     "draw_figure": [kind.SCRIPT for kind in FIGURES],
     "describe_figure": [kind.CAPTION for kind in FIGURES],
     "describe_table": [TABLE_CAPTION, *(kind.TABLE_CAPTION for kind in FIGURES if kind.TABLE_CAPTION is not None)],

@@ -1,7 +1,7 @@
 """What claims are measured on, and what measuring one gives."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.scores.judges import Judge
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.statistics.inference import Inference
 
 PathLike = str | os.PathLike[str]
@@ -26,11 +27,12 @@ class ClaimData:
 
     ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
     the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
-    ``judges`` has the judge of each scorer that is a classifier. ``seed`` is that of all draws.
+    ``scorers`` has the statistics of each scorer, ``judges`` the judge of each that is a classifier. ``seed`` is that
+    of all draws.
     """
 
     sweeps: Mapping[str, Sweep]
-    scorers: Mapping[str, Mapping[str, Any]]
+    scorers: Mapping[str, Sequence[Statistic]]
     scores: Callable[[Sweep, str, str], pd.DataFrame]
     tables: Mapping[str, pd.DataFrame]
     losses: Mapping[str, pd.DataFrame]

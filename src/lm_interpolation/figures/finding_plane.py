@@ -25,10 +25,11 @@ def find_plane(
 ) -> list[str]:
     """A sentence per panel."""
     tables = [read_table(path) for path in paths]
+    x, y = coordinates
     names = labels(coordinates, coordinate_labels)
     found = []
     for panel in (marked(panel, judges) for panel in panels):
-        data = panel_data(tables, panel, tuple(coordinates))
+        data = panel_data(tables, panel, (x, y))
         whose = f", {prompts_label(panel['prompts'])}" if panel.get("prompts") else ""
         log = panel["scale"] == "log"
         found.append(

@@ -1,9 +1,10 @@
 """What a study did, in words: one line each on its sweeps, texts and scorers. Imports nothing heavy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lm_interpolation.points.algebra import Sweep, format_decimal, grid_values
+from lm_interpolation.points.formulas import combination
 
 
 def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
@@ -32,18 +33,6 @@ def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
     )
 
 
-def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
-    """One line on a scorer: its judge, and the weights of classes."""
-    match scorer["kind"]:
-        case "classifier":
-            weights = combination({f"P({label})": weight for label, weight in scorer["weights"].items()})
-            return f"{name}: {weights} by {scorer['model']}"
-        case "perplexity":
-            return f"{name}: perplexity under {scorer['model']}"
-        case _:
-            return f"{name}: distinct n-grams of the samples of a prompt"
-
-
 def describe_entry(name: str, entry: Mapping[str, Any]) -> str:
     """One line on an entry of the config, as it stands there."""
     return f"{name}: {', '.join(f'{key} {_plain(value)}' for key, value in entry.items())}"
@@ -55,13 +44,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_plain, value)) + "]"
     return str(value)
-
-
-def combination(coefficients: Mapping[str, Any], show: Callable[[Any], str] = "{:g}".format) -> str:
-    """``0.5 base + positive − negative``, the sizes of coefficients as ``show`` writes them."""
-    text = ""
-    for model, value in coefficients.items():
-        size = "" if abs(value) == 1 else f"{show(abs(value))} "
-        sign = ("−" if value < 0 else "") if not text else (" − " if value < 0 else " + ")
-        text += f"{sign}{size}{model}"
-    return text

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.pages.descriptions import describe_search
-from lm_interpolation.pages.facts import describe_sampling, describe_scorer, describe_sweep
+from lm_interpolation.pages.facts import describe_sampling, describe_sweep
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.figures.base import Figure
@@ -134,9 +134,9 @@ def facts(
         ]
     if texts:
         found.append(sampling(study, sweeps))
-    found += [describe_scorer(name, scorer) for name, scorer in study.config["scorers"].items() if name in scorers]
+    found += [scorer.describe(name) for name, scorer in study.scorers.items() if name in scorers]
     lower = {"texts": study.config["generation"]["precision"]} if texts else {}
-    lower |= {name: study.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
+    lower |= {name: study.scorers[name].judge_precision() for name in sorted(scorers)}
     found += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
     return found + [study.analysis(name).describe(name) for name in analyses]
 

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lm_interpolation.pages.facts import describe_scorer, describe_sweep
+from lm_interpolation.pages.facts import describe_sweep
 from lm_interpolation.study.captions import sampling
+from lm_interpolation.study.scorers import colour_settings, main_panel
 
 if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
-
-_STATISTICS = {"classifier": "score", "perplexity": "continuation_corpus"}
 
 
 def pages(study: "Study") -> dict[str, list[str]]:
@@ -50,9 +49,7 @@ def settings(study: "Study", page: str) -> dict[str, Any]:
         "spaces": study.spaces(inputs(study, page)["scores"]),
         "sweeps": [_sweep(study, name, colour) for name, colour in colours.items()],
         "scorers": {
-            name: {"weights": spec["weights"], "description": describe_scorer(name, spec)}
-            for name, spec in study.config["scorers"].items()
-            if name in colours.values()
+            name: colour_settings(name, scorer) for name, scorer in study.scorers.items() if name in colours.values()
         },
         "judges": study.judge_settings(_scorers(study, page)),
     }
@@ -79,7 +76,7 @@ def _sweep(study: "Study", name: str, colour: str | None) -> dict[str, Any]:
 def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
     """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
 
-    Scorers that no figure shows get their default statistic.
+    Scorers that no figure shows get their main statistic.
     """
     own: dict[str, dict[str, list[dict[str, Any]]]] = {}
     others: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -89,11 +86,8 @@ def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
             found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
     panels = []
     for scorer in study.scorers_of(sweep):
-        spec = study.config["scorers"][scorer]
-        statistic = _STATISTICS.get(spec["kind"]) or f"distinct_{spec['n'][-1]}"
-        scale = "log" if spec["kind"] == "perplexity" else "linear"
-        default = {statistic: [{"label": f"{scorer} {statistic}", "scale": scale}]}
-        for statistic, same in (own.get(scorer) or others.get(scorer) or default).items():
+        drawn = own.get(scorer) or others.get(scorer) or main_panel(scorer, study.scorers[scorer])
+        for statistic, same in drawn.items():
             # A panel of one set of prompts may say so in its label.
             fitting = [panel for panel in same if panel.get("prompts") in (None, *_only_prompts(study, sweep))]
             panel = (fitting or same)[0]
@@ -111,8 +105,8 @@ def _only_prompts(study: "Study", sweep: str) -> tuple[str, ...]:
 
 
 def _colour(study: "Study", sweep: str) -> str | None:
-    """The scorer that colours the texts of a sweep: its first classifier."""
-    return next((name for name in study.scorers_of(sweep) if name in study.scorers("classifier")), None)
+    """The scorer that colours the texts of a sweep: its first one that gives each text a score."""
+    return next((name for name in study.scorers_of(sweep) if study.scorers[name].colour() is not None), None)
 
 
 def _scorers(study: "Study", page: str) -> set[str]:

@@ -18,12 +18,10 @@ from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
 from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, line_owner, sweep_settings
-from lm_interpolation.scores.judges import judge_entries
 from lm_interpolation.study.config import (
     build_sweeps,
     check_files,
     check_sweep_models,
-    judges,
     resolve,
     root_of,
 )
@@ -32,6 +30,11 @@ from lm_interpolation.study.explorer import pages
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE, Table
 from lm_interpolation.study.names import check_file_names
+from lm_interpolation.study.scorers import (
+    judge_entries,
+    shown_settings,
+    statistics_settings,
+)
 from lm_interpolation.study.settings import job_settings
 
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
@@ -63,6 +66,7 @@ class Study:
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
         self.declared = declared(self.config)
+        self.scorers = self.declared.scorers
         self.table_of_analysis: dict[str, tuple[str, str]] = {
             f"{name}{suffix}": (name, suffix)
             for name, analysis in self.declared.analyses.items()
@@ -110,6 +114,12 @@ class Study:
         computes = {"device": self.config["device"], "threads": threads, "gpus": self.gpu * processes}
         return to_text({**(computes if threads is not None else {}), **values})
 
+    def score_execution(self, scorer: str, threads: int) -> str:
+        """How a scoring job runs: see ``execution``."""
+        declared = self.scorers[scorer]
+        batches = {"batch_size": self.batch_size("score")} if declared.IN_BATCHES else {}
+        return self.execution(threads if declared.COMPUTES else None, int(declared.uses_gpu()), **batches)
+
     def batch_size(self, stage: str) -> int | None:
         """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""
         return self.config["compute"]["batch_size"].get(stage)
@@ -132,7 +142,7 @@ class Study:
         """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
         return {
             "sweep": self.sweep_settings(sweep),
-            "scorers": [(name, self.config["scorers"][name]) for name in self.scorers_of(sweep)],
+            "scorers": statistics_settings(self.scorers, self.scorers_of(sweep)),
             "bootstrap": self.config["tables"],
         }
 
@@ -183,7 +193,8 @@ class Study:
     def token_settings(self, sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
         """(names of models, folder that tells their special tokens) of sweeps, and of scorers of perplexity."""
         models = [model for name in sweeps for model in self.sweeps[name].models]
-        models += [self.config["scorers"][name]["model"] for name in self.scorers("perplexity") if name in scorers]
+        judges = [scorer.judge() for name, scorer in self.scorers.items() if name in scorers]
+        models += [judge for judge in judges if judge and self.config["models"][judge]["task"] == "language-model"]
         found: dict[str, list[str]] = {}
         for model in dict.fromkeys(models):
             found.setdefault(self._tokenizer_folder(model), []).append(model)
@@ -191,7 +202,11 @@ class Study:
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
         """What is to be known of the classifiers among ``scorers`` to tell how good they are."""
-        return judge_entries(self.config, scorers)
+        return judge_entries(self.config, {name: s for name, s in self.scorers.items() if name in scorers})
+
+    def shown_settings(self) -> list[dict[str, Any]]:
+        """What the summary of a run shows of each scorer."""
+        return shown_settings(self.scorers)
 
     def leak_plan(self) -> dict[str, Any]:
         """Which texts are compared to find those that leak."""
@@ -269,10 +284,6 @@ class Study:
     def imported(self) -> list[str]:
         """Names of the models that are taken from the hub or a local directory."""
         return [name for name, model in self.config["models"].items() if "data" not in model]
-
-    def scorers(self, kind: str) -> list[str]:
-        """Names of the scorers of this kind."""
-        return [name for name, scorer in self.config["scorers"].items() if scorer["kind"] == kind]
 
     def line_names(self) -> list[str]:
         """Ids of all lines, each once: a sweep's lines have the same ids under each of its prompt sets."""
@@ -380,11 +391,8 @@ class Study:
             for sweep in analysis.sweeps_behind(self.declared)
         ]
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
-        scorers = [
-            self.config["scorers"][name]
-            for name in dict.fromkeys(name for sweep in sweeps for name in judges(self.config, sweep))
-        ]
-        full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
+        scorers = [self.scorers[name] for name in dict.fromkeys(n for sweep in sweeps for n in self.scorers_of(sweep))]
+        full = [(judge, 0) for scorer in scorers if scorer.judge_reads_prompts() and (judge := scorer.judge())]
         return self.readers([*models, *full])
 
     def readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
@@ -425,6 +433,16 @@ class Study:
     def trial_metrics(self, search: str) -> list[str]:
         """Results of the trials of a search."""
         return [self.path("searches", search, trial, "metrics.json") for trial in self._trials[search]]
+
+    def score_inputs(self, prompts: str, line: str, scorer: str) -> dict[str, Any]:
+        """The texts of a line, and the prompts and the judge if the scorer reads them."""
+        declared = self.scorers[scorer]
+        inputs: dict[str, Any] = {"texts": self.line_texts(prompts, line)}
+        if declared.READS_PROMPTS:
+            inputs["prompts"] = self.path("prompts", f"{prompts}.parquet")
+        if (judge := declared.judge()) is not None:
+            inputs["model"] = self.path("models", judge)
+        return inputs
 
     def line_texts(self, prompts: str, line: str) -> list[str]:
         """Text files of the points of a line, in the order of ``line_points``."""

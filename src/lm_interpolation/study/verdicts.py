@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lm_interpolation.pages.facts import describe_scorer
+from lm_interpolation.study.scorers import statistics_settings
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.claims.base import Claim
@@ -32,9 +32,7 @@ def settings(study: "Study") -> dict[str, Any]:
     sweeps = dict.fromkeys([*(name for claim in tested.values() for name in claim.sweeps()), *along])
     return {
         "study": study.name,
-        "described": [
-            (name, describe_scorer(name, spec)) for name, spec in study.config["scorers"].items() if name in scorers
-        ],
+        "described": [(name, scorer.describe(name)) for name, scorer in study.scorers.items() if name in scorers],
         "judges": study.judge_settings(scorers),
         "claims": [claim.settings(name) for name, claim in tested.items()],
         "left_out": [
@@ -43,7 +41,7 @@ def settings(study: "Study") -> dict[str, Any]:
         ],
         "sweeps": [study.sweep_settings(name) for name in sweeps],
         "spaces": study.spaces(inputs(study)["scores"]),
-        "scorers": [(name, spec) for name, spec in study.config["scorers"].items() if name in scorers],
+        "scorers": statistics_settings(study.scorers, scorers),
         "tables": list(_tables(study)),
         "losses": _losses(study),
         "seed": study.config["tables"]["seed"],

@@ -73,7 +73,7 @@ class PrecisionAnalysis(Analysis):
         judged = self.scorers_behind(config)
         if not judged:
             yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
-        elif {config.generation.precision, *(config.scorers[name].precision for name in judged)} == {"fp32"}:
+        elif {config.generation.precision, *(config.scorers[name].judge_precision() for name in judged)} == {"fp32"}:
             yield (
                 "",
                 (
@@ -112,7 +112,10 @@ class PrecisionAnalysis(Analysis):
             "points": [point.id for point in self.merged_points(study)],
             "sampling": study.sampling(),
             "generation": study.config["generation"]["precision"],
-            "scorers": [(scorer, study.config["scorers"][scorer]) for scorer in scorers],
+            "scorers": [
+                (name, {**study.config["scorers"][name], "statistic": study.scorers[name].main_statistic().settings()})
+                for name in scorers
+            ],
             "prefixes": self.prefixes,
             "threshold": self.threshold,
         }
