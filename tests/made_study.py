@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from lm_interpolation.data.corpora import class_names
 from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.pages.explorer import page_data, write_page
 from lm_interpolation.points.algebra import Point
@@ -84,7 +83,7 @@ def made_score(point: Point, row: int, sample: int) -> float:
 def write_metrics(study: Study, folder: Path = Path(), models: Sequence[str] | None = None, **test: Any) -> None:
     """Write what the trainings of classifiers (``models``, or all) measured, below ``folder``; ``test`` sets values."""
     for model in models or study.trained("classifier"):
-        classes = class_names(study.config["corpora"][study.config["models"][model]["data"]["corpus"]])
+        classes = study.corpora[study.config["models"][model]["data"]["corpus"]].class_names(study.declared)
         measured = {"texts": 90, "accuracy": 0.9, "majority_share": 0.5, "recall": dict.fromkeys(classes, 0.9)}
         measured |= {"expected_calibration_error": 0.05, **test}
         path = folder / study.path("training", model, "metrics.json")

@@ -25,12 +25,13 @@ from lm_interpolation.analyses.precision import (
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble, load_ensemble
 from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.study.captions import figure_settings
 from lm_interpolation.study.config import resolve
 from lm_interpolation.study.study import Study
-from lm_interpolation.texts.generation import Sampling, generate, load_language_model
+from lm_interpolation.texts.ensembles import generate_ensemble, load_ensemble
+from lm_interpolation.texts.generation import Sampling, generate
+from lm_interpolation.texts.language_models import load_language_model
 from tests.scorers import scorer
 from tests.study.test_config_readme import columns_of
 

@@ -707,7 +707,7 @@ def test_what_has_an_order_keeps_it_in_settings() -> None:
         config["corpora"][corpus]["replace"] = replace
         study = Study(config)
         settings = canonical(study.corpus_settings(corpus))
-        assert settings["replace"] == [list(pair) for pair in replace.items()]
+        assert settings["corpus"]["replace"] == [list(pair) for pair in replace.items()]
     sweep = next(iter(config["sweeps"]))
     assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])
     assert study.table_settings(sweep)["sweep"]["coordinates"] == list(CONFIG["sweeps"][sweep]["directions"])

@@ -335,7 +335,7 @@ def test_upgraded_packages(finished: Path) -> None:
 
 
 FAULTS = {
-    "training": "lm_interpolation.models.training:_Reporter.on_log:3",
+    "training": "lm_interpolation.models.training_state:Reporter.on_log:3",
     "merging": "lm_interpolation.points.merging:_merge_floats:3",
     "generation": "lm_interpolation.texts.generation:_sample_batch:2",
     "writing a score": "lm_interpolation.scores.score_files:write_scores:1",

@@ -29,7 +29,7 @@ from lm_interpolation.texts.steering import OpenStudy, Place, build_command, fin
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lm_interpolation.texts.generation import Mixture
+    from lm_interpolation.texts.language_models import Mixture
 
 EXAMPLES = """\
   lm-interpolation steer --study demo --point alpha=0.7 --prompt "The movie was"
@@ -212,8 +212,8 @@ def _mixtures(
     """What texts are sampled from at each place; models are loaded once for all places that need them."""
     from transformers.utils import logging
 
-    from lm_interpolation.points.ensembles import ensemble, load_members
     from lm_interpolation.points.interpolation import WeightSpace
+    from lm_interpolation.texts.ensembles import ensemble, load_members
     from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()

@@ -121,3 +121,8 @@ def read_lines(path: Path, key: str, encoding: str = "utf-8") -> list[str]:
     """
     text = read_text(path, key, encoding)
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def one_line(error: Exception) -> str:
+    """The whole of a library's error message, on one line."""
+    return " ".join(str(error).split())

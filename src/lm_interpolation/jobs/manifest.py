@@ -322,7 +322,7 @@ def hub_commits(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     lock = yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path and Path(path).is_file() else None
     starts = [model["start"] for model in config["models"].values()]
     used = [("model", start["hub"], start["revision"]) for start in starts if "hub" in start]
-    corpora = [corpus for corpus in config["corpora"].values() if corpus["source"] in ("hub", "datasets")]
+    corpora = [corpus for corpus in config["corpora"].values() if "revision" in corpus]
     used += [("dataset", corpus["id"], corpus["revision"]) for corpus in corpora]
     entries = []
     for kind, repository, revision in sorted(set(used)):

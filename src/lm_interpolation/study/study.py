@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 
 from snakemake.exceptions import WorkflowError
 
-from lm_interpolation.data.corpora import SPLITS, corpus_digest, corpus_files, prompt_files
-from lm_interpolation.data.leaks import lineage, plan
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.runtime import error_prefix
 from lm_interpolation.jobs.settings import to_text
@@ -27,8 +26,10 @@ from lm_interpolation.study.config import (
 )
 from lm_interpolation.study.declared import declared
 from lm_interpolation.study.explorer import pages
+from lm_interpolation.study.fetch_plan import fetch_plan
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE, Table
+from lm_interpolation.study.leak_plan import lineage, plan
 from lm_interpolation.study.names import check_file_names
 from lm_interpolation.study.scorers import (
     judge_entries,
@@ -66,6 +67,8 @@ class Study:
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
         self.declared = declared(self.config)
+        self.corpora = self.declared.corpora
+        self.prompts = self.declared.prompts
         self.scorers = self.declared.scorers
         self.table_of_analysis: dict[str, tuple[str, str]] = {
             f"{name}{suffix}": (name, suffix)
@@ -129,9 +132,29 @@ class Study:
         return self.config["compute"]["threads"][stage]
 
     def corpus_settings(self, corpus: str) -> dict[str, Any]:
-        """A corpus's config entry; ``replace``, whose order counts, as pairs, since ``settings`` sorts mappings."""
-        spec = self.config["corpora"][corpus]
-        return {**spec, "replace": list(spec.get("replace", {}).items())}
+        """What the job that makes a corpus is set by."""
+        return self.corpora[corpus].settings(corpus, self.declared)
+
+    def corpus_execution(self, corpus: str) -> str:
+        """How the job that makes a corpus runs."""
+        values: dict[str, Any] = {key: self.config.get(key) for key in self.corpora[corpus].EXECUTION}
+        return self.execution(**values)
+
+    def corpus_script(self, corpus: str) -> str:
+        """The script that makes a corpus, below workflow/scripts."""
+        return self.corpora[corpus].SCRIPT
+
+    def fetch_plan(self) -> dict[str, Any]:
+        """What the study takes from the hub."""
+        return fetch_plan(self.config, self.corpora)
+
+    def prompt_settings(self, prompts: str) -> dict[str, Any]:
+        """What the job that reads a prompt set is set by."""
+        return {**self.prompts[prompts].settings(), "readers": self.prompt_readers(prompts)}
+
+    def prompt_script(self, prompts: str) -> str:
+        """The script that reads a prompt set, below workflow/scripts."""
+        return self.prompts[prompts].SCRIPT
 
     def sweep_settings(self, sweep: str) -> dict[str, Any]:
         """What a job needs to know of a sweep: not how figures call it."""
@@ -219,7 +242,7 @@ class Study:
             for name, found in self.declared.analyses.items()
             if (texts := found.held_out()) is not None
         }
-        return plan(self.config, combined, measured)
+        return plan(self.config, self.corpora, combined, measured)
 
     # The report.
 
@@ -263,11 +286,11 @@ class Study:
 
     def streamed(self, streamed: bool) -> list[str]:
         """Names of the corpora whose training texts are, or are not, read while a model trains."""
-        return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
+        return [name for name, corpus in self.corpora.items() if corpus.is_stream() == streamed]
 
     def shares(self) -> list[str]:
         """Names of the corpora that are shares of others."""
-        return [name for name, spec in self.config["corpora"].items() if spec["source"] == "split"]
+        return [name for name, corpus in self.corpora.items() if corpus.is_share()]
 
     def from_source(self) -> list[str]:
         """Names of the corpora that are read from their source as a whole."""
@@ -302,11 +325,7 @@ class Study:
 
     def corpus_files(self, corpus: str) -> list[str]:
         """Files that a corpus is read from, of many documents the newest; a dataset on the hub has none."""
-        return corpus_files(self.config["corpora"][corpus])
-
-    def corpus_digest(self, corpus: str) -> str | None:
-        """What tells, besides these files, that a corpus has changed; None if they tell all."""
-        return corpus_digest(self.config["corpora"][corpus])
+        return self.corpora[corpus].input_files()
 
     def parent_splits(self, corpus: str) -> dict[str, str]:
         """The splits of the corpus that this one is a share of."""
@@ -315,7 +334,7 @@ class Study:
 
     def prompt_files(self, prompts: str) -> list[str]:
         """Files that a prompt set is read from."""
-        return prompt_files(self.config["prompts"][prompts])
+        return self.prompts[prompts].input_files()
 
     def model_files(self, model: str) -> list[str]:
         """The files of a local directory that a model is imported from, as far as the import reads them."""
