@@ -20,6 +20,7 @@ from lm_interpolation.claims.verdicts import untested
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep
 from lm_interpolation.study.config import extended, load_schema, resolve
+from lm_interpolation.study.kinds.claims.linear import LinearClaim
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.reading import check_corpus, check_prompts
 
@@ -223,8 +224,9 @@ def test_columns_of_tables() -> None:
     assert columns_of("`tables/<analysis>.csv`, barrier") == BARRIER_COLUMNS
     assert columns_of("`tables/<search>.csv`") == SEARCH_COLUMNS
     assert columns_of("`losses/<analysis>.parquet`") == LOSSES_SCHEMA.names
-    claim = {"test": "linear", "analysis": "a", "quantity": "logits", "column": "r2", "threshold": 0, "reason": ""}
-    assert columns_of("`claims.json`, a list") == list(untested("mine", claim, ""))
+    claim = {"test": "linear", "analysis": "a", "quantity": "logits", "column": "r2", "threshold": 0, "reason": "ours"}
+    settings = LinearClaim.model_validate(claim).settings("mine")
+    assert columns_of("`claims.json`, a list") == list(untested(settings, ""))
 
 
 def test_messages_exist() -> None:

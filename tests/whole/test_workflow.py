@@ -56,7 +56,7 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
     assert done.returncode == 0, done.stdout + done.stderr
     table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table[1].splitlines()] if table else []
-    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "manifest")}
+    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "default", "manifest")}
     # The text beside a table follows the table.
     assert jobs.pop("describe_table", 0) == sum(jobs.get(rule, 0) for rule in ("table", "loss_table", "search_table"))
     return jobs

@@ -91,7 +91,7 @@ def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
             # A panel of one set of prompts may say so in its label.
             fitting = [panel for panel in same if panel.get("prompts") in (None, *_only_prompts(study, sweep))]
             panel = (fitting or same)[0]
-            kept = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
+            kept: dict[str, Any] = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
             if not fitting:
                 kept["label"] = f"{scorer} {statistic}"
             panels.append({"scorer": scorer, "statistic": statistic, **kept})

@@ -28,7 +28,7 @@ from lm_interpolation.study.declared import declared
 from lm_interpolation.study.explorer import pages
 from lm_interpolation.study.fetch_plan import fetch_plan
 from lm_interpolation.study.kinds.analyses.base import Analysis
-from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE, Table
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table, sweep_table
 from lm_interpolation.study.leak_plan import lineage, plan
 from lm_interpolation.study.names import check_file_names
 from lm_interpolation.study.scorers import (
@@ -73,7 +73,7 @@ class Study:
         self.table_of_analysis: dict[str, tuple[str, str]] = {
             f"{name}{suffix}": (name, suffix)
             for name, analysis in self.declared.analyses.items()
-            for suffix in analysis.TABLES
+            for suffix in analysis.table_suffixes()
         }
         merged = {name: analysis.merged_points(self) for name, analysis in self.declared.analyses.items()}
         check_file_names(self.lines.values(), merged, self._trials)
@@ -120,8 +120,9 @@ class Study:
     def score_execution(self, scorer: str, threads: int) -> str:
         """How a scoring job runs: see ``execution``."""
         declared = self.scorers[scorer]
-        batches = {"batch_size": self.batch_size("score")} if declared.IN_BATCHES else {}
-        return self.execution(threads if declared.COMPUTES else None, int(declared.uses_gpu()), **batches)
+        values = {"batch_size": self.batch_size("score")} if declared.IN_BATCHES else {}
+        values |= declared.execution()
+        return self.execution(threads if declared.COMPUTES else None, int(declared.uses_gpu()), **values)
 
     def batch_size(self, stage: str) -> int | None:
         """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""
@@ -250,7 +251,7 @@ class Study:
         if table in self.table_of_analysis:
             name, suffix = self.table_of_analysis[table]
             return self.analysis(name).TABLES[suffix]
-        return SEARCH_TABLE if table in self._trials else SWEEP_TABLE
+        return SEARCH_TABLE if table in self._trials else sweep_table(self.scorers[s] for s in self.scorers_of(table))
 
     def table_sweeps(self, table: str) -> list[str]:
         """Names of the sweeps that a table is about."""

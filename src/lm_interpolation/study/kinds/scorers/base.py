@@ -63,6 +63,10 @@ class Scorer(Declaration):
         """Whether its job has a GPU in a study on cuda."""
         return self.judge() is not None
 
+    def execution(self) -> dict[str, Any]:
+        """What its script takes by position besides that: how it runs, on which no score depends."""
+        return {}
+
     def judge(self) -> str | None:
         """Name of the model that scores; None if none of the study does."""
         return None
