@@ -1,6 +1,5 @@
 """What every corpus says of itself, and the keys that sources share."""
 
-import codecs
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
@@ -102,7 +101,6 @@ Classes = Annotated[dict[Name, Annotated[list[Scalar], MinLen(1)]], MinLen(1)]
 
 def _known_encoding(encoding: str) -> str:
     try:
-        codecs.lookup(encoding)
         b"a".decode(encoding, "ignore")
     except (LookupError, ValueError):
         words = f": Python has no text encoding {encoding!r}; give one as utf-8, cp1252 or utf-16"
