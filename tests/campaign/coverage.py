@@ -34,11 +34,13 @@ import pandas as pd
 
 from lm_interpolation.claims import curves as claim_curves
 from lm_interpolation.claims.catalog import TESTS
-from lm_interpolation.claims.claim_kinds import AT_MOST, direction, with_defaults
 from lm_interpolation.claims.data import ClaimData, NotTested
+from lm_interpolation.claims.vocabulary import AT_MOST
 from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.statistics import inference, matched, orderings
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import CLAIMS
 from tests.scorers import statistics
 
 SCORERS = {
@@ -50,6 +52,10 @@ ENOUGH = 500
 """Simulations from which the standard error is taken."""
 
 Generator = np.random.Generator
+
+
+DECLARED = {tag(kind, "test"): kind for kind in CLAIMS}
+"""Name of a test to the kind of claim."""
 
 
 @dataclass(frozen=True)
@@ -400,7 +406,7 @@ def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, float
     """Limits (simulations, 2) of the claim's interval, the standard error, and how often it was not tested."""
     generator = np.random.default_rng(seed)
     limits, values, untested = [], [], 0
-    spec = with_defaults(cell.spec)
+    spec = {**DECLARED[cell.kind].DEFAULTS, **cell.spec}
     for _ in range(simulations):
         data = cell.draw(generator)
         try:
@@ -427,7 +433,7 @@ def deciding(cell: Cell, spec: Mapping[str, Any], data: ClaimData) -> float:
 
 def summary(cell: Cell, limits: np.ndarray, error: float, untested: int) -> dict[str, Any]:
     """The row of a cell."""
-    at_most = direction(cell.spec) == AT_MOST
+    at_most = DECLARED[cell.kind].model_construct(**cell.spec).side() == AT_MOST
     low, high = limits.T
     # The limits of exact values agree with the truth up to rounding.
     slack = 1e-9
