@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.settings import arguments_of, to_text
+from lm_interpolation.study import verdicts
 from lm_interpolation.study.settings import AddedLater, canonical, job_settings
 from lm_interpolation.study.study import Study
 from tests.study.test_config import SHIPPED, full_config
@@ -88,8 +89,8 @@ def test_the_order_of_fields_in_a_config_changes_no_settings() -> None:
         assert one.settings("analyses/loss.py", **one.analysis_settings(name)) == two.settings(
             "analyses/loss.py", **two.analysis_settings(name)
         )
-    assert one.settings("claims/claims.py", **one.claim_settings()) == two.settings(
-        "claims/claims.py", **two.claim_settings()
+    assert one.settings("claims/claims.py", **verdicts.settings(one)) == two.settings(
+        "claims/claims.py", **verdicts.settings(two)
     )
 
 

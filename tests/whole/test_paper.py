@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lm_interpolation.claims.claim_kinds import VERDICTS
+from lm_interpolation.claims.vocabulary import VERDICTS
 from lm_interpolation.study.config import extended
 from lm_interpolation.study.opening import read_study
 from tests.hub_cache import commit_of, make_cache, point_main_at, write_prompts

@@ -176,11 +176,11 @@ def test_results_moved(finished: Path, tmp_path: Path) -> None:
 @pytest.mark.quick
 def test_plot_setting(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["figures"]["fig3"].update(dpi=100))
-    assert planned(finished) == {"draw_curves": 1}
+    assert planned(finished) == {"draw_figure": 1}
 
 
 AFTER_TABLES = {
-    "draw_curves": 1,
+    "draw_figure": 1,
     "describe_figure": 1,
     "verdicts": 1,
     "verdicts_page": 1,
@@ -228,7 +228,7 @@ def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["sentiment"]["weights"].update(neutral=0.4))
     assert planned(finished) == {
         "table": 2,
-        "draw_curves": 1,
+        "draw_figure": 1,
         "describe_figure": 1,
         "overview": 1,
         "write_explorer": 1,
@@ -271,7 +271,7 @@ def test_how_the_work_is_done_changes_nothing(finished: Path, edit: Callable) ->
 
 
 def test_override_on_the_command_line(finished: Path) -> None:
-    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"draw_curves": 1}
+    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"draw_figure": 1}
 
 
 def test_when_to_save_a_training(finished: Path, edit: Callable) -> None:
@@ -310,8 +310,8 @@ def test_edited_merging(finished: Path, append: Callable) -> None:
 
 
 def test_edited_plots(finished: Path, append: Callable) -> None:
-    append("src/lm_interpolation/figures/plots.py", "# edited\n")
-    assert planned(finished) == {"draw_curves": 1}
+    append("src/lm_interpolation/figures/style.py", "EDITED = 1\n")
+    assert planned(finished) == {"draw_figure": 1}
 
 
 def test_edited_page(finished: Path, append: Callable) -> None:
@@ -332,7 +332,7 @@ def test_upgraded_packages(finished: Path) -> None:
         assert planned(finished) == {}
         lock.write_text(re.sub(r"^matplotlib==.*$", "matplotlib==99.0", original, flags=re.MULTILINE))
         # The explorer has its colours from it.
-        assert planned(finished) == {"draw_curves": 1, "write_explorer": 1}
+        assert planned(finished) == {"draw_figure": 1, "write_explorer": 1}
     finally:
         lock.write_text(original)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lm_interpolation.analyses.rounding import describe_rounding
-from lm_interpolation.claims.claim_kinds import count_verdicts
+from lm_interpolation.claims.vocabulary import count_verdicts
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import Job, atomic_path, run_job
 from lm_interpolation.scores.judges import MARK, judge_lines, read_judges
