@@ -1,85 +1,97 @@
-# make run   the quick part of the embedded study, in an environment of its own
-# make all   the whole of it (CONFIG=config/sst.yaml: another study; ARGS=...: further arguments of Snakemake; VERBOSE=1)
-# make resume   make all after a kill or a lost machine (PROFILE=profiles/slurm: on a cluster)
-# make verify   is the finished study as it was made? (CONFIG; ARGS="--config manifest=FILE": as that rebuild?)
-# make adopt   take copied results (no .snakemake, new times) for what the records beside them say (CONFIG, ARGS)
-# make report   results/<study>/report.html of the finished study (CONFIG, ARGS)
-# make steer STUDY=demo POINT="alpha=0.7" PROMPT="The movie was"   continuations at any point (SWEEP=; ARGS=)
-# make export STUDY=demo POINT="alpha=0.7" TO=my-model   that point as a Hugging Face directory: docs/steering.md
-# make test  checks and tests
-# make bench   our work beside that of others: docs/benchmarks.md (ONLY="merge scoring": some of it; RUNS=5)
-# make bench-gpu   what needs a GPU
-# make lock  requirements.lock from requirements.in
+# `make help` lists what there is: each `## ` beside a target is a line of it, `##@ ` starts a section.
 
 PYTHON ?= python3
 VENV := .venv
-# Programs as modules: the first line of their scripts holds the path of Python, which cannot be quoted there.
+# Programs run as modules: the first line of an installed script holds the path of Python and cannot quote it.
 VENV_PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 CORES ?= all
-# The package beside this file, whatever other of its name lies on the path.
+# Use the package beside this file, even if another of its name is on the path.
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 PEERS := .venv-peers
 RUNS ?= 5
 
-# On a cluster --cores would bound the threads of each job. Files of configuration first: they would take targets for files.
+# On a cluster --cores would limit the threads of each job. --configfile comes first: it would take targets for files.
 ARGUMENTS = $(if $(CONFIG),--configfile $(CONFIG)) $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES))
 $(foreach file,$(CONFIG),$(if $(wildcard $(file)),,$(error CONFIG=$(file): no such file; there are $(wildcard config/*.yaml))))
-# Of Snakemake's own words those that one can work with; VERBOSE=1: all of them.
+# Hide the messages of Snakemake that help nobody; VERBOSE=1 shows all of them.
 QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(VENV_PYTHON) -m snakemake $(QUIET) $(ARGUMENTS)
 
-.PHONY: run all resume verify adopt report steer export test bench bench-gpu setup lock readable
+.DEFAULT_GOAL := run
+.PHONY: help run all resume verify adopt report steer export lint test test-fast schema bench bench-gpu setup lock readable
 
-run: readable
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z -]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf "\n%s\n%s\n" "CONFIG=config/mine.yaml: another study. ARGS=...: more arguments for Snakemake. CORES=4. VERBOSE=1." \
+	  "PROFILE=profiles/slurm: on a cluster. STUDY, SWEEP, POINT, PROMPT, TO: see docs/steering.md."
+
+##@ A study
+run: readable ## the quick part of the embedded study
 	$(SNAKEMAKE) $(ARGS) -- quick
 
-all: readable
+all: readable ## the whole study (CONFIG)
 	$(SNAKEMAKE) $(ARGS)
 
-resume: readable
+resume: readable ## like all, after a kill or a lost machine
 	$(VENV_PYTHON) -m lm_interpolation resume $(QUIET) $(ARGUMENTS) $(ARGS)
 
-# What people write may hold quotes and $: it reaches the shell in the environment, where make has not expanded it.
+# Users' words may contain quotes and $. They reach the shell through the environment, where make does not expand them.
 unexport POINT PROMPT TO
 steer export: export ASKED_POINT = $(value POINT)
 steer: export ASKED_PROMPT = $(value PROMPT)
 export: export ASKED_TO = $(value TO)
 ASKED = $(if $(CONFIG),--config $(CONFIG)) $(if $(STUDY),--study $(STUDY)) $(if $(SWEEP),--sweep $(SWEEP)) --point="$$ASKED_POINT"
 
-steer: $(STAMP)
+steer: $(STAMP) ## continuations at any point: POINT="alpha=0.7" PROMPT="The movie was"
 	@$(VENV_PYTHON) -m lm_interpolation steer $(ASKED) $(if $(value PROMPT),--prompt="$$ASKED_PROMPT") $(ARGS)
 
-export: $(STAMP)
+export: $(STAMP) ## a point as a Hugging Face folder: POINT="alpha=0.7" TO=my-model
 	@$(VENV_PYTHON) -m lm_interpolation export $(ASKED) --to="$$ASKED_TO" $(ARGS)
 
-report: readable
+report: readable ## results/<study>/report.html of a finished study
 	$(VENV_PYTHON) -m lm_interpolation report $(if $(VERBOSE),--verbose) $(if $(NO_COLOR),--nocolor) $(ARGUMENTS) $(ARGS)
 
-verify: readable
+verify: readable ## compare a finished study with its manifest
 	@$(VENV_PYTHON) -m lm_interpolation verify $(ARGUMENTS) $(ARGS)
 
-adopt: readable
+adopt: readable ## accept copied results whose times changed
 	@$(VENV_PYTHON) -m lm_interpolation adopt $(ARGUMENTS) $(ARGS)
 
-# Of a slip in YAML Snakemake would tell neither file nor line.
+# For a slip in YAML, Snakemake would name neither file nor line.
 readable: $(STAMP)
-	@$(VENV_PYTHON) -m lm_interpolation check $(or $(CONFIG),config/config.yaml)
+	@$(VENV_PYTHON) -m lm_interpolation check --syntax $(or $(CONFIG),config/config.yaml)
 
-test: $(STAMP)
+##@ Development
+
+setup: $(STAMP) ## the environment in .venv (PYTHON=python3.12: another Python)
+
+lint: $(STAMP) ## formats, types, rules
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m snakefmt --check Snakefile workflow/rules
+	$(VENV_PYTHON) -m snakefmt --check Snakefile workflow
 	$(VENV_PYTHON) -m mypy
 	$(VENV_PYTHON) -m snakemake --lint
-	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile
 
-# The embedded study's models are what some of it measures.
-bench: $(STAMP) $(PEERS)/installed
+# The tests of a file share fixtures. Files start in the order of tests/conftest.py, the longest first.
+PYTEST = $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test-fast: $(STAMP) ## the tests for while you work (TESTS="tests/points": some of them)
+	$(PYTEST) -m "not slow or quick" $(TESTS)
+
+test: lint ## all checks and tests
+	$(PYTEST) $(TESTS)
+
+schema: $(STAMP) ## the JSON schema of the configuration, from the declarations
+	$(VENV_PYTHON) -m lm_interpolation.study.schema
+
+# Some benchmarks measure the models of the embedded study.
+bench: $(STAMP) $(PEERS)/installed ## our work beside that of others (ONLY="merge scoring", RUNS=5): docs/benchmarks.md
 	$(SNAKEMAKE) $(ARGS) -- $(foreach model,base positive negative sentiment-judge grammar-judge judge,results/demo/models/$(model)) results/demo/prompts/neutral.parquet
 	$(VENV_PYTHON) -m benchmarks.run $(if $(ONLY),--only $(ONLY)) --runs $(RUNS)
 
-bench-gpu: $(STAMP)
+bench-gpu: $(STAMP) ## what needs a GPU
 	$(VENV_PYTHON) -m benchmarks.run --only gpu --runs $(RUNS)
 
 $(PEERS)/installed: benchmarks/requirements.txt
@@ -88,9 +100,7 @@ $(PEERS)/installed: benchmarks/requirements.txt
 	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	touch $@
 
-setup: $(STAMP)
-
-# torch first and alone: left to another package's resolver it comes with gigabytes of CUDA, wanted or not.
+# torch comes first and alone: as a dependency of another package it would bring gigabytes of CUDA, wanted or not.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; choose another with make PYTHON=...")'
 	test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
@@ -99,8 +109,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(VENV_PYTHON) -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# Local versions of torch (+cpu) are left out of the pin, so that it also fits a CUDA build.
-lock:
+# The pin of torch omits a local version (+cpu), so that it also fits a CUDA build.
+lock: ## requirements.lock from requirements.in
 	$(VENV_PYTHON) -m pip install --quiet pip-tools
 	$(VENV_PYTHON) -m piptools compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --output-file requirements.lock requirements.in

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from lm_interpolation.data.corpora import load_prompts
+from lm_interpolation.data.prompt_sources.jsonl import load_jsonl_prompts
 from lm_interpolation.points.algebra import Point
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
 # Counted on models built from the configurations of these repositories with transformers 5.23.
@@ -85,7 +84,10 @@ class Estimate:
 
     def __init__(self, study: Study, speed: Speed) -> None:
         self.study, self.config, self.speed = study, study.config, speed
-        self.prompts = {name: len(load_prompts(spec, name)) for name, spec in self.config["prompts"].items()}
+        self.prompts = {
+            name: len(load_jsonl_prompts(prompts.settings()["prompts"], name))
+            for name, prompts in study.prompts.items()
+        }
         sampling = self.config["generation"]
         self.tokens = PROMPT_TOKENS + sampling["max_new_tokens"]
         self.samples = sampling["samples"]
@@ -214,7 +216,7 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=30, help="seconds before a GPU job computes")
     arguments = parser.parse_args()
     speed = Speed(arguments.bf16, arguments.fp32, arguments.generation, arguments.start)
-    estimate = Estimate(Study(yaml.safe_load(Path(arguments.config).read_text())), speed)
+    estimate = Estimate(Study(read_study([arguments.config])), speed)
 
     print(f"### Jobs of {arguments.config}\n\n{dry_run(arguments.config)}\n")
     print(

@@ -110,7 +110,9 @@ import pandas as pd
 from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.study.config import resolve
 from lm_interpolation.texts.generation import Sampling, generate
-from lm_interpolation.scores.scoring import read_line_texts, score_classifier, score_perplexity
+from lm_interpolation.scores.classifier import score_classifier
+from lm_interpolation.scores.line_texts import read_line_texts
+from lm_interpolation.scores.perplexity import score_perplexity
 import yaml
 
 folder = Path(sys.argv[1])

@@ -8,6 +8,7 @@ With ``--only`` the rows of the other benchmarks stay as the JSON has them.
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,10 +20,10 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from benchmarks.harness import ROOT, Goal, Row, machine
+from lm_interpolation.commands.program import run_program
 from lm_interpolation.figures.naming import scaled_label
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.jobs.scratch import own_scratch
-from lm_interpolation.texts.steering import run_program
 
 BENCHMARKS = ("merge", "plane", "generation", "ensemble", "scoring", "point", "dag", "disk")
 """Modules of this package, each with ``run(runs, folder) -> (rows, growths)``; ``folder`` is theirs to fill."""
@@ -154,4 +155,4 @@ def _plot(growths: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_program(main)
+    run_program(main, sys.argv[1:])

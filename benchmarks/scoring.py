@@ -25,7 +25,8 @@ from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.merging import merge
-from lm_interpolation.scores.scoring import score_classifier, score_perplexity
+from lm_interpolation.scores.classifier import score_classifier
+from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.texts.generation import Sampling, generate
 
 SENTENCES = int(os.environ.get("BENCH_SENTENCES", "2000"))

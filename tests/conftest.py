@@ -1,9 +1,13 @@
 """Shared fixtures: one thread, no network, and a tiny tokenizer and language model to copy or to train further."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import warm
 
 # The package of this checkout, for child processes: an installed one may be of another.
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -17,6 +21,39 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 END_OF_TEXT = "<|endoftext|>"
+
+# With several workers these start first, so that none of them is left alone with a long one at the end.
+LONGEST = (
+    "whole/test_workflow.py",
+    "jobs/test_records.py",
+    "whole/test_paper.py",
+    "models/test_training.py",
+    "jobs/test_manifest.py",
+    "commands/test_resume.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    items.sort(key=lambda item: LONGEST.index(_file(item)) if _file(item) in LONGEST else len(LONGEST))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
+
+
+@pytest.fixture(scope="session")
+def warm_launcher(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of a Python whose programs start with the heavy packages imported (see ``tests/warm``)."""
+    return str(warm.install(tmp_path_factory.mktemp("warm")))
+
+
+@pytest.fixture(scope="module")
+def warm_python(warm_launcher: str) -> Iterator[None]:
+    """Let ``sys.executable`` be that Python, for the Snakemakes of a module of tests and for their jobs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", warm_launcher)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
+from lm_interpolation import __version__
+
 PROGRAMS = {
     "steer": "print continuations at any point of a study's sweeps",
     "export": "write a point as a Hugging Face folder",
@@ -11,20 +13,31 @@ PROGRAMS = {
     "verify": "compare a finished study with its manifest",
     "resume": "go on with a study whose Snakemake was killed",
     "adopt": "take copied results for what the records beside them say",
-    "check": "read config files, and say what is wrong with them",
+    "check": "read the config of a study, and say what is wrong with it",
 }
 """Name to what it does; each is ``main`` of a module of ``commands``."""
+
+_USAGE = "\n".join(
+    [
+        "usage: lm-interpolation PROGRAM ...",
+        "",
+        *(f"  {name:8}{what}" for name, what in PROGRAMS.items()),
+        "",
+        "lm-interpolation PROGRAM --help says more; --version prints the version.",
+        "Status: 0 if all went well, 1 after an error, 2 if the arguments are wrong, 128 + its number after a signal.",
+    ]
+)
 
 
 def main() -> NoReturn:
     """Run the program that the first argument names."""
     program = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    if program in ("-h", "--help"):
-        lines = [f"  {name:8}{what}" for name, what in PROGRAMS.items()]
-        print("\n".join(["usage: lm-interpolation PROGRAM ...", "", *lines, "", "PROGRAM --help says more."]))
+    if program in ("-h", "--help", "--version"):
+        print(f"lm-interpolation {__version__}" if program == "--version" else _USAGE)
         sys.exit(0)
     if program not in PROGRAMS:
-        sys.exit(f"error: there is no program {program!r}; choose one of {', '.join(PROGRAMS)}")
+        print(f"error: there is no program {program!r}; choose one of {', '.join(PROGRAMS)}", file=sys.stderr)
+        sys.exit(2)
     # After the arguments: some import much.
     from lm_interpolation.commands.program import run_program
 

@@ -10,21 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
-from lm_interpolation.analyses.losses import (
-    LOSSES_SCHEMA,
-    encode_texts,
-    evaluate_losses,
-    loss_matrix,
-    loss_table,
-    read_losses,
-    text_losses,
-    write_losses,
-)
+from lm_interpolation.analyses.loss_files import LOSSES_SCHEMA, loss_matrix, read_losses, write_losses
+from lm_interpolation.analyses.loss_tables import loss_table
+from lm_interpolation.analyses.losses import encode_texts, evaluate_losses, text_losses
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
-from lm_interpolation.scores.scoring import score_perplexity
+from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.tables.tables import bootstrap_ratio, read_table, write_table
 from tests.small_gpu import halvings, limit_memory
 

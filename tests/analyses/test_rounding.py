@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lm_interpolation.analyses.rounding import describe_rounding, measure_rounding
+from tests.by_hand import make_job
 from workflow.scripts.points.measure_rounding import main
 
 
@@ -87,11 +87,7 @@ def test_equal_models(tmp_path: Path, pair: tuple[Path, Path]) -> None:
 
 def test_the_job_tells_and_writes_it(tmp_path: Path, pair: tuple[Path, Path], capfd: Any) -> None:
     coarse = rounded(pair[1], tmp_path / "coarse", torch.bfloat16)
-    job: Any = SimpleNamespace(
-        input=SimpleNamespace(models=[str(coarse), str(pair[0])]),
-        output=[str(tmp_path / "rounding.json")],
-        params=SimpleNamespace(settings={"model": "tuned", "reference": "base"}),
-    )
-    main(job)
+    job = make_job({"models": [str(coarse), str(pair[0])]}, [str(tmp_path / "rounding.json")])
+    main(job, model="tuned", reference="base")
     assert json.loads((tmp_path / "rounding.json").read_text())["stored"] == "bf16"
     assert "[rounding] tuned: stored in bf16" in capfd.readouterr().err

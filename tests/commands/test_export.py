@@ -260,8 +260,9 @@ def program(built: Path, *arguments: str, code: str = "", **options: Any) -> sub
 HALF_WAY = """
 import os
 import signal
+import sys
 from lm_interpolation.commands import export
-from lm_interpolation.texts.steering import run_program
+from lm_interpolation.commands.program import run_program
 merge = export.merge
 def merge_and_die(*arguments):
     merge(*arguments)
@@ -269,7 +270,7 @@ def merge_and_die(*arguments):
 # What runs in the background ignores it, and so do its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 export.merge = merge_and_die
-run_program(export.main)
+run_program(export.main, sys.argv[1:])
 """
 
 
@@ -342,10 +343,11 @@ def test_of_several_at_once_one_makes_the_folder(built, tmp_path):
 
 TOGETHER = """
 import os
+import sys
 import time
 from pathlib import Path
 from lm_interpolation.commands import export
-from lm_interpolation.texts.steering import run_program
+from lm_interpolation.commands.program import run_program
 merge, barrier = export.merge, Path(os.environ["BARRIER"])
 def merge_together(*arguments):
     merge(*arguments)
@@ -353,7 +355,7 @@ def merge_together(*arguments):
     while len(list(barrier.iterdir())) < int(os.environ["COUNT"]):
         time.sleep(0.01)
 export.merge = merge_together
-run_program(export.main)
+run_program(export.main, sys.argv[1:])
 """
 
 

@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from lm_interpolation.commands import steer
+from lm_interpolation.commands.opening import open_study
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import UserError, printable
-from lm_interpolation.points import ensembles
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble
 from lm_interpolation.points.merging import merge
-from lm_interpolation.scores.scoring import score_classifier
-from lm_interpolation.texts.generation import load_language_model
-from lm_interpolation.texts.steering import find_place, model_folders, open_study
+from lm_interpolation.scores.classifier import score_classifier
+from lm_interpolation.texts import ensembles
+from lm_interpolation.texts.ensembles import generate_ensemble
+from lm_interpolation.texts.language_models import load_language_model
+from lm_interpolation.texts.steering import find_place, model_folders
 from tests import built_study
 
 ROOT = Path(__file__).parents[2]
@@ -348,6 +349,7 @@ def made(tmp_path: Path) -> Path:
     """A folder with the Makefile and an environment whose Python only tells its arguments."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements.lock").touch()
+    (tmp_path / "pyproject.toml").touch()
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
@@ -400,20 +402,21 @@ def test_make_passes_words_on_as_they_are(made, prompt):
 def test_make_looks_at_the_files_first(made):
     (made / "a.yaml").touch()
     (made / "b.yaml").touch()
-    assert asked(made, "readable") == ["-m", "lm_interpolation", "check", "config/config.yaml"]
+    assert asked(made, "readable") == ["-m", "lm_interpolation", "check", "--syntax", "config/config.yaml"]
     assert asked(made, "readable", "CONFIG=a.yaml b.yaml") == [
         "-m",
         "lm_interpolation",
         "check",
+        "--syntax",
         "a.yaml",
         "b.yaml",
     ]
     for target, program in (
         *((name, "bin/python -m snakemake ") for name in ("run", "all")),
-        *((name, "bin/python -m workflow.") for name in ("resume", "report", "verify", "adopt")),
+        *((name, "bin/python -m lm_interpolation ") for name in ("resume", "report", "verify", "adopt")),
     ):
         first, second = make(made, "-n", target).splitlines()
-        assert first == ".venv/bin/lm-interpolation check config/config.yaml" and program in second
+        assert first == ".venv/bin/python -m lm_interpolation check --syntax config/config.yaml" and program in second
 
 
 def test_make_passes_further_arguments(made):

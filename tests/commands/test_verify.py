@@ -140,7 +140,7 @@ def test_adopt_tells_of_mistakes_in_one_line(archive: Path) -> None:
     command = [sys.executable, "-B", "-m", "lm_interpolation", "adopt", "--nonsense"]
     done = subprocess.run(command, cwd=archive, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: adopt.py: error: unrecognized arguments: --nonsense\n"
+    assert done.stderr == "error: unrecognized arguments: --nonsense\n"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_adopt_tells_of_mistakes_in_one_line(archive: Path) -> None:
             "error: none.json: no manifest there; finish",
         ),
         (("--configfile", "mine.yaml", "--config", "study=a/b"), "study"),
-        (("--nonsense",), "error: verify.py: error: unrecognized arguments: --nonsense"),
+        (("--nonsense",), "error: unrecognized arguments: --nonsense"),
     ],
 )
 def test_mistakes_are_told_in_one_line(archive: Path, arguments: tuple[str, ...], told: str) -> None:

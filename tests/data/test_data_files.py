@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lm_interpolation.data.corpora import check_corpus, check_prompts, load_corpus, load_prompts
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.study.local_models import check_data_files
+from tests.reading import check_corpus, check_files, check_prompts, load_corpus, load_prompts
 
 SPLITS = ("train", "dev", "test")
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
@@ -142,7 +141,7 @@ def test_a_pointer_in_place_of_data(tmp_path: Path, source: str, content: bytes,
     assert remedy in corpus_error(spec)
     # Before anything runs, too.
     with pytest.raises(UserError, match=f"^config: corpora.mine.*: {tmp_path}/.*{remedy}"):
-        check_data_files({"corpora": {"mine": spec}, "prompts": {}, "models": {}})
+        check_files({"mine": spec}, {})
 
 
 @pytest.mark.parametrize("source", ["text", "jsonl"])
@@ -151,7 +150,7 @@ def test_a_pointer_in_place_of_prompts(tmp_path: Path, source: str) -> None:
     spec = {"source": source, "path": str(tmp_path / "prompts")}
     assert "fetch the real file with git lfs pull" in prompt_error(spec)
     with pytest.raises(UserError, match=r"^config: prompts\.mine\.path: .*git lfs pull"):
-        check_data_files({"corpora": {}, "prompts": {"mine": spec}, "models": {}})
+        check_files({}, {"mine": spec})
 
 
 def test_a_compressed_file_and_a_link_may_be_pointers(tmp_path: Path) -> None:

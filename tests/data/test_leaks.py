@@ -3,7 +3,6 @@
 import copy
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -15,7 +14,9 @@ from lm_interpolation.data.leaks import count_leaks, leak_lines
 from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.data.shares import same_text
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
+from tests.by_hand import make_job
 from tests.made_study import made_config
 from workflow.scripts.data.leaks import main
 
@@ -60,7 +61,7 @@ def write_texts(study: Study, **splits: dict[str, list[str]]) -> None:
 
 def report(study: Study, **splits: dict[str, list[str]]) -> dict[str, Any]:
     write_texts(study, **splits)
-    return count_leaks(study.settings("leaks.py", plan=study.leak_plan())["plan"], list(map(Path, study.leak_inputs())))
+    return count_leaks(canonical(study.leak_plan()), list(map(Path, study.leak_inputs())))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -258,19 +259,15 @@ def test_many_texts_are_hashed_not_held() -> None:
 
 def test_the_job_tells_on_the_console_what_leaks(capsys: pytest.CaptureFixture[str]) -> None:
     study = Study(leak_config())
-    snakemake = SimpleNamespace(
-        input=SimpleNamespace(splits=study.leak_inputs()),
-        output=["leaks.json"],
-        params=SimpleNamespace(settings=study.settings("leaks.py", plan=study.leak_plan())),
-    )
+    job = make_job({"splits": study.leak_inputs()}, ["leaks.json"])
     write_texts(study)
-    main(snakemake)
+    main(job, plan=study.leak_plan())
     assert capsys.readouterr().err == ""
     assert json.loads(Path("leaks.json").read_text())["leaks"] == []
     write_texts(
         study, reviews_train={"neutral": ["x"]}, reviews_dev={"neutral": ["x"]}, reviews_test={"neutral": ["X"]}
     )
-    main(snakemake)
+    main(job, plan=study.leak_plan())
     leak = "1 of 7 texts in the dev split of reviews is also among the 7 in its train split"
     assert capsys.readouterr().err == f"[leaks] {leak}; 2 more in leaks.json\n"
     assert len(json.loads(Path("leaks.json").read_text())["leaks"]) == 3

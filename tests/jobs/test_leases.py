@@ -252,6 +252,8 @@ def test_waiting_is_told_every_minute(
     ]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_snakemake_jobs_of_two_runs(tmp_path: Path, nvidia_smi: Callable[..., None]) -> None:
     """Each run may use all three GPUs."""
     nvidia_smi(H100S)
@@ -456,8 +458,7 @@ def test_job_leases_what_its_rule_asks_for(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(compute, "lease_gpus", lambda count: calls.append(("lease", count)))
     monkeypatch.setattr(compute, "prepare_torch", lambda threads: calls.append(("threads", threads)))
     monkeypatch.setattr(compute, "bound_memory", lambda more: calls.append(("memory", min(more, 1))))
-    cuda, cpu = {"device": "cuda"}, {"device": "cpu"}
-    compute.prepare_job(SimpleNamespace(resources={"gpu": 2, "mem_mb": 100}, threads=3, config=cuda))
-    compute.prepare_job(SimpleNamespace(resources={"mem_mb": 100}, threads=1, config=cpu))
+    compute.prepare_job("cuda", 3, 2)
+    compute.prepare_job("cpu", 1, 0)
     # Where a GPU computes, the machine's memory does not decide on batches.
     assert calls == [("lease", 2), ("threads", 3), ("lease", 0), ("threads", 1), ("memory", 1)]

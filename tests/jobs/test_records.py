@@ -43,6 +43,8 @@ from lm_interpolation.jobs.records import (
 from lm_interpolation.jobs.runtime import UserError
 from tests.whole.test_workflow import ROOT, copy_sources
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 # Writes all that the outputs depend on. Killed, where asked to, with its Snakemake, when the outputs are there.
 SCRIPT = """
 import json, os, signal
@@ -52,14 +54,15 @@ from lm_interpolation.jobs.runtime import atomic_path, file_digest, run_job
 
 FOLDERS = ("models", "tokenizers", "checkpoints")
 
-def main(snakemake):
-    told = {key: value for key, value in snakemake.params.settings.items() if key not in ("packages", "sources")}
+def main(job, **told):
+    # How it runs is among them, and no result depends on it.
+    told = json.loads(job.settings)["settings"]
     # What Snakemake leaves in folders is not read.
     read = {}
-    for path in map(Path, snakemake.input):
+    for path in map(Path, job.input):
         files = [file for file in sorted(path.rglob("*")) if not file.name.startswith(".")] if path.is_dir() else [path]
         read[str(path)] = file_digest(*files)
-    for output in snakemake.output:
+    for output in job.output:
         with atomic_path(output) as scratch:
             text = json.dumps([output, told, read])
             if Path(output).parts[2] in FOLDERS:
@@ -68,7 +71,7 @@ def main(snakemake):
                 write_checksums(scratch)
             else:
                 scratch.write_text(text)
-    if Path("kill").exists() and snakemake.rule == Path("kill").read_text():
+    if Path("kill").exists() and job.rule == Path("kill").read_text():
         Path("kill").unlink()
         os.killpg(0, signal.SIGKILL)
 
@@ -469,11 +472,11 @@ from pathlib import Path
 sys.path.insert(0, {str(ROOT / "src")!r})
 from lm_interpolation.jobs.runtime import UserError, run_job
 
-def main(snakemake):
+def main(job, *, steps):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
-params = SimpleNamespace(settings=dict(steps=3))
-run_job(main, SimpleNamespace(**{values | changes!r}, params=params, config=dict(study="tiny")))
+params = SimpleNamespace(settings='{{"settings": {{"steps": 3}}, "packages": {{}}, "sources": {{}}}}')
+run_job(main, SimpleNamespace(**{values | changes!r}, wildcards={{}}, params=params))
 """
     return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
 
@@ -485,7 +488,8 @@ def test_a_job_leaves_a_record(place: str, tmp_path: Path) -> None:
     done = job(tmp_path, WRITE)
     assert done.returncode == 0, done.stderr
     record = read_record(record_path(place, f"{place}/tables/a.csv"), place)
-    assert (record.rule, record.settings, record.bytes) == ("table", {"steps": 3}, 3)
+    told = {"settings": {"steps": 3}, "packages": {}, "sources": {}}
+    assert (record.rule, record.settings, record.bytes) == ("table", told, 3)
     assert record.inputs == (Input("corpus.txt", hashlib.sha256(b"text\n").hexdigest()),)
 
 
@@ -523,11 +527,12 @@ def test_a_job_is_told_of_another_format_before_it_works(place: str, tmp_path: P
 LISTED = """
 
 import json
+from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.study.lineage import settings_of
 with open("listed.json", "w") as handle:
-    jobs = jobs_behind(study.results(), workflow.rules, MEASURING)
+    jobs = jobs_behind(study.results(), workflow.rules, study.measurements())
     settings = dict(settings_of(jobs, workflow.rules))
-    told = [[repr(value), repr(json.loads(json.dumps(value)))] for value in settings.values()]
+    told = [[to_text(value), to_text(json.loads(json.dumps(value)))] for value in settings.values()]
     logs = [[str(rule.log[0]), str(rule.benchmark)] for rule in workflow.rules if rule.output]
     json.dump([told, logs], handle)
 """
@@ -546,7 +551,7 @@ def test_settings_of_all_rules_survive_the_record(tmp_path: Path) -> None:
     # Equal for Snakemake, which compares how they are written: order, numbers and all.
     assert all(told == read for told, read in settings)
     assert len(logs) > 30
-    assert all(benchmark_of(log) == benchmark for log, benchmark in logs)
+    assert all(benchmark_of(log, "results/demo") == benchmark for log, benchmark in logs)
 
 
 def test_sizes_are_compared_as_in_the_profiles() -> None:
@@ -554,6 +559,8 @@ def test_sizes_are_compared_as_in_the_profiles() -> None:
         assert yaml.safe_load(profile.read_text())["max-checksum-file-size"] == BY_CHECKSUM
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_every_output_has_a_record_that_tells_what_snakemake_noted(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -565,7 +572,7 @@ def test_every_output_has_a_record_that_tells_what_snakemake_noted(
     files = {f"{TOP}/{path}" for path in listed["artefacts"]}
     assert files <= found.keys() | {path for path in files if Path(path).parent.as_posix() in found}
     for output, file in found.items():
-        ours, theirs = note_of(output, read_record(file.path, TOP)), notes.read(output)
+        ours, theirs = note_of(output, read_record(file.path, TOP), TOP), notes.read(output)
         assert theirs is not None
         for key in ("rule", "input", "log", "params", "input_checksums", "record_format_version", "incomplete"):
             assert ours[key] == theirs[key], (output, key)
@@ -577,6 +584,8 @@ def test_every_output_has_a_record_that_tells_what_snakemake_noted(
 # --- results without Snakemake's notes ---
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_unchanged_results_are_taken_as_they_are(study: Path) -> None:
     """As ``rsync -a`` and archives bring them: with their times."""
     forget_metadata(study)
@@ -587,6 +596,8 @@ def test_unchanged_results_are_taken_as_they_are(study: Path) -> None:
     assert state(study / "results") == before
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_a_changed_setting_makes_the_texts_again(study: Path) -> None:
     """results/ without .snakemake, a changed seed: the explorer told of it over the old texts."""
     expected = planned(study, *CHANGED)
@@ -595,6 +606,8 @@ def test_a_changed_setting_makes_the_texts_again(study: Path) -> None:
     assert planned(study, *CHANGED) == expected
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     shutil.copytree(changed, study, symlinks=True)
@@ -613,6 +626,48 @@ def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path:
     )
 
 
+# How jobs run: no result depends on it.
+HOW = (
+    "device=cuda",
+    'compute={"batch_size": {"generate": 2, "score": 3, "train": 4}, "threads": {"train": 2, "generate": 2}}',
+    'models={"base": {"training": {"save_steps": 3}}, "sentiment-judge": {"training": {"save_steps": 2}}}',
+)
+
+
+@pytest.mark.snakemake
+@pytest.mark.slow
+@pytest.mark.parametrize("values", [*((value,) for value in HOW), HOW])
+def test_how_jobs_run_makes_nothing_again(values: tuple[str, ...], study: Path) -> None:
+    assert planned(study, "--config", *values) == set()
+    forget_metadata(study)
+    assert planned(study, "--config", *values) == set()
+
+
+@pytest.mark.snakemake
+@pytest.mark.slow
+def test_two_settings_that_are_swapped_make_the_model_again(study: Path) -> None:
+    swapped = 'models={"base": {"training": {"log_steps": 10, "eval_steps": 5}}}'
+    assert {"Train language model base", GENERATE} < planned(study, "--config", swapped)
+
+
+@pytest.mark.snakemake
+@pytest.mark.slow
+def test_records_of_before_are_read_and_count_as_made_by_other_code(study: Path) -> None:
+    """Those of versions that kept settings in one mapping with packages and sources."""
+    everything = planned(study, "--forceall")
+    for _, file in find_records(study / TOP):
+        record = json.loads(Path(file.path).read_text())
+        code = {key: record["settings"][key] for key in ("packages", "sources")}
+        record["settings"] = {**record["settings"]["settings"], **code}
+        Path(file.path).write_text(json.dumps(record))
+    said = finish(study, "--", "verify")
+    assert re.search(r"^note: \d+ results made by an earlier version of the workflow", said, re.MULTILINE)
+    status, said = snakemake(study, *CHANGED, "--", "verify")
+    assert status == 1 and "config.generation.seed: 77, in the manifest 0" in said
+    forget_metadata(study)
+    assert planned(study) == everything
+
+
 def edit_merge(folder: Path) -> None:
     with open(folder / "workflow" / "scripts" / "points" / "merge.py", "a") as handle:
         handle.write("changed = 1\n")
@@ -623,6 +678,8 @@ def edit_template(folder: Path) -> None:
         handle.write("// changed\n")
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_other_changes_run_again_what_they_always_did(study: Path) -> None:
     # A setting of a classifier; what made the merged checkpoints, which are gone; a file of ours.
     edit_merge(study)
@@ -641,6 +698,8 @@ def exchange_weights(model: Path, text: str) -> None:
     write_checksums(model)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_is_not_as_it_was_made_is_named_and_made_again(study: Path) -> None:
     table, model = study / TOP / "tables" / "theta1.csv", study / TOP / "models" / "positive"
     table.write_text(table.read_text().replace("neutral", "NEUTRAL"))
@@ -657,6 +716,8 @@ def test_what_is_not_as_it_was_made_is_named_and_made_again(study: Path) -> None
     assert "NEUTRAL" not in table.read_text() and (model / "model.safetensors").read_text() != "mine"
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_was_made_of_something_else_is_made_again(study: Path) -> None:
     # A model of another rebuild, with its record, older than the texts of this one.
     model, path = study / TOP / "models" / "positive", study / TOP / "made" / "models" / "positive.json"
@@ -672,6 +733,8 @@ def test_what_was_made_of_something_else_is_made_again(study: Path) -> None:
     assert GENERATE in jobs(said) and "Train language model positive" not in jobs(said)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_nothing_tells_of_is_named_and_made_again(study: Path) -> None:
     for name in ("made/tables/theta1.csv.json", "made/models/grammar-judge.json"):
         (study / TOP / name).unlink()
@@ -689,6 +752,8 @@ def test_what_nothing_tells_of_is_named_and_made_again(study: Path) -> None:
     assert notes_of(finish(study, "--dry-run")) == []
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_old_studies_go_on_without_records(study: Path) -> None:
     shutil.rmtree(study / TOP / "made")
     said = finish(study, "--dry-run")
@@ -696,6 +761,8 @@ def test_old_studies_go_on_without_records(study: Path) -> None:
     assert "nothing beside" in finish(study, "--", "verify")
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_results_of_others_laid_over_ones_own_are_theirs(study: Path, changed: Path) -> None:
     expected = planned(changed)
     assert GENERATE in expected
@@ -705,6 +772,8 @@ def test_results_of_others_laid_over_ones_own_are_theirs(study: Path, changed: P
     assert planned(study, *CHANGED) == set()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_a_record_of_another_format_ends_a_plan(study: Path) -> None:
     path = study / TOP / "made" / "claims.md.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
@@ -724,6 +793,8 @@ def test_notes_elsewhere_are_refused(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_kill_between_result_and_record(lost: bool, study: Path) -> None:
     (study / "kill").write_text("generate_ensemble")
@@ -758,6 +829,8 @@ def copied(study: Path) -> Path:
     return study
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_copies_are_adopted(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = finish(copied, "--dry-run")
     assert {"Train language model base", GENERATE} < jobs(said)
@@ -775,6 +848,8 @@ def test_copies_are_adopted(copied: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "times of 0 files were set" in adopt.adopt(TOP)[0][0]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_adopt_names_what_does_not_match_and_leaves_it_to_be_made_again(copied: Path) -> None:
     table = copied / TOP / "tables" / "theta1.csv"
     table.write_text(table.read_text().replace("neutral", "NEUTRAL"))
@@ -792,6 +867,8 @@ def test_adopt_names_what_does_not_match_and_leaves_it_to_be_made_again(copied: 
     assert {GENERATE, *again} <= planned(copied, *CHANGED)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_an_interrupted_adoption_is_done_again(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copied)
     left = [5]
@@ -813,6 +890,8 @@ def test_an_interrupted_adoption_is_done_again(copied: Path, monkeypatch: pytest
     assert planned(copied) == set()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_times_that_cannot_be_set_are_told(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copied)
     set_time = os.utime
@@ -845,7 +924,7 @@ def test_there_is_nothing_to_adopt_without_records(tmp_path: Path, monkeypatch: 
 
 def test_records_are_compared_with_the_manifest(place: str) -> None:
     table, model = f"{place}/tables/a.csv", f"{place}/models/base"
-    told = {"steps": 3, "sources": {"a.py": "1"}, "packages": {}}
+    told = {"settings": {"steps": 3}, "packages": {}, "sources": {"a.py": "1"}}
     write([table, model], [], **told)
 
     def check(settings: dict[str, Any], content: str = "a\n1\n") -> records.Checked:
@@ -857,12 +936,18 @@ def test_records_are_compared_with_the_manifest(place: str) -> None:
             place, artefacts, [(path, *settings_digest(settings)) for path in (table, model, "results/tiny/x")]
         )
 
-    assert check(told) == records.Checked((), (), (), ("results/tiny/x",))
+    assert check(told) == records.Checked((), (), (), (), ("results/tiny/x",))
     assert check(told, "a\n2\n").contradicted == (table,)
-    assert check(told | {"steps": 4}).other_settings == (table, model)
+    assert check(told | {"settings": {"steps": 4}}).other_settings == (table, model)
     assert check(told | {"sources": {"a.py": "2"}}).other_code == (table, model)
+    # As a version wrote them that had one mapping for all.
+    write([table, model], [], steps=4, sources={"a.py": "1"}, packages={})
+    assert check(told) == records.Checked((), (), (), (table, model), ("results/tiny/x",))
+    assert check(told, "a\n2\n").contradicted == (table,)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_verify_finds_what_was_changed_before_the_manifest_was_written(study: Path) -> None:
     table = study / TOP / "tables" / "theta1.md"
     table.write_text("mine")

@@ -192,10 +192,12 @@ import errno, os, subprocess, sys
 from lm_interpolation.jobs.runtime import Progress, UserError, announce, run_job
 
 {before}
-def main(snakemake):
+def main(job, *, value=None):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
-run_job(main, SimpleNamespace(log={str(folder / "logs" / "job.log")!r}, rule="merge", output=[], value=7))
+params = SimpleNamespace(settings='{{"settings": {{"value": 7}}}}')
+files = dict(input=[], output=[], log={str(folder / "logs" / "job.log")!r})
+run_job(main, SimpleNamespace(**files, rule="merge", wildcards={{}}, params=params))
 """
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout, result.stderr, (folder / "logs" / "job.log").read_text()
@@ -209,7 +211,7 @@ def test_a_job_sends_its_output_to_its_log(tmp_path: Path) -> None:
         os.write(2, b"a library\\n")
         subprocess.run(["echo", "a child"], check=True)
         announce("half done")
-        print("value", snakemake.value)
+        print("value", value)
         """,
     )
     assert (code, out, err) == (0, "", "half done\n")
@@ -264,10 +266,12 @@ from lm_interpolation.jobs.runtime import announce, atomic_path, run_job
 
 runtime._Claim.PATIENCE = {patience}
 
-def main(snakemake):
+def main(job, *, value=None):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 
-run_job(main, SimpleNamespace(log={str(folder / "job.log")!r}, rule="merge", output=[]))
+params = SimpleNamespace(settings='{{"settings": {{"value": 7}}}}')
+files = dict(input=[], output=[], log={str(folder / "job.log")!r})
+run_job(main, SimpleNamespace(**files, rule="merge", wildcards={{}}, params=params))
 """
     return subprocess.Popen(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,18 +22,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lm_interpolation.jobs import training_job as jobs
 from lm_interpolation.jobs.finished import FINISHED
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.jobs.settings import to_text
+from lm_interpolation.jobs.training_job import training_arguments
 from lm_interpolation.models import distributed
 from lm_interpolation.models.streams import Stream
+from tests.by_hand import make_job
 from tests.local_shards import LocalShards
 from tests.models.test_training import (
     ARCHITECTURE,
     DEV,
     SETTINGS,
     TRAIN,
-    Files,
     curve,
     interrupt,
     metrics,
@@ -160,42 +160,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def job(folder: Path, tokenizer: Path, micro_batch: int = 1, **changes: Any) -> SimpleNamespace:
-    """A job of two processes, each of which takes two parts of a step; with dropout, in bf16."""
+def job(folder: Path, tokenizer: Path, device: str = "cpu", **changes: Any) -> tuple[Any, ...]:
+    """What a job of two processes is given, each of which takes two parts of a step; with dropout, in bf16.
+
+    The job, what the model is set by, and the arguments of the training.
+    """
     training = SETTINGS | {"processes": 2, "precision": "bf16"} | changes
     start = {"architecture": ARCHITECTURE, "tokenizer": "tiny"}
     model = {"task": "language-model", "start": start, "training": training, "data": {"corpus": "web"}}
-    return SimpleNamespace(
-        threads=2,
-        resources={},
-        rule="train_language_model",
-        params=SimpleNamespace(settings={"model": model}),
-        wildcards={"model": "scratch"},
-        input=Files(
-            stream=str(folder / "stream.json"),
-            dev=str(folder / "dev.parquet"),
-            tokenizer=str(tokenizer),
-            source=[str(folder / "script.py")],
-        ),
-        output=SimpleNamespace(loss_curve="results/s/loss.csv", metrics="results/s/metrics.json"),
-        config={
-            "study": "s",
-            "device": "cpu",
-            "compute": {"batch_size": {"train": micro_batch}},
-            "models": {"scratch": model},
-        },
-    )
+    inputs = {
+        "stream": str(folder / "stream.json"),
+        "dev": str(folder / "dev.parquet"),
+        "tokenizer": str(tokenizer),
+        "source": [str(folder / "script.py")],
+    }
+    outputs = {"loss_curve": "results/s/loss.csv", "metrics": "results/s/metrics.json"}
+    made = make_job(inputs, outputs, to_text(model), model="scratch")
+    return made, model, training_arguments(made, model, device, "scratch", training["save_steps"], 1)
 
 
 def run(folder: Path, tokenizer: Path, **changes: Any) -> None:
-    distributed.run_training(job(folder, tokenizer, **changes), output=Path("results/s/model"))
+    made, model, arguments = job(folder, tokenizer, **changes)
+    distributed.run_training(made, model, 2, **arguments, output=Path("results/s/model"))
 
 
 @pytest.fixture
 def here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_CACHE", str(folder / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hub"))
-    monkeypatch.setattr(jobs, "prepare_job", lambda job: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -275,10 +267,8 @@ def test_a_job_that_is_stopped_takes_its_processes_along_and_goes_on_later(
     assert sorted(path.name for path in scratch.glob(f"checkpoint-{steps - 4}/stream-*")) == [
         "stream-0.json", "stream-1.json",
     ]  # fmt: skip
-    values = {"steps": steps}
-    short = job(folder, tiny_tokenizer, **values)
-    scratch.rename(jobs.training_arguments(short)["scratch"])
-    distributed.run_training(short, output=Path("results/s/model"))
+    scratch.rename(job(folder, tiny_tokenizer, steps=steps)[2]["scratch"])
+    run(folder, tiny_tokenizer, steps=steps)
     shown = capfd.readouterr().err
     assert shown.count("continuing from") == 1
     assert len(re.findall(r"^\[train scratch\] 4/4 steps, .*eval_loss", shown, re.MULTILINE)) == 1
@@ -295,7 +285,7 @@ def test_a_job_that_is_stopped_takes_its_processes_along_and_goes_on_later(
     assert [path.name for path in scratch.iterdir()] == [FINISHED]
     shutil.rmtree(here / "results/s/model")
     capfd.readouterr()
-    distributed.run_training(short, output=Path("results/s/model"))
+    run(folder, tiny_tokenizer, steps=steps)
     assert "[train" not in capfd.readouterr().err
     assert (here / "results/s/model/model.safetensors").read_bytes() == (
         here / "whole/model/model.safetensors"
@@ -321,10 +311,8 @@ def test_a_job_of_one_process_needs_no_others(folder: Path, here: Path, tiny_tok
 def test_too_few_gpus(folder: Path, here: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    snakemake = job(folder, tiny_tokenizer)
-    snakemake.config["device"] = "cuda"
     message = (
         r"models\.scratch\.training\.processes: 2, .* the job sees 1 \(CUDA_VISIBLE_DEVICES=3\); give the job more"
     )
     with pytest.raises(UserError, match=message):
-        distributed.run_training(snakemake, output=Path("results/s/model"))
+        run(folder, tiny_tokenizer, device="cuda")

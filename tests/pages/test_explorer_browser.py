@@ -20,7 +20,11 @@ from lm_interpolation.study.study import Study
 from tests.made_study import made_config, made_score, make_page, make_results, plain_text, write_metrics
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"),
+]
 
 NASTY = "<script>document.title = 'broken'</script><img src=x onerror=\"document.title='broken'\"> & <b>so on</b>"
 NASTY_POINT = "negative=0.5+positive=0.5"
@@ -291,7 +295,7 @@ def test_prompts_and_sweeps_are_chosen(open_page: Open, folder: Path) -> None:
     expect(page.locator("#point")).to_have_text("logits = base − 0.5 negative + 0.5 positive (an ensemble)")
     # Without a classifier no text has a colour.
     assert page.locator("#cards .score").count() == 0
-    expect(page.locator("#legend")).to_have_text("No classifier scores these texts, so they have no colour.")
+    expect(page.locator("#legend")).to_have_text("No scorer gives each of these texts a score, so they have no colour.")
 
 
 def test_more_coordinates_than_two(open_page: Open, folder: Path) -> None:

@@ -13,9 +13,11 @@ from docutils.core import publish_parts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from myst_parser.docutils_ import Parser
 
-from lm_interpolation.claims.claims import claims_markdown, untested
-from lm_interpolation.figures.plots import plot_curves
-from lm_interpolation.pages.captions import describe_entry, write_up
+from lm_interpolation.claims.page import claims_markdown
+from lm_interpolation.claims.verdicts import untested
+from lm_interpolation.figures.plot_curves import plot_curves
+from lm_interpolation.pages.captions import write_up
+from lm_interpolation.pages.facts import describe_entry
 from lm_interpolation.pages.markdown import bullets, plain, table_row
 from lm_interpolation.pages.overview import write_overview
 from lm_interpolation.pages.pages import markdown_page, table_page
@@ -133,7 +135,10 @@ def test_no_text_of_a_config_is_markup_on_a_page(text: str) -> None:
             ),
             9,
         ),
-        "table": (write_up_table("t", "texts", [fact, text], [text], ["fig"], [], frame[["row"]], [text]), 4),
+        "table": (
+            write_up_table("t", "A row.", [("row", "number")], [fact, text], [text], ["fig"], frame[["row"]], [text]),
+            4,
+        ),
         "overview": (write_overview("mine", 1, 0, 1, 9, [fact], [text], [text], [entry]), 4),
     }
     idea = markdown_page("mine", write_overview("mine", 1, 0, 1, 9, [], [], [], []))

@@ -21,16 +21,24 @@ import yaml
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.dag import copy_workflow
-from lm_interpolation.claims.claims import corrected, untested, write_claims
-from lm_interpolation.commands.report import check_current, load_study, main
+from lm_interpolation.claims.page import write_claims
+from lm_interpolation.claims.verdicts import corrected, untested
+from lm_interpolation.commands.report import check_current, main
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.pages.captions import write_up
 from lm_interpolation.pages.overview import count_texts, write_overview
 from lm_interpolation.pages.pages import markdown_page, table_page
-from lm_interpolation.pages.table_captions import ROWS, describe_columns, write_up_table
-from lm_interpolation.study.study import OTHER_SECTION, Study
+from lm_interpolation.pages.table_captions import write_up_table
+from lm_interpolation.study import captions
+from lm_interpolation.study.captions import OTHER_SECTION
+from lm_interpolation.study.kinds.analyses.linearity import Linearity
+from lm_interpolation.study.kinds.tables import sweep_table
+from lm_interpolation.study.opening import read_study
+from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.made_study import keep_records, write_metrics
+
+pytestmark = pytest.mark.usefixtures("warm_python")
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "tiny.yaml"
@@ -93,7 +101,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, dict[str, 
         handle.write("\nimport listing\n\nlisting.write(workflow, study.results())\n")
     done = run(folder, "snakemake", "--cores", "1", "--dry-run", "--quiet", "all")
     assert done.returncode == 0, done.stdout + done.stderr
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     return study, json.loads((folder / "listing.json").read_text())
 
 
@@ -118,7 +126,7 @@ def test_results_stand_under_the_section_of_their_figure(listing: tuple[Study, d
     assert section["claims.html"] == section["claims.json"] == "Claims"
     assert {category for category in section.values() if not category.startswith("§ ")} == {
         "Claims",
-        study.section("table2"),
+        captions.section(study, "table2"),
     }
 
 
@@ -154,12 +162,17 @@ def test_every_caption_is_the_text_beside_the_result(listing: tuple[Study, dict[
 def test_a_figure_without_a_section_and_what_no_figure_shows_come_last() -> None:
     config = yaml.safe_load(TINY.read_text())
     study = Study(config)
-    assert {study.section("fig3"), study.table_section("theta1"), study.table_section("losses")} == {OTHER_SECTION}
+    assert {
+        captions.section(study, "fig3"),
+        captions.table_section(study, "theta1"),
+        captions.table_section(study, "losses"),
+    } == {OTHER_SECTION}
     config["figures"]["fig3"]["section"] = "Mine"
     study = Study(config)
-    assert (study.section("fig3"), study.table_section("theta1")) == ("Mine", "Mine")
-    assert study.table_section("losses") == OTHER_SECTION
-    assert "section" not in study.figure_settings("fig3")
+    assert (captions.section(study, "fig3"), captions.table_section(study, "theta1")) == ("Mine", "Mine")
+    assert captions.table_section(study, "losses") == OTHER_SECTION
+    figure = study.declared.figures["fig3"]
+    assert "section" not in {**figure.look(), **figure.settings(study)}
 
 
 # --- what is said of tables ---
@@ -167,13 +180,15 @@ def test_a_figure_without_a_section_and_what_no_figure_shows_come_last() -> None
 
 def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> None:
     table = pd.DataFrame({"sweep": "s", "alpha": [0, 1], "point": ["a=1", "b=1"], "class": "", "n_texts": [7, 9]})
-    assert write_up_table(
-        "t", "loss", ["one fact"], ["one judge"], ["fig8", "fig9"], ["alpha"], table, ["It rises."]
-    ) == (
+    columns = [(name, f"what {name} is") for name in table]
+    text = write_up_table(
+        "t", "One loss.", columns, ["one fact"], ["one judge"], ["fig8", "fig9"], table, ["It rises."]
+    )
+    assert text == (
         "# t\n\n"
         "**Finding.**\n\n"
         "- It rises.\n\n"
-        f"**A row.** {ROWS['loss']}\n\n"
+        "**A row.** One loss.\n\n"
         "**Here.**\n\n"
         "- one fact\n"
         "- shown in fig8, fig9\n\n"
@@ -181,60 +196,38 @@ def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> No
         "- one judge\n\n"
         "**Size.** 2 rows: 2 points, up to 9 texts per point and class\n\n"
         "**Columns.**\n\n"
-        "- `sweep`: name of the sweep\n"
-        "- `alpha`: coordinate of the point\n"
-        "- `point`: the point: models with their coefficients\n"
-        "- `class`: class of the texts; empty for all\n"
-        "- `n_texts`: texts that count\n"
+        "- `sweep`: what sweep is\n"
+        "- `alpha`: what alpha is\n"
+        "- `point`: what point is\n"
+        "- `class`: what class is\n"
+        "- `n_texts`: what n_texts is\n"
     )
-
-
-def test_every_column_of_every_kind_of_table_has_a_meaning() -> None:
-    from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
-    from lm_interpolation.analyses.cost import COST_COLUMNS
-    from lm_interpolation.analyses.geometry import NORM_COLUMNS
-    from lm_interpolation.analyses.linearity import _MEASURES, _SUMMARY
-    from lm_interpolation.analyses.next_tokens import _COLUMNS
-    from lm_interpolation.analyses.precision import PRECISION_COLUMNS
-    from lm_interpolation.models.searches import SEARCH_COLUMNS
-
-    columns = {
-        "sweep": ["sweep", "prompts", "alpha", "point", *STATISTIC_COLUMNS],
-        "loss": ["sweep", "alpha", "point", "class", "statistic", "estimate", "low", "high", "n_texts", "n_tokens"],
-        "next_token": ["sweep", "alpha", *_COLUMNS],
-        "linearity": ["sweep", "alpha", "point", "quantity", *_MEASURES],
-        "linearity_summary": ["quantity", *_SUMMARY],
-        "norms": NORM_COLUMNS,
-        "cost": COST_COLUMNS,
-        "precision": PRECISION_COLUMNS,
-        "texts": ["row", "prompt", "coordinate", "theta1", "theta2"],
-        "barrier": BARRIER_COLUMNS,
-        "search": SEARCH_COLUMNS,
-    }
-    assert columns.keys() == ROWS.keys()
-    for kind, names in columns.items():
-        assert list(describe_columns(kind, names, ["alpha"])) == list(names)
+    # Words that do not fit the table are a mistake in the declaration of its kind.
+    for wrong in (columns[1:], [*columns, ("low", "")], columns[::-1]):
+        with pytest.raises(ValueError, match=r"table t: has the columns .*, but described are"):
+            write_up_table("t", "", wrong, [], [], [], table, [])
 
 
 def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
-    theta1 = study.table_caption_settings("theta1")
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
+    theta1 = captions.table_settings(study, "theta1")["text"]
     assert theta1["facts"][0].startswith("theta1 = negative + alpha (positive − negative) (weights); alpha: 9 values")
     assert theta1["facts"][1].startswith("texts: 5 continuations per prompt")
-    assert (theta1["kind"], theta1["figures"], theta1["coordinates"]) == ("sweep", ["fig3", "fig5"], ["alpha"])
+    assert (theta1["row"], theta1["figures"]) == (sweep_table([]).row, ["fig3", "fig5"])
+    assert [name for name, _ in theta1["columns"]] == ["sweep", "prompts", "alpha", "point", *STATISTIC_COLUMNS]
     # What a figure finds in this table alone is said beside it.
-    assert theta1["drawn"] is None and study.table_caption_settings("distances")["drawn"]["kind"] == "norms"
-    drawn = study.table_caption_settings("plane")["drawn"]
+    assert "drawn" not in captions.table_settings(study, "theta1")
+    drawn = captions.table_settings(study, "plane")["drawn"]
     # Without its looks, on which no finding depends.
-    assert drawn.items() <= study.figure_settings("fig7").items() and "dpi" not in drawn and "panels" in drawn
-    summary = study.table_caption_settings("taylor_summary")
-    assert (summary["kind"], summary["figures"]) == ("linearity_summary", ["linearity"])
+    assert drawn == study.declared.figures["fig7"].drawn(study) and "dpi" not in drawn and "panels" in drawn
+    summary = captions.table_settings(study, "taylor_summary")["text"]
+    assert (summary["row"], summary["figures"]) == (Linearity.TABLES["_summary"].row, ["linearity"])
     # Of loss on held-out text: no texts are generated.
-    losses = study.table_caption_settings("plane-loss")["facts"]
+    losses = captions.table_settings(study, "plane-loss")["text"]["facts"]
     assert losses[-1].startswith("plane-loss: loss of the test split of corpus reviews along plane, ") and not any(
         fact.startswith("texts:") for fact in losses
     )
-    assert [fact.partition(":")[0] for fact in study.table_caption_settings("barriers")["facts"]][-3:] == [
+    assert [fact.partition(":")[0] for fact in captions.table_settings(study, "barriers")["text"]["facts"]][-3:] == [
         "texts",
         "perplexity",
         "barriers",
@@ -354,12 +347,12 @@ def report(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) -> Pa
 
 def test_results_older_than_the_settings_are_told(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with contextlib.chdir(report.parents[2]):
-        study = load_study(["mine.yaml"], [])
+        study = Study(read_study(["mine.yaml"]))
         options = ["--cores", "1", "--configfile", "mine.yaml"]
-        check_current(study, options, "make all")
+        check_current(study, options, "make all", Path())
         assert capsys.readouterr().err == ""
         changed = [*options, "--config", 'figures={"fig3": {"caption": "Something else."}}']
-        check_current(study, changed, "make all")
+        check_current(study, changed, "make all", Path())
         assert "note: results of study tiny are older than its settings" in capsys.readouterr().err
 
 
@@ -506,7 +499,7 @@ def test_a_table_opens_with_its_caption(browser_page: tuple[Page, list[str]]) ->
     assert cells.count() == 1 + 9
     assert cells.nth(1).inner_text().split("\t")[:4] == ["theta1", "neutral", "0.0", "negative=1"]
     text = page.locator("#app").inner_text()
-    for told in (ROWS["sweep"], "9 rows: 3 points, up to 4 prompts per point", "texts without a score"):
+    for told in (sweep_table([]).row, "9 rows: 3 points, up to 4 prompts per point", "texts without a score"):
         assert told in text
     assert "System Message" not in text and wrong == []
 

@@ -20,15 +20,11 @@ from transformers import (
 )
 
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.scores import scoring
-from lm_interpolation.scores.scoring import (
-    class_names,
-    read_scores,
-    score_classifier,
-    score_distinct,
-    score_perplexity,
-    write_scores,
-)
+from lm_interpolation.scores import perplexity
+from lm_interpolation.scores.classifier import class_names, score_classifier
+from lm_interpolation.scores.distinct import score_distinct
+from lm_interpolation.scores.perplexity import score_perplexity
+from lm_interpolation.scores.score_files import read_scores, write_scores
 from tests.small_gpu import halvings, limit_memory
 
 REAL_TOKENIZER = Path(__file__).parents[3] / "shared" / "data" / "gpt2_tokenizer"
@@ -356,7 +352,7 @@ def test_what_the_texts_of_a_prompt_share_is_read_once(tmp_path, monkeypatch, al
 def test_what_is_shared_when_gpu_memory_runs_out(tmp_path, monkeypatch, capsys, alone):
     limit_memory(monkeypatch, GPT2LMHeadModel, rows=1)
     shapes = watch(monkeypatch, GPT2LMHeadModel)
-    monkeypatch.setattr(scoring, "_can_go_on", lambda model: True)
+    monkeypatch.setattr(perplexity, "can_go_on", lambda model: True)
     scores = score_perplexity(tmp_path / "lm", PROMPTS, CONTINUATIONS, 64)
     pd.testing.assert_frame_equal(scores, alone, rtol=1e-5)
     assert halvings(capsys) == 1

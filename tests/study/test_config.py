@@ -13,14 +13,16 @@ import yaml
 from jsonschema import Draft202012Validator
 from safetensors.numpy import save_file
 
-from lm_interpolation.data.corpora import load_corpus, load_prompts
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.study.config import build_sweeps, read_study, resolve, typed_overrides
+from lm_interpolation.study import verdicts
+from lm_interpolation.study.config import build_sweeps, declare, resolve, typed_overrides
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import FAMILIES
 from lm_interpolation.study.local_models import check_files, check_sweep_models
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.schema import load_schema
 from lm_interpolation.study.study import Study
+from tests.reading import load_corpus, load_prompts
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "config" / name for name in ("config.yaml", "sst.yaml", "paper.yaml")]
@@ -617,7 +619,7 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         (
             "figures/map/panels/1/class",
             REMOVED,
-            ["key 'class' is missing at figures.map.panels.1; choose one of positive"],
+            ["figures.map.panels.1: key 'class' is missing; choose one of positive"],
         ),
         ("analyses/plane-loss/classes", REMOVED, ["figures.map.panels.1.class: 'plane-loss' takes all texts together"]),
         ("figures/map/panels/1/statistic", "nll", ["panels.1.statistic: 'nll' is no statistic of a loss", "nll_token"]),
@@ -1108,7 +1110,7 @@ def test_a_slip_in_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text("study: own\n")
     bad.write_text("study: own\nsweeps:\n  theta1: {a: 1\n")
-    command = [sys.executable, "-m", "lm_interpolation", "check", str(good)]
+    command = [sys.executable, "-m", "lm_interpolation", "check", "--syntax", str(good)]
     assert subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stderr == ""
     for file, message in ((bad, f"error: {bad}: not a YAML file: "), (tmp_path / "lost.yaml", "No such file")):
         done = subprocess.run([*command, str(file)], cwd=ROOT, check=False, capture_output=True, text=True)
@@ -1247,8 +1249,7 @@ def test_defaults_of_the_schema_are_valid() -> None:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_configs_hold(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    config = yaml.safe_load(path.read_text())
-    declared, resolved, left_out = read_study(config)
+    declared, resolved, left_out = declare(read_study([path]))
     assert left_out == {}
     sweeps = build_sweeps(resolved)
     check_sweep_models(declared, sweeps)
@@ -1369,10 +1370,9 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
     assert resolved["analyses"].keys() == whole["analyses"].keys()
     assert resolved["claims"].keys() == config["claims"].keys()
     study = Study(config)
-    assert [name for name, _ in study.claim_settings()["claims"]] == [
-        name for name in whole["claims"] if name != "near"
-    ]
-    assert [(name, reason) for name, _, reason in study.claim_settings()["untested"]] == [
+    settings = verdicts.settings(study)
+    assert [claim["name"] for claim in settings["claims"]] == [name for name in whole["claims"] if name != "near"]
+    assert [(claim["name"], reason) for claim, reason in settings["left_out"]] == [
         ("near", "analyses.distances.pairs.apart is left out"),
         ("far", sweep),
     ]
@@ -1462,8 +1462,8 @@ def test_special_tokens_are_chosen_where_a_language_model_is_imported(model: str
 
 def test_the_embedded_study_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    declared, resolved, _ = read_study(yaml.safe_load(SHIPPED[0].read_text()))
-    check_files(declared, resolved)
+    declared, resolved, _ = declare(read_study([SHIPPED[0]]))
+    check_files(declared)
     assert Study(resolved).imported() == []
 
 

@@ -17,6 +17,8 @@ from lm_interpolation.study.config_files import MAX_BYTES, MAX_DEPTH, read_confi
 from lm_interpolation.study.study import Study
 from tests.campaign import fuzz_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).parents[2]
 TINY = (ROOT / "tests" / "tiny.yaml").read_text(encoding="utf-8")
 

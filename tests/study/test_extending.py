@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.study.config import read_study
+from lm_interpolation.study import captions, verdicts
+from lm_interpolation.study.config import declare
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
 ROOT = Path(__file__).parents[2]
-EMBEDDED = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+EMBEDDED = read_study([ROOT / "config" / "config.yaml"])
 Config = dict[str, Any]
 
 
@@ -32,9 +33,9 @@ def overridden(override: Callable[[Config], Any]) -> Config:
 def planned(config: Config) -> Study:
     """The study, all of whose settings can be said."""
     study = Study(config)
-    assert study.results() and study.claim_settings() and study.overview_settings()
-    for name in study.config["figures"]:
-        assert study.figure_settings(name) and study.caption_settings(name)
+    assert study.results() and verdicts.settings(study) and captions.overview_settings(study)
+    for name, figure in study.declared.figures.items():
+        assert figure.settings(study) is not None and captions.figure_settings(study, name)
     for name in study.config["analyses"]:
         assert study.analysis_settings(name)
     return study
@@ -42,7 +43,7 @@ def planned(config: Config) -> Study:
 
 def errors_of(config: Config) -> list[str]:
     with pytest.raises(UserError) as caught:
-        read_study(config)
+        declare(config)
     return caught.value.lines()
 
 
@@ -126,15 +127,15 @@ def test_what_a_study_writes_itself_is_an_error() -> None:
 def test_all_mistakes_are_told_at_once() -> None:
     def override(config: Config) -> None:
         config["models"]["grammar-judge"]["training"]["steps"] = "many"
-        config["corpora"]["general"]["shards"] = {}
+        config["corpora"]["judge-grammar"]["shards"] = {}
         config["sweeps"]["theta1"]["origin"] = {"negative": 0.5}
-        config["prompts"]["neutral"]["sample"] = 0
+        config["analyses"]["next-words"]["top"] = 0
         config["scorers"]["sentiment"]["weights"] = {"postive": 1}
 
     lines = errors_of(overridden(override))
     assert [line.split(" is ")[0].split("; ")[0] for line in lines] == [
-        "config: unknown key 'shards' at corpora.general",
-        "config: prompts.neutral.sample",
+        "config: analyses.next-words.top",
+        "config: unknown key 'shards' at corpora.judge-grammar",
         "config: models.grammar-judge.training.steps",
         "config: scorers.sentiment.weights: class 'postive'",
         "config: sweeps.theta1.origin: coefficients {negative: 0.5} sum to 0.5, not to 1",

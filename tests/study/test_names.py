@@ -19,6 +19,8 @@ from lm_interpolation.study.kinds.base import Name
 from lm_interpolation.study.names import MAX_FILE, rule_names
 from lm_interpolation.study.study import Study
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).parents[2]
 LIMIT = 180
 # Snakemake takes a part that is repeated for a path without end.
@@ -164,6 +166,8 @@ def test_the_longest_names_leave_room_for_what_is_put_around_them(tmp_path: Path
     (tmp_path / f".partial-{'x' * MAX_FILE}.parquet{'y' * 48}").touch()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_figures_are_not_called_like_rules() -> None:
     for name in ("summary", "all", "explorer", "quick", "merge", "verify", "train_starting_model"):
         assert name in rule_names()

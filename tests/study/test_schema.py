@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from lm_interpolation.study.extending import extended
 from lm_interpolation.study.kinds.study_config import StudyConfig
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.schema import SCHEMA, generate, load_schema, text
 from tests.campaign.fuzz_config import changed_values
 from tests.study.test_config import full_config
@@ -39,10 +40,9 @@ def test_editors_find_the_schema(path: Path) -> None:
     assert (path.parent / first.split("$schema=")[1]).resolve() == SCHEMA
 
 
-def test_configs_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_configs_are_valid() -> None:
     validator = Draft202012Validator(load_schema())
-    configs = [extended(yaml.safe_load(path.read_text())) for path in CONFIGS if path.stem != "experiments"]
+    configs = [extended(read_study([path])) for path in CONFIGS if path.stem != "experiments"]
     for config in (*configs, full_config()):
         assert [error.message for error in validator.iter_errors(config)] == [] and accepted(config)
 

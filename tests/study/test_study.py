@@ -14,9 +14,14 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.points.algebra import Point, sweep_from_settings
+from lm_interpolation.study import captions, verdicts
+from lm_interpolation.study.opening import read_study
+from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.sources import source_digests
 from lm_interpolation.study.study import Study, alternatives
 from tests.study.test_config import WORDS, full_config
+
+pytestmark = pytest.mark.usefixtures("warm_python")
 
 ROOT = Path(__file__).parents[2]
 
@@ -148,13 +153,14 @@ def test_models_are_trained_or_imported(study: Study) -> None:
     assert study.trained("classifier") == ["judge"]
     assert study.imported() == ["gpt2-large"]
     assert study.model_files("gpt2-large") == []
-    assert study.scorers("classifier") == ["sentiment"] and study.scorers("distinct") == []
+    assert list(study.scorers) == ["sentiment", "perplexity"]
 
 
 def test_settings_are_in_one_order_whatever_the_config_says(study: Study) -> None:
-    settings = study.settings("points/merge.py", b={"y": 1, "x": [{"d": 1, "c": 2}]}, a=0)
-    assert json.dumps({key: settings[key] for key in ("a", "b")}) == '{"a": 0, "b": {"x": [{"c": 2, "d": 1}], "y": 1}}'
-    assert list(settings) == ["a", "b", "packages", "sources"] and "numpy" in settings["packages"]
+    text = study.settings("points/merge.py", b={"y": 1, "x": [{"d": 1, "c": 2}]}, a=0)
+    assert text.startswith('{"settings": {"b": {"x": [{"c": 2, "d": 1}], "y": 1}, "a": 0}, "packages": {"')
+    settings = json.loads(text)
+    assert list(settings) == ["settings", "packages", "sources"] and "numpy" in settings["packages"]
 
 
 def test_a_gpu_is_asked_for_on_cuda_only(study: Study) -> None:
@@ -165,8 +171,7 @@ def test_sources_are_settings_wherever_snakemake_runs(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = study.settings("points/merge.py", b=1, a=2)
-    assert list(settings) == ["a", "b", "packages", "sources"]
+    settings = json.loads(study.settings("points/merge.py", b=1, a=2))
     assert settings["sources"] == source_digests("points/merge.py")
     assert settings["sources"].keys() >= {"points/merge.py", "lm_interpolation.points.merging"}
 
@@ -212,7 +217,8 @@ def test_a_streamed_corpus_has_no_training_split() -> None:
         "stream": "results/small/corpora/stream/stream.json",
         "tokenizer": "results/small/tokenizers/bpe",
     }
-    assert study.loss_corpus("line-loss") == "results/small/corpora/stream/dev.parquet"
+    texts = study.analysis("line-loss").texts_inputs(study)
+    assert texts["corpus"] == "results/small/corpora/stream/dev.parquet"
     assert study.corpus_files("stream") == []
 
 
@@ -242,7 +248,10 @@ def test_an_analysis_reads_models_and_its_data() -> None:
     assert study.analysis_inputs("words") == {"models": line}
     for name, models in (("line-loss", line), ("plane-loss", plane)):
         assert study.analysis_inputs(name) == {"models": models, "texts": f"results/small/losses/texts/{name}.parquet"}
-        assert study.loss_corpus(name) == "results/small/corpora/reviews/test.parquet"
+        assert study.analysis(name).texts_inputs(study) == {
+            "corpus": "results/small/corpora/reviews/test.parquet",
+            "tokenizers": results("tokenizers/bpe"),
+        }
     assert study.analysis_inputs("taylor") == {"models": plane, "prompts": prompts}
     assert study.analysis_inputs("distances") == {"models": results("models/positive", "models/base", "models/other")}
     assert study.analysis_inputs("price") == {
@@ -250,7 +259,7 @@ def test_an_analysis_reads_models_and_its_data() -> None:
         "prompts": prompts,
         "checkpoints": results("checkpoints/price/negative=0.5+positive=0.5"),
     }
-    assert study.barrier_inputs("barriers") == {
+    assert study.analysis_inputs("barriers") == {
         "scores": results("scores/neutral/theta1/perplexity.parquet"),
         "losses": results("losses/line-loss.parquet"),
     }
@@ -262,9 +271,13 @@ def test_an_analysis_is_set_by_its_own_keys() -> None:
     study = full(generation={"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "nucleus": "base"})
     settings = {name: study.analysis_settings(name) for name in study.analyses("loss", "next_token", "linearity")}
     assert settings["line-loss"].keys() == {"models", "sweep"}
-    texts = study.loss_texts_settings("line-loss")
+    texts = study.analysis("line-loss").texts_settings(study)
     assert (texts["classes"], texts["limit"], texts["too_long"]) == ([], None, "error")
-    assert study.loss_texts_settings("plane-loss")["classes"] == ["positive"]
+    assert study.analysis("plane-loss").texts_settings(study)["classes"] == ["positive"]
+    assert study.analysis("line-loss").table_settings(study) == {
+        "sweep": settings["line-loss"]["sweep"],
+        "bootstrap": {"resamples": 2000, "seed": 0},
+    }
     # Groups keep their order, which decides on the sign of the margin.
     words = [("good", ["fine", "great"]), ("bad", ["poor"])]
     assert list(WORDS) == ["good", "bad"]
@@ -277,10 +290,10 @@ def test_an_analysis_is_set_by_its_own_keys() -> None:
     }
     price = study.analysis_settings("price")
     assert price["models"] == ["negative", "positive", "base"] and price["nucleus"] == "base"
-    assert (price["points"], price["prompts"], price["repeats"]) == (["negative=0.5+positive=0.5"], 20, 3)
+    assert (price["points"], price["prefixes"], price["repeats"]) == (["negative=0.5+positive=0.5"], 20, 3)
     assert price["sampling"] == study.sampling()
     # As jobs get them.
-    assert study.settings("analyses/loss.py", **settings["words"])["words"] == [list(pair) for pair in words]
+    assert canonical(settings["words"])["words"] == [list(pair) for pair in words]
 
 
 def test_an_analysis_depends_on_the_points_of_its_sweep_alone() -> None:
@@ -305,18 +318,28 @@ def test_texts_are_compared_at_the_same_coordinates() -> None:
     study = full()
     texts = [f"texts/{space}/neutral/{point}.parquet" for space in ("weights", "logits") for point in
              ("positive=1", "negative=1")]  # fmt: skip
-    assert study.texts_inputs("side") == {"texts": results(*texts), "prompts": "results/small/prompts/neutral.parquet"}
-    assert study.texts_settings("side") == {"prompts": 20, "sweeps": ["theta1", "ensemble"], "at": ["1", "0"]}
+    assert study.analysis_inputs("side") == {
+        "texts": results(*texts),
+        "prompts": "results/small/prompts/neutral.parquet",
+    }
+    assert study.analysis_settings("side") == {"prefixes": 20, "sweeps": ["theta1", "ensemble"], "at": ["1", "0"]}
 
 
 def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
     study = full()
-    assert study.barrier_settings("barriers") == {
+    assert study.analysis_settings("barriers") == {
         "sweeps": [study.sweep_settings("theta1")],
         "scorer": "perplexity",
-        "scorer_spec": {"kind": "perplexity", "model": "base", "precision": "fp32", "too_long": "error"},
+        "statistic": {
+            "name": "continuation_corpus",
+            "columns": {"nll_continuation": 1},
+            "per": "tokens_continuation",
+            "pooled": True,
+            "exponentiate": True,
+            "least": 1,
+        },
         "spaces": {"theta1": "weights"},
-        "losses": [("line-loss", study.sweep_settings("theta1"))],
+        "losses": [study.points_settings("theta1")],
         "seed": 0,
     }
 
@@ -364,7 +387,7 @@ def test_trials_of_a_schedule_with_an_end_are_runs_of_their_own() -> None:
 
 def test_claims_read_scores_tables_and_losses() -> None:
     study = full()
-    assert study.claim_inputs() == {
+    assert verdicts.inputs(study) == {
         "scores": results(
             "scores/neutral/ensemble/sentiment.parquet",
             "scores/neutral/theta1/perplexity.parquet",
@@ -378,9 +401,9 @@ def test_claims_read_scores_tables_and_losses() -> None:
         "losses": results("losses/plane-loss.parquet"),
         "judges": results("training/judge/metrics.json"),
     }
-    settings = study.claim_settings()
-    assert settings["study"] == "small" and settings["untested"] == []
-    assert [name for name, _ in settings["claims"]] == list(full_config()["claims"])
+    settings = verdicts.settings(study)
+    assert settings["study"] == "small" and settings["left_out"] == []
+    assert [claim["name"] for claim in settings["claims"]] == list(full_config()["claims"])
     assert settings["tables"] == ["plane-loss", "distances", "words", "taylor"]
     assert settings["losses"] == ["plane-loss"]
     # All that may own a line of a point in question, and the scorers that are read.
@@ -390,13 +413,13 @@ def test_claims_read_scores_tables_and_losses() -> None:
 
 
 def test_a_study_without_claims_has_no_verdicts(study: Study) -> None:
-    assert study.claims() == [] and study.claim_inputs() == {"scores": [], "tables": [], "losses": [], "judges": []}
+    assert study.claims() == [] and verdicts.inputs(study) == {"scores": [], "tables": [], "losses": [], "judges": []}
 
 
 def test_a_claim_about_one_prompt_set_reads_its_scores_alone() -> None:
     config = full_config()
     config["sweeps"]["theta1"]["prompts"] = ["more", "neutral"]
-    assert not [path for path in Study(config).claim_inputs()["scores"] if "/more/" in path]
+    assert not [path for path in verdicts.inputs(Study(config))["scores"] if "/more/" in path]
 
 
 # --- figures ---
@@ -404,7 +427,7 @@ def test_a_claim_about_one_prompt_set_reads_its_scores_alone() -> None:
 
 def test_figures_read_tables() -> None:
     study = full()
-    tables = {name: study.figure_tables(name) for name in study.config["figures"]}
+    tables = {name: figure.tables_behind(study) for name, figure in study.declared.figures.items()}
     assert tables == {
         "curves": results("tables/theta1.csv"),
         "both": results("tables/theta1.csv", "tables/ensemble.csv", "tables/price.csv", "tables/side.csv"),
@@ -417,61 +440,65 @@ def test_figures_read_tables() -> None:
         "tangent": results("tables/taylor.csv", "tables/taylor_summary.csv"),
     }
     judged = results("training/judge/metrics.json")
-    assert study.curves_inputs("curves") == {"tables": tables["curves"], "judges": judged}
-    assert study.curves_inputs("both") == {
+    assert study.declared.figures["curves"].inputs(study) == {"tables": tables["curves"], "judges": judged}
+    assert study.declared.figures["both"].inputs(study) == {
         "tables": tables["both"][:2],
         "judges": judged,
         "cost": "results/small/tables/price.csv",
     }
-    assert study.figures_of("curves") == ["curves", "both"] and study.figures_of("linearity") == ["tangent"]
     assert study.figure("map") == results("figures/map.png", "figures/map.pdf", "figures/map.md")
     assert len(study.figures()) == 3 * len(tables)
 
 
 def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
-    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor", "distances"]
-    names += ["price", "side", "half", "taylor_summary", "search"]
+    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor"]
+    names += ["taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.tables() == results(*(f"tables/{name}.csv" for name in names))
     assert study.sweep_tables() == study.tables()[:3]
+
+
+def drawn_by(study: Study, name: str) -> dict[str, Any]:
+    figure = study.declared.figures[name]
+    return {"look": figure.look(), **figure.settings(study)}
 
 
 def test_a_figure_is_set_by_how_it_looks() -> None:
     config = full_config()
     config["sweeps"]["theta1"] |= {"label": "θ₁", "coordinate_labels": {"alpha": "α"}}
     study = Study(config)
-    settings = study.figure_settings("both")
+    settings = drawn_by(study, "both")
     assert settings["sweep_labels"] == {"theta1": "θ₁", "ensemble": "ensemble"}
     assert settings["coordinate_labels"] == {"alpha": "α"}
     # Through an analysis, too.
-    assert study.figure_settings("next")["coordinate_labels"] == {"alpha": "α"}
-    assert study.figure_settings("walls")["sweep_labels"] == {"theta1": "θ₁"}
-    assert study.figure_settings("learning")["sweep_labels"] == {}
+    assert drawn_by(study, "next")["coordinate_labels"] == {"alpha": "α"}
+    assert drawn_by(study, "walls")["sweep_labels"] == {"theta1": "θ₁"}
+    assert drawn_by(study, "learning").keys() == {"look", "models"}
     # What is written beside it does not draw it again.
     config["figures"]["both"] |= {"caption": "Told.", "paper": "§ 4.4"}
     del config["figures"]["both"]["texts"]
-    assert Study(config).figure_settings("both") == settings
+    assert drawn_by(Study(config), "both") == settings
 
 
 def test_a_map_knows_its_coordinates_tables_and_landmarks_in_their_order() -> None:
     config = full_config()
     config["figures"]["map"]["markers"][0]["at"] = {"beta": 0, "alpha": 0}
-    settings = Study(config).settings("figures/plane.py", figure=Study(config).figure_settings("map"))["figure"]
+    settings = canonical(drawn_by(Study(config), "map"))
     assert settings["coordinates"] == ["alpha", "beta"]
     assert [panel["table"] for panel in settings["panels"]] == [0, 1]
     assert settings["markers"] == [{"at": [["beta", 0], ["alpha", 0]], "label": "base"}]
     assert settings["lines"] == [{"coefficients": [["alpha", 1], ["beta", 1]], "label": "sum", "value": 1}]
     # Where all panels show a loss, there is no table of a sweep.
     del config["figures"]["map"]["panels"][0]
-    assert Study(config).figure_settings("map")["panels"][0]["table"] == 0
+    assert drawn_by(Study(config), "map")["panels"][0]["table"] == 0
 
 
 def test_the_text_beside_a_figure_tells_what_was_done() -> None:
     config = full_config()
     config["figures"]["both"] |= {"title": "Both", "caption": "Told.", "paper": "§ 4.4"}
     study = Study(config)
-    settings = study.caption_settings("both")
-    assert settings["figure"] == {"title": "Both", "caption": "Told.", "paper": "§ 4.4"}
+    settings = captions.figure_settings(study, "both")["text"]
+    assert settings["words"] == {"title": "Both", "caption": "Told.", "paper": "§ 4.4"}
     assert [fact.split(" ")[0] for fact in settings["facts"]] == [
         "theta1",
         "ensemble",
@@ -481,7 +508,7 @@ def test_the_text_beside_a_figure_tells_what_was_done() -> None:
         "price:",
     ]
     assert settings["facts"][4] == "sentiment in bf16, our reading"
-    facts = {name: study.caption_settings(name)["facts"] for name in config["figures"]}
+    facts = {name: captions.figure_settings(study, name)["text"]["facts"] for name in config["figures"]}
     assert [fact.split(" ")[0] for fact in facts["map"]] == [
         "theta3",
         "texts:",
@@ -501,7 +528,7 @@ def test_figures_are_no_rules_by_name() -> None:
     """Each figure becomes a target by its name, which Snakemake takes for that of a rule."""
     rules = {
         name
-        for file in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+        for file in [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").rglob("*.smk")]
         for name in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
     }
     assert {"all", "figures", "claims", "trial"} <= rules
@@ -611,6 +638,8 @@ def test_progress_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
     assert "the explorer of all sweeps" not in whole[2] and len(whole) == 3
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["all", "figures", "map", "claims"])
 def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
     jobs = planned(dry_run(tmp_path, target, "--configfile", write_config(tmp_path, full_config())))
@@ -639,6 +668,8 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
         assert "Read corpus stream" not in jobs
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_is_left_out_is_said_once_and_refused_as_a_target(tmp_path: Path) -> None:
     config = full_config()
     del config["models"]["other"], config["analyses"]["distances"]["pairs"]["tuned"]
@@ -662,7 +693,7 @@ def test_the_embedded_study_is_planned(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").symlink_to(ROOT / "config")
     jobs = planned(dry_run(tmp_path))
-    study = Study(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    study = Study(read_study([ROOT / "config" / "config.yaml"]))
     generated = [sweep for sweep in study.sweeps.values() if sweep.prompts and sweep.space == "weights"]
     uses = {(entry.point.id, prompts) for sweep in generated for prompts in sweep.prompts for entry in sweep.points}
     merged = [job.removeprefix("Merge ") for job in jobs if job.startswith("Merge ")]
@@ -679,7 +710,7 @@ def test_what_has_an_order_keeps_it_in_settings() -> None:
     for replace in ({"<br />": " ", "  ": " "}, {"  ": " ", "<br />": " "}):
         config["corpora"][corpus]["replace"] = replace
         study = Study(config)
-        settings = study.settings("data/corpus.py", corpus=study.corpus_settings(corpus))
+        settings = canonical(study.corpus_settings(corpus))
         assert settings["corpus"]["replace"] == [list(pair) for pair in replace.items()]
     sweep = next(iter(config["sweeps"]))
     assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])

@@ -92,7 +92,7 @@ def test_readers_of_prompts_and_losses() -> None:
     tokenizer = "results/small/tokenizers/bpe"
     context = config["models"]["base"]["start"]["architecture"]["n_positions"]
     base = {"name": "model negative", "tokenizer": tokenizer, "context": context, "reserve": 0}
-    assert study.loss_readers("line-loss") == [base]
+    assert study.analysis("line-loss").texts_settings(study)["readers"] == [base]
     readers = study.prompt_readers("neutral")
     assert readers[0]["reserve"] == config["generation"]["max_new_tokens"]
     # Judges read the prompt; its continuation is not there yet.

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lm_interpolation.commands.opening import open_study
+from lm_interpolation.commands.program import in_words_of_make
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.texts.steering import (
@@ -13,11 +15,9 @@ from lm_interpolation.texts.steering import (
     describe_position,
     find_place,
     formula,
-    in_words_of_make,
     is_outside,
     measured,
     model_folders,
-    open_study,
 )
 from tests import built_study
 

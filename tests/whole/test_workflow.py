@@ -21,6 +21,8 @@ import yaml
 
 from benchmarks.dag import copy_workflow, make_trivial, write_plane
 
+pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
+
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "workflow", "src", "profiles", "envs", "requirements.lock", "README.md"]
 
@@ -54,7 +56,7 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
     assert done.returncode == 0, done.stdout + done.stderr
     table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table[1].splitlines()] if table else []
-    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "manifest")}
+    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "default", "manifest")}
     # The text beside a table follows the table.
     assert jobs.pop("describe_table", 0) == sum(jobs.get(rule, 0) for rule in ("table", "loss_table", "search_table"))
     return jobs
@@ -112,6 +114,7 @@ def append(finished: Path) -> Iterator[Callable[[str, str], None]]:
         path.write_bytes(content)
 
 
+@pytest.mark.quick
 def test_results_are_complete(finished: Path) -> None:
     top = finished / "results" / "tiny"
     table = pd.read_csv(top / "tables" / "theta1.csv")
@@ -143,6 +146,7 @@ def test_a_shared_point_has_equal_rows_in_both_tables(finished: Path) -> None:
     assert len(list((finished / "results" / "tiny" / "benchmarks" / "checkpoints").rglob("*.tsv"))) == 4
 
 
+@pytest.mark.quick
 def test_nothing_changed(finished: Path) -> None:
     assert planned(finished) == {}
 
@@ -169,13 +173,14 @@ def test_results_moved(finished: Path, tmp_path: Path) -> None:
     assert planned(moved) == {}
 
 
+@pytest.mark.quick
 def test_plot_setting(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["figures"]["fig3"].update(dpi=100))
-    assert planned(finished) == {"draw_curves": 1}
+    assert planned(finished) == {"draw_figure": 1}
 
 
 AFTER_TABLES = {
-    "draw_curves": 1,
+    "draw_figure": 1,
     "describe_figure": 1,
     "verdicts": 1,
     "verdicts_page": 1,
@@ -185,9 +190,7 @@ AFTER_TABLES = {
 }
 
 THETA1_SCORED = {
-    "score_classifier": 2,
-    "score_perplexity": 1,
-    "score_distinct": 1,
+    "score": 4,
     # The point at alpha = 1 is scored with theta1 and read by the table of the other sweep, too.
     "table": 2,
     **AFTER_TABLES,
@@ -218,14 +221,14 @@ def test_one_more_prompt_set(finished: Path, edit: Callable) -> None:
 def test_perplexity_judge(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["perplexity"].update(model="positive"))
     # What it learnt from is compared with what it judges.
-    assert planned(finished) == {"count_leaks": 1, "score_perplexity": 2, "table": 2, **AFTER_TABLES}
+    assert planned(finished) == {"count_leaks": 1, "score": 2, "table": 2, **AFTER_TABLES}
 
 
 def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["sentiment"]["weights"].update(neutral=0.4))
     assert planned(finished) == {
         "table": 2,
-        "draw_curves": 1,
+        "draw_figure": 1,
         "describe_figure": 1,
         "overview": 1,
         "write_explorer": 1,
@@ -235,16 +238,14 @@ def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
 
 AFTER_GENERATION = {
     "generate": 4,
-    "score_classifier": 4,
-    "score_perplexity": 2,
-    "score_distinct": 2,
+    "score": 8,
     "table": 2,
     **AFTER_TABLES,
 }
 
 
 # Of its own: one point, scored by one scorer, in a table of its own.
-IN_LOGIT_SPACE = {"generate_ensemble": 1, "score_distinct": 3, "table": 3}
+IN_LOGIT_SPACE = {"generate_ensemble": 1, "score": 3, "table": 3}
 
 
 def test_sampling_seed(finished: Path, edit: Callable) -> None:
@@ -270,7 +271,7 @@ def test_how_the_work_is_done_changes_nothing(finished: Path, edit: Callable) ->
 
 
 def test_override_on_the_command_line(finished: Path) -> None:
-    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"draw_curves": 1}
+    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"draw_figure": 1}
 
 
 def test_when_to_save_a_training(finished: Path, edit: Callable) -> None:
@@ -300,7 +301,7 @@ def test_swapped_values_within_a_stage(finished: Path, edit: Callable) -> None:
     jobs = planned(finished)
     # No claim is about the sentiment.
     after = {rule: count for rule, count in AFTER_TABLES.items() if rule not in ("verdicts", "verdicts_page")}
-    assert jobs == {"train_classifier": 1, "score_classifier": 2, "table": 2, **after}
+    assert jobs == {"train_classifier": 1, "score": 2, "table": 2, **after}
 
 
 def test_edited_merging(finished: Path, append: Callable) -> None:
@@ -309,8 +310,8 @@ def test_edited_merging(finished: Path, append: Callable) -> None:
 
 
 def test_edited_plots(finished: Path, append: Callable) -> None:
-    append("src/lm_interpolation/figures/plots.py", "# edited\n")
-    assert planned(finished) == {"draw_curves": 1}
+    append("src/lm_interpolation/figures/style.py", "EDITED = 1\n")
+    assert planned(finished) == {"draw_figure": 1}
 
 
 def test_edited_page(finished: Path, append: Callable) -> None:
@@ -331,16 +332,16 @@ def test_upgraded_packages(finished: Path) -> None:
         assert planned(finished) == {}
         lock.write_text(re.sub(r"^matplotlib==.*$", "matplotlib==99.0", original, flags=re.MULTILINE))
         # The explorer has its colours from it.
-        assert planned(finished) == {"draw_curves": 1, "write_explorer": 1}
+        assert planned(finished) == {"draw_figure": 1, "write_explorer": 1}
     finally:
         lock.write_text(original)
 
 
 FAULTS = {
-    "training": "lm_interpolation.models.training:_Reporter.on_log:3",
+    "training": "lm_interpolation.models.training_state:Reporter.on_log:3",
     "merging": "lm_interpolation.points.merging:_merge_floats:3",
     "generation": "lm_interpolation.texts.generation:_sample_batch:2",
-    "writing a score": "lm_interpolation.scores.scoring:write_scores:1",
+    "writing a score": "lm_interpolation.scores.score_files:write_scores:1",
 }
 
 

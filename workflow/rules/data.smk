@@ -1,4 +1,4 @@
-# Corpora and prompts. They come first (priority): a mistake in the data is told before anything is trained.
+# Corpora and prompts. They come first (priority), so that a mistake in the data ends a run before anything is trained.
 
 
 rule corpus:
@@ -19,18 +19,20 @@ rule corpus:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
+        # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.
+        script=lambda wildcards, threads: study.corpora[wildcards.corpus].SCRIPT,
         settings=lambda wildcards: study.settings(
-            "data/corpus.py",
-            corpus=study.corpus_settings(wildcards.corpus),
-            documents=study.corpus_digest(wildcards.corpus),
+            study.corpora[wildcards.corpus].SCRIPT, **study.corpus_settings(wildcards.corpus)
         ),
+        execution=lambda wildcards, threads: study.corpus_execution(wildcards.corpus),
     message:
         "Read corpus {wildcards.corpus}"
+    # One script per source. (An f-string in a loop over rules would bind late.)
     script:
-        "../scripts/data/corpus.py"
+        "../scripts/{params.script}"
 
 
 rule split_corpus:
@@ -51,10 +53,10 @@ rule split_corpus:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
-        settings=lambda wildcards: study.settings("data/split_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("data/split_corpus.py", **study.corpus_settings(wildcards.corpus)),
     message:
         "Split corpus {wildcards.corpus} from another"
     script:
@@ -76,10 +78,11 @@ rule stream_corpus:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
-        settings=lambda wildcards: study.settings("data/stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("data/stream_corpus.py", **study.corpus_settings(wildcards.corpus)),
+        execution=lambda wildcards, threads: study.corpus_execution(wildcards.corpus),
     message:
         "Read corpus {wildcards.corpus}"
     script:
@@ -89,7 +92,7 @@ rule stream_corpus:
 rule prompts:
     input:
         files=lambda wildcards: study.prompt_files(wildcards.prompts),
-        # To count tokens, where models continue these prompts: they are there before the weights.
+        # To count tokens, where models continue these prompts. Tokenizers are there before the weights.
         tokenizers=lambda wildcards: [entry["tokenizer"] for entry in study.prompt_readers(wildcards.prompts)],
     output:
         study.path("prompts", "{prompts}.parquet"),
@@ -102,15 +105,61 @@ rule prompts:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
+        script=lambda wildcards, threads: study.prompts[wildcards.prompts].SCRIPT,
         settings=lambda wildcards: study.settings(
-            "data/prompts.py",
-            prompts=config["prompts"][wildcards.prompts],
-            readers=study.prompt_readers(wildcards.prompts),
+            study.prompts[wildcards.prompts].SCRIPT, **study.prompt_settings(wildcards.prompts)
         ),
     message:
         "Read prompts {wildcards.prompts}"
     script:
-        "../scripts/data/prompts.py"
+        "../scripts/{params.script}"
+
+
+# Leaks: texts in two splits, in the training data of a judge and of what it judges, or in those of what is measured on
+# them. Counted before models are trained (priority).
+rule count_leaks:
+    input:
+        splits=study.leak_inputs(),
+    output:
+        study.path("leaks.json"),
+    log:
+        study.log("leaks"),
+    benchmark:
+        study.benchmark("leaks")
+    priority: 95
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: study.settings("data/leaks.py", plan=study.leak_plan()),
+    message:
+        "Count leaks"
+    script:
+        "../scripts/data/leaks.py"
+
+
+# For jobs on machines without network: snakemake --cores 1 fetch, where there is one. It has no outputs, so it always
+# checks everything; what is in the hub's cache is not downloaded again.
+rule fetch:
+    log:
+        study.log("fetch"),
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+    params:
+        settings=lambda wildcards: study.settings("models/fetch.py", **study.fetch_plan()),
+        execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
+    message:
+        "Fetch models and data from the hub"
+    script:
+        "../scripts/models/fetch.py"

@@ -1,4 +1,4 @@
-# Tokenizers and models: imported from the hub or a folder, or trained here.
+# Tokenizers and models: imported from the hub or a folder, or trained here; searches of the settings of a training.
 
 
 rule tokenizer:
@@ -17,8 +17,8 @@ rule tokenizer:
         "../../envs/workflow.yaml"
     threads: study.threads("train")
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: study.settings(
             "models/tokenizer.py", vocab_size=config["tokenizers"][wildcards.tokenizer]["vocab_size"]
@@ -45,55 +45,24 @@ rule import_model:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(16000),
+        runtime=growing(120),
     params:
         settings=lambda wildcards: study.settings(
             "models/import_model.py",
             start=config["models"][wildcards.model]["start"],
             task=config["models"][wildcards.model]["task"],
         ),
+        execution=lambda wildcards, threads: study.execution(threads, hub_lock=config.get("hub_lock")),
     message:
         "Import model {wildcards.model}"
     script:
         "../scripts/models/import_model.py"
 
 
-# Only told: nothing depends on it but the summary.
-rule measure_rounding:
-    input:
-        models=lambda wildcards: [
-            study.path("models", name) for name in (wildcards.model, study.rounding_references()[wildcards.model])
-        ],
-    output:
-        study.path("rounding", "{model}.json"),
-    log:
-        study.log("rounding", "{model}"),
-    benchmark:
-        study.benchmark("rounding", "{model}")
-    wildcard_constraints:
-        model=alternatives(list(study.rounding_references())),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    params:
-        settings=lambda wildcards: study.settings(
-            "points/measure_rounding.py",
-            model=wildcards.model,
-            reference=study.rounding_references()[wildcards.model],
-        ),
-    message:
-        "Measure how coarsely model {wildcards.model} was rounded"
-    script:
-        "../scripts/points/measure_rounding.py"
-
-
 rule train_language_model:
     input:
-        unpack(lambda wildcards: study.training_inputs(wildcards.model)),
+        unpack(lambda wildcards: study.training_inputs(trained(wildcards))),
     output:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
@@ -107,15 +76,16 @@ rule train_language_model:
     priority: 50
     conda:
         "../../envs/workflow.yaml"
-    threads: lambda wildcards: study.threads("train") * study.processes(wildcards.model)
+    threads: lambda wildcards: study.threads("train") * processes(wildcards)
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * study.processes(wildcards.model) * attempt,
+        mem_mb=lambda wildcards, attempt: 8000 * processes(wildcards) * attempt,
         runtime=1440,
-        gpu=lambda wildcards: study.gpu * study.processes(wildcards.model),
+        gpu=lambda wildcards: study.gpu * processes(wildcards),
     params:
         settings=lambda wildcards: study.settings(
             "models/train_language_model.py", model=study.model_settings(wildcards.model)
         ),
+        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(trained(wildcards))),
     message:
         "Train language model {wildcards.model}"
     script:
@@ -131,7 +101,7 @@ use rule train_language_model as train_starting_model with:
 
 rule train_classifier:
     input:
-        unpack(lambda wildcards: study.training_inputs(wildcards.model)),
+        unpack(lambda wildcards: study.training_inputs(trained(wildcards))),
     output:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
@@ -148,14 +118,68 @@ rule train_classifier:
         "../../envs/workflow.yaml"
     threads: study.threads("train")
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        mem_mb=growing(8000),
         runtime=720,
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(
             "models/train_classifier.py", model=study.model_settings(wildcards.model)
         ),
+        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(trained(wildcards))),
     message:
         "Train classifier {wildcards.model}"
     script:
         "../scripts/models/train_classifier.py"
+
+
+# Every trial of a search is a job, which keeps its losses but no model.
+rule trial:
+    input:
+        unpack(lambda wildcards: study.training_inputs(trained(wildcards))),
+    output:
+        metrics=study.path("searches", "{search}", "{trial}", "metrics.json"),
+        loss_curve=study.path("searches", "{search}", "{trial}", "loss.csv"),
+    log:
+        study.log("searches", "{search}", "{trial}"),
+    benchmark:
+        study.benchmark("searches", "{search}", "{trial}")
+    priority: 5
+    conda:
+        "../../envs/workflow.yaml"
+    threads: lambda wildcards: study.threads("train") * processes(wildcards)
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * processes(wildcards) * attempt,
+        runtime=720,
+        gpu=lambda wildcards: study.gpu * processes(wildcards),
+    params:
+        settings=lambda wildcards: study.settings(
+            "models/trial.py", **study.trial_settings(wildcards.search, wildcards.trial)
+        ),
+        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(trained(wildcards))),
+    message:
+        "Trial {wildcards.search}: {wildcards.trial}"
+    script:
+        "../scripts/models/trial.py"
+
+
+rule search_table:
+    input:
+        metrics=lambda wildcards: study.trial_metrics(wildcards.search),
+    output:
+        tabulated("{search}"),
+    log:
+        study.log("tables", "{search}"),
+    benchmark:
+        study.benchmark("tables", "{search}")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        settings=lambda wildcards: study.settings("models/search_table.py", **study.search_settings(wildcards.search)),
+    message:
+        "Tabulate {wildcards.search}"
+    script:
+        "../scripts/models/search_table.py"

@@ -1,16 +1,14 @@
-# Points: one merged checkpoint for each prompt set (its use), and for each analysis that generates texts. One for all of
-# them would be made again for a new prompt set, and the texts of the other sets with it, since it is temporary.
-# Generation has a higher priority, and merging takes as many threads, and on cuda a GPU, which it does not use: a
-# checkpoint is made only where its texts can be generated next, however many cores idle. So no more of them lie on disk
-# than there are jobs at once, and one that is being deleted.
-
-from lm_interpolation.points.algebra import POINT_ID
+# Points: one merged checkpoint for each prompt set (its use), and for each analysis that generates texts. A checkpoint is
+# temporary: if all prompt sets shared one, a new set would rebuild it, and then the texts of the other sets.
+#
+# Few checkpoints should lie on disk at once. So generation has the higher priority, and merging asks for what generation
+# needs, threads and on cuda a GPU, though it uses less: it only starts where its texts can be generated next.
 
 
 rule merge:
     input:
         models=lambda wildcards: study.merge_inputs(wildcards.point),
-        # Not read: without them no texts could be generated.
+        # Not read. Without them no texts can be generated.
         prompts=lambda wildcards: ancient(study.merge_prompts(wildcards.use)),
     output:
         temp(directory(study.path("checkpoints", "{use}", "{point}"))),
@@ -20,22 +18,52 @@ rule merge:
         study.benchmark("checkpoints", "{use}", "{point}")
     wildcard_constraints:
         use=alternatives(study.checkpoint_uses()),
-        point=POINT_ID,
     priority: 10
-    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
     group:
-        "points" if workflow.remote_exec else None
+        POINTS
     conda:
         "../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(30),
         sequence=1,
         gpu=study.gpu,
     params:
-        settings=study.settings("points/merge.py"),
+        settings=lambda wildcards: study.settings("points/merge.py"),
     message:
         "Merge {wildcards.point} ({wildcards.use})"
     script:
         "../scripts/points/merge.py"
+
+
+# For the summary; nothing else depends on it.
+rule measure_rounding:
+    input:
+        models=lambda wildcards: [
+            study.path("models", name) for name in (wildcards.model, study.rounding_references()[wildcards.model])
+        ],
+    output:
+        study.path("rounding", "{model}.json"),
+    log:
+        study.log("rounding", "{model}"),
+    benchmark:
+        study.benchmark("rounding", "{model}")
+    wildcard_constraints:
+        model=alternatives(list(study.rounding_references())),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: study.settings(
+            "points/measure_rounding.py",
+            model=wildcards.model,
+            reference=study.rounding_references()[wildcards.model],
+        ),
+    message:
+        "Measure how coarsely model {wildcards.model} was rounded"
+    script:
+        "../scripts/points/measure_rounding.py"

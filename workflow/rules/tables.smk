@@ -1,4 +1,6 @@
-# Tables: one tidy CSV per sweep, what is told of all tables, and the summary that a run ends with.
+# Tables: one tidy CSV per sweep, the descriptions of all tables, and the summary at the end of a run.
+
+from lm_interpolation.study import captions
 
 
 rule table:
@@ -14,8 +16,8 @@ rule table:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: study.settings("tables/table.py", **study.table_settings(wildcards.sweep)),
     message:
@@ -42,16 +44,18 @@ rule describe_table:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
+        script=lambda wildcards, threads: captions.table_script(study, wildcards.table),
         settings=lambda wildcards: study.settings(
-            "tables/table_caption.py", **study.table_caption_settings(wildcards.table)
+            captions.table_script(study, wildcards.table),
+            **captions.table_settings(study, wildcards.table),
         ),
     message:
         "Describe table {wildcards.table}"
     script:
-        "../scripts/tables/table_caption.py"
+        "../scripts/{params.script}"
 
 
 rule summary:
@@ -75,10 +79,10 @@ rule summary:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
-        settings=study.settings(
+        settings=lambda wildcards: study.settings(
             "tables/summary.py",
             study=study.name,
             tables=study.tables(),
@@ -86,6 +90,7 @@ rule summary:
             claims=study.claims(),
             explorer=study.explorer(),
             judges=study.judge_settings(config["scorers"]),
+            shown=study.shown_settings(),
         ),
     message:
         "Summarise the study"

@@ -11,24 +11,22 @@ rule generate:
         study.log("texts", "weights", "{prompts}", "{point}"),
     benchmark:
         study.benchmark("texts", "weights", "{prompts}", "{point}")
-    wildcard_constraints:
-        point=POINT_ID,
     priority: 20
-    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
     group:
-        "points" if workflow.remote_exec else None
+        POINTS
     conda:
         "../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(6000),
+        runtime=growing(240),
         sequence=1,
         gpu=study.gpu,
     params:
-        settings=study.settings(
+        settings=lambda wildcards: study.settings(
             "texts/generate.py", sampling=study.sampling(), precision=study.generation("precision")
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("generate")),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point}"
     script:
@@ -46,18 +44,15 @@ rule generate_ensemble:
         study.log("texts", "logits", "{prompts}", "{point}"),
     benchmark:
         study.benchmark("texts", "logits", "{prompts}", "{point}")
-    wildcard_constraints:
-        point=POINT_ID,
     priority: 20
-    # In a submission; what is in one the profile says (otherwise dry runs, too, would show groups).
     group:
-        "points" if workflow.remote_exec else None
+        POINTS
     conda:
         "../../envs/workflow.yaml"
     threads: study.threads("generate")
     resources:
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        mem_mb=growing(12000),
+        runtime=growing(480),
         sequence=1,
         gpu=study.gpu,
     params:
@@ -68,6 +63,7 @@ rule generate_ensemble:
             models=study.ensemble_models(wildcards.point),
             nucleus=study.generation("nucleus"),
         ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("generate")),
     message:
         "Generate from {wildcards.prompts} at {wildcards.point} in logit space"
     script:

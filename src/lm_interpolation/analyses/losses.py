@@ -1,60 +1,28 @@
-"""Losses of the models at all points of a sweep on texts of a corpus: the heat maps of Fig. 8, raw and as a table.
+"""Losses of the models at all points of a sweep on texts of a corpus: the heat maps of Fig. 8.
 
 Fig. 8 of Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092, section 4.3) shows the mean NLL of the SST test
 sentences over the plane theta3(alpha, beta), positive and negative sentences apart. We tabulate the mean over texts and
-the mean over tokens. The NLL of a text is that of ``scoring.score_perplexity``: all its tokens behind the special
+the mean over tokens. The NLL of a text is that of ``perplexity.score_perplexity``: all its tokens behind the special
 tokens that texts of the model start with, or all but the first where there are none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from lm_interpolation.data.parquet import read_parquet, write_parquet
 from lm_interpolation.jobs.batches import AdaptiveBatches
 from lm_interpolation.jobs.runtime import UserError, note
 from lm_interpolation.models.loading import context_length
 from lm_interpolation.models.special_tokens import encode, of_model
 from lm_interpolation.points.algebra import Sweep
-from lm_interpolation.scores.scoring import OnDone, PathLike, show_text, token_losses
-from lm_interpolation.statistics.inference import bootstrap_ratio
+from lm_interpolation.points.interpolation import WeightSpace
+from lm_interpolation.scores.readable import show_text
+from lm_interpolation.scores.token_losses import token_losses
 
-# Tables and figures read losses too: they need no torch.
-if TYPE_CHECKING:
-    from lm_interpolation.points.interpolation import WeightSpace
-
-LOSSES_SCHEMA = pa.schema(
-    [
-        ("point", pa.dictionary(pa.int32(), pa.string())),
-        ("class", pa.string()),
-        ("text", pa.int32()),
-        ("nll", pa.float64()),
-        ("tokens", pa.int32()),
-    ]
-)
-"""Columns of a file of losses: index of the text within its class; sum of the NLL in nats over so many tokens."""
-
-STATISTICS = ("nll_text", "nll_token")
-
-
-def write_loss_texts(texts: Mapping[str, Sequence[str]], path: PathLike) -> None:
-    """Write ``texts`` (class -> texts) as Parquet, columns ``class`` and ``text``, whole or not at all."""
-    pairs = [(name, text) for name, members in texts.items() for text in members]
-    names, members = zip(*pairs, strict=True)
-    write_parquet(pa.table({"class": pa.array(names, pa.string()), "text": pa.array(members, pa.string())}), path)
-
-
-def read_loss_texts(path: PathLike) -> dict[str, list[str]]:
-    """The texts that ``write_loss_texts`` wrote."""
-    table = read_parquet(path)
-    texts: dict[str, list[str]] = {}
-    for name, text in zip(table["class"].to_pylist(), table["text"].to_pylist(), strict=True):
-        texts.setdefault(name, []).append(text)
-    return texts
+OnDone = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -120,7 +88,7 @@ def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
 
 
 def evaluate_losses(
-    space: "WeightSpace",
+    space: WeightSpace,
     sweep: Sweep,
     texts: Mapping[str, Sequence[str]],
     batch_size: int,
@@ -155,89 +123,4 @@ def evaluate_losses(
             "nll": np.concatenate(list(nll.values())),
             "tokens": np.tile(encoded.scored, len(nll)).astype(np.int32),
         }
-    )
-
-
-def write_losses(losses: pd.DataFrame, path: PathLike) -> None:
-    """Write the frame of ``evaluate_losses`` as Parquet with ``LOSSES_SCHEMA``, whole or not at all.
-
-    Raises ``ValueError`` if a (point, class, text) occurs twice or a loss is not finite.
-    """
-    if losses.duplicated(["point", "class", "text"]).any():
-        raise ValueError(f"{path}: a (point, class, text) occurs twice")
-    if not np.isfinite(losses["nll"]).all():
-        raise ValueError(f"{path}: a loss is not finite")
-    table = pa.table({field.name: pa.array(losses[field.name]).cast(field.type) for field in LOSSES_SCHEMA})
-    write_parquet(table, path, compression="zstd")
-
-
-def read_losses(path: PathLike) -> pd.DataFrame:
-    """The losses that ``write_losses`` wrote; ``point`` is categorical."""
-    return read_parquet(path).to_pandas()
-
-
-def loss_matrix(losses: pd.DataFrame, points: Sequence[str], class_name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(nll, tokens) of one class, both (n_texts, len(points)) float64: rows are what a bootstrap resamples.
-
-    ``losses`` may hold other points (ids) and classes too. Raises ``UserError`` if a point lacks a text that another
-    one has, ``ValueError`` if one occurs twice.
-    """
-    rows = losses[(losses["class"] == class_name) & losses["point"].isin(list(points))]
-    place = pd.Index(points).get_indexer(pd.Index(rows["point"].astype(str)))
-    codes, found = pd.factorize(rows["text"], sort=True)
-    counts = np.zeros((len(found), len(points)), dtype=np.int64)
-    np.add.at(counts, (codes, place), 1)
-    if counts.max(initial=0) > 1:
-        raise ValueError(f"class {class_name!r}: a (point, text) occurs twice")
-    lacking = [point for point, complete in zip(points, (counts == 1).all(axis=0), strict=True) if not complete]
-    if lacking or not len(found):
-        raise UserError(
-            f"point {(lacking or points)[0]}: a loss of class {class_name!r} is missing; delete the file of losses"
-        )
-    nll, tokens = np.empty(counts.shape), np.empty(counts.shape)
-    nll[codes, place], tokens[codes, place] = rows["nll"], rows["tokens"]
-    return nll, tokens
-
-
-def loss_table(losses: pd.DataFrame, sweep: Sweep, resamples: int, seed: int) -> pd.DataFrame:
-    """The tidy table of the losses over a sweep, with 95 % bootstrap intervals over the texts of each class.
-
-    Columns: ``sweep``, one float64 column per coordinate, ``point, class, statistic, estimate, low, high, n_texts,
-    n_tokens``. Statistics: ``nll_text``, the mean over texts of their NLL (nats per text), and ``nll_token``, the sum
-    of the NLL over the sum of predicted tokens (nats per token). Sorted as the sweep, then by class in order of
-    appearance. All points share the resamples. To be written by ``tables.write_table``.
-
-    Raises ``UserError`` if a point of the sweep lacks a loss.
-    """
-    points = list(dict.fromkeys(entry.point.id for entry in sweep.points))
-    by_point: dict[str, list[dict[str, Any]]] = {point: [] for point in points}
-    for class_name in losses["class"].unique():
-        nll, tokens = loss_matrix(losses, points, class_name)
-        denominators = np.hstack([np.ones_like(tokens), tokens])
-        estimate, low, high = bootstrap_ratio(np.hstack([nll, nll]), denominators, resamples, seed)
-        # Of few texts an interval may reach below the least loss.
-        low = np.maximum(low, 0)
-        for index, point in enumerate(points):
-            for offset, statistic in enumerate(STATISTICS):
-                column = offset * len(points) + index
-                by_point[point].append(
-                    {
-                        "class": class_name,
-                        "statistic": statistic,
-                        "estimate": estimate[column],
-                        "low": low[column],
-                        "high": high[column],
-                        "n_texts": len(nll),
-                        "n_tokens": int(tokens[:, index].sum()),
-                    }
-                )
-    return pd.DataFrame(
-        [
-            {"sweep": sweep.name}
-            | {name: float(value) for name, value in entry.coordinates}
-            | {"point": entry.point.id}
-            | row
-            for entry in sweep.points
-            for row in by_point[entry.point.id]
-        ]
     )

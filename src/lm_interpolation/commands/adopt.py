@@ -1,5 +1,4 @@
-"""Take copied results for what they are: ``lm-interpolation adopt`` and the arguments of Snakemake, in the folder of
-the Snakefile.
+"""Take copied results for what they are: ``lm-interpolation adopt`` and the arguments of Snakemake.
 
 ``cp -r``, ``rsync`` without ``-a`` and archives without times leave results that are older than what they were made
 of, and without ``.snakemake``, so that Snakemake would make them again. What the records beside them (docs/records.md)
@@ -11,12 +10,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lm_interpolation.commands.report import load_study
+from lm_interpolation.commands.arguments import Run
 from lm_interpolation.commands.resume import check_not_running
 from lm_interpolation.jobs.provenance import Notes, benchmark_of, judge, time_file
 from lm_interpolation.jobs.records import FOLDER, TIMESTAMP, Comparison, Record, find_records
 from lm_interpolation.jobs.runtime import Progress, UserError
-from lm_interpolation.study.arguments import config_files, read_arguments
 
 _SHOWN = 10
 
@@ -73,7 +71,7 @@ def set_times(records: Mapping[str, Record], top: str) -> tuple[int, list[OSErro
     for output in in_order(records):
         record = records[output]
         after = max((_time(times, entry.path) for entry in record.inputs), default=0)
-        for path in (output, benchmark_of(record.log)):
+        for path in (output, benchmark_of(record.log, top)):
             now = _time(times, path)
             if now < after:
                 times[path] = after
@@ -129,9 +127,10 @@ def _set_time(path: str, time: int, top: str) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Adopt the results of the study that the arguments name. Raises ``UserError``."""
-    options = read_arguments(arguments)
-    study = load_study(config_files(options), options.config)
-    check_not_running(Path.cwd().resolve())
+    run = Run("adopt", "Take copied results for what the records beside them say.", arguments)
+    run.enter()
+    study = run.study()
+    check_not_running(run.folder)
     lines, denied = adopt(study.path())
     print("\n".join(lines))
     if denied:

@@ -6,20 +6,14 @@ The directory holds weights (float32), config, tokenizer and a model card. It ap
 from collections.abc import Sequence
 from pathlib import Path
 
+from lm_interpolation.commands.opening import PointParser, announce, open_study
+from lm_interpolation.commands.program import say
 from lm_interpolation.jobs.runtime import Progress, UserError
 from lm_interpolation.jobs.scratch import own_scratch, refuse_existing
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.pages.model_cards import model_card
 from lm_interpolation.points.merging import merge
-from lm_interpolation.texts.steering import (
-    Parser,
-    announce,
-    describe_range,
-    find_place,
-    model_folders,
-    open_study,
-    say,
-)
+from lm_interpolation.texts.steering import describe_range, find_place, model_folders
 
 EXAMPLES = """\
   lm-interpolation export --study demo --point alpha=0.7 --to my-model
@@ -30,7 +24,9 @@ EXAMPLES = """\
 
 def main(arguments: Sequence[str]) -> None:
     """Do what the command line asks for. Raises ``UserError``."""
-    parser = Parser("export", "Write a point of a study's sweeps as a Hugging Face directory with a card.", EXAMPLES)
+    parser = PointParser(
+        "export", "Write a point of a study's sweeps as a Hugging Face directory with a card.", EXAMPLES
+    )
     parser.add_argument(
         "--point",
         required=True,
@@ -39,7 +35,8 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--to", required=True, metavar="DIR", help="the directory to make, which must not exist")
     options = parser.parse_args(arguments)
-    study = open_study(options.config, options.study, options.results)
+    start = Path.cwd()
+    study = open_study(options.config, options.study, options.results, options.directory)
     place = find_place(study, options.point, options.sweep)
     if place.space == "logits":
         others = "; ".join(describe_range(sweep) for sweep in study.sweeps.values() if sweep.space == "weights")
@@ -49,6 +46,8 @@ def main(arguments: Sequence[str]) -> None:
         )
     try:
         target = Path(options.to).expanduser()
+        if options.directory is not None:
+            target = start / target
     except RuntimeError:
         raise UserError(f"--to {options.to!r}: there is no such user; give another path") from None
     if not target.name:

@@ -1,17 +1,41 @@
-"""How a program of the command line runs, and ends."""
+"""How a program of the command line reads its arguments, runs, and ends."""
 
+import argparse
 import io
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.texts.steering import in_words_of_make
+
+
+class Parser(argparse.ArgumentParser):
+    """Arguments of ``lm-interpolation PROGRAM``; a mistake in them is one line, and ends with status 2."""
+
+    def __init__(self, program: str, description: str, epilog: str = "", usage: str | None = None) -> None:
+        super().__init__(
+            prog=f"lm-interpolation {program}",
+            usage=usage,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def add_directory(self) -> None:
+        self.add_argument(
+            "-d", "--directory", metavar="DIR", help="working directory of the study (default: the present one)"
+        )
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {in_words_of_make(message)}; {self.prog} --help shows how\n")
 
 
 def run_program(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> NoReturn:
-    """Run ``main(arguments)``; errors of the user and of the system are one line each."""
+    """Run ``main(arguments)``; errors of the user and of the system are one line each, and end with status 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Models may write what a terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -27,3 +51,16 @@ def run_program(main: Callable[[Sequence[str]], None], arguments: Sequence[str])
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(0)
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    print(in_words_of_make(text), file=sys.stderr, flush=True)
+
+
+def in_words_of_make(text: str) -> str:
+    """``text`` with options as whoever came by ``make steer`` or ``make export`` writes them: ``SWEEP=``."""
+    if "ASKED_POINT" not in os.environ:
+        return text
+    options = r"--(config|study|sweep|point|prompt|to)\b(?: (?=[A-Z]{2}))?"
+    return re.sub(options, lambda option: option[1].upper() + "=", text)

@@ -1,5 +1,4 @@
-"""Write the HTML report of a finished study: ``lm-interpolation report`` and the arguments of its Snakemake,
-in the folder of the Snakefile.
+"""Write the HTML report of a finished study: ``lm-interpolation report`` and the arguments of its Snakemake.
 
 Snakemake's own ``--report FILE`` does the work. Before it, one line says what an unfinished study lacks, or that
 results are older than the settings; after it, where the report is. A whole report replaces an older one, or that stays.
@@ -11,30 +10,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from snakemake.utils import update_config
-
+from lm_interpolation.commands.arguments import Run
+from lm_interpolation.jobs.places import ROOT
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.jobs.scratch import own_scratch
-from lm_interpolation.study.arguments import config_files, read_arguments, read_overrides
-from lm_interpolation.study.config import typed_overrides
-from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.study import Study
 
 # The end of a traceback.
 _SYSTEM = re.compile(r"^\w+Error: \[Errno (\d+)\] (.+)\Z", re.MULTILINE)
 # A line of the page: what Snakemake writes there, as JSON, is all on it.
 _DATA = re.compile(r"^ *var \w+ = .*;$", re.MULTILINE)
-
-
-def load_study(files: list[str], overrides: list[str] | None) -> Study:
-    """The study of these config files and ``key=value`` pairs, as the Snakefile reads it. Raises ``UserError``."""
-    config: dict = {}
-    for file in files:
-        if not Path(file).is_file():
-            raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
-        update_config(config, read_config(file))
-    update_config(config, typed_overrides(read_overrides(overrides)))
-    return Study(config)
 
 
 def check_finished(study: Study, how: str) -> None:
@@ -49,13 +34,15 @@ def check_finished(study: Study, how: str) -> None:
         )
 
 
-def check_current(study: Study, arguments: list[str], how: str) -> None:
+def check_current(study: Study, arguments: list[str], how: str, start: Path) -> None:
     """Say on stderr if Snakemake would make results again: the report shows them, and their captions, as they are.
+
+    ``start`` is the folder in which ``arguments`` are meant.
 
     Raises ``UserError`` if Snakemake cannot tell.
     """
     command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "rules", "--", *study.results()]
-    plan = subprocess.run(command, check=False, capture_output=True, text=True)
+    plan = subprocess.run(command, cwd=start, check=False, capture_output=True, text=True)
     if plan.returncode != 0:
         print(f"{plan.stdout}{plan.stderr}".rstrip(), file=sys.stderr)
         raise UserError("snakemake cannot plan the study, see above; mend that first")
@@ -68,20 +55,21 @@ def check_current(study: Study, arguments: list[str], how: str) -> None:
 
 
 def close_scripts(page: str) -> str:
-    """Snakemake's page such that no text on it ends a script: it writes ``</script>`` in a title as it stands.
+    """Snakemake's page, changed so that no text on it ends a script: it copies ``</script>`` in a title unchanged.
 
     JSON may write ``<`` as an escape, which reads the same.
     """
     return _DATA.sub(lambda line: line[0].replace("</", "\\u003c/").replace("<!--", "\\u003c!--"), page)
 
 
-def make_report(command: Sequence[str], report: Path, verbose: bool) -> None:
-    """Let the Snakemake of ``command`` write its report to the new file ``report``.
+def make_report(command: Sequence[str], report: Path, verbose: bool, start: Path) -> None:
+    """Let the Snakemake of ``command``, given in the folder ``start``, write its report to the new file ``report``.
 
     What it says is shown if it is ``verbose``, or fails. Raises ``OSError`` or ``UserError`` if it does.
     """
     kept = None if verbose else subprocess.PIPE
-    done = subprocess.run([*command, "--report", str(report)], check=False, stdout=kept, stderr=kept, text=True)
+    whole = [*command, "--report", str(report.absolute())]
+    done = subprocess.run(whole, cwd=start, check=False, stdout=kept, stderr=kept, text=True)
     if done.returncode != 0:
         said = "" if verbose else (done.stdout + done.stderr).rstrip()
         # A full disk, say: the system's own words are the clear line.
@@ -94,14 +82,18 @@ def make_report(command: Sequence[str], report: Path, verbose: bool) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Write ``results/<study>/report.html``. Raises ``UserError`` if it cannot be written."""
-    arguments = list(arguments)
-    options = read_arguments(arguments)
-    study = load_study(config_files(options), options.config)
-    how = " ".join(["make all", *(f"CONFIG={file}" for file in options.configfile or [])])
+    run = Run("report", "Write the HTML report of a finished study.", arguments)
+    command = [sys.executable, "-m", "snakemake", *run.arguments]
+    if not run.options.report_stylesheet:
+        command += ["--report-stylesheet", str(ROOT / "profiles" / "style.css")]
+    how = " ".join(["make all", *(f"CONFIG={file}" for file in run.options.configfile or [])])
+    start = Path.cwd()
+    run.enter()
+    study = run.study()
     check_finished(study, how)
     report = study.path("report.html")
-    # Before anything is planned: where it cannot be written, that is told in one line.
+    # Before anything is planned: if it cannot be written, one line says so.
     with own_scratch(report) as scratch:
-        check_current(study, arguments, how)
-        make_report([sys.executable, "-m", "snakemake", *arguments], scratch, options.verbose)
+        check_current(study, run.arguments, how, start)
+        make_report(command, scratch, run.options.verbose, start)
     print(f"{report}: {Path(report).stat().st_size / 1e6:.1f} MB, to be opened in any browser, here or elsewhere")

@@ -17,10 +17,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lm_interpolation.commands.arguments import Run
 from lm_interpolation.jobs.runtime import UserError
 
 GRACE = 300.0
@@ -197,17 +198,18 @@ def _gone(targets: Collection[Process], seconds: float) -> bool:
     return True
 
 
-def main(arguments: list[str]) -> None:
-    """Resume in the working directory; does not return if all goes well."""
-    folder = Path.cwd().resolve()
+def main(arguments: Sequence[str]) -> None:
+    """Resume in the study's working directory; does not return if all goes well."""
+    run = Run("resume", "Go on with a study whose Snakemake was killed, or whose machine was lost.", arguments)
+    folder = run.folder
     if not Path("/proc/self/stat").exists():
         raise UserError("resume looks for processes in /proc, which this system lacks; see docs/cluster.md, Recovery")
     check_not_running(folder)
     cancel_slurm_jobs(folder)
     end_orphans(folder)
     command = [sys.executable, "-m", "snakemake"]
-    done = subprocess.run([*command, "--unlock", *arguments], check=False)
+    done = subprocess.run([*command, "--unlock", *run.arguments], check=False)
     if done.returncode != 0:
         raise UserError("snakemake --unlock failed, see above; are the arguments those of the first run?")
     # Replaces this process, so that signals reach Snakemake.
-    os.execv(sys.executable, [*command, "--rerun-incomplete", *arguments])
+    os.execv(sys.executable, [*command, "--rerun-incomplete", *run.arguments])

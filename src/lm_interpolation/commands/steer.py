@@ -5,7 +5,6 @@ stderr. They are those of the workflow: at a point of the grid, a prompt of the 
 the study's own.
 """
 
-import copy
 import json
 import math
 import os
@@ -16,27 +15,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_interpolation.commands.opening import PointParser, announce, open_study
+from lm_interpolation.commands.program import say
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import Progress, UserError, printable
-from lm_interpolation.points.algebra import Point
-from lm_interpolation.scores.judges import judge_lines, study_judges
-from lm_interpolation.texts.steering import (
-    OpenStudy,
-    Parser,
-    Place,
-    announce,
-    build_command,
-    find_place,
-    model_folders,
-    open_study,
-    say,
-)
+from lm_interpolation.scores.judges import judge_lines
+from lm_interpolation.study.declared import declared
+from lm_interpolation.study.kinds.scorers.classifier import Classifier
+from lm_interpolation.study.scorers import study_judges
+from lm_interpolation.texts.steering import OpenStudy, Place, build_command, find_place, model_folders
 
 # torch takes seconds to import: first come the arguments, and what is wrong with them.
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lm_interpolation.texts.generation import Mixture
+    from lm_interpolation.texts.language_models import Mixture
 
 EXAMPLES = """\
   lm-interpolation steer --study demo --point alpha=0.7 --prompt "The movie was"
@@ -55,7 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     """Do what the command line asks for. Raises ``UserError``."""
     options = _parse(arguments)
     started = time.monotonic()
-    study = open_study(options.config, options.study, options.results)
+    study = open_study(options.config, options.study, options.results, options.directory)
     places = [find_place(study, words, options.sweep) for words in options.point]
     rows = _prompts(study, options)
     sampling = _sampling(study, options)
@@ -80,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
-    parser = Parser("steer", "Print continuations at any point of a study's sweeps, merging in memory.", EXAMPLES)
+    parser = PointParser("steer", "Print continuations at any point of a study's sweeps, merging in memory.", EXAMPLES)
     parser.add_argument(
         "--point",
         action="append",
@@ -172,7 +165,7 @@ def _models(study: OpenStudy, place: Place) -> list[str]:
 
 def _judge(study: OpenStudy, name: str | None) -> str | None:
     """Name of the classifier that scores; None, and the reason on stderr, if there is none to be had."""
-    classifiers = [key for key, scorer in study.config["scorers"].items() if scorer["kind"] == "classifier"]
+    classifiers = [key for key, scorer in declared(study.config).scorers.items() if isinstance(scorer, Classifier)]
     if name is not None and name not in classifiers:
         raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {', '.join(classifiers)}")
     name = name or next(iter(classifiers), None)
@@ -219,10 +212,9 @@ def _mixtures(
     """What texts are sampled from at each place; models are loaded once for all places that need them."""
     from transformers.utils import logging
 
-    from lm_interpolation.models.dtypes import torch_dtype
-    from lm_interpolation.points.ensembles import ensemble, load_members
     from lm_interpolation.points.interpolation import WeightSpace
-    from lm_interpolation.texts.generation import Mixture, language_model
+    from lm_interpolation.texts.ensembles import ensemble, load_members
+    from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()
     precision, nucleus = study.config["generation"]["precision"], study.config["generation"].get("nucleus")
@@ -246,23 +238,13 @@ def _mixtures(
         say(f"loading {_count(len(family), 'model')}, to be combined in memory")
         return WeightSpace(needed, device)
 
-    def mixture_at(point: Point, space: WeightSpace) -> Mixture:
-        space.set_point(point)
-        model = space.model
-        if precision != "fp32":
-            # As when a merged checkpoint is loaded: weights alone are cast, tables of positions stay in float32.
-            model = copy.deepcopy(model)
-            for parameter in model.parameters():
-                parameter.data = parameter.data.to(torch_dtype(precision))
-        return Mixture(((1.0, language_model(model, space.tokenizer)),))
-
     for index, (place, key) in enumerate(zip(places, keys, strict=True)):
         if key not in held:
             held[key] = load(key[1], place.space)
         if place.space == "logits":
             yield ensemble(place.point, held[key], nucleus)
         else:
-            yield mixture_at(place.point, held[key])
+            yield mixture_at(place.point, held[key], precision)
         if last[key] == index:
             del held[key]
 
@@ -282,10 +264,10 @@ def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
 def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> str | None:
     """Add the column ``score``, and return the scorer's name; None, with the reason on stderr, if it cannot read them.
 
-    The texts are what was asked for: a judge that cannot read such long ones does not cost them.
+    The texts are what was asked for: if the judge cannot read them, still print them.
     """
-    from lm_interpolation.scores.scoring import score_classifier
-    from lm_interpolation.tables.tables import classifier_score
+    from lm_interpolation.scores.classifier import score_classifier
+    from lm_interpolation.scores.statistic_values import weighted_sum
 
     scorer = study.config["scorers"][name]
     full = texts["prompt"] + texts["continuation"]
@@ -302,7 +284,9 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
     except UserError as error:
         say(f"no scores: {error}")
         return None
-    texts["score"] = classifier_score(probabilities, name, scorer["weights"])
+    texts["score"] = weighted_sum(
+        probabilities, name, {f"p_{label}": weight for label, weight in scorer["weights"].items()}
+    )
     try:
         say("; ".join(judge_lines(study_judges(study.config, study.results, [name]))))
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Where the files lie that are not modules: in a checkout beside the package, in an installed package within it."""
+"""Where files that are not modules are: beside the package in a checkout, inside it if it is installed."""
 
 from pathlib import Path
 
@@ -6,12 +6,17 @@ PACKAGE = Path(__file__).parents[1]
 """The folder of the package ``lm_interpolation``."""
 
 _CHECKOUT = PACKAGE.parents[1]
-_WITHIN = _CHECKOUT if (_CHECKOUT / "workflow" / "rules").is_dir() else PACKAGE
 
-WORKFLOW = _WITHIN / "workflow"
+FROM_SOURCE = (_CHECKOUT / "workflow" / "rules").is_dir()
+"""Whether the package is that of a checkout, on Python's search path or installed there as editable."""
+
+ROOT = _CHECKOUT if FROM_SOURCE else PACKAGE
+"""The folder of all that follows."""
+
+WORKFLOW = ROOT / "workflow"
 """Rules, scripts, the schema, and templates of pages."""
 
-LOCK = _WITHIN / "requirements.lock"
+LOCK = ROOT / "requirements.lock"
 """The pins of all packages."""
 
 SEARCH_PATH = PACKAGE.parent

@@ -6,7 +6,9 @@ Imports no heavy package: the Snakefile and every script load this module.
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -17,15 +19,18 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from lm_interpolation.jobs.settings import arguments_of
+
 
 class UserError(Exception):
-    """A mistake in what the user gave us (config, data, model), told in one line; several mistakes in one line each.
+    """A mistake in the user's input (config, data, model), described in one line; several mistakes in one line each.
 
-    A line names the file or config key, what is wrong and what to do. It is shown without a traceback, and what is
-    quoted in it (names, texts) with escapes for line breaks and all else that does not print.
+    A line names the file or config key, what is wrong and what to do. It appears without a traceback. Quoted names and
+    texts have escapes for line breaks and other characters that do not print.
     """
 
     def lines(self) -> list[str]:
@@ -37,7 +42,7 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """``text`` on one line: escapes for line breaks, for what a terminal would obey, and for halves of characters."""
+    """``text`` on one line, with escapes for line breaks, terminal control characters and lone surrogates."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
@@ -68,12 +73,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Works for a file or a directory (create it inside the block). Data are flushed to disk before the rename, so that
     after a crash ``path`` is either absent, old, or whole. On an error the scratch path is removed.
 
-    A job never overwrites what a later run of it wrote: up to the rename it holds the job's lock, without which no
-    other starts. If another has asked for that, ``UserError`` is raised instead of the rename (see ``_Claim``).
+    A job never overwrites what a later run of it wrote: it holds the job's lock until the rename, and no other run
+    starts without the lock. If another run asks for it, ``UserError`` is raised instead of the rename (see ``_Claim``).
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # The name is fixed, so that what a killed job left is overwritten by the rerun instead of piling up.
+    # The name is fixed, so that the rerun overwrites what a killed job left instead of adding to it.
     scratch = target.parent / f".partial-{target.name}"
     _remove(scratch)
     try:
@@ -86,7 +91,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         old = target.parent / f".old-{target.name}"
         _remove(old)
         if target.is_dir() and not target.is_symlink():
-            # A directory cannot be replaced in one step: the old one is set aside whole before it is deleted.
+            # A directory cannot be replaced in one step: first move the old one aside, then delete it.
             target.rename(old)
         scratch.replace(target)
         _remove(old)
@@ -156,7 +161,7 @@ class Progress:
         )
 
 
-# The console of the running job: stderr itself, until `run_job` sends stderr to the job's log.
+# The console of the running job: stderr, until `run_job` redirects stderr to the job's log.
 _console: TextIO | None = None
 
 
@@ -168,31 +173,31 @@ def announce(message: str) -> None:
 
 
 def note(message: str) -> None:
-    """Print one line into the log of the running job; outside of a job say nothing."""
+    """Print one line into the log of the running job; outside of a job print nothing."""
     if _console is not None:
         print(message, file=sys.stderr, flush=True)
 
 
 class _Claim:
-    """A job's lock, held to the end of this process, and the wish of another process to have it.
+    """A job's lock, held to the end of this process, and another process's request for it.
 
-    Snakemake's jobs outlive it when it is killed, and the next run starts them again. Two processes would then share
-    scratch files and outputs; and what the orphan makes, of older settings or data, would count as the newer run's,
-    for of a job that fails, too, Snakemake records what it was asked for. So who finds the lock taken leaves a wish
+    Jobs outlive a killed Snakemake, and the next run starts them again. Two processes would then share
+    scratch files and outputs. The orphan's results, from older settings or data, would count as those of the newer run:
+    Snakemake records new parameters even for failed jobs. So a process that finds the lock taken leaves a request
     beside it and waits. The holder notices and sends itself a SIGTERM: a training saves its state, from which the other
-    goes on, and other jobs just end. The kernel frees the lock, however its holder ends.
+    process continues; other jobs just end. The kernel frees the lock, however its holder ends.
     """
 
     PATIENCE = 150.0
-    """Seconds to wait for another process to end. NFS needs 90 to free the locks of a node that is lost."""
+    """Seconds to wait for another process to end. NFS needs 90 to free the locks of a lost node."""
 
     def __init__(self, log: Path) -> None:
-        # Beside the log: that itself is removed by Snakemake before the job starts.
+        # Beside the log: Snakemake removes the log itself before the job starts.
         self._lock, self._wish = (log.with_name(f".{log.name}.{end}") for end in ("lock", "wanted"))
         self._held: int | None = None
 
     def take(self, patience: float) -> str | None:
-        """Take the lock, and return None, or for the log why there is none.
+        """Take the lock and return None, or return the reason for the log.
 
         Raises ``UserError`` if another process still holds it after ``patience`` seconds.
         """
@@ -205,7 +210,7 @@ class _Claim:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                # Again and again, for the holder removes older wishes when it starts.
+                # Repeatedly, because the holder removes older requests when it starts.
                 self._wish.touch()
                 holder = os.pread(descriptor, 200, 0).decode().strip()
                 if deadline is None:
@@ -245,18 +250,41 @@ class _Claim:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-# That of the running job.
+# The claim of the running job.
 _claim: _Claim | None = None
 
 
-def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
-    """Run ``main(snakemake)`` as a job: all output in the job's log, progress and errors on the console too.
+@dataclass(frozen=True)
+class Job:
+    """What a script knows of its job besides the arguments of its ``main``: names and files, as Snakemake has them."""
+
+    rule: str
+    input: Any
+    output: Any
+    wildcards: Any
+    log: str
+    settings: str
+    """The text of all that the result depends on besides the inputs: for fingerprints."""
+
+    @property
+    def top(self) -> str:
+        """The folder of the study's results, wherever a module's prefix has put it: logs are ``<top>/logs/...``."""
+        return os.path.commonpath([self.log, str(self.output[0])])
+
+
+def run_job(main: Callable[..., None], snakemake: Any) -> None:
+    """Run ``main`` as a job: all output in the job's log, progress and errors on the console too.
+
+    ``main`` gets a ``Job``, then what ``params.execution`` holds (device, threads, batch size), on which no result
+    depends, and as keyword-only arguments what ``params.settings`` holds, on which the result does::
+
+        def main(job: Job, device: str, batch_size: int, *, sampling: dict[str, Any], precision: str) -> None:
 
     What made the outputs is written beside the results (``records``).
 
     A ``UserError`` ends the job with its one line; any other error leaves its traceback in the log. Both exit with
-    status 1. So does a job of which an earlier run still runs, because its Snakemake was killed, and does not end when
-    asked to; the log of that is left as it is.
+    status 1. So does a job whose earlier run outlived a killed Snakemake and does not end when
+    asked to; the log of that run stays unchanged.
     """
     global _console, _claim
     log = Path(str(snakemake.log))
@@ -268,7 +296,7 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     except (UserError, OSError) as error:
         print(f"error: rule {snakemake.rule}: {error}", file=sys.stderr)
         sys.exit(1)
-    # On the level of file descriptors, so that output of libraries and child processes is caught as well.
+    # By file descriptors, so that output of libraries and child processes is caught as well.
     _console = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -276,42 +304,42 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     if note is not None:
         print(note, file=sys.stderr)
     try:
-        if snakemake.output:
-            _run_recorded(main, snakemake)
-        else:
-            main(snakemake)
+        settings = snakemake.params.settings
+        job = Job(snakemake.rule, snakemake.input, snakemake.output, snakemake.wildcards, str(snakemake.log), settings)
+        execution = json.loads(getattr(snakemake.params, "execution", "{}"))
+        work = functools.partial(main, job, **execution, **arguments_of(settings))
+        _run_recorded(work, job) if job.output else work()
     except UserError as error:
         _fail(f"error: {error}")
     except OSError as error:
-        # Disk full, no permission: the operating system's own words are the clear line.
+        # Disk full, no permission: the words of the operating system are clear enough.
         _fail(f"error: rule {snakemake.rule}: {error}; details in {log}", traceback.format_exc())
     except Exception as error:
         line = f"error: rule {snakemake.rule} failed: {type(error).__name__}: {error}; traceback in {log}"
         _fail(line, traceback.format_exc())
 
 
-def _run_recorded(main: Callable[[Any], None], snakemake: Any) -> None:
-    """Run ``main(snakemake)``, and leave a record of each output."""
-    # Not before, for it imports this module.
+def _run_recorded(work: Callable[[], None], job: Job) -> None:
+    """Do the work of a job, and leave a record of each output."""
+    # Import it only here: it imports this module.
     from lm_interpolation.jobs import records
 
-    top, outputs = records.top_of(snakemake.config["study"]), [str(path) for path in snakemake.output]
-    # Before the work: a record of an input that cannot be read is told at once.
-    inputs = records.read_inputs([str(path) for path in snakemake.input], top)
-    records.forget_records(outputs, top)
-    main(snakemake)
-    settings = snakemake.params.settings
+    outputs = [str(path) for path in job.output]
+    # Before the work, so that an unreadable record of an input is reported at once.
+    inputs = records.read_inputs([str(path) for path in job.input], job.top)
+    records.forget_records(outputs, job.top)
+    work()
     try:
-        records.write_records(outputs, top, snakemake.rule, settings, inputs, str(snakemake.log))
+        records.write_records(outputs, job.top, job.rule, json.loads(job.settings), inputs, job.log)
     except OSError as error:
-        # What took hours to make is there, and Snakemake knows of it.
+        # The result may have taken hours: keep it, and let Snakemake know it.
         announce(f"what made {outputs[0]} could not be kept beside it: {error}; copies of it will be made again")
 
 
 def _fail(line: str, details: str = "") -> NoReturn:
     """End the job with ``line`` on the console, and in the log with ``details`` before it."""
     print(line, file=_console, flush=True)
-    # The log may lie on the very disk that is full.
+    # The log may be on the disk that is full.
     with contextlib.suppress(OSError):
         print(details + line, file=sys.stderr, flush=True)
     sys.exit(1)

@@ -23,7 +23,9 @@ from lm_interpolation.figures.naming import model_label, prompts_label, scaled_l
 from lm_interpolation.jobs.runtime import Progress, UserError, atomic_path
 from lm_interpolation.points.algebra import Sweep, format_decimal, grid_values, line_owner, sweep_from_settings
 from lm_interpolation.scores.judges import Judge, marked, read_judges
-from lm_interpolation.tables.tables import classifier_score, read_table
+from lm_interpolation.scores.statistic import Statistic
+from lm_interpolation.scores.statistic_values import text_values
+from lm_interpolation.tables.tables import read_table
 
 PathLike = str | os.PathLike[str]
 
@@ -107,16 +109,16 @@ def point_texts(path: PathLike, shown: Shown) -> list[list[str]]:
     return nested(frame, "continuation")
 
 
-def line_scores(path: PathLike, shown: Shown, weights: Mapping[str, float]) -> dict[str, list[list[float | None]]]:
-    """Point to the scores of its shown texts, from a classifier's score file: a list per prompt, 3 decimals.
+def line_scores(path: PathLike, shown: Shown, statistic: Statistic) -> dict[str, list[list[float | None]]]:
+    """Point to the scores of its shown texts, from a score file: a list per prompt, 3 decimals.
 
-    A score is what the statistic ``score`` of the tables is the mean of; None where a text has none. Raises
-    ``UserError`` if the file is damaged or lacks a shown text, or if ``weights`` names a class that it does not have.
+    A score is what ``statistic`` is the mean of; None where a text has none. Raises ``UserError`` if the file is
+    damaged or lacks a shown text or a column of the statistic.
     """
     table = read_parquet(path)
     kept = pc.and_(pc.is_in(table["row"], pa.array(shown.rows)), pc.less(table["sample"], shown.samples))
     frame = table.filter(kept).to_pandas()
-    frame["score"] = classifier_score(frame, Path(path).stem, weights).round(3)
+    frame["score"] = text_values(frame, Path(path).stem, statistic).round(3)
     scores = {}
     for point, group in frame.groupby("point", sort=False, observed=True):
         _check_complete(group, shown, path)
@@ -132,7 +134,7 @@ def _check_complete(frame: pd.DataFrame, shown: Shown, path: PathLike) -> None:
 def sweep_view(
     sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame, judges: Mapping[str, Judge]
 ) -> dict[str, Any]:
-    """A sweep as the page draws it. ``entry`` is that of ``Study.explorer_settings``, ``table`` its table.
+    """A sweep as the page draws it. ``entry`` is an entry of ``study.explorer.settings``, ``table`` its table.
 
     ``judges`` has the judge of each scorer that is a classifier: labels say which statistics are those of a weak one.
     Returns ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts,
@@ -205,8 +207,18 @@ def panel_colours(data: pd.DataFrame, panel: Mapping[str, Any]) -> dict[str, Any
     return {**told, "note": scale.describe_interval()}
 
 
-def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLike]]) -> dict[str, Any]:
-    """All that the page shows. ``settings`` are those of ``Study.explorer_settings``, ``inputs`` its files.
+def page_data(
+    inputs: Mapping[str, Sequence[PathLike]],
+    *,
+    study: str,
+    samples: int,
+    sampling: str,
+    spaces: Mapping[str, str],
+    sweeps: Sequence[Mapping[str, Any]],
+    scorers: Mapping[str, Mapping[str, Any]],
+    judges: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """All that the page shows. ``inputs`` are its files, the other arguments those of ``study.explorer.settings``.
 
     Returns ``study``, ``sampling``, ``sweeps`` (see ``sweep_view``), ``prompts`` (set to ``rows``, ``texts``, and
     ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]
@@ -218,15 +230,15 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
 
     Raises ``UserError`` if there is no sweep, or if a file is damaged or lacks a text.
     """
-    if not settings["sweeps"]:
+    if not sweeps:
         raise UserError("config: sweeps: none generates texts, so there is nothing to explore; give one prompts")
-    sweeps = [sweep_from_settings(entry["sweep"]) for entry in settings["sweeps"]]
+    lines = [sweep_from_settings(entry["sweep"]) for entry in sweeps]
     prompts = {Path(path).stem: read_parquet(path).to_pandas() for path in inputs["prompts"]}
-    shown = choose_texts(sweeps, prompts, settings["samples"])
-    judges = read_judges(settings["judges"], inputs["judges"])
+    shown = choose_texts(lines, prompts, samples)
+    measured = read_judges(judges, inputs["judges"])
     views = [
-        sweep_view(sweep, entry, read_table(path), judges)
-        for sweep, entry, path in zip(sweeps, settings["sweeps"], inputs["tables"], strict=True)
+        sweep_view(sweep, entry, read_table(path), measured)
+        for sweep, entry, path in zip(lines, sweeps, inputs["tables"], strict=True)
     ]
     progress = Progress("explorer", len(inputs["texts"]) + len(inputs["scores"]), "files")
     texts: dict[str, dict[str, dict[str, list]]] = {}
@@ -240,20 +252,20 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
     # scores/<prompts>/<line>/<scorer>.parquet; a sweep may read points from the line of another.
     for done, path in enumerate(map(Path, inputs["scores"]), len(inputs["texts"]) + 1):
         name, line, scorer = path.parts[-3], path.parts[-2], path.stem
-        weights = settings["scorers"][scorer]["weights"]
-        of_set = scores.setdefault(scorer, {}).setdefault(settings["spaces"][line_owner(line)], {})
-        of_set.setdefault(name, {}).update(line_scores(path, shown[name], weights))
+        statistic = Statistic(**scorers[scorer]["statistic"])
+        of_set = scores.setdefault(scorer, {}).setdefault(spaces[line_owner(line)], {})
+        of_set.setdefault(name, {}).update(line_scores(path, shown[name], statistic))
         progress.update(done)
     return {
-        "study": settings["study"],
-        "sampling": settings["sampling"],
+        "study": study,
+        "sampling": sampling,
         "sweeps": views,
         "prompts": {
             name: {
                 "rows": list(shown[name].rows),
                 "texts": list(frame.set_index("row").loc[list(shown[name].rows), "text"]),
                 "total": len(frame),
-                "samples": settings["samples"],
+                "samples": samples,
                 "shown": shown[name].samples,
             }
             for name, frame in prompts.items()
@@ -264,29 +276,26 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
         "above": ABOVE,
         "names": {
             "models": {
-                model: model_label(model) for model in dict.fromkeys(m for sweep in sweeps for m in sweep.models)
+                model: model_label(model) for model in dict.fromkeys(m for sweep in lines for m in sweep.models)
             },
             "prompts": {name: prompts_label(name) for name in prompts},
         },
         "scorers": {
             name: {
                 "description": spec["description"],
-                "range": score_range(spec["weights"].values(), scores.get(name, {})),
+                "range": score_range(spec["range"], scores.get(name, {})),
             }
-            for name, spec in settings["scorers"].items()
+            for name, spec in scorers.items()
         },
         "judges": {
             name: {"model": judge.model, "quality": judge.describe(), "weak": bool(judge.weaknesses)}
-            for name, judge in judges.items()
+            for name, judge in measured.items()
         },
     }
 
 
-def score_range(weights: Iterable[float], scores: Any) -> list[float]:
-    """The scale of a scorer's scores: from the least to the greatest weight of a class, and of what ``scores`` hold.
-
-    Classes without a weight count 0. Where classes do not exclude each other, their weights may add up to more.
-    """
+def score_range(values: Iterable[float], scores: Any) -> list[float]:
+    """The scale of a scorer's scores: from the least to the greatest of ``values`` and of what ``scores`` hold."""
 
     def numbers(nested: Any) -> Iterator[float]:
         for item in nested.values() if isinstance(nested, Mapping) else nested:
@@ -295,8 +304,8 @@ def score_range(weights: Iterable[float], scores: Any) -> list[float]:
             elif item is not None:
                 yield item
 
-    found = [0, *weights, *numbers(scores)]
-    return [min(found), max(found)]
+    found = [*values, *numbers(scores)]
+    return [min(found, default=0), max(found, default=0)]
 
 
 def write_page(data: Mapping[str, Any], template: PathLike, path: PathLike) -> None:

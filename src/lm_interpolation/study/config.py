@@ -6,19 +6,16 @@ file are reported at once, one line each.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lm_interpolation.data.corpora import check_corpus, check_prompts, class_names
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.study.checks import check_entry, check_whole
 from lm_interpolation.study.config_errors import describe, place
 from lm_interpolation.study.config_values import check_sizes, check_values
 from lm_interpolation.study.extending import extended, wrote
-from lm_interpolation.study.kind_checks import check_claim_itself, check_kind
 from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.names import check_names
 from lm_interpolation.study.references import ENTRIES, Named, Path, Reference, is_gone, leave_out, references, without
@@ -53,12 +50,12 @@ def typed_overrides(value: Any) -> Any:
 
 
 def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """``plain`` and ``left_out`` of ``read_study``."""
-    found = read_study(config)
+    """``plain`` and ``left_out`` of ``declare``."""
+    found = declare(config)
     return found.plain, found.left_out
 
 
-def read_study(config: Mapping[str, Any]) -> Declared:
+def declare(config: Mapping[str, Any]) -> Declared:
     """``config``, which may extend a file, checked, with all defaults filled in. Raises ``UserError`` for mistakes.
 
     Left out is what cannot be had, and each sweep, analysis, search, figure and claim that rests on it: in a study that
@@ -81,7 +78,6 @@ def read_study(config: Mapping[str, Any]) -> Declared:
     # Claims stay: a verdict says that they were not tested, and why.
     plain = without(draft.config.plain(), [path for path in gone if path[0] != "claims"])
     declared = StudyConfig.model_validate(plain)
-    _share_out(plain["corpora"], problems)
     kept = [one for one in found if not is_gone(one, gone)]
     unsound = _unsound(kept, named, gone, draft.broken, problems)
     _check_entries(declared, plain, gone, unsound, problems)
@@ -89,6 +85,12 @@ def read_study(config: Mapping[str, Any]) -> Declared:
         for line in check_whole(declared):
             problems.add(line)
     _raise(problems.lines)
+    for name, share in declared.corpora.items():
+        if share.is_share():
+            found_share = share.settings(name, declared)["corpus"]
+            plain["corpora"][name] |= {"source": "split", "offset": found_share["offset"]}
+            if "classes" in found_share:
+                plain["corpora"][name] |= {"label": "label", "classes": found_share["classes"]}
     return Declared(declared, plain, {".".join(path): reason for path, reason in gone.items()})
 
 
@@ -184,50 +186,11 @@ def _check_entries(
     config: StudyConfig, plain: Mapping[str, Any], gone: Mapping[Path, str], unsound: set[Path], problems: Problems
 ) -> None:
     """Check each entry by itself and against those that it refers to, which are all there."""
-    for section, check in (("corpora", check_corpus), ("prompts", check_prompts)):
-        for name, spec in plain[section].items():
-            # Of a share of another corpus types say all.
-            if "split_from" not in spec and not problems.keep(check, spec, name):
-                unsound.add((section, name))
-    for name, spec in plain["claims"].items():
-        if not problems.keep(check_claim_itself, name, spec):
-            unsound.add(("claims", name))
-    for section, entries in plain.items():
-        for name in entries if isinstance(entries, Mapping) and section in ENTRIES else ():
-            if (section, name) in unsound or (section, name) in gone:
-                continue
-            found = list(check_entry(config, section, name))
-            for line in found:
-                problems.add(line)
-            if not found:
-                problems.keep(check_kind, plain, section, name)
-
-
-def _share_out(corpora: dict[str, dict[str, Any]], problems: Problems) -> None:
-    """Give each corpus that is split from another the keys of a corpus of its own, in place.
-
-    ``source`` becomes ``split``, ``offset`` is the sum of the shares declared before, and the classes are the parent's.
-    A share of what is a share itself, and shares that sum up to more than 1, are problems.
-    """
-    taken: dict[str, Decimal] = {}
-    for name, corpus in corpora.items():
-        if "split_from" not in corpus:
-            continue
-        parent = corpus["split_from"]
-        if "split_from" in corpora.get(parent, {}):
-            problems.add(
-                f"corpora.{name}.split_from: {parent!r} is a share itself; split the corpus that it comes from"
-            )
-        offset = taken.get(parent, Decimal(0))
-        taken[parent] = offset + Decimal(str(corpus["share"]))
-        if taken[parent] > 1:
-            problems.add(
-                f"corpora.{name}.share: the shares of {parent!r} sum up to {taken[parent]} with this one; lower them "
-                "to at most 1 together"
-            )
-        corpus |= {"source": "split", "offset": float(offset)}
-        if parent in corpora and (classes := class_names(corpora[parent])):
-            corpus |= {"label": "label", "classes": {class_name: [class_name] for class_name in classes}}
+    for section in ENTRIES:
+        for name in plain[section]:
+            if (section, name) not in unsound and (section, name) not in gone:
+                for line in check_entry(config, section, name):
+                    problems.add(line)
 
 
 def _raise(lines: Sequence[str]) -> None:

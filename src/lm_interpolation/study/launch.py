@@ -1,15 +1,25 @@
-"""What must hold before Snakemake starts jobs from this folder, whatever its name and whatever ``PYTHONPATH`` holds.
+"""What must hold before Snakemake starts jobs of this workflow, wherever it lies and whichever workflow imports it.
 
-Imported by the Snakefile before all else of ours.
+Only the Snakefile imports this module.
 """
 
 import os
 import shlex
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lm_interpolation.jobs.places import SEARCH_PATH
+from lm_interpolation.jobs.places import FROM_SOURCE, SEARCH_PATH
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.opening import anchored
+
+if TYPE_CHECKING:
+    # Before all else of Snakemake it cannot be imported: it imports itself.
+    from snakemake.workflow import Workflow
+
+TRIGGERS = frozenset({"input", "mtime", "params"})
+"""What makes jobs run again, as the profiles set it."""
 
 # Character to why no job runs with it in the name of the folder; any other may be there.
 _BARRED = {
@@ -20,18 +30,67 @@ _BARRED = {
 
 
 def prepare(folder: str) -> None:
-    """Let Snakemake start jobs from ``folder``, that of the Snakefile. Raises ``UserError`` if it cannot.
+    """Let Snakemake start jobs of the workflow in ``folder``, a path or a URI. Raises ``UserError`` if it cannot.
 
     Snakemake puts the path of Python into commands of a shell as it is: it gets it quoted here. (On a plain path that
-    changes nothing.) Jobs look for this package on ``PYTHONPATH``, which they inherit: its folder is put first there,
-    so that no other package of its name is taken for it.
+    changes nothing.) Jobs of a checkout look for this package on ``PYTHONPATH``, which they inherit: its folder is put
+    first there, so that no other package of its name is taken for it.
     """
-    for character, reason in _BARRED.items():
-        if character in folder:
-            raise UserError(f"the folder {folder!r} has {character!r} in its name: {reason}; move or rename it")
+    for path in (folder, str(SEARCH_PATH)) if Path(folder).is_absolute() else (str(SEARCH_PATH),):
+        for character, reason in _BARRED.items():
+            if character in path:
+                named = next(
+                    str(part) for part in [*reversed(Path(path).parents), Path(path)] if character in str(part)
+                )
+                raise UserError(f"the folder {named!r} has {character!r} in its name: {reason}; move or rename it")
     # Once: a Snakefile can be read twice, as a module.
     if Path(sys.executable).exists():
         sys.executable = shlex.quote(sys.executable)
-    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    ours = str(SEARCH_PATH)
-    os.environ["PYTHONPATH"] = os.pathsep.join([ours, *(path for path in others if path not in ("", ours))])
+    # Not site-packages: what lies there must not hide Python's own modules.
+    if FROM_SOURCE:
+        others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        ours = str(SEARCH_PATH)
+        os.environ["PYTHONPATH"] = os.pathsep.join([ours, *(path for path in others if path not in ("", ours))])
+
+
+def module_config(workflow: "Workflow", config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config that another workflow gives to this one, its module. Raises ``UserError`` if it gives none."""
+    if not config:
+        raise UserError(
+            f"module {workflow.modifier.namespace}: no study; add config: config, or the part of it that declares one"
+        )
+    return anchored(config, workflow.configfiles)
+
+
+def move_results(workflow: "Workflow", top: str) -> str:
+    """The folder that a module's ``prefix`` or ``replace_prefix`` puts the results in ``top`` into.
+
+    Snakemake would put the prefix before all paths, those of data and models of the importing workflow too. So from
+    here on paths are taken as they are, and those of results begin with what is returned.
+    """
+    from snakemake.path_modifier import PathModifier
+
+    moved = workflow.modifier.path_modifier.replace_prefix(top)
+    workflow.modifier.path_modifier = PathModifier(None, None, workflow)
+    return moved
+
+
+def odd_triggers(workflow: "Workflow", folder: str) -> Iterator[str]:
+    """A line if jobs would run again for other reasons than those of our profiles, which a module does not bring.
+
+    Raises ``UserError`` where that would end Snakemake with a traceback: ``folder`` is that of the Snakefile.
+    """
+    if workflow.dag_settings is None:
+        return
+    triggers = {str(trigger) for trigger in workflow.rerun_triggers}
+    if "code" in triggers and folder.startswith("git+file:"):
+        # LocalGitFile.join of Snakemake 9.27.
+        raise UserError(
+            f"{folder}: Snakemake cannot look for changed code in a module of git+file; take over profiles/default, or "
+            "give --rerun-triggers input mtime params"
+        )
+    if triggers != TRIGGERS:
+        yield (
+            f"jobs run again for {', '.join(sorted(triggers))}; this workflow needs {', '.join(sorted(TRIGGERS))}: "
+            "take over profiles/default, or give --rerun-triggers input mtime params"
+        )

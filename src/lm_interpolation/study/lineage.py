@@ -4,6 +4,7 @@ Only the Snakefile imports this module. A job that a cluster runs, or a dry run 
 part; the rules are the whole study everywhere.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,11 +28,11 @@ class Job:
     """Whether another rebuild should give the same bytes: it measures no time or memory, and reads no such thing."""
 
 
-def jobs_behind(targets: Iterable[str], rules: Iterable[Rule], measuring: Collection[str]) -> list[Job]:
+def jobs_behind(targets: Iterable[str], rules: Iterable[Rule], measurements: Collection[str]) -> list[Job]:
     """The jobs that ``targets`` are made by, directly or not, ordered by depth, then by outputs.
 
-    ``measuring`` names the rules whose outputs show times or memory. Jobs with nothing but temporary outputs are left
-    out, but count in the depth. A path that no rule makes is a source.
+    ``measurements`` are outputs that show times or memory. Jobs with nothing but temporary outputs are left out, but
+    count in the depth. A path that no rule makes is a source.
     """
     makers = [rule for rule in rules if rule.output]
     found: dict[tuple[str, tuple[str, ...]], Job] = {}
@@ -50,12 +51,14 @@ def jobs_behind(targets: Iterable[str], rules: Iterable[Rule], measuring: Collec
             inputs = (job_behind(str(path)) for path in rule.expand_input(wildcards)[0])
             before = [maker for maker in inputs if maker is not None]
             benchmark = rule.expand_benchmark(wildcards)
+            outputs = [str(path) for path in rule.expand_output(wildcards)[0] if not is_flagged(path, "temp")]
+            measures = any(path in measurements for path in outputs)
             found[key] = Job(
                 rule=rule.name,
-                outputs=tuple(str(path) for path in rule.expand_output(wildcards)[0] if not is_flagged(path, "temp")),
+                outputs=tuple(outputs),
                 benchmark=None if benchmark is None else str(benchmark),
                 depth=1 + max((maker.depth for maker in before), default=-1),
-                reproducible=rule.name not in measuring and all(maker.reproducible for maker in before),
+                reproducible=not measures and all(maker.reproducible for maker in before),
             )
         return found[key]
 
@@ -69,8 +72,6 @@ def settings_of(jobs: Iterable[Job], rules: Iterable[Rule]) -> Iterator[tuple[st
     by_name = {rule.name: rule for rule in rules}
     for job in jobs:
         rule = by_name[job.rule]
-        settings = rule.params.settings
-        if callable(settings):
-            settings = settings(Wildcards(fromdict=rule.get_wildcards(job.outputs[0])))
+        text = rule.params.settings(Wildcards(fromdict=rule.get_wildcards(job.outputs[0])))
         for output in job.outputs:
-            yield output, settings
+            yield output, json.loads(text)

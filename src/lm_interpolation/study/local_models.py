@@ -4,39 +4,35 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.data.corpora import check_corpus_files, check_data_file, prompt_files
 from lm_interpolation.jobs.runtime import UserError, error_prefix
-from lm_interpolation.models.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.models.model_folders import check_folder, context_of, model_files, read_json, text_config
+from lm_interpolation.models.tokenizer_files import check_same_tokenizer
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.study.checks import block_problems
 from lm_interpolation.study.config import Problems
 from lm_interpolation.study.config_values import show
+from lm_interpolation.study.corpora import check_declared_files
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.scratch import FromScratch
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
-def check_files(config: StudyConfig, plain: Mapping[str, Any]) -> None:
+def check_files(config: StudyConfig) -> None:
     """Raise ``UserError`` for declared data files and local models that are not there or not as declared."""
     problems = Problems([])
-    problems.keep(check_data_files, plain)
+    for name, corpus in config.corpora.items():
+        problems.keep(check_declared_files, {name: corpus}, {})
+    for name, prompts in config.prompts.items():
+        problems.keep(check_declared_files, {}, {name: prompts})
+    for name, scorer in config.scorers.items():
+        for key, words in scorer.file_problems():
+            problems.add(f"scorers.{name}.{key}: {words}")
     for name, model in config.models.items():
         if isinstance(model.start, FromDirectory):
             problems.keep(_check_local, config, name, Path(model.start.directory))
-    if problems.lines:
-        raise UserError(*problems.lines)
-
-
-def check_data_files(plain: Mapping[str, Any]) -> None:
-    """Raise ``UserError`` for the data files of corpora and prompts that are not there."""
-    problems = Problems([])
-    for name, corpus in plain["corpora"].items():
-        problems.keep(check_corpus_files, corpus, name)
-    for name, prompts in plain["prompts"].items():
-        for file in prompt_files(prompts):
-            problems.keep(check_data_file, file, f"prompts.{name}.path")
     if problems.lines:
         raise UserError(*problems.lines)
 

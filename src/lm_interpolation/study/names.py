@@ -1,4 +1,4 @@
-"""Names in a configuration that become names of files or rules: those that cannot be are told before anything runs."""
+"""Names in a configuration that become names of files or rules: impossible ones are errors before anything runs."""
 
 import functools
 import os
@@ -57,12 +57,13 @@ def _check(path: str, kind: str, name: str, remedy: str) -> None:
 @functools.cache
 def rule_names() -> frozenset[str]:
     """Names of the workflow's rules, read off its files; those of figures are not among them."""
-    files = [WORKFLOW.parent / "Snakefile", *sorted((WORKFLOW / "rules").glob("*.smk"))]
+    files = [WORKFLOW / "Snakefile", *sorted((WORKFLOW / "rules").rglob("*.smk"))]
     found = (
         re.findall(r"^(?:use rule \w+ as|rule) (\w+)\b", file.read_text(encoding="utf-8"), re.MULTILINE)
         for file in files
     )
-    return frozenset(name for names in found for name in names)
+    # And the one of the Snakefile in the root of a clone.
+    return frozenset({"default", *(name for names in found for name in names)})
 
 
 def check_names(config: Mapping[str, Any]) -> None:

@@ -10,26 +10,31 @@ from typing import Any, NoReturn
 
 from snakemake.exceptions import WorkflowError
 
-from lm_interpolation.claims.claim_kinds import claim_needs
-from lm_interpolation.data.corpora import SPLITS, corpus_digest, corpus_files, prompt_files
-from lm_interpolation.data.leaks import lineage, plan
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.runtime import error_prefix
+from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
-from lm_interpolation.pages.captions import describe_sampling, describe_scorer, describe_sweep
-from lm_interpolation.pages.descriptions import describe_analysis, describe_search, describe_training
-from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, decimal, line_owner, sweep_settings
-from lm_interpolation.scores.judges import judge_entries
-from lm_interpolation.study.config import read_study
+from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, line_owner, sweep_settings
+from lm_interpolation.study.config import (
+    declare,
+)
+from lm_interpolation.study.explorer import pages
+from lm_interpolation.study.fetch_plan import fetch_plan
+from lm_interpolation.study.kinds.analyses.base import Analysis
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table, sweep_table
+from lm_interpolation.study.leak_plan import lineage, plan
 from lm_interpolation.study.local_models import check_files, check_sweep_models
 from lm_interpolation.study.names import check_file_names
-from lm_interpolation.study.sources import pinned_packages, source_digests
+from lm_interpolation.study.scorers import (
+    judge_entries,
+    shown_settings,
+    statistics_settings,
+)
+from lm_interpolation.study.settings import job_settings
 
-OTHER_SECTION = "Other results"
-"""Category, in the report, of what belongs to no section of the paper."""
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
-_STATISTICS = {"classifier": "score", "perplexity": "continuation_corpus"}
 
 
 class Study:
@@ -39,9 +44,9 @@ class Study:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.declared, self.config, self.left_out = read_study(config)
+        self.declared, self.config, self.left_out = declare(config)
         self.sweeps: dict[str, Sweep] = {name: self.declared.sweep(name) for name in self.declared.sweeps}
-        check_files(self.declared, self.config)
+        check_files(self.declared)
         self.notes = check_sweep_models(self.declared, self.sweeps)
         self.lines: dict[tuple[str, str], Line] = {
             (line.prompts, line.id): line for line in assign_lines(self.sweeps.values())
@@ -50,18 +55,31 @@ class Study:
             (line.space, line.prompts, point): line.id for line in self.lines.values() for point in line.points
         }
         self.name: str = self.config["study"]
+        self.top = top_of(self.name)
         self.gpu = 1 if self.config["device"] == "cuda" else 0
         self._trials: dict[str, dict[str, Trial]] = {}
         for name, spec in self.config["searches"].items():
             with error_prefix(f"config: searches.{name}.grid"):
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
-        merged = {name: self._points_at(name) for name in self.analyses("cost", "precision")}
+        self.corpora = self.declared.corpora
+        self.prompts = self.declared.prompts
+        self.scorers = self.declared.scorers
+        self.table_of_analysis: dict[str, tuple[str, str]] = {
+            f"{name}{suffix}": (name, suffix)
+            for name, analysis in self.declared.analyses.items()
+            for suffix in analysis.table_suffixes()
+        }
+        merged = {name: analysis.merged_points(self) for name, analysis in self.declared.analyses.items()}
         check_file_names(self.lines.values(), merged, self._trials)
 
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
-        return "/".join((top_of(self.name), *parts))
+        return "/".join((self.top, *parts))
+
+    def table(self, name: str) -> str:
+        """Path of a table."""
+        return self.path("tables", f"{name}.csv")
 
     def log(self, *parts: str) -> str:
         """Path of a log file."""
@@ -73,22 +91,66 @@ class Study:
 
     # What every job depends on besides its data.
 
-    def settings(self, script: str, **values: Any) -> dict[str, Any]:
-        """The parameters of a job as one dictionary with sorted keys, in which Snakemake notices every change.
+    def settings(self, script: str, **arguments: Any) -> str:
+        """What the result of a job depends on, as one JSON text: see ``job_settings``.
 
-        (It compares parameters as an unnamed set of values, so that two swapped ones would go unnoticed.) The script's
-        source files and pinned packages are among them: an edit or an upgrade reruns the stages that use it.
+        ``arguments`` are those of the script's ``main``. One text, because Snakemake compares parameters as an unnamed
+        set of values: it would not notice that two were swapped. An edit of a source file or the upgrade of a pinned
+        package reruns the jobs that use it.
         """
-        return _sorted({**values, "packages": pinned_packages(script), "sources": source_digests(script)})
+        return job_settings(script, arguments)
+
+    def execution(self, threads: int | None = None, processes: int = 1, **values: Any) -> str:
+        """How a job runs, as one JSON text on which no result depends: what its ``main`` takes by position.
+
+        With ``threads``, for a job that computes, it holds the ``device``, the ``threads``, and as ``gpus`` how many
+        GPUs the job leases: on cuda one for each of ``processes``.
+
+        Pass it as the parameter ``execution``, by a function of ``wildcards`` and ``threads``: Snakemake leaves out of
+        its comparison what it derives from threads, so a change reruns nothing.
+        """
+        computes = {"device": self.config["device"], "threads": threads, "gpus": self.gpu * processes}
+        return to_text({**(computes if threads is not None else {}), **values})
+
+    def score_execution(self, scorer: str, threads: int) -> str:
+        """How a scoring job runs: see ``execution``."""
+        declared = self.scorers[scorer]
+        values = {"batch_size": self.batch_size("score")} if declared.IN_BATCHES else {}
+        values |= declared.execution()
+        return self.execution(threads if declared.COMPUTES else None, int(declared.uses_gpu()), **values)
+
+    def batch_size(self, stage: str) -> int | None:
+        """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""
+        return self.config["compute"]["batch_size"].get(stage)
 
     def threads(self, stage: str) -> int:
         """CPU threads of a ``train``, ``generate`` or ``score`` job."""
         return self.config["compute"]["threads"][stage]
 
     def corpus_settings(self, corpus: str) -> dict[str, Any]:
-        """A corpus's config entry; ``replace``, whose order counts, as pairs, since ``settings`` sorts mappings."""
-        spec = self.config["corpora"][corpus]
-        return {**spec, "replace": list(spec.get("replace", {}).items())}
+        """What the job that makes a corpus is set by."""
+        return self.corpora[corpus].settings(corpus, self.declared)
+
+    def corpus_execution(self, corpus: str) -> str:
+        """How the job that makes a corpus runs."""
+        values: dict[str, Any] = {key: self.config.get(key) for key in self.corpora[corpus].EXECUTION}
+        return self.execution(**values)
+
+    def corpus_script(self, corpus: str) -> str:
+        """The script that makes a corpus, below workflow/scripts."""
+        return self.corpora[corpus].SCRIPT
+
+    def fetch_plan(self) -> dict[str, Any]:
+        """What the study takes from the hub."""
+        return fetch_plan(self.config, self.corpora)
+
+    def prompt_settings(self, prompts: str) -> dict[str, Any]:
+        """What the job that reads a prompt set is set by."""
+        return {**self.prompts[prompts].settings(), "readers": self.prompt_readers(prompts)}
+
+    def prompt_script(self, prompts: str) -> str:
+        """The script that reads a prompt set, below workflow/scripts."""
+        return self.prompts[prompts].SCRIPT
 
     def sweep_settings(self, sweep: str) -> dict[str, Any]:
         """What a job needs to know of a sweep: not how figures call it."""
@@ -99,7 +161,7 @@ class Study:
         """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
         return {
             "sweep": self.sweep_settings(sweep),
-            "scorers": [(name, self.config["scorers"][name]) for name in self._scorers_of(sweep)],
+            "scorers": statistics_settings(self.scorers, self.scorers_of(sweep)),
             "bootstrap": self.config["tables"],
         }
 
@@ -118,93 +180,19 @@ class Study:
         training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
         return {**spec, "training": training}
 
-    def analysis_settings(self, analysis: str) -> dict[str, Any]:
-        """What an analysis is set by; models in the order of ``analysis_models``, groups of words in theirs."""
-        spec = self.config["analyses"][analysis]
-        settings: dict[str, Any] = {"models": self.analysis_models(analysis)}
-        if "sweep" in spec:
-            sweep = self.sweep_settings(spec["sweep"])
-            # Its points alone: analyses do not read its texts and their scores.
-            points = {key: value for key, value in sweep["spec"].items() if key != "scorers"} | {"prompts": []}
-            settings["sweep"] = {**sweep, "spec": points}
-        if "words" in spec:
-            settings["words"] = list(spec["words"].items())
-        match spec["kind"]:
-            case "next_token":
-                settings |= {key: spec[key] for key in ("prompt", "top", "ends")}
-            case "linearity":
-                settings |= {key: spec[key] for key in ("prefixes", "tolerance")}
-            case "norms":
-                settings["pairs"] = [(label, pair["model"], pair["reference"]) for label, pair in spec["pairs"].items()]
-            case "cost":
-                settings |= {
-                    "points": [point.id for point in self._points_at(analysis)],
-                    "sampling": self.sampling(),
-                    "precision": self.generation("precision"),
-                    "nucleus": self.generation("nucleus"),
-                    "prompts": spec["prefixes"],
-                    "repeats": spec["repeats"],
-                }
-            case "precision":
-                settings |= {
-                    "points": [point.id for point in self._points_at(analysis)],
-                    "sampling": self.sampling(),
-                    "generation": self.generation("precision"),
-                    "scorers": self._judged(spec["sweep"]),
-                    "prompts": spec["prefixes"],
-                    "threshold": spec["threshold"],
-                }
-        return settings
+    def points_settings(self, sweep: str) -> dict[str, Any]:
+        """What a job needs to know of the points of a sweep alone, if it does not read its texts and their scores."""
+        settings = self.sweep_settings(sweep)
+        points = {key: value for key, value in settings["spec"].items() if key != "scorers"} | {"prompts": []}
+        return {**settings, "spec": points}
 
-    def loss_texts_settings(self, analysis: str) -> dict[str, Any]:
-        """What the texts of a loss are set by; readers are those of ``loss_readers``."""
-        spec = self.config["analyses"][analysis]
-        return {
-            "classes": spec.get("classes", []),
-            "limit": spec.get("limit"),
-            "too_long": spec["too_long"],
-            "readers": self.loss_readers(analysis),
-        }
+    def analysis(self, name: str) -> Analysis:
+        """The declaration of an analysis."""
+        return self.declared.analyses[name]
 
-    def texts_settings(self, analysis: str) -> dict[str, Any]:
-        """What a table of texts is set by; text files are those of ``texts_inputs``, in this order."""
-        spec = self.config["analyses"][analysis]
-        values = [decimal(value) for value in spec["at"]]
-        return {"prompts": spec["prefixes"], "sweeps": spec["sweeps"], "at": [f"{value:f}" for value in values]}
-
-    def barrier_settings(self, analysis: str) -> dict[str, Any]:
-        """What a table of barriers is set by."""
-        spec = self.config["analyses"][analysis]
-        return {
-            "sweeps": [self.sweep_settings(sweep) for sweep in spec["sweeps"]],
-            "scorer": spec["scorer"],
-            "scorer_spec": self.config["scorers"][spec["scorer"]],
-            "spaces": self._spaces(self.barrier_inputs(analysis)["scores"]),
-            "losses": [(loss, self.sweep_settings(self.config["analyses"][loss]["sweep"])) for loss in spec["losses"]],
-            "seed": self.config["tables"]["seed"],
-        }
-
-    def claim_settings(self) -> dict[str, Any]:
-        """What the verdicts are set by; lists are in the order of ``claim_inputs``."""
-        needs = [claim_needs(spec) for _, spec in self._claims(True)]
-        losses = self._named(needs, "losses")
-        sweeps = [*self._named(needs, "sweeps"), *(self.config["analyses"][name]["sweep"] for name in losses)]
-        scorers = self._claim_scorers()
-        return {
-            "study": self.name,
-            "described": [
-                (name, describe_scorer(name, spec)) for name, spec in self.config["scorers"].items() if name in scorers
-            ],
-            "judges": self.judge_settings(scorers),
-            "claims": self._claims(True),
-            "untested": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
-            "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
-            "spaces": self._spaces(self.claim_inputs()["scores"]),
-            "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
-            "tables": self._named(needs, "analyses"),
-            "losses": losses,
-            "seed": self.config["tables"]["seed"],
-        }
+    def analysis_settings(self, name: str) -> dict[str, Any]:
+        """What the job of an analysis is set by."""
+        return self.analysis(name).settings(self, name)
 
     def trial_settings(self, search: str, trial: str) -> dict[str, Any]:
         """What a trial is set by: the training of the search's model with the trial's values, and when to judge it."""
@@ -226,49 +214,11 @@ class Study:
             "configured": {key: self.config["models"][spec["model"]]["training"][key] for key in keys},
         }
 
-    def figure_settings(self, figure: str) -> dict[str, Any]:
-        """A figure's config entry as its script takes it, with the labels of sweeps and coordinates."""
-        told = ("caption", "paper", "section", "texts")
-        spec = {key: value for key, value in self.config["figures"][figure].items() if key not in told}
-        sweeps = self.figure_sweeps(figure)
-        labels = {
-            name: label for sweep in sweeps for name, label in self.config["sweeps"][sweep]["coordinate_labels"].items()
-        }
-        spec["coordinate_labels"] = labels
-        spec["sweep_labels"] = {sweep: self.config["sweeps"][sweep].get("label", sweep) for sweep in sweeps}
-        if spec["kind"] == "plane":
-            tables = self.figure_tables(figure)
-            spec["coordinates"] = list(self.sweeps[spec["sweep"]].directions)
-            spec["panels"] = [
-                {**panel, "table": tables.index(self.path("tables", f"{panel.get('analysis', spec['sweep'])}.csv"))}
-                for panel in spec["panels"]
-            ]
-            spec["markers"] = [{**marker, "at": list(marker["at"].items())} for marker in spec["markers"]]
-            spec["lines"] = [{**line, "coefficients": list(line["coefficients"].items())} for line in spec["lines"]]
-        if spec["kind"] in ("curves", "plane"):
-            spec["judges"] = self.judge_settings(self._figure_scorers(figure))
-        return spec
-
-    def caption_settings(self, figure: str) -> dict[str, Any]:
-        """What the text beside a figure is made of; facts are lines on what this study did."""
-        spec, sweeps, used = self.config["figures"][figure], self.figure_sweeps(figure), self._figure_scorers(figure)
-        analyses = {part.get("analysis") for part in (spec, *spec.get("panels", []))} | {spec.get("cost")}
-        # Of texts, where there are any in the figure.
-        facts = self._facts(sweeps, used, bool(used), [name for name in self.config["analyses"] if name in analyses])
-        facts += [describe_search(name, self.config["searches"][name]) for name in spec.get("searches", [])]
-        facts += [describe_training(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
-        return {
-            "figure": {key: spec[key] for key in ("title", "caption", "paper")},
-            "drawn": self._drawn(figure),
-            "facts": facts,
-            "judges": self.judge_settings(used),
-            "tokens": self.figure_tokens(figure),
-        }
-
     def token_settings(self, sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
         """(names of models, folder that tells their special tokens) of sweeps, and of scorers of perplexity."""
         models = [model for name in sweeps for model in self.sweeps[name].models]
-        models += [self.config["scorers"][name]["model"] for name in self.scorers("perplexity") if name in scorers]
+        judges = [scorer.judge() for name, scorer in self.scorers.items() if name in scorers]
+        models += [judge for judge in judges if judge and self.config["models"][judge]["task"] == "language-model"]
         found: dict[str, list[str]] = {}
         for model in dict.fromkeys(models):
             found.setdefault(self._tokenizer_folder(model), []).append(model)
@@ -276,146 +226,39 @@ class Study:
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
         """What is to be known of the classifiers among ``scorers`` to tell how good they are."""
-        return judge_entries(self.config, scorers)
+        return judge_entries(self.config, {name: s for name, s in self.scorers.items() if name in scorers})
+
+    def shown_settings(self) -> list[dict[str, Any]]:
+        """What the summary of a run shows of each scorer."""
+        return shown_settings(self.scorers)
 
     def leak_plan(self) -> dict[str, Any]:
         """Which texts are compared to find those that leak."""
-        return plan(self.config, {name: sweep.models for name, sweep in self.sweeps.items()})
-
-    def explorer_settings(self, page: str) -> dict[str, Any]:
-        """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
-        colours = {name: self._colour(name) for name in self.explorer_pages()[page]}
-        planes = {name: [f for f in self.figures_of("plane") if name in self.figure_sweeps(f)] for name in colours}
-        return {
-            "study": self.name,
-            "samples": self.generation("samples"),
-            "sampling": self._describe_sampling(colours),
-            "spaces": self._spaces(self.explorer_inputs(page)["scores"]),
-            "sweeps": [
-                {
-                    "sweep": self.sweep_settings(name),
-                    "label": self.config["sweeps"][name].get("label", name),
-                    "formula": describe_sweep(self.sweeps[name], self.config["sweeps"][name], False),
-                    "coordinate_labels": [
-                        self.config["sweeps"][name]["coordinate_labels"].get(coordinate, coordinate)
-                        for coordinate in self.sweeps[name].directions
-                    ],
-                    "colour": colours[name],
-                    "panels": self._explorer_panels(name),
-                    "markers": next((self.config["figures"][plane]["markers"] for plane in planes[name]), []),
-                }
-                for name in colours
-            ],
-            "scorers": {
-                name: {"weights": spec["weights"], "description": describe_scorer(name, spec)}
-                for name, spec in self.config["scorers"].items()
-                if name in colours.values()
-            },
-            "judges": self.judge_settings(self._page_scorers(page)),
+        combined = {name: sweep.models for name, sweep in self.sweeps.items()}
+        measured = {
+            name: {
+                **texts._asdict(),
+                "models": [model for sweep in found.sweeps_behind(self.declared) for model in combined[sweep]],
+            }
+            for name, found in self.declared.analyses.items()
+            if (texts := found.held_out()) is not None
         }
-
-    def _facts(
-        self, sweeps: Sequence[str], scorers: Collection[str], texts: bool, analyses: Sequence[str]
-    ) -> list[str]:
-        """Lines on sweeps, with how their texts are sampled if it is about ``texts``, on scorers and analyses."""
-        facts = [describe_sweep(self.sweeps[name], self.config["sweeps"][name], texts) for name in sweeps]
-        if texts and not analyses:
-            # An analysis may generate texts of its own along a sweep without.
-            facts = [
-                fact if self.sweeps[name].prompts else f"{fact}; no texts"
-                for name, fact in zip(sweeps, facts, strict=True)
-            ]
-        if texts:
-            facts.append(self._describe_sampling(sweeps))
-        facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in scorers]
-        lower = {"texts": self.generation("precision")} if texts else {}
-        lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
-        facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
-        return facts + [describe_analysis(name, self.config["analyses"][name]) for name in analyses]
-
-    def _describe_sampling(self, sweeps: Iterable[str]) -> str:
-        """One line on how texts along these sweeps are sampled."""
-        ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
-        return describe_sampling(self.sampling(), self.generation("nucleus") if ensembles else None)
+        return plan(self.config, self.corpora, combined, measured)
 
     # The report.
 
-    def table_kind(self, table: str) -> str:
-        """``sweep``, ``search``, the kind of an analysis, or ``linearity_summary``."""
-        if table in self.sweeps:
-            return "sweep"
-        if table in self._trials:
-            return "search"
-        if table in self.config["analyses"]:
-            return self.config["analyses"][table]["kind"]
-        return "linearity_summary"
+    def table_words(self, table: str) -> Table:
+        if table in self.table_of_analysis:
+            name, suffix = self.table_of_analysis[table]
+            return self.analysis(name).TABLES[suffix]
+        return SEARCH_TABLE if table in self._trials else sweep_table(self.scorers[s] for s in self.scorers_of(table))
 
-    def table_caption_settings(self, table: str) -> dict[str, Any]:
-        """What the text beside a table is made of; facts are lines on what this study did."""
-        kind, judged = self.table_kind(table), self._table_scorers(table)
-        sweeps: list[str] = []
-        if kind == "sweep":
-            sweeps = [table]
-            facts = self._facts(sweeps, judged, True, [])
-        elif kind == "search":
-            facts = [describe_search(table, self.config["searches"][table])]
-        else:
-            analysis = self._analysis_of(table)
-            sweeps = self._analysis_sweeps(analysis)
-            facts = self._facts(sweeps, judged, kind in ("barrier", "cost", "precision", "texts"), [analysis])
-        return {
-            "kind": kind,
-            "drawn": self._drawn_alone(table),
-            "facts": facts,
-            "judges": self.judge_settings(judged),
-            "tokens": self.table_tokens(table),
-            "figures": self._figures_behind(table),
-            "coordinates": list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions)),
-        }
-
-    def _drawn_alone(self, table: str) -> dict[str, Any] | None:
-        """Settings of the first figure that is drawn from this table and no other; None if there is none."""
-        path = self.path("tables", f"{table}.csv")
-        alone = (figure for figure in self.config["figures"] if self.figure_tables(figure) == [path])
-        return next((self._drawn(figure) for figure in alone), None)
-
-    def _drawn(self, figure: str) -> dict[str, Any]:
-        """What a figure draws, from which its findings are computed, without how it looks."""
-        looks = ("title", "columns", "panel_width", "panel_height", "dpi")
-        return {key: value for key, value in self.figure_settings(figure).items() if key not in looks}
-
-    def _figures_behind(self, table: str) -> list[str]:
-        """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""
-        return [
-            figure
-            for figure, spec in self.config["figures"].items()
-            if self.path("tables", f"{table}.csv") in self.figure_tables(figure)
-            or table in self.config["analyses"].get(spec.get("analysis"), {}).get("losses", [])
-        ]
-
-    def section(self, figure: str) -> str:
-        """Category of a figure in the report."""
-        return " ".join(self.config["figures"][figure]["section"].split()) or OTHER_SECTION
-
-    def table_section(self, table: str) -> str:
-        """Category of a table in the report: that of the first figure behind which it stands."""
-        figures = self._figures_behind(table)
-        return self.section(figures[0]) if figures else OTHER_SECTION
-
-    def overview_settings(self) -> dict[str, Any]:
-        """What the front page of the report is made of, besides tables and verdicts."""
-        scored = self.scored_sweeps()
-        # A point that two sweeps share is one point, in one space.
-        points = {(self.sweeps[name].space, entry.point) for name in scored for entry in self.sweeps[name].points}
-        return {
-            "study": self.name,
-            # Of the tables, in the order of ``sweep_tables``.
-            "spaces": [self.sweeps[name].space for name in scored],
-            "points": len(points),
-            "ensembles": sum(space == "logits" for space, _ in points),
-            "facts": self._facts(list(self.sweeps), self.config["scorers"], bool(scored), []),
-            "judges": self.judge_settings(self.config["scorers"]),
-        }
+    def table_sweeps(self, table: str) -> list[str]:
+        """Names of the sweeps that a table is about."""
+        if table in self.table_of_analysis:
+            name, _ = self.table_of_analysis[table]
+            return self.analysis(name).sweeps_behind(self.declared)
+        return [] if table in self._trials else [table]
 
     # Names, for wildcard constraints.
 
@@ -429,11 +272,14 @@ class Study:
 
     def checkpoint_uses(self) -> list[str]:
         """What merged checkpoints are for: the texts of a prompt set, or an analysis that generates texts."""
-        return list(dict.fromkeys([*self.config["prompts"], *self.analyses("cost", "precision")]))
-
-    def figures_of(self, kind: str) -> list[str]:
-        """Names of the figures of this kind."""
-        return [name for name, spec in self.config["figures"].items() if spec["kind"] == kind]
+        return list(
+            dict.fromkeys(
+                [
+                    *self.config["prompts"],
+                    *(name for name, analysis in self.declared.analyses.items() if analysis.merged_points(self)),
+                ]
+            )
+        )
 
     def trial_names(self) -> list[str]:
         """Ids of the trials of all searches, each once."""
@@ -441,11 +287,11 @@ class Study:
 
     def streamed(self, streamed: bool) -> list[str]:
         """Names of the corpora whose training texts are, or are not, read while a model trains."""
-        return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
+        return [name for name, corpus in self.corpora.items() if corpus.is_stream() == streamed]
 
     def shares(self) -> list[str]:
         """Names of the corpora that are shares of others."""
-        return [name for name, spec in self.config["corpora"].items() if spec["source"] == "split"]
+        return [name for name, corpus in self.corpora.items() if corpus.is_share()]
 
     def from_source(self) -> list[str]:
         """Names of the corpora that are read from their source as a whole."""
@@ -463,23 +309,24 @@ class Study:
         """Names of the models that are taken from the hub or a local directory."""
         return [name for name, model in self.config["models"].items() if "data" not in model]
 
-    def scorers(self, kind: str) -> list[str]:
-        """Names of the scorers of this kind."""
-        return [name for name, scorer in self.config["scorers"].items() if scorer["kind"] == kind]
-
     def line_names(self) -> list[str]:
         """Ids of all lines, each once: a sweep's lines have the same ids under each of its prompt sets."""
         return list(dict.fromkeys(line.id for line in self.lines.values()))
+
+    def training_execution(self, model: str) -> dict[str, Any]:
+        """How a training runs, besides its device and threads. A trial of a search trains the search's ``model``."""
+        return {
+            "processes": self.processes(model),
+            "name": model,
+            "save_steps": self._training(model)["save_steps"],
+            "micro_batch": self.batch_size("train"),
+        }
 
     # Inputs of jobs.
 
     def corpus_files(self, corpus: str) -> list[str]:
         """Files that a corpus is read from, of many documents the newest; a dataset on the hub has none."""
-        return corpus_files(self.config["corpora"][corpus])
-
-    def corpus_digest(self, corpus: str) -> str | None:
-        """What tells, besides these files, that a corpus has changed; None if they tell all."""
-        return corpus_digest(self.config["corpora"][corpus])
+        return self.corpora[corpus].input_files()
 
     def parent_splits(self, corpus: str) -> dict[str, str]:
         """The splits of the corpus that this one is a share of."""
@@ -488,7 +335,7 @@ class Study:
 
     def prompt_files(self, prompts: str) -> list[str]:
         """Files that a prompt set is read from."""
-        return prompt_files(self.config["prompts"][prompts])
+        return self.prompts[prompts].input_files()
 
     def model_files(self, model: str) -> list[str]:
         """The files of a local directory that a model is imported from, as far as the import reads them."""
@@ -549,63 +396,26 @@ class Study:
         nucleus = self.generation("nucleus")
         return names + [nucleus] * (nucleus is not None and nucleus not in names)
 
-    def analysis_models(self, analysis: str) -> list[str]:
-        """Names of the models that an analysis reads."""
-        spec = self.config["analyses"][analysis]
-        match spec["kind"]:
-            case "norms":
-                pairs = spec["pairs"].values()
-                return list(dict.fromkeys(pair[key] for pair in pairs for key in ("model", "reference")))
-            case "cost":
-                points = self._points_at(analysis)
-                return list(dict.fromkeys(name for point in points for name in self.ensemble_models(point.id)))
-            case "precision":
-                return list(dict.fromkeys(scorer["model"] for _, scorer in self._judged(spec["sweep"])))
-            case "barrier" | "texts":
-                return []
-            case _:
-                return list(self.sweeps[spec["sweep"]].models)
-
-    def analysis_inputs(self, analysis: str) -> dict[str, Any]:
-        """What an analysis reads: models, and the corpus, prompts or checkpoints of its kind."""
-        spec = self.config["analyses"][analysis]
-        inputs: dict[str, Any] = {"models": [self.path("models", name) for name in self.analysis_models(analysis)]}
-        if spec["kind"] == "loss":
-            inputs["texts"] = self.path("losses", "texts", f"{analysis}.parquet")
-        if "prompts" in spec:
-            inputs["prompts"] = self.path("prompts", f"{spec['prompts']}.parquet")
-        if spec["kind"] in ("cost", "precision"):
-            points = self._points_at(analysis)
-            inputs["checkpoints"] = [self.path("checkpoints", analysis, point.id) for point in points]
-        return inputs
-
-    def loss_corpus(self, analysis: str) -> str:
-        """The split whose texts a loss is taken of."""
-        spec = self.config["analyses"][analysis]
-        return self.path("corpora", spec["corpus"], f"{spec['split']}.parquet")
-
-    def loss_readers(self, analysis: str) -> list[dict[str, Any]]:
-        """Who reads the texts of a loss (see ``_readers``)."""
-        return self._readers([(model, 0) for model in self.sweeps[self.config["analyses"][analysis]["sweep"]].models])
+    def analysis_inputs(self, name: str) -> dict[str, Any]:
+        """What the job of an analysis reads."""
+        return self.analysis(name).inputs(self, name)
 
     def prompt_readers(self, prompts: str) -> list[dict[str, Any]]:
-        """Who continues a set of prompts, and needs room for that, and which judges read them (see ``_readers``)."""
+        """Who continues a set of prompts, and needs room for that, and which judges read them (see ``readers``)."""
         sweeps = [name for name, sweep in self.sweeps.items() if prompts in sweep.prompts]
         room = self.generation("max_new_tokens") or 0
         measured = [
-            spec["sweep"]
-            for spec in self.config["analyses"].values()
-            if spec["kind"] in ("cost", "precision") and spec["prompts"] == prompts
+            sweep
+            for analysis in self.declared.analyses.values()
+            if analysis.continued_prompts() == prompts
+            for sweep in analysis.sweeps_behind(self.declared)
         ]
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
-        scorers = [
-            self.config["scorers"][name]
-            for name in dict.fromkeys(name for sweep in sweeps for name in self.declared.judges_of(sweep))
-        ]
-        full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
-        return self._readers([*models, *full])
+        scorers = [self.scorers[name] for name in dict.fromkeys(n for sweep in sweeps for n in self.scorers_of(sweep))]
+        full = [(judge, 0) for scorer in scorers if scorer.judge_reads_prompts() and (judge := scorer.judge())]
+        return self.readers([*models, *full])
 
-    def _readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    def readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """What ``lengths.open_readers`` is told, for pairs (model, tokens that are reserved), without repetitions.
 
         ``tokenizer`` is the folder, of a tokenizer or an imported model, that is there before the weights.
@@ -624,31 +434,9 @@ class Study:
         own = start.own_tokenizer()
         return self.path("models", name) if own is None else self.path("tokenizers", own)
 
-    def figure_tokens(self, figure: str) -> list[tuple[str, str]]:
-        """``token_settings`` of what a figure shows."""
-        return self.token_settings(self.figure_sweeps(figure), self._figure_scorers(figure))
-
     def table_tokens(self, table: str) -> list[tuple[str, str]]:
         """``token_settings`` of what stands in a table."""
-        kind = self.table_kind(table)
-        if kind == "search":
-            return []
-        sweeps = [table] if kind == "sweep" else self._analysis_sweeps(self._analysis_of(table))
-        return self.token_settings(sweeps, self._table_scorers(table))
-
-    def _analysis_of(self, table: str) -> str:
-        return table if table in self.config["analyses"] else table.removesuffix("_summary")
-
-    def texts_inputs(self, analysis: str) -> dict[str, Any]:
-        """Prompts, and the texts of each of the sweeps at each of the coordinates."""
-        spec = self.config["analyses"][analysis]
-        files = []
-        for sweep in (self.sweeps[name] for name in spec["sweeps"]):
-            points = {entry.coordinates[0][1]: entry.point for entry in sweep.points}
-            for value in spec["at"]:
-                point = points[decimal(value)]
-                files.append(self.path("texts", sweep.space, spec["prompts"], f"{point.id}.parquet"))
-        return {"texts": files, "prompts": self.path("prompts", f"{spec['prompts']}.parquet")}
+        return self.token_settings(self.table_sweeps(table), self.table_scorers(table))
 
     def leak_inputs(self) -> list[str]:
         """The splits that are compared, in the order of the plan."""
@@ -659,71 +447,23 @@ class Study:
         models = dict.fromkeys(entry["model"] for entry in self.judge_settings(scorers) if entry["trained"])
         return [self.path("training", model, "metrics.json") for model in models]
 
-    def figure_judges(self, figure: str) -> list[str]:
-        """``judge_metrics`` of the scorers that a figure shows."""
-        return self.judge_metrics(self._figure_scorers(figure))
-
     def table_judges(self, table: str) -> list[str]:
         """``judge_metrics`` of the scorers in a table."""
-        return self.judge_metrics(self._table_scorers(table))
-
-    def barrier_inputs(self, analysis: str) -> dict[str, Any]:
-        """Scores and losses that barriers are computed from."""
-        spec = self.config["analyses"][analysis]
-        scores = {path for sweep in spec["sweeps"] for path in self.sweep_scores(sweep, [spec["scorer"]])}
-        return {"scores": sorted(scores), "losses": [self.path("losses", f"{name}.parquet") for name in spec["losses"]]}
-
-    def claim_inputs(self) -> dict[str, list[str]]:
-        """Scores, tables of analyses and losses that the claims are tested on, and how good their judges are."""
-        needs = [claim_needs(spec) for _, spec in self._claims(True)]
-        scores = {
-            path
-            for need in needs
-            for sweep, prompts, scorer in need["scores"]
-            for path in self.sweep_scores(sweep, [scorer], [prompts])
-        }
-        return {
-            "scores": sorted(scores),
-            "tables": [
-                self.path("tables", f"{self._claim_table(name)}.csv") for name in self._named(needs, "analyses")
-            ],
-            "losses": [self.path("losses", f"{name}.parquet") for name in self._named(needs, "losses")],
-            "judges": self.judge_metrics(self._claim_scorers()),
-        }
-
-    def explorer_pages(self) -> dict[str, list[str]]:
-        """Page to the sweeps that are explored on it: all that have texts, or those that the quick part draws."""
-        drawn = {path for figure in self.config["quick"] for path in self.figure_tables(figure)}
-        sweeps = self.scored_sweeps()
-        return {
-            "explorer": sweeps,
-            "explorer-quick": [name for name in sweeps if self.path("tables", f"{name}.csv") in drawn],
-        }
-
-    def explorer_inputs(self, page: str) -> dict[str, list[str]]:
-        """Tables, prompts and texts of the sweeps of a page, scores that colour texts, and how good judges are."""
-        sweeps = {name: self.sweeps[name] for name in self.explorer_pages()[page]}
-        prompts = dict.fromkeys(prompts for sweep in sweeps.values() for prompts in sweep.prompts)
-        texts = {
-            self.path("texts", sweep.space, prompts, f"{entry.point.id}.parquet")
-            for sweep in sweeps.values()
-            for prompts in sweep.prompts
-            for entry in sweep.points
-        }
-        scores = {
-            path for name in sweeps if (scorer := self._colour(name)) for path in self.sweep_scores(name, [scorer])
-        }
-        return {
-            "tables": [self.path("tables", f"{name}.csv") for name in sweeps],
-            "prompts": [self.path("prompts", f"{name}.parquet") for name in prompts],
-            "texts": sorted(texts),
-            "scores": sorted(scores),
-            "judges": self.judge_metrics(self._page_scorers(page)),
-        }
+        return self.judge_metrics(self.table_scorers(table))
 
     def trial_metrics(self, search: str) -> list[str]:
         """Results of the trials of a search."""
         return [self.path("searches", search, trial, "metrics.json") for trial in self._trials[search]]
+
+    def score_inputs(self, prompts: str, line: str, scorer: str) -> dict[str, Any]:
+        """The texts of a line, and the prompts and the judge if the scorer reads them."""
+        declared = self.scorers[scorer]
+        inputs: dict[str, Any] = {"texts": self.line_texts(prompts, line)}
+        if declared.READS_PROMPTS:
+            inputs["prompts"] = self.path("prompts", f"{prompts}.parquet")
+        if (judge := declared.judge()) is not None:
+            inputs["model"] = self.path("models", judge)
+        return inputs
 
     def line_texts(self, prompts: str, line: str) -> list[str]:
         """Text files of the points of a line, in the order of ``line_points``."""
@@ -743,60 +483,15 @@ class Study:
             self.path("scores", name, self._line_of[found.space, name, entry.point], f"{scorer}.parquet")
             for name in (prompts or found.prompts)
             for entry in found.points
-            for scorer in (scorers or self._scorers_of(sweep))
+            for scorer in (scorers or self.scorers_of(sweep))
         }
         return sorted(files)
 
-    def _spaces(self, scores: Iterable[str]) -> dict[str, str]:
+    def spaces(self, scores: Iterable[str]) -> dict[str, str]:
         """Space by name of the sweeps that own these score files: a point may lie in the line of another sweep."""
         return {
             owner: self.sweeps[owner].space for owner in sorted({line_owner(Path(path).parent.name) for path in scores})
         }
-
-    def figure_sweeps(self, figure: str) -> list[str]:
-        """Names of the sweeps that a figure shows, directly or through an analysis."""
-        spec = self.config["figures"][figure]
-        if "sweeps" in spec:
-            return list(spec["sweeps"])
-        if "sweep" in spec:
-            return [spec["sweep"]]
-        return self._analysis_sweeps(spec["analysis"]) if "analysis" in spec else []
-
-    def _analysis_sweeps(self, analysis: str) -> list[str]:
-        """Names of the sweeps that an analysis is about, directly or through losses."""
-        spec = self.config["analyses"][analysis]
-        losses = [self.config["analyses"][loss]["sweep"] for loss in spec.get("losses", [])]
-        one = [spec["sweep"]] if "sweep" in spec else []
-        return list(dict.fromkeys([*spec.get("sweeps", []), *losses, *one]))
-
-    def figure_tables(self, figure: str) -> list[str]:
-        """The tables, or loss curves, behind a figure."""
-        spec = self.config["figures"][figure]
-        match spec["kind"]:
-            case "curves":
-                names = spec["sweeps"] + [spec[key] for key in ("cost", "texts") if key in spec]
-            case "plane":
-                names = [panel.get("analysis", spec["sweep"]) for panel in spec["panels"]]
-            case "search":
-                names = spec["searches"]
-            case "training":
-                return [self.path("training", model, "loss.csv") for model in spec["models"]]
-            case "linearity":
-                names = [spec["analysis"], f"{spec['analysis']}_summary"]
-            case _:
-                names = [spec["analysis"]]
-        return [self.path("tables", f"{name}.csv") for name in dict.fromkeys(names)]
-
-    def curves_inputs(self, figure: str) -> dict[str, Any]:
-        """Tables of the sweeps of a figure of curves, how good its judges are, and the cost if it shows it."""
-        spec = self.config["figures"][figure]
-        inputs: dict[str, Any] = {
-            "tables": [self.path("tables", f"{sweep}.csv") for sweep in spec["sweeps"]],
-            "judges": self.figure_judges(figure),
-        }
-        if "cost" in spec:
-            inputs["cost"] = self.path("tables", f"{spec['cost']}.csv")
-        return inputs
 
     # Targets.
 
@@ -806,8 +501,13 @@ class Study:
 
     def tables(self) -> list[str]:
         """All tables: of sweeps, analyses and searches."""
-        names = [*self.config["analyses"], *(f"{name}_summary" for name in self.analyses("linearity")), *self._trials]
+        names = [*self.table_of_analysis, *self._trials]
         return self.sweep_tables() + [self.path("tables", f"{name}.csv") for name in names]
+
+    def measurements(self) -> list[str]:
+        """Results that show times or memory, so that they, and what is made from them, differ between rebuilds."""
+        timed = [table for table, (name, _) in self.table_of_analysis.items() if self.analysis(name).MEASURES_TIME]
+        return [*(self.path("tables", f"{table}.csv") for table in timed), self.path("summary.txt")]
 
     def figure(self, name: str) -> list[str]:
         """A figure as PNG and PDF, and the text beside it."""
@@ -835,18 +535,18 @@ class Study:
         if not self.config["quick"]:
             raise WorkflowError("the study has no quick part; list the figures of one under its key quick")
         figures = [path for name in self.config["quick"] for path in self.figure(name)]
-        return figures + [self.path("explorer-quick.html")] * bool(self.explorer_pages()["explorer-quick"])
+        return figures + [self.path("explorer-quick.html")] * bool(pages(self)["explorer-quick"])
 
     def progress(self) -> str:
         """For people: what there is to look at, and how to get the rest."""
         drawn = [name for name in self.config["figures"] if all(map(os.path.exists, self.figure(name)))]
         missing = [name for name in self.config["figures"] if name not in drawn]
         lines = [f"Figures in {self.path('figures')}: {', '.join(drawn)}"] if drawn else []
-        pages = [self.path(f"{name}.html") for name in self.explorer_pages()]
-        pages = [path for path in pages if Path(path).exists()]
-        lines += [f"To read texts and scores point by point, open in a browser: {path}" for path in pages[:1]]
+        explorers = [self.path(f"{name}.html") for name in pages(self)]
+        explorers = [path for path in explorers if Path(path).exists()]
+        lines += [f"To read texts and scores point by point, open in a browser: {path}" for path in explorers[:1]]
         verdicts = ["the verdicts on the claims"] if self.config["claims"] else []
-        explorer = ["the explorer of all sweeps"] if self.explorer() and self.explorer() != pages[:1] else []
+        explorer = ["the explorer of all sweeps"] if self.explorer() and self.explorer() != explorers[:1] else []
         rest = ", ".join([*missing, *verdicts, *explorer, "a summary"])
         return "\n".join([*lines, f"Not built yet: {rest}. All of it: the same command without a target (make all)"])
 
@@ -862,107 +562,22 @@ class Study:
         """Tell whoever asks for something that is left out why it cannot be had."""
         raise WorkflowError(f"{path} cannot be built: {self.left_out[path]}; declare what is missing in the study")
 
-    def _claims(self, tested: bool) -> list[tuple[str, dict[str, Any]]]:
-        """(name, config entry) of the claims whose data the study declares, or does not."""
-        claims = self.config["claims"].items()
-        return [(name, spec) for name, spec in claims if (f"claims.{name}" not in self.left_out) == tested]
-
-    def _named(self, needs: Sequence[Mapping[str, list]], key: str) -> list[str]:
-        return list(dict.fromkeys(name for need in needs for name in need[key]))
-
-    def _claim_table(self, analysis: str) -> str:
-        return f"{analysis}_summary" if self.config["analyses"][analysis]["kind"] == "linearity" else analysis
-
     def _training(self, model: str) -> dict[str, Any]:
         return self.config["models"][model]["training"]
 
-    def _scorers_of(self, sweep: str) -> list[str]:
+    def scorers_of(self, sweep: str) -> list[str]:
         chosen = self.sweeps[sweep].scorers
         return [name for name in self.config["scorers"] if chosen is None or name in chosen]
 
-    def _figure_scorers(self, figure: str) -> set[str]:
-        """Names of the scorers whose statistics a figure shows."""
-        spec = self.config["figures"][figure]
-        parts = [part for panel in spec.get("panels", []) for part in (panel, panel.get("x", {}))]
-        analysis = self.config["analyses"].get(spec.get("analysis"), {})
-        return {part["scorer"] for part in [*parts, analysis] if "scorer" in part}
-
-    def _table_scorers(self, table: str) -> list[str]:
+    def table_scorers(self, table: str) -> list[str]:
         """Names of the scorers whose statistics stand in a table."""
-        match self.table_kind(table):
-            case "sweep":
-                return self._scorers_of(table)
-            case "barrier":
-                return [self.config["analyses"][table]["scorer"]]
-            case "precision":
-                return self.declared.judges_of(self.config["analyses"][table]["sweep"])
-            case _:
-                return []
-
-    def _claim_scorers(self) -> set[str]:
-        """Names of the scorers that claims are tested on."""
-        return {scorer for _, spec in self._claims(True) for _, _, scorer in claim_needs(spec)["scores"]}
-
-    def _page_scorers(self, page: str) -> set[str]:
-        """Names of the scorers of the sweeps of a page of ``explorer_pages``."""
-        return {scorer for sweep in self.explorer_pages()[page] for scorer in self._scorers_of(sweep)}
-
-    def _colour(self, sweep: str) -> str | None:
-        """The scorer that colours the texts of a sweep: its first classifier."""
-        return next((name for name in self._scorers_of(sweep) if name in self.scorers("classifier")), None)
-
-    def _explorer_panels(self, sweep: str) -> list[dict[str, Any]]:
-        """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
-
-        Of a scorer that no figure shows, the one of `_STATISTICS`.
-        """
-        own: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        others: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        for name, figure in self.config["figures"].items():
-            found = own if sweep in self.figure_sweeps(name) else others
-            for panel in figure.get("panels", []):
-                if "scorer" in panel:
-                    found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
-        panels = []
-        for scorer in self._scorers_of(sweep):
-            spec = self.config["scorers"][scorer]
-            statistic = _STATISTICS.get(spec["kind"]) or f"distinct_{spec['n'][-1]}"
-            scale = "log" if spec["kind"] == "perplexity" else "linear"
-            default = {statistic: [{"label": f"{scorer} {statistic}", "scale": scale}]}
-            for statistic, same in (own.get(scorer) or others.get(scorer) or default).items():
-                # A panel of one set of prompts may say so in its label.
-                fitting = [panel for panel in same if panel.get("prompts") in (None, *self._only_prompts(sweep))]
-                panel = (fitting or same)[0]
-                kept = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
-                if not fitting:
-                    kept["label"] = f"{scorer} {statistic}"
-                panels.append({"scorer": scorer, "statistic": statistic, **kept})
-        return panels
-
-    def _only_prompts(self, sweep: str) -> tuple[str, ...]:
-        """The set of prompts of a sweep that has one only."""
-        prompts = self.sweeps[sweep].prompts
-        return prompts if len(prompts) == 1 else ()
-
-    def _judged(self, sweep: str) -> list[tuple[str, dict[str, Any]]]:
-        """(name, config entry) of the scorers of a sweep that are models."""
-        return [(name, self.config["scorers"][name]) for name in self.declared.judges_of(sweep)]
-
-    def _points_at(self, analysis: str) -> list[Point]:
-        spec = self.config["analyses"][analysis]
-        at = {decimal(value) for value in spec["at"]}
-        return [entry.point for entry in self.sweeps[spec["sweep"]].points if entry.coordinates[0][1] in at]
+        if table in self.table_of_analysis:
+            name, _ = self.table_of_analysis[table]
+            return self.analysis(name).scorers_behind(self.declared)
+        return [] if table in self._trials else self.scorers_of(table)
 
 
 def alternatives(names: list[str]) -> str:
     """A regular expression for one of ``names``; matches nothing if there are none."""
     escaped = "|".join(name.replace(".", r"\.").replace("+", r"\+") for name in names)
     return f"({escaped})" if names else "(?!)"
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_sorted(item) for item in value]
-    return value

@@ -20,21 +20,24 @@ _WORDS = {
 }
 
 
-def verify(settings: Mapping[str, Any], config: Mapping[str, Any], log: str) -> None:
-    """Compare the study that ``settings`` names, those of the rule ``verify``, and ``config``, which resolves to it.
+def verify(
+    top: str, manifest: str | None, made_by: Sequence[tuple[str, str, str]], config: Mapping[str, Any], log: str
+) -> None:
+    """Compare the study in the folder ``top`` with ``manifest``, or with its own, and with its records.
 
-    ``log`` is where all differences are listed. Raises ``UserError`` for the first one.
+    ``made_by`` has each output with the ``settings_digest`` of the job that would make it now, in the order of the data
+    flow; ``config`` is the resolved one. ``log`` is where all differences are listed. Raises ``UserError`` for the
+    first one.
     """
-    top = Path(settings["top"])
-    own_path = top / "manifest.json"
-    path = Path(settings["manifest"] or own_path)
+    own_path = Path(top, "manifest.json")
+    path = Path(manifest or own_path)
     own = read_manifest(own_path)
     reference = own if path.exists() and path.samefile(own_path) else read_manifest(path)
     total = sum(entry["bytes"] for entry in own["artefacts"].values())
     found = compare(top, own, reference, Progress("verify", total, "bytes").update)
     uncompared = f" ({found.measurements} with times or memory were not compared)" if found.measurements else ""
     if not found.different:
-        _check_records(settings, config, log, top, own)
+        _check_records(made_by, config, log, top, own)
         announce(f"{found.equal} artefacts equal{uncompared}")
         return
     # All of them in the log.
@@ -50,25 +53,34 @@ def verify(settings: Mapping[str, Any], config: Mapping[str, Any], log: str) -> 
     first, kinds = found.different[0], [difference.kind for difference in found.different]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     raise UserError(
-        f"{top / first.path} (rule {first.rule}) {_WORDS[first.kind]}, the first in the order of the data flow; "
+        f"{top}/{first.path} (rule {first.rule}) {_WORDS[first.kind]}, the first in the order of the data flow; "
         f"compared with {path}: {counts}, {found.equal} equal{uncompared}; all that are not are listed in "
         f"{log}"
     )
 
 
 def _check_records(
-    settings: Mapping[str, Any], config: Mapping[str, Any], log: str, top: Path, own: dict[str, Any]
+    made_by: Sequence[tuple[str, str, str]],
+    config: Mapping[str, Any],
+    log: str,
+    top: str,
+    own: Mapping[str, Any],
 ) -> None:
     """Compare the records beside the results with the manifest and the settings of this run.
 
-    Of a result without a record the manifest alone tells the settings. Raises ``UserError`` if a result is not what its
-    record says, or was made with other settings.
+    Raises ``UserError`` if a result is not what its record says, or was made with other settings.
     """
-    made_by = settings["made_by"]
     checked = check_records(top, own["artefacts"], made_by)
     there = [output for output in checked.without if Path(output).exists()]
     if there:
         announce(f"note: nothing beside {_count(there)} says what made them (first {there[0]})")
+    if checked.earlier:
+        announce(
+            f"note: {_count(checked.earlier)} made by an earlier version of the workflow (first {checked.earlier[0]}); "
+            "a run would make them again"
+        )
+    # Of these the manifest alone tells the settings.
+    there += checked.earlier
     if checked.other_code:
         announce(
             f"note: {_count(checked.other_code)} made by other sources or packages than those here "
@@ -98,7 +110,7 @@ def _check_records(
         )
     if there and hints:
         raise UserError(
-            f"{top / 'manifest.json'}: the study was made with other settings than those here "
+            f"{top}/manifest.json: the study was made with other settings than those here "
             f"({hints[0].partition(':')[0]} is the first of {len(hints)}), and no record beside {there[0]} says "
             "otherwise; run the study again, or verify it with the config that made it"
         )

@@ -1,31 +1,23 @@
 """From words to a point: what the programs ``steer`` and ``export`` are asked for, and where its models lie.
 
-Imports neither torch nor pandas: what is wrong with a request is told at once.
+Imports neither torch nor pandas, so mistakes in a request are reported at once.
 """
 
-import argparse
 import itertools
-import os
 import re
 import shlex
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from lm_interpolation.jobs.checksums import check_present
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.pages.captions import combination
 from lm_interpolation.points.algebra import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
-from lm_interpolation.study.config import build_sweeps, resolve
-from lm_interpolation.study.config_files import read_config
-
-CONFIGS = Path("config")
-"""Where the files of studies lie, relative to the working directory, as all paths of a study."""
+from lm_interpolation.points.formulas import combination
 
 _TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{{1,3}})?)\s*(?:[,+\s]\s*|$)")
 
@@ -60,54 +52,6 @@ class Place:
     def title(self) -> str:
         """``alpha=0.7``, or the id of the point."""
         return show_coordinates(self.coordinates) or self.point.id
-
-
-def open_study(file: str | None = None, name: str | None = None, results: str | None = None) -> OpenStudy:
-    """The study in ``file``, or the one called ``name`` in the folder ``config``; by default the embedded one.
-
-    ``results`` is the folder of its results, by default ``results/<study>``. Files of data need not be there. Raises
-    ``UserError`` if no file, or more than one, declares such a study, or if the config does not hold.
-    """
-    path = Path(file) if file else _file_of(name) if name else CONFIGS / "config.yaml"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a study's file with --config (studies here: {_known_studies()})")
-    config = read_config(path)
-    try:
-        resolved, left_out = resolve(config)
-        sweeps = build_sweeps(resolved)
-    except UserError as error:
-        raise UserError(f"{path}: {str(error).removeprefix('config: ')}") from None
-    folder = Path(results) if results else Path("results", resolved["study"])
-    return OpenStudy(path, resolved, left_out, sweeps, folder)
-
-
-def _studies() -> tuple[list[tuple[str, Path]], list[str]]:
-    """(name, file) of the studies in the folder ``config``, and what is wrong with files that cannot be read."""
-    declared, broken = [], []
-    for path in sorted(CONFIGS.glob("*.yaml")):
-        try:
-            name = read_config(path).get("study")
-        except UserError as error:
-            broken.append(str(error))
-            continue
-        if name is not None:
-            declared.append((str(name), path))
-    return declared, broken
-
-
-def _known_studies() -> str:
-    declared, broken = _studies()
-    known = ", ".join(f"{name} ({path})" for name, path in declared) or f"none in {CONFIGS.absolute()}"
-    return "; ".join([known, *broken])
-
-
-def _file_of(name: str) -> Path:
-    files = [path for study, path in _studies()[0] if study == name]
-    if not files:
-        raise UserError(f"no study {name!r} in {CONFIGS}/*.yaml; there are: {_known_studies()}")
-    if len(files) > 1:
-        raise UserError(f"study {name!r} is declared in {' and '.join(map(str, files))}; choose one with --config")
-    return files[0]
 
 
 def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
@@ -335,46 +279,3 @@ def build_command(study: OpenStudy, models: Sequence[str]) -> str:
     """The command that makes these models of the study."""
     targets = [f"results/{study.name}/models/{name}" for name in models]
     return shlex.join(["snakemake", "--cores", "all", "--configfile", str(study.file), "--", *targets])
-
-
-class Parser(argparse.ArgumentParser):
-    """Arguments that steering and exporting share; a mistake is told in one line."""
-
-    def __init__(self, program: str, description: str, examples: str) -> None:
-        super().__init__(
-            prog=f"lm-interpolation {program}",
-            description=description,
-            epilog=f"examples:\n{examples}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        study = self.add_mutually_exclusive_group()
-        study.add_argument("--config", metavar="FILE", help="the study's file (default: config/config.yaml)")
-        study.add_argument("--study", metavar="NAME", help="name of a study, whose file lies in config/")
-        self.add_argument("--results", metavar="DIR", help="folder of the study's results (default: results/<study>)")
-        self.add_argument("--sweep", metavar="NAME", help="default: the first one with the coordinates of the point")
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {in_words_of_make(message)}; {self.prog} --help shows how\n")
-
-
-def say(text: str) -> None:
-    """A line for people, on stderr."""
-    print(in_words_of_make(text), file=sys.stderr, flush=True)
-
-
-def announce(study: OpenStudy, places: Sequence[Place]) -> None:
-    """Say what was asked for, and where it comes from."""
-    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
-    for place in places:
-        say(describe_place(study, place))
-    for others in dict.fromkeys(place.others for place in places if place.others):
-        say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")
-
-
-def in_words_of_make(text: str) -> str:
-    """``text`` with options as whoever came by ``make steer`` or ``make export`` writes them: ``SWEEP=``."""
-    if "ASKED_POINT" not in os.environ:
-        return text
-    options = r"--(config|study|sweep|point|prompt|to)\b(?: (?=[A-Z]{2}))?"
-    return re.sub(options, lambda option: option[1].upper() + "=", text)

@@ -4,27 +4,33 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.barriers import barrier_table
-from lm_interpolation.analyses.losses import read_losses
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.analyses.loss_files import read_losses
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
-from lm_interpolation.scores.scoring import ScoreFiles
+from lm_interpolation.scores.score_files import ScoreFiles
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.tables.tables import write_table
 
 
-def main(snakemake: Any) -> None:
-    settings = snakemake.params.settings
+def main(
+    job: Job,
+    *,
+    sweeps: list[dict[str, Any]],
+    scorer: str,
+    statistic: dict[str, Any],
+    spaces: dict[str, str],
+    losses: list[dict[str, Any]],
+    seed: int,
+) -> None:
     table = barrier_table(
-        [sweep_from_settings(sweep) for sweep in settings["sweeps"]],
-        ScoreFiles(snakemake.input.scores, settings["spaces"]),
-        settings["scorer"],
-        settings["scorer_spec"],
-        [
-            (sweep_from_settings(sweep), read_losses(path))
-            for (_, sweep), path in zip(settings["losses"], snakemake.input.losses, strict=True)
-        ],
-        settings["seed"],
+        [sweep_from_settings(sweep) for sweep in sweeps],
+        ScoreFiles(job.input.scores, spaces),
+        scorer,
+        Statistic(**statistic),
+        [(sweep_from_settings(sweep), read_losses(path)) for sweep, path in zip(losses, job.input.losses, strict=True)],
+        seed,
     )
-    write_table(table, Path(snakemake.output[0]))
+    write_table(table, Path(job.output[0]))
 
 
 if __name__ == "__main__":

@@ -4,38 +4,45 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.cost import measure_cost, write_cost
-from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.analyses.prefixes import read_prefixes
 from lm_interpolation.jobs.leases import lease_gpus
-from lm_interpolation.jobs.runtime import Progress, UserError, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import Point
 
 
-def main(snakemake: Any) -> None:
+def main(
+    job: Job,
+    device: str,
+    threads: int,
+    gpus: int,
+    batch_size: int,
+    *,
+    models: list[str],
+    points: list[str],
+    sampling: dict[str, Any],
+    precision: str,
+    nucleus: str | None,
+    prefixes: int,
+    repeats: int,
+) -> None:
     # For the processes that compute: this one does not.
-    lease_gpus(snakemake.resources.get("gpu", 0))
-    settings = snakemake.params.settings
-    points = [Point.parse(identifier) for identifier in settings["points"]]
-    prompts = read_parquet(snakemake.input.prompts).to_pandas()
-    if len(prompts) < settings["prompts"]:
-        raise UserError(
-            f"{snakemake.input.prompts}: has {len(prompts)} prompts, but the cost is to be measured on "
-            f"{settings['prompts']}; ask for fewer"
-        )
+    lease_gpus(gpus)
+    at = [Point.parse(identifier) for identifier in points]
     table = measure_cost(
-        dict(zip(points, map(Path, snakemake.input.checkpoints), strict=True)),
-        dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True)),
-        prompts.head(settings["prompts"]),
-        settings["sampling"],
-        settings["nucleus"],
-        settings["repeats"],
-        batch_size=snakemake.config["compute"]["batch_size"]["generate"],
-        device=snakemake.config["device"],
+        dict(zip(at, map(Path, job.input.checkpoints), strict=True)),
+        dict(zip(models, map(Path, job.input.models), strict=True)),
+        read_prefixes(job.input.prompts, prefixes),
+        sampling,
+        nucleus,
+        repeats,
+        batch_size=batch_size,
+        device=device,
         # The job has all cores to itself, but computes as a generation job does.
-        threads=snakemake.config["compute"]["threads"]["generate"],
-        progress=Progress("measure cost", 2 * len(points) * settings["repeats"], "runs"),
-        precision=settings["precision"],
+        threads=threads,
+        progress=Progress("measure cost", 2 * len(at) * repeats, "runs"),
+        precision=precision,
     )
-    write_cost(table, Path(snakemake.output[0]))
+    write_cost(table, Path(job.output[0]))
 
 
 if __name__ == "__main__":

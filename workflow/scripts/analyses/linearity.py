@@ -4,37 +4,42 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.analyses.linearity import linearity, write_linearity
-from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.analyses.prefixes import read_prefixes
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Progress, UserError, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import Point, sweep_from_settings
 from lm_interpolation.points.interpolation import WeightSpace
 
 
-def main(snakemake: Any) -> None:
-    prepare_job(snakemake)
-    settings = snakemake.params.settings
-    sweep, spec = sweep_from_settings(settings["sweep"]), settings["sweep"]["spec"]
-    models = dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True))
-    prompts = read_parquet(snakemake.input.prompts, ["text"])["text"].to_pylist()
-    if len(prompts) < settings["prefixes"]:
-        raise UserError(
-            f"prefixes: {settings['prefixes']} asked for, but {snakemake.input.prompts} holds {len(prompts)} prompts; "
-            "lower it"
-        )
+def main(
+    job: Job,
+    device: str,
+    threads: int,
+    gpus: int,
+    batch_size: int,
+    *,
+    models: list[str],
+    sweep: dict[str, Any],
+    words: list[tuple[str, list[str]]],
+    prefixes: int,
+    tolerance: float,
+) -> None:
+    prepare_job(device, threads, gpus)
+    plane, spec = sweep_from_settings(sweep), sweep["spec"]
+    folders = dict(zip(models, map(Path, job.input.models), strict=True))
     table, summary = linearity(
         # Forward-mode differentiation needs this attention.
-        WeightSpace(models, device=snakemake.config["device"], attention="eager"),
-        sweep,
+        WeightSpace(folders, device=device, attention="eager"),
+        plane,
         Point.of(spec["origin"]),
         spec["directions"],
-        prompts[: settings["prefixes"]],
-        dict(settings["words"]),
-        tolerance=settings["tolerance"],
-        batch_size=snakemake.config["compute"]["batch_size"]["score"],
-        progress=Progress(f"linearity {sweep.name}", len(sweep.points), "points"),
+        read_prefixes(job.input.prompts, prefixes)["text"].tolist(),
+        dict(words),
+        tolerance=tolerance,
+        batch_size=batch_size,
+        progress=Progress(f"linearity {plane.name}", len(plane.points), "points"),
     )
-    write_linearity(table, summary, Path(snakemake.output.table), Path(snakemake.output.summary))
+    write_linearity(table, summary, Path(job.output.table), Path(job.output.summary))
 
 
 if __name__ == "__main__":

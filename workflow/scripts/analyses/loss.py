@@ -3,26 +3,28 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.analyses.losses import evaluate_losses, read_loss_texts, write_losses
+from lm_interpolation.analyses.loss_files import read_loss_texts, write_losses
+from lm_interpolation.analyses.losses import evaluate_losses
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Progress, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.points.interpolation import WeightSpace
 
 
-def main(snakemake: Any) -> None:
-    prepare_job(snakemake)
-    settings = snakemake.params.settings
-    sweep = sweep_from_settings(settings["sweep"])
-    models = dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True))
+def main(
+    job: Job, device: str, threads: int, gpus: int, batch_size: int, *, models: list[str], sweep: dict[str, Any]
+) -> None:
+    prepare_job(device, threads, gpus)
+    found = sweep_from_settings(sweep)
+    folders = dict(zip(models, map(Path, job.input.models), strict=True))
     losses = evaluate_losses(
-        WeightSpace(models, snakemake.config["device"]),
-        sweep,
-        read_loss_texts(Path(snakemake.input.texts)),
-        batch_size=snakemake.config["compute"]["batch_size"]["score"],
-        progress=Progress(f"loss {sweep.name}", len(sweep.points), "points").update,
+        WeightSpace(folders, device),
+        found,
+        read_loss_texts(Path(job.input.texts)),
+        batch_size=batch_size,
+        progress=Progress(f"loss {found.name}", len(found.points), "points").update,
     )
-    write_losses(losses, Path(snakemake.output[0]))
+    write_losses(losses, Path(job.output[0]))
 
 
 if __name__ == "__main__":

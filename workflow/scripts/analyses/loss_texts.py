@@ -3,23 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.analyses.losses import write_loss_texts
+from lm_interpolation.analyses.loss_files import write_loss_texts
 from lm_interpolation.data.corpora import read_corpus_split
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.texts.lengths import fit, open_readers
 
 
-def main(snakemake: Any) -> None:
-    settings, corpus = snakemake.params.settings, Path(snakemake.input.corpus)
-    readers = open_readers(settings["readers"], snakemake.input.tokenizers)
+def main(job: Job, *, classes: list[str], limit: int | None, too_long: str, readers: list[dict[str, Any]]) -> None:
+    corpus = Path(job.input.corpus)
+    tokenizers = open_readers(readers, job.input.tokenizers)
     texts = {}
     # Without classes all texts are one, which has no name.
-    for name in settings["classes"] or [""]:
-        members = read_corpus_split(corpus, name or None)[: settings["limit"]]
-        key = f"analyses.{snakemake.wildcards.analysis}" + (f", class {name}" if name else "")
+    for name in classes or [""]:
+        members = read_corpus_split(corpus, name or None)[:limit]
+        key = f"analyses.{job.wildcards.analysis}" + (f", class {name}" if name else "")
         places = [f"text {index} of {corpus}" for index in range(len(members))]
-        texts[name] = fit(members, readers, settings["too_long"], key, places)[1]
-    write_loss_texts(texts, Path(snakemake.output[0]))
+        texts[name] = fit(members, tokenizers, too_long, key, places)[1]
+    write_loss_texts(texts, Path(job.output[0]))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.data.leaks import count_leaks
-from lm_interpolation.jobs.runtime import announce, atomic_path, run_job
+from lm_interpolation.jobs.runtime import Job, announce, atomic_path, run_job
 
 
-def main(snakemake: Any) -> None:
-    report = count_leaks(snakemake.params.settings["plan"], [Path(path) for path in snakemake.input.splits])
-    output = snakemake.output[0]
+def main(job: Job, *, plan: dict[str, Any]) -> None:
+    report = count_leaks(plan, [Path(path) for path in job.input.splits])
+    output = job.output[0]
     with atomic_path(output) as scratch:
         scratch.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if leaks := [*report["configured"], *report["leaks"]]:

@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.data.corpora import SPLITS, load_share, write_corpus
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.data.corpora import write_corpus
+from lm_interpolation.data.corpus_paths import SPLITS
+from lm_interpolation.data.sources.split import load_share
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    parent = {split: snakemake.input[split] for split in SPLITS}
-    splits = load_share(snakemake.params.settings["corpus"], snakemake.wildcards.corpus, parent)
-    write_corpus(splits, {split: Path(snakemake.output[split]) for split in splits})
+def main(job: Job, *, corpus: dict[str, Any]) -> None:
+    parent = {split: job.input[split] for split in SPLITS}
+    splits = load_share(corpus, job.wildcards.corpus, parent)
+    write_corpus(splits, {split: Path(job.output[split]) for split in splits})
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.data.corpora import load_stream, write_corpus
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.data.corpora import write_corpus
+from lm_interpolation.data.sources.stream import load_stream
+from lm_interpolation.jobs.runtime import Job, run_job
 
 
-def main(snakemake: Any) -> None:
-    spec = snakemake.params.settings["corpus"]
-    stream, dev = load_stream(spec, snakemake.wildcards.corpus, snakemake.config.get("hub_lock"))
-    write_corpus({"dev": dev}, {"dev": Path(snakemake.output.dev)})
-    stream.write(snakemake.output.stream)
+def main(job: Job, hub_lock: str | None, *, corpus: dict[str, Any]) -> None:
+    stream, dev = load_stream(corpus, job.wildcards.corpus, hub_lock)
+    write_corpus({"dev": dev}, {"dev": Path(job.output.dev)})
+    stream.write(job.output.stream)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,19 @@ from typing import Any
 
 from lm_interpolation.data.hub import locked_commit
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.models.importing import import_model
 
 
-def main(snakemake: Any) -> None:
-    prepare_job(snakemake)
-    settings = snakemake.params.settings
-    start = settings["start"]
+def main(
+    job: Job, device: str, threads: int, gpus: int, hub_lock: str | None, *, start: dict[str, Any], task: str
+) -> None:
+    prepare_job(device, threads, gpus)
     commit = None
     if "hub" in start:
-        commit = locked_commit(start["hub"], "model", start["revision"], snakemake.config.get("hub_lock"))
+        commit = locked_commit(start["hub"], "model", start["revision"], hub_lock)
     source, choice = start.get("hub") or start["directory"], start.get("special_tokens", "tokenizer")
-    import_model(source, commit, settings["task"], Path(snakemake.output[0]), choice)
+    import_model(source, commit, task, Path(job.output[0]), choice)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """Train one byte-level BPE tokenizer on the training texts of a corpus."""
 
 from pathlib import Path
-from typing import Any
 
 from lm_interpolation.data.corpora import read_corpus_split
-from lm_interpolation.jobs.runtime import run_job
-from lm_interpolation.models.training import train_tokenizer
+from lm_interpolation.jobs.runtime import Job, run_job
+from lm_interpolation.models.tokenizer_training import train_tokenizer
 
 
-def main(snakemake: Any) -> None:
-    texts = read_corpus_split(Path(snakemake.input.corpus))
-    train_tokenizer(texts, snakemake.params.settings["vocab_size"], Path(snakemake.output[0]))
+def main(job: Job, *, vocab_size: int) -> None:
+    texts = read_corpus_split(Path(job.input.corpus))
+    train_tokenizer(texts, vocab_size, Path(job.output[0]))
 
 
 if __name__ == "__main__":

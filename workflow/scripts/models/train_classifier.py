@@ -4,17 +4,30 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.data.corpora import read_labelled_split
+from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.finished import publish
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.jobs.training_job import training_arguments
-from lm_interpolation.models.training import train_classifier
+from lm_interpolation.models.classifier_training import train_classifier
 
 
-def main(snakemake: Any) -> None:
-    arguments = training_arguments(snakemake) | {"output": Path(snakemake.output.model)}
+def main(
+    job: Job,
+    device: str,
+    threads: int,
+    gpus: int,
+    name: str,
+    save_steps: int,
+    micro_batch: int | None,
+    *,
+    model: dict[str, Any],
+) -> None:
+    prepare_job(device, threads, gpus)
+    arguments = training_arguments(job, model, device, name, save_steps, micro_batch)
+    arguments["output"] = Path(job.output.model)
     if publish(arguments["scratch"], {name: arguments[name] for name in ("output", "loss_curve", "metrics")}):
         return
-    splits = {split: read_labelled_split(Path(snakemake.input[split])) for split in ("train", "dev", "test")}
+    splits = {split: read_labelled_split(Path(job.input[split])) for split in ("train", "dev", "test")}
     train_classifier(splits=splits, **arguments)
 
 

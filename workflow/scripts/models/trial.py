@@ -2,14 +2,29 @@
 
 from typing import Any
 
-from lm_interpolation.jobs.runtime import error_prefix, run_job
+from lm_interpolation.jobs.compute import prepare_job
+from lm_interpolation.jobs.runtime import Job, error_prefix, run_job
+from lm_interpolation.jobs.training_job import training_arguments
 from lm_interpolation.models.distributed import run_training
 
 
-def main(snakemake: Any) -> None:
-    search, trial = snakemake.wildcards.search, snakemake.wildcards.trial
+def main(
+    job: Job,
+    device: str,
+    threads: int,
+    gpus: int,
+    name: str,
+    save_steps: int,
+    micro_batch: int | None,
+    *,
+    model: dict[str, Any],
+    checkpoints: list[int],
+) -> None:
+    prepare_job(device, threads, gpus)
+    search, trial = job.wildcards.search, job.wildcards.trial
     with error_prefix(f"searches.{search}, trial {trial}"):
-        run_training(snakemake, label=f"{search} {trial}", checkpoints=snakemake.params.settings["checkpoints"])
+        arguments = training_arguments(job, model, device, name, save_steps, micro_batch)
+        run_training(job, model, threads, **arguments, label=f"{search} {trial}", checkpoints=checkpoints)
 
 
 if __name__ == "__main__":

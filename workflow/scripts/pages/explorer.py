@@ -2,13 +2,33 @@
 
 from typing import Any
 
-from lm_interpolation.jobs.runtime import run_job
+from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.pages.explorer import page_data, write_page
 
 
-def main(snakemake: Any) -> None:
-    inputs = {name: getattr(snakemake.input, name) for name in ("tables", "prompts", "texts", "scores", "judges")}
-    write_page(page_data(snakemake.params.settings, inputs), snakemake.input.template[0], snakemake.output[0])
+def main(
+    job: Job,
+    *,
+    study: str,
+    samples: int,
+    sampling: str,
+    spaces: dict[str, str],
+    sweeps: list[dict[str, Any]],
+    scorers: dict[str, dict[str, Any]],
+    judges: list[dict[str, Any]],
+) -> None:
+    inputs = {name: getattr(job.input, name) for name in ("tables", "prompts", "texts", "scores", "judges")}
+    data = page_data(
+        inputs,
+        study=study,
+        samples=samples,
+        sampling=sampling,
+        spaces=spaces,
+        sweeps=sweeps,
+        scorers=scorers,
+        judges=judges,
+    )
+    write_page(data, job.input.template[0], job.output[0])
 
 
 if __name__ == "__main__":

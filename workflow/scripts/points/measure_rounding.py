@@ -2,19 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from lm_interpolation.analyses.rounding import describe_rounding, measure_rounding
-from lm_interpolation.jobs.runtime import announce, atomic_path, run_job
+from lm_interpolation.jobs.runtime import Job, announce, atomic_path, run_job
 
 
-def main(snakemake: Any) -> None:
-    settings = snakemake.params.settings
-    model, reference = map(Path, snakemake.input.models)
-    result = measure_rounding(settings["model"], model, settings["reference"], reference)
+def main(job: Job, *, model: str, reference: str) -> None:
+    folder, other = map(Path, job.input.models)
+    result = measure_rounding(model, folder, reference, other)
     if (line := describe_rounding(result)) is not None:
         announce(f"[rounding] {line}")
-    with atomic_path(snakemake.output[0]) as scratch:
+    with atomic_path(job.output[0]) as scratch:
         scratch.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

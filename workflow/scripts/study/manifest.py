@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from lm_interpolation.jobs.manifest import describe_artefacts, describe_study, total_bytes, write_manifest
-from lm_interpolation.jobs.runtime import Progress, run_job
+from lm_interpolation.jobs.places import LOCK
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 
 
-def main(snakemake: Any) -> None:
-    output = Path(snakemake.output[0])
-    jobs, root = snakemake.params.settings["jobs"], Path(snakemake.params.settings["root"])
+def main(job: Job, config: dict[str, Any], *, root: str, jobs: list[dict[str, Any]]) -> None:
+    output = Path(job.output[0])
     progress = Progress("manifest", total_bytes(jobs), "bytes")
     # First what the study is made with: hashing takes a while, in which somebody may edit a source file.
-    manifest = describe_study(snakemake.config, root, root / "requirements.lock")
+    manifest = describe_study(config, root, LOCK)
     write_manifest(manifest | describe_artefacts(jobs, output.parent, progress.update), output)
 
 

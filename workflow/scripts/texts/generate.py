@@ -5,24 +5,26 @@ from typing import Any
 
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Progress, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.texts.generation import Sampling, generate, write_texts
 
 
-def main(snakemake: Any) -> None:
-    prepare_job(snakemake)
-    prompts = read_parquet(snakemake.input.prompts).to_pandas()
-    sampling = Sampling(**snakemake.params.settings["sampling"])
+def main(
+    job: Job, device: str, threads: int, gpus: int, batch_size: int, *, sampling: dict[str, Any], precision: str
+) -> None:
+    prepare_job(device, threads, gpus)
+    prompts = read_parquet(job.input.prompts).to_pandas()
+    how = Sampling(**sampling)
     texts = generate(
-        Path(snakemake.input.model),
+        Path(job.input.model),
         prompts,
-        sampling,
-        batch_size=snakemake.config["compute"]["batch_size"]["generate"],
-        device=snakemake.config["device"],
-        progress=Progress(f"generate {snakemake.wildcards.point}", len(prompts) * sampling.samples, "texts"),
-        precision=snakemake.params.settings["precision"],
+        how,
+        batch_size=batch_size,
+        device=device,
+        progress=Progress(f"generate {job.wildcards.point}", len(prompts) * how.samples, "texts"),
+        precision=precision,
     )
-    write_texts(texts, Path(snakemake.output[0]))
+    write_texts(texts, Path(job.output[0]))
 
 
 if __name__ == "__main__":

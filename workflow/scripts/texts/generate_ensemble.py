@@ -5,29 +5,39 @@ from typing import Any
 
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.runtime import Progress, run_job
+from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble
+from lm_interpolation.texts.ensembles import generate_ensemble
 from lm_interpolation.texts.generation import Sampling, write_texts
 
 
-def main(snakemake: Any) -> None:
-    prepare_job(snakemake)
-    settings = snakemake.params.settings
-    prompts = read_parquet(snakemake.input.prompts).to_pandas()
-    sampling = Sampling(**settings["sampling"])
+def main(
+    job: Job,
+    device: str,
+    threads: int,
+    gpus: int,
+    batch_size: int,
+    *,
+    sampling: dict[str, Any],
+    precision: str,
+    models: list[str],
+    nucleus: str | None,
+) -> None:
+    prepare_job(device, threads, gpus)
+    prompts = read_parquet(job.input.prompts).to_pandas()
+    how = Sampling(**sampling)
     texts = generate_ensemble(
-        Point.parse(snakemake.wildcards.point),
-        dict(zip(settings["models"], map(Path, snakemake.input.models), strict=True)),
+        Point.parse(job.wildcards.point),
+        dict(zip(models, map(Path, job.input.models), strict=True)),
         prompts,
-        sampling,
-        settings["nucleus"],
-        batch_size=snakemake.config["compute"]["batch_size"]["generate"],
-        device=snakemake.config["device"],
-        progress=Progress(f"generate {snakemake.wildcards.point}", len(prompts) * sampling.samples, "texts"),
-        precision=settings["precision"],
+        how,
+        nucleus,
+        batch_size=batch_size,
+        device=device,
+        progress=Progress(f"generate {job.wildcards.point}", len(prompts) * how.samples, "texts"),
+        precision=precision,
     )
-    write_texts(texts, Path(snakemake.output[0]))
+    write_texts(texts, Path(job.output[0]))
 
 
 if __name__ == "__main__":

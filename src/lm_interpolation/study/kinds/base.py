@@ -106,7 +106,7 @@ def field_name(declaration: type[Declaration], key: str) -> str:
     return next((name for name, field in declaration.model_fields.items() if field.alias == key), key)
 
 
-def tag(declaration: type[Declaration], key: str) -> str:
+def tag(declaration: type[Declaration], key: str = "kind") -> str:
     """The one value that ``key`` has in this kind."""
     return str(get_args(declaration.model_fields[key].annotation)[0])
 

@@ -1,33 +1,38 @@
 """What every kind of analysis says of itself."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Declaration
+from lm_interpolation.points.algebra import Point, decimal, grid_values
+from lm_interpolation.study.kinds.base import Declaration, Problem, plain
+from lm_interpolation.study.kinds.tables import Table
 
 if TYPE_CHECKING:
-    from lm_interpolation.points.algebra import Point
     from lm_interpolation.study.kinds.study_config import StudyConfig
     from lm_interpolation.study.study import Study
 
 
-class TableWords(NamedTuple):
-    """What the text beside a table says: what a row is, and what the columns of this kind of table mean."""
+class HeldOut(NamedTuple):
+    """Texts of a corpus: those of ``classes`` (None: all together), of each class the first ``limit`` (None: all)."""
 
-    row: str
-    columns: dict[str, str]
+    corpus: str
+    split: str
+    classes: list[str] | None
+    limit: int | None
 
 
 class Analysis(Declaration):
-    """What is computed at points or from weights. Its script writes ``tables/<name>.csv``."""
+    """What is computed at points or from weights.
 
-    SCRIPT: ClassVar[str]
-    """The script that computes, below workflow/scripts."""
-    TABLES: ClassVar[dict[str, TableWords]]
-    """Suffix of the name of each table (empty: the first) to the words on it."""
+    Its rules, in ``workflow/rules/analyses/<kind>.smk``, write ``tables/<name>.csv``.
+    """
+
+    TABLES: ClassVar[Mapping[str, Table]]
+    """Suffix of the name of each of its tables (empty: the first) to the words on it."""
     MEASURES_TIME: ClassVar[bool] = False
-    """Whether the output differs from rebuild to rebuild, since it holds timings."""
+    """Whether its tables differ from rebuild to rebuild, since they show times or memory."""
     COMPARES_PRECISIONS: ClassVar[bool] = False
     """Whether it compares texts and scores in fp32 and in the study's precisions."""
     ABOUT_TEXTS: ClassVar[bool] = False
@@ -35,42 +40,78 @@ class Analysis(Declaration):
 
     kind: str = Field(description="Kind of analysis.")
 
+    def table_suffixes(self) -> list[str]:
+        """What the names of its tables have behind its own."""
+        return list(self.TABLES)
+
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
-        """Names of the sweeps that it is about, directly or through other analyses."""
+        """Names of the sweeps that it is about, directly or through other analyses, each once."""
         raise NotImplementedError
 
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
-        """Names of the scorers whose statistics stand in its table."""
+        """Names of the scorers whose statistics stand in its tables."""
         return []
 
-    def table_suffixes(self) -> list[str]:
-        """What the names of its tables have behind its own."""
-        return [""]
-
-    def compared_scorers(self, config: "StudyConfig") -> list[str]:
-        """Names of the scorers that it runs in fp32 and in their own precision."""
+    def analyses_behind(self) -> list[str]:
+        """Names of the analyses that it reads."""
         return []
+
+    def held_out(self) -> HeldOut | None:
+        """The texts that it measures models on, so that they must not have learnt from them; None if there are none."""
+        return None
 
     def continued_prompts(self) -> str | None:
         """The prompt set that its job itself continues with the models of its sweep; None if it generates nothing."""
         return None
 
-    def merged_points(self, study: "Study") -> list["Point"]:
+    def merged_points(self, study: "Study") -> list[Point]:
         """Points that are merged to disk for it."""
         return []
 
-    def models_read(self, study: "Study") -> list[str]:
-        """Names of the models that its job reads, in the order of its settings."""
-        raise NotImplementedError
+    def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        """Names of the scorers that it runs in fp32 and in their own precision."""
+        return []
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         """Named inputs of its job: paths, or lists of paths."""
         raise NotImplementedError
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
-        """What its job is set by: exactly the arguments of the function that its script calls."""
+        """What its job is set by: exactly the keyword-only arguments of its script."""
         raise NotImplementedError
 
     def describe(self, name: str) -> str:
         """One line for captions: what the analysis called ``name`` does."""
         raise NotImplementedError
+
+
+def check_on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], key: str) -> Iterator[Problem]:
+    """A sweep of one direction has points at all ``values`` of its coordinate."""
+    spec = config.sweeps[sweep]
+    (coordinate,) = spec.directions
+    known = set(grid_values(plain(spec.grid.get(coordinate, []))))
+    known |= {decimal(anchor[coordinate]) for anchor in spec.anchors if coordinate in anchor}
+    for value in values:
+        if decimal(value) not in known:
+            yield key, f"{value} is not on the grid of sweep {sweep!r}; add it there"
+
+
+def points_at(study: "Study", sweep: str, values: Iterable[float]) -> list[Point]:
+    """The points of a sweep of one direction where its coordinate is one of ``values``, in the sweep's order."""
+    at = {decimal(value) for value in values}
+    return [entry.point for entry in study.sweeps[sweep].points if entry.coordinates[0][1] in at]
+
+
+def model_folders(study: "Study", models: Iterable[str]) -> list[str]:
+    """Folders of models."""
+    return [study.path("models", name) for name in models]
+
+
+def prompts_file(study: "Study", prompts: str) -> str:
+    """The file of a prompt set."""
+    return study.path("prompts", f"{prompts}.parquet")
+
+
+def checkpoint_folders(study: "Study", analysis: str, points: Iterable[Point]) -> list[str]:
+    """Folders of the points that are merged for an analysis."""
+    return [study.path("checkpoints", analysis, point.id) for point in points]

@@ -1,21 +1,56 @@
 """The analysis precision."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.analyses.base import Analysis
-from lm_interpolation.study.kinds.base import Count, Name, NonNegative, PromptsName, Ref, Values
+from lm_interpolation.figures.naming import prompts_label
+from lm_interpolation.pages.wording import number, numbers
+from lm_interpolation.points.algebra import Point
+from lm_interpolation.study.kinds.analyses.base import (
+    Analysis,
+    check_on_grid,
+    checkpoint_folders,
+    model_folders,
+    points_at,
+    prompts_file,
+)
+from lm_interpolation.study.kinds.base import Count, Name, NonNegative, Problem, PromptsName, Ref, Values
+from lm_interpolation.study.kinds.checks import check_prompted
+from lm_interpolation.study.kinds.tables import HIGH, LOW, POINT, SCORER, Table
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
+    from lm_interpolation.study.study import Study
 
 
 class PrecisionAnalysis(Analysis):
     """Texts and scores of a sample in fp32 and in the precision of the study. An error if they differ too much."""
 
-    SCRIPT: ClassVar[str] = "analyses/precision.py"
+    TABLES: ClassVar[Mapping[str, Table]] = {
+        "": Table(
+            row="One comparison of the lower precision with fp32 at one point.",
+            columns={
+                "stage": "what runs in the lower precision: generation, or a scorer",
+                "precision": "the lower precision",
+                "point": POINT,
+                "scorer": SCORER,
+                "statistic": "what is compared",
+                "n_texts": "texts that have a score in both",
+                "fp32": "value in fp32",
+                "value": "value in the lower precision",
+                "difference": "value − fp32; of perplexities relative",
+                "low": LOW,
+                "high": HIGH,
+                "mean_absolute": "mean absolute difference text by text; of perplexities nats per token",
+                "max_absolute": "largest such difference",
+                "equal_texts": "share of texts that are equal in both",
+            },
+        )
+    }
     COMPARES_PRECISIONS: ClassVar[bool] = True
+    ABOUT_TEXTS: ClassVar[bool] = True
 
     kind: Literal["precision"] = Field(
         description=(
@@ -33,8 +68,66 @@ class PrecisionAnalysis(Analysis):
     )
     reason: str = Field(description="Why this threshold.")
 
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        yield from check_prompted(config, self.sweep, self.prompts, "prompts")
+        yield from check_on_grid(config, self.sweep, self.at, "at")
+        judged = self.compared_scorers(config)
+        if not judged:
+            yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
+            return
+        used = [config.scorers[name].judge_precision() for name in judged]
+        if config.generation is not None:
+            used.append(config.generation.precision)
+        if set(used) == {"fp32"}:
+            words = f"generation and scorers of {self.sweep!r} are all in fp32"
+            yield "", f"{words}; remove it, or choose another precision there"
+
+    def sweeps_behind(self, config: "StudyConfig") -> list[str]:
+        return [self.sweep]
+
+    def scorers_behind(self, config: "StudyConfig") -> list[str]:
+        return self.compared_scorers(config)
+
     def continued_prompts(self) -> str:
         return self.prompts
 
+    def merged_points(self, study: "Study") -> list[Point]:
+        return points_at(study, self.sweep, self.at)
+
     def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        # Scorers without a model have no precision.
         return config.judges_of(self.sweep)
+
+    def inputs(self, study: "Study", name: str) -> dict[str, Any]:
+        return {
+            "models": model_folders(study, self._models(study)),
+            "prompts": prompts_file(study, self.prompts),
+            "checkpoints": checkpoint_folders(study, name, self.merged_points(study)),
+        }
+
+    def settings(self, study: "Study", name: str) -> dict[str, Any]:
+        scorers = self.compared_scorers(study.declared)
+        return {
+            "models": self._models(study),
+            "points": [point.id for point in self.merged_points(study)],
+            "sampling": study.sampling(),
+            "generation": study.config["generation"]["precision"],
+            "scorers": [
+                (name, {**study.config["scorers"][name], "statistic": study.scorers[name].main_statistic().settings()})
+                for name in scorers
+            ],
+            "prefixes": self.prefixes,
+            "threshold": self.threshold,
+        }
+
+    def _models(self, study: "Study") -> list[str]:
+        """The judges."""
+        scorers = self.compared_scorers(study.declared)
+        return [model for model in dict.fromkeys(study.scorers[name].judge() for name in scorers) if model is not None]
+
+    def describe(self, name: str) -> str:
+        return (
+            f"{name}: texts after the first {number(self.prefixes)} {prompts_label(self.prompts)} and their scores "
+            f"at coordinate {numbers(self.at)} of {self.sweep}, in fp32 and in the precision of the study; they may "
+            f"differ by {number(self.threshold)}: {self.reason}"
+        )

@@ -1,0 +1,19 @@
+"""The first prompts of a set, which several analyses take as prefixes."""
+
+import os
+
+import pandas as pd
+
+from lm_interpolation.data.parquet import read_parquet
+from lm_interpolation.jobs.runtime import UserError
+
+
+def read_prefixes(path: str | os.PathLike[str], count: int) -> pd.DataFrame:
+    """The first ``count`` rows of a file of prompts, with columns ``row`` and ``text``.
+
+    Raises ``UserError`` if there are fewer.
+    """
+    prompts = read_parquet(path).to_pandas()
+    if len(prompts) < count:
+        raise UserError(f"prefixes: {count} asked for, but {path} holds {len(prompts)} prompts; lower it")
+    return prompts.head(count)

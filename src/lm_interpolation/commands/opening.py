@@ -1,0 +1,92 @@
+"""The study that ``steer`` and ``export`` are called for, and what they say of it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lm_interpolation.commands.program import Parser, say
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.config import build_sweeps, resolve
+from lm_interpolation.study.config_files import read_config
+from lm_interpolation.study.opening import DEFAULT, read_study
+from lm_interpolation.texts.steering import OpenStudy, Place, describe_place
+
+CONFIGS = Path("config")
+"""Where the files of studies lie, relative to the working directory, as all paths of a study."""
+
+
+class PointParser(Parser):
+    """Arguments that steering and exporting share."""
+
+    def __init__(self, program: str, description: str, examples: str) -> None:
+        super().__init__(program, description, f"examples:\n{examples}")
+        study = self.add_mutually_exclusive_group()
+        study.add_argument("--config", metavar="FILE", help=f"the study's file (default: {DEFAULT})")
+        study.add_argument("--study", metavar="NAME", help="name of a study, whose file lies in config/")
+        self.add_argument("--results", metavar="DIR", help="folder of the study's results (default: results/<study>)")
+        self.add_directory()
+        self.add_argument("--sweep", metavar="NAME", help="default: the first one with the coordinates of the point")
+
+
+def open_study(
+    file: str | None = None, name: str | None = None, results: str | None = None, directory: str | None = None
+) -> OpenStudy:
+    """The study in ``file``, or the one called ``name`` in the folder ``config``; by default the embedded one.
+
+    ``results`` is the folder of its results, by default ``results/<study>``. ``directory`` becomes the working
+    directory, from which paths in the config start; the other arguments are paths as seen from the present one. Files
+    of data need not be there. Raises ``UserError`` if no file, or more than one, declares such a study, or if the
+    config does not hold.
+    """
+    if directory is not None:
+        file, results = (None if path is None else str(Path(path).absolute()) for path in (file, results))
+        os.chdir(directory)
+    path = Path(file) if file else _file_of(name) if name else Path(DEFAULT)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a study's file with --config (studies here: {_known_studies()})")
+    config = read_study([path])
+    try:
+        resolved, left_out = resolve(config)
+        sweeps = build_sweeps(resolved)
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).removeprefix('config: ')}") from None
+    folder = Path(results) if results else Path("results", resolved["study"])
+    return OpenStudy(path, resolved, left_out, sweeps, folder)
+
+
+def _studies() -> tuple[list[tuple[str, Path]], list[str]]:
+    """(name, file) of the studies in the folder ``config``, and what is wrong with files that cannot be read."""
+    declared, broken = [], []
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        try:
+            name = read_config(path).get("study")
+        except UserError as error:
+            broken.append(str(error))
+            continue
+        if name is not None:
+            declared.append((str(name), path))
+    return declared, broken
+
+
+def _known_studies() -> str:
+    declared, broken = _studies()
+    known = ", ".join(f"{name} ({path})" for name, path in declared) or f"none in {CONFIGS.absolute()}"
+    return "; ".join([known, *broken])
+
+
+def _file_of(name: str) -> Path:
+    files = [path for study, path in _studies()[0] if study == name]
+    if not files:
+        raise UserError(f"no study {name!r} in {CONFIGS}/*.yaml; there are: {_known_studies()}")
+    if len(files) > 1:
+        raise UserError(f"study {name!r} is declared in {' and '.join(map(str, files))}; choose one with --config")
+    return files[0]
+
+
+def announce(study: OpenStudy, places: Sequence[Place]) -> None:
+    """Say what was asked for, and where it comes from."""
+    say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
+    for place in places:
+        say(describe_place(study, place))
+    for others in dict.fromkeys(place.others for place in places if place.others):
+        say(f"also with these coordinates: {', '.join(others)} (choose with --sweep)")

@@ -1,0 +1,38 @@
+"""Checks that declarations of several families share: each yields what is wrong with a key, beside references."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lm_interpolation.study.kinds.base import Problem
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
+
+LOSS_STATISTICS = ("nll_text", "nll_token")
+"""Statistics of a loss: per text, and per predicted token."""
+
+
+def check_scored(config: "StudyConfig", sweep: str, scorer: str, key: str) -> Iterator[Problem]:
+    """The texts of a sweep have scores of this scorer."""
+    chosen = config.sweeps[sweep].scorers
+    if chosen is not None and scorer not in chosen:
+        yield key, f"scorer {scorer!r} does not score sweep {sweep!r}; add it to sweeps.{sweep}.scorers"
+
+
+def check_prompted(config: "StudyConfig", sweep: str, prompts: str, key: str) -> Iterator[Problem]:
+    """A sweep has texts that continue these prompts."""
+    if prompts not in config.sweeps[sweep].prompts:
+        yield key, f"sweep {sweep!r} has no prompts {prompts!r}; add them to sweeps.{sweep}.prompts"
+
+
+def check_statistic(config: "StudyConfig", scorer: str, statistic: str, key: str) -> Iterator[Problem]:
+    """A scorer has this statistic, as far as that is known before it has scored."""
+    known = config.scorers[scorer].statistic_names(config)
+    if known is not None and statistic not in known:
+        yield key, f"{statistic!r} is no statistic of {scorer}; choose one of {', '.join(known)}"
+
+
+def check_loss_statistic(statistic: str, key: str) -> Iterator[Problem]:
+    """A loss has this statistic."""
+    if statistic not in LOSS_STATISTICS:
+        yield key, f"{statistic!r} is no statistic of a loss; choose one of {', '.join(LOSS_STATISTICS)}"

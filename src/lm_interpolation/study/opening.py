@@ -1,0 +1,76 @@
+"""The config of a study, from its files: what the workflow and the programs of the command line read."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError, short_path
+from lm_interpolation.study.config import typed_overrides
+from lm_interpolation.study.config_files import read_config
+
+DEFAULT = "config/config.yaml"
+"""The file that is read where none is named, relative to the working directory."""
+
+PathLike = str | os.PathLike[str]
+
+
+def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The config in ``files``, each laid over those before it, as Snakemake's ``--configfile`` does.
+
+    ``overrides`` are those of ``--config``. ``extends`` is relative to the file that says it, and here becomes relative
+    to the working directory. Raises ``UserError`` if a file cannot be read or extends one that is not there.
+    """
+    # It takes its time to import, and only what Snakemake runs needs it anyway.
+    from snakemake.utils import update_config
+
+    if list(map(str, files)) == [DEFAULT] and not Path(DEFAULT).is_file():
+        raise UserError(f"no {DEFAULT} in {Path.cwd()}; name the file of a study with --configfile")
+    config: dict[str, Any] = {}
+    for file in files:
+        read = read_config(short_path(file))
+        if isinstance(extended := read.get("extends"), str):
+            read["extends"] = extended_file(extended, file)
+        update_config(config, read)
+    update_config(config, typed_overrides(overrides or {}))
+    return config
+
+
+def extended_file(extends: str, file: PathLike) -> str:
+    """The file that ``file`` extends, relative to the working directory if it lies below.
+
+    Raises ``UserError`` if there is none, with the right spelling if ``extends`` is relative to the working directory,
+    as it was until version 0.1.
+    """
+    folder = Path(file).absolute().parent
+    path = folder / extends
+    if path.is_file():
+        return short_path(os.path.normpath(path))
+    shown = short_path(file)
+    if Path(extends).is_file():
+        right = os.path.relpath(extends, folder)
+        raise UserError(
+            f"{shown}: extends is relative to this file, not to the working directory: write extends: {right}"
+        )
+    raise UserError(f"{shown}: extends: no file {extends}; correct the path (relative ones start at {folder})")
+
+
+def anchored(config: Mapping[str, Any], files: Sequence[PathLike]) -> dict[str, Any]:
+    """A copy of ``config``, a part of what ``files`` hold, with ``extends`` as ``read_study`` has it.
+
+    A module gets its config from the importing workflow, which does not say where it has it from. What none of the
+    files says is relative to the working directory.
+    """
+    extends = config.get("extends")
+    origin = next((file for file in reversed(files) if extends in _extended(read_config(file))), None)
+    if origin is None or not isinstance(extends, str):
+        return dict(config)
+    return {**config, "extends": extended_file(extends, origin)}
+
+
+def _extended(value: Any) -> Iterator[Any]:
+    """All that is extended anywhere in a config file."""
+    if isinstance(value, Mapping):
+        yield value.get("extends")
+        for item in value.values():
+            yield from _extended(item)

@@ -1,0 +1,69 @@
+"""What a job is told, as two JSON texts: the settings that its result depends on, and how it runs.
+
+Settings
+    Fields of a declaration (a pydantic model) stand in the order of their declaration, and so do the arguments of
+    ``job_settings``. Other mappings are free: their keys are sorted, since a config may name them in any order. Where
+    an order counts, pass a list of pairs (``list(mapping.items())``).
+
+Fields that are added later
+    A new field would change the settings of every job that existed before it. Mark it where it is declared::
+
+        space: Annotated[str, AddedLater(as_before="weights")] = "weights"
+
+    While it has the value with which everything computes as it did before, it is left out of the settings, and no
+    existing job reruns.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from lm_interpolation.jobs.settings import ARGUMENTS, to_text
+from lm_interpolation.study.sources import pinned_packages, source_digests
+
+
+@dataclass(frozen=True)
+class AddedLater:
+    """Marks a field that was added when studies already had results; with ``as_before`` it changes nothing."""
+
+    as_before: Any
+
+
+def job_settings(script: str, arguments: Mapping[str, Any]) -> str:
+    """What the result of a job depends on besides its inputs: the arguments of ``script``, its sources and packages.
+
+    ``script`` is a path below ``workflow/scripts``. The names and the order of ``arguments`` come from the code, never
+    from a config. Raises ``TypeError`` for a value that is neither a declaration nor JSON.
+    """
+    told = {key: canonical(value) for key, value in arguments.items()}
+    # The code is the same in thousands of jobs.
+    return f"{to_text({ARGUMENTS: told})[:-1]}, {_code(script)[1:]}"
+
+
+def canonical(value: Any) -> Any:
+    """``value`` as JSON has it, in the one order that the module describes."""
+    match value:
+        case BaseModel():
+            return {
+                name: canonical(getattr(value, name))
+                for name, field in type(value).model_fields.items()
+                if not _as_before(field.metadata, getattr(value, name))
+            }
+        case Mapping():
+            return {key: canonical(value[key]) for key in sorted(value)}
+        case list() | tuple():
+            return [canonical(item) for item in value]
+        case _:
+            return value
+
+
+def _as_before(metadata: list[Any], value: Any) -> bool:
+    return any(isinstance(mark, AddedLater) and value == mark.as_before for mark in metadata)
+
+
+@functools.cache
+def _code(script: str) -> str:
+    return to_text({"packages": pinned_packages(script), "sources": source_digests(script)})

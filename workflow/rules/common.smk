@@ -1,0 +1,36 @@
+# What rules have in common. The log and the benchmark of a job lie under the path of its first output, without suffix
+# (study.log, study.benchmark). What a result depends on is params.settings; how the job runs is params.execution, always
+# by a function of threads: Snakemake does not compare what it derives from threads, so a change there reruns nothing.
+
+from lm_interpolation.points.algebra import POINT_ID
+
+# Jobs of points are grouped only on clusters; the profile lists the members. (Otherwise dry runs would show groups.)
+POINTS = "points" if workflow.remote_exec else None
+
+
+wildcard_constraints:
+    point=POINT_ID,
+
+
+def growing(amount):
+    """A resource: ``amount`` (MB of memory, minutes) at first, and as much more with each retry."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def trained(wildcards):
+    """The model that a job trains; a trial of a search trains the model of the search."""
+    return config["searches"][wildcards.search]["model"] if "search" in wildcards.keys() else wildcards.model
+
+
+def processes(wildcards):
+    """Processes that train it together; on cuda each has a GPU."""
+    return study.processes(trained(wildcards))
+
+
+_registered = workflow.modifier.rules
+
+
+def own_rules():
+    """The rules of this workflow alone, when all have been read: in a module there are those of others."""
+    names = {rule.name for rule in _registered}
+    return [rule for rule in workflow.rules if rule.name in names]

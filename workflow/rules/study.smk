@@ -1,0 +1,69 @@
+# The manifest that a complete study ends with, and the comparison of a finished study with one.
+
+from dataclasses import asdict
+
+from lm_interpolation.jobs.places import ROOT
+from lm_interpolation.study.lineage import jobs_behind, settings_of
+from lm_interpolation.jobs.records import settings_digest
+
+
+# Its inputs are what the study ends with. Were all artefacts inputs, it would rebuild those that somebody has deleted to
+# save space.
+rule manifest:
+    input:
+        results=study.results(),
+    output:
+        study.path("manifest.json"),
+    log:
+        study.log("manifest"),
+    benchmark:
+        study.benchmark("manifest")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(120),
+    params:
+        settings=lambda wildcards: study.settings(
+            "study/manifest.py",
+            root=os.path.relpath(ROOT),
+            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), study.measurements())],
+        ),
+        execution=lambda wildcards, threads: study.execution(config=config),
+    message:
+        "Write the manifest"
+    script:
+        "../scripts/study/manifest.py"
+
+
+# Without inputs: Snakemake would first rebuild what depends on a changed artefact. Without a benchmark: that counts as an
+# output, and the rule would run only once.
+rule verify:
+    log:
+        study.log("verify"),
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        settings=lambda wildcards: study.settings(
+            "study/verify.py",
+            top=study.path(),
+            config=config,
+            manifest=config.get("manifest"),
+            # In the order of the data flow.
+            made_by=[
+                (output, *settings_digest(settings))
+                for output, settings in settings_of(
+                    jobs_behind(study.results(), own_rules(), study.measurements()), own_rules()
+                )
+            ],
+        ),
+    message:
+        "Compare the study with a manifest"
+    script:
+        "../scripts/study/verify.py"
