@@ -134,6 +134,7 @@ EVERY_SOURCE: dict[str, dict[str, Any]] = {
     "part": {"split_from": "reviews", "share": 1},
     **{source: {"source": source, "files": FILES, "text": "text"} for source in ("csv", "jsonl", "parquet")},
     **{source: {"source": source, "files": FILES} for source in ("lines", "documents")},
+    "archive": {"source": "archive", "path": "own/data/texts.zip", "files": FILES},
     "datasets": {
         "source": "datasets",
         "id": "someone/texts",

@@ -28,6 +28,7 @@ from lm_interpolation.study.kinds.claims.reach import ReachClaim
 from lm_interpolation.study.kinds.claims.stable import StableClaim
 from lm_interpolation.study.kinds.claims.valley import ValleyClaim
 from lm_interpolation.study.kinds.claims.words import WordsClaim
+from lm_interpolation.study.kinds.corpora.archive import Archive
 from lm_interpolation.study.kinds.corpora.base import Corpus, Source
 from lm_interpolation.study.kinds.corpora.csv import Csv
 from lm_interpolation.study.kinds.corpora.datasets import Datasets
@@ -70,6 +71,7 @@ SOURCES: tuple[type[Source], ...] = (
     Parquet,
     Lines,
     Documents,
+    Archive,
     Hub,
     Datasets,
     Synthetic,
