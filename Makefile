@@ -19,7 +19,7 @@ QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(VENV_PYTHON) -m snakemake $(QUIET) $(ARGUMENTS)
 
 .DEFAULT_GOAL := run
-.PHONY: help run all resume verify adopt report steer export lint test test-fast bench bench-gpu setup lock readable
+.PHONY: help run all resume verify adopt report steer export lint test test-fast schema bench bench-gpu setup lock readable
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -82,6 +82,9 @@ test-fast: $(STAMP) ## the tests for while you work (TESTS="tests/points": some 
 
 test: lint ## all checks and tests
 	$(PYTEST) $(TESTS)
+
+schema: $(STAMP) ## the JSON schema of the configuration, from the declarations
+	$(VENV_PYTHON) -m lm_interpolation.study.schema
 
 # Some benchmarks measure the models of the embedded study.
 bench: $(STAMP) $(PEERS)/installed ## our work beside that of others (ONLY="merge scoring", RUNS=5): docs/benchmarks.md

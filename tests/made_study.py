@@ -139,7 +139,7 @@ def make_results(study: Study, text: Text = plain_text) -> None:
     for name in study.scored_sweeps():
         sweep = study.sweeps[name]
         files = ScoreFiles(study.sweep_scores(name), {key: study.sweeps[key].space for key in study.sweeps})
-        scorers = {scorer: study.config["scorers"][scorer] for scorer in study._scorers_of(name)}
+        scorers = {scorer: study.scorers[scorer].statistics() for scorer in study._scorers_of(name)}
         scores = {prompts: {scorer: files(sweep, prompts, scorer) for scorer in scorers} for prompts in sweep.prompts}
         write_table(sweep_table(sweep, scores, scorers, **study.config["tables"]), study.path("tables", f"{name}.csv"))
 

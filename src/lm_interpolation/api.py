@@ -142,7 +142,7 @@ def perplexity(
     """
     import numpy as np
 
-    from lm_interpolation.scores.scoring import score_perplexity
+    from lm_interpolation.scores.perplexity import score_perplexity
 
     _check_choice("precision", precision, ("fp32", "bf16", "fp16"))
     if prompts is not None and len(prompts) != len(texts):

@@ -1352,7 +1352,7 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
     assert [name for name, _ in study.claim_settings()["claims"]] == [
         name for name in whole["claims"] if name != "near"
     ]
-    assert [(name, reason) for name, _, reason in study.claim_settings()["untested"]] == [
+    assert [(name, reason) for name, _, reason in study.claim_settings()["left_out"]] == [
         ("near", "analyses.distances.pairs.apart is left out"),
         ("far", sweep),
     ]

@@ -21,9 +21,9 @@ EXCEPTIONS = {
     ("models.probing", "scores"),
     # Verdicts are a page, too: claims.md is written where they are made.
     ("claims.claims", "pages"),
-    # A program's computation, which names places of a sweep as captions do.
-    ("texts.steering", "pages"),
-    # Captions are made of the words of declarations.
+    # A program writes the card of an exported model, which describes the study that it comes from.
+    ("pages.model_cards", "study"),
+    # Captions use the words of declarations.
     ("pages.descriptions", "study"),
 }
 """(module, room) that go the other way."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
-from lm_interpolation.study.kinds.catalog import PROMPTS, SOURCES
+from lm_interpolation.study.kinds.catalog import PROMPTS, SCORERS, SOURCES
 from lm_interpolation.study.kinds.corpora.hub import Hub
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
@@ -62,7 +63,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str,
     """Writes files where the sources of a script ``job.py`` are looked for; forgets what was read there before."""
     monkeypatch.setattr(sources, "SEARCH_PATH", tmp_path)
     monkeypatch.setattr(sources, "WORKFLOW", tmp_path)
-    reading = (sources._imports, sources._digest, sources._tree, source_modules, source_digests)
+    reading = (sources._imports, code_digest, syntax_tree, source_modules, source_digests)
 
     def write(files: dict[str, str]) -> None:
         for file, content in files.items():
@@ -157,7 +158,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     language = {"train_language_model.py", "trial.py"}
     training = language | {"tokenizer.py", "train_classifier.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
-    scores = {"score_classifier.py", "score_distinct.py", "score_perplexity.py"}
+    scores = {"classifier.py", "distinct.py", "perplexity.py"}
     draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
     assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
     assert users("trainer") == language | {"train_classifier.py"}
@@ -174,7 +175,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
     # A kind of scorer that is edited does not run the others again.
     for kind in ("classifier", "perplexity", "distinct"):
-        assert users(kind) & scores == {f"score_{kind}.py"}
+        assert users(kind) & scores == {f"{kind}.py"}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
@@ -306,32 +307,33 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 # --- rules ---
 
 
+SCRIPTS_OF_KINDS = {
+    "corpus": [kind.SCRIPT for kind in SOURCES],
+    "prompts": [kind.SCRIPT for kind in PROMPTS],
+    "score": [kind.SCRIPT for kind in SCORERS],
+}
+"""Rule whose script is that of a kind to the scripts of all kinds."""
+
+
+def scripts_of(rule: tuple[str, str]) -> list[str]:
+    found = re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py|{params\.script})"', RULES[rule])
+    assert len(found) == 1
+    return SCRIPTS_OF_KINDS[rule[1]] if found == ["{params.script}"] else found
+
+
 def test_every_script_belongs_to_one_rule() -> None:
-    used = [scripts_of(body) for body in RULES.values()]
-    assert sorted(script for scripts in used for script in scripts) == sorted(PATHS.values())
-    assert all(used)
-
-
-def scripts_of(body: str) -> list[str]:
-    """The scripts that a rule runs: its own, or that of each kind of its family."""
-    families = {"study.corpus_script(": SOURCES, "study.prompt_script(": PROMPTS}
-    chosen = [
-        kind.SCRIPT
-        for words, kinds in families.items()
-        if f"script=lambda wildcards: {words}" in body
-        for kind in kinds
-    ]
-    return re.findall(r'"(?:\.\./)+scripts/([\w/]+\.py)"', body) + chosen
+    assert sorted(script for rule in RULES for script in scripts_of(rule)) == sorted(PATHS.values())
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
-    if '"../scripts/{params.script}"' in body:
-        (chosen,) = re.findall(r"^        script=lambda wildcards: (study\.\w+_script\(.*\)),$", body, re.MULTILINE)
-        assert re.search(rf"study\.settings\(\s*{re.escape(chosen)},", body)
+    if rule[1] in SCRIPTS_OF_KINDS:
+        # The same declaration says which script runs and whose digests are among the settings.
+        (script,) = re.findall(r"^        script=lambda wildcards, threads: (.+\.SCRIPT),$", body, re.MULTILINE)
+        assert re.findall(r"study\.settings\(\s*(.+\.SCRIPT),", body) == [script]
     else:
-        assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == scripts_of(body)
+        assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == scripts_of(rule)
     # A benchmark counts as an output: without any other the rule would run once only.
     benchmark = {"benchmark"} if re.search(r"^    output:", body, re.MULTILINE) else set()
     for keyword in {"log", "threads", "resources", "conda", "message"} | benchmark:

@@ -46,6 +46,8 @@ def connect(environment):
     connection = socket.socket(socket.AF_UNIX)
     with open(f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(f"/proc/{TESTS}"):
+            sys.exit(f"the tests, process {TESTS}, are gone")
         if not os.path.exists(name):
             # Its name appears when it listens.
             start = {key: value for key, value in environment.items() if key not in PASSED_ON}

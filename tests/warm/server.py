@@ -99,6 +99,10 @@ def serve(name: str, tests: int) -> dict[str, Any]:
                 with contextlib.suppress(BrokenPipeError):
                     connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(8, "big", signed=True))
                 connection.close()
+    # The tests were killed: nobody waits for what they have started.
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            (os.killpg if child in leaders else os.kill)(child, signal.SIGKILL)
     sys.exit()
 
 

@@ -22,9 +22,10 @@ rule corpus:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        script=lambda wildcards: study.corpus_script(wildcards.corpus),
+        # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.
+        script=lambda wildcards, threads: study.corpora[wildcards.corpus].SCRIPT,
         settings=lambda wildcards: study.settings(
-            study.corpus_script(wildcards.corpus), **study.corpus_settings(wildcards.corpus)
+            study.corpora[wildcards.corpus].SCRIPT, **study.corpus_settings(wildcards.corpus)
         ),
         execution=lambda wildcards, threads: study.corpus_execution(wildcards.corpus),
     message:
@@ -107,9 +108,9 @@ rule prompts:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        script=lambda wildcards: study.prompt_script(wildcards.prompts),
+        script=lambda wildcards, threads: study.prompts[wildcards.prompts].SCRIPT,
         settings=lambda wildcards: study.settings(
-            study.prompt_script(wildcards.prompts), **study.prompt_settings(wildcards.prompts)
+            study.prompts[wildcards.prompts].SCRIPT, **study.prompt_settings(wildcards.prompts)
         ),
     message:
         "Read prompts {wildcards.prompts}"

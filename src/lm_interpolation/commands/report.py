@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lm_interpolation.commands.arguments import Run
-from lm_interpolation.jobs.places import WORKFLOW
+from lm_interpolation.jobs.places import ROOT
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.jobs.scratch import own_scratch
 from lm_interpolation.study.study import Study
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> None:
     run = Run("report", "Write the HTML report of a finished study.", arguments)
     command = [sys.executable, "-m", "snakemake", *run.arguments]
     if not run.options.report_stylesheet:
-        command += ["--report-stylesheet", str(WORKFLOW / "report" / "style.css")]
+        command += ["--report-stylesheet", str(ROOT / "profiles" / "style.css")]
     how = " ".join(["make all", *(f"CONFIG={file}" for file in run.options.configfile or [])])
     start = Path.cwd()
     run.enter()

@@ -17,11 +17,11 @@ Result = TypeVar("Result")
 
 
 class AdaptiveBatches:
-    """Splits items into batches of ``size``, which is halved when memory runs out and stays so.
+    """Splits items into batches of ``size``, which is halved for good when memory runs out.
 
-    On a CPU it runs out where an allocation fails, at the bound that ``compute.bound_memory`` has set.
+    On a CPU memory runs out when an allocation fails, at the bound that ``compute.bound_memory`` has set.
 
-    Make one for a whole job, so that nothing in it finds out twice what is too large.
+    Make one for a whole job, so that the job learns only once what is too large.
     """
 
     def __init__(self, size: int) -> None:
@@ -32,8 +32,8 @@ class AdaptiveBatches:
     ) -> Iterator[tuple[Sequence[Item], Result]]:
         """Yield each batch of ``items``, in their order, with ``compute(batch)``.
 
-        A batch for which memory does not suffice is computed again in smaller ones, so ``compute`` must have no
-        effects. The log says so. Raises ``UserError`` if the memory does not suffice for a single item.
+        A batch that does not fit into memory is computed again in smaller ones, so ``compute`` must have no side
+        effects. The log says so. Raises ``UserError`` if a single item does not fit.
         """
         import torch
 
@@ -57,7 +57,7 @@ class AdaptiveBatches:
                 start += len(batch)
                 yield batch, result
                 continue
-            # Not before the exception is gone, whose traceback holds on to the tensors of the failed batch.
+            # Only after the exception is gone: its traceback keeps the tensors of the failed batch alive.
             gc.collect()
             torch.cuda.empty_cache()
             announce(
@@ -72,14 +72,14 @@ def _exhausted(error: Exception) -> str | None:
 
     if isinstance(error, torch.OutOfMemoryError):
         return "GPU memory"
-    # On a CPU torch has no class of its own for it.
+    # On a CPU torch has no separate class for it.
     return "memory" if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) else None
 
 
 def longest_first(encoded: Sequence[Sequence[int]], indices: Iterable[int]) -> list[int]:
-    """``indices`` of texts, those with most tokens first: texts of similar length are then neighbours.
+    """``indices`` of texts, those with most tokens first, so that texts of similar length are neighbours.
 
-    The longest come first so that a batch size that is too large shows at once, not at the end.
+    The longest come first, so that a batch size that is too large fails at once, not at the end.
     """
     return sorted(indices, key=lambda index: -len(encoded[index]))
 
@@ -89,7 +89,7 @@ def pad_right(
 ) -> "tuple[torch.Tensor, torch.Tensor]":
     """Token ids, padded on the right with ``pad``, and attention mask of ``sequences``: both (n, longest) int64.
 
-    On the right nothing that a causal model computes for the tokens themselves can depend on the padding.
+    With padding on the right, what a causal model computes for the tokens cannot depend on the padding.
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""Damaged model folders are noticed: sizes and digests of a folder's files, in a file beside them.
+"""Detects damaged model folders: a file beside the model's files lists their sizes and digests.
 
-A flipped bit in a weight is a weight, too: nothing but a digest tells it from the one that was written. The digest is
-xxh3-128, which runs faster than any disk reads (12 GB/s measured on one core, sha256: 0.7).
+A weight with a flipped bit is still a weight: only a digest shows the damage. The digest is
+xxh3-128, which is faster than any disk (12 GB/s measured on one core; sha256: 0.7).
 """
 
 import contextlib
@@ -27,7 +27,7 @@ def write_checksums(
 ) -> None:
     """Write the file ``name`` into ``directory``, about all other files there; equal files give equal bytes.
 
-    ``digests`` (name -> xxh3-128, hexadecimal) are those of files that need not be read again.
+    ``digests`` (name -> xxh3-128, hexadecimal) are for files that need not be read again.
     """
     directory, digests = Path(directory), digests or {}
     files = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
@@ -40,7 +40,7 @@ def write_checksums(
 
 
 def check_files(directory: str | os.PathLike[str], name: str = CHECKSUMS, only: Collection[str] | None = None) -> None:
-    """Raise ``UserError``, without a remedy, naming a file that is not the one that ``write_checksums`` saw.
+    """Raise ``UserError``, without a remedy, naming a file that differs from what ``write_checksums`` saw.
 
     ``only`` names the files that matter, by default all.
     """
@@ -53,8 +53,8 @@ def check_present(
 ) -> None:
     """Check that the files of a model or tokenizer folder that has digests are there, and of their sizes.
 
-    Only these are looked at, none is read, ``only`` as for ``check_files``. ``remedy`` is what an error says to do, by
-    default what helps with a folder that the workflow made: Snakemake, which sees the folder, would not make it again.
+    Looks only at these files and reads none; ``only`` as for ``check_files``. ``remedy`` is what an error says to do.
+    Its default helps with a folder that the workflow made: Snakemake sees the folder and would not make it again.
     Raises ``UserError`` naming the file.
     """
     if Path(directory, CHECKSUMS).exists():
@@ -65,7 +65,7 @@ def check_present(
 def check_model(directory: str | os.PathLike[str]) -> None:
     """Check all files of a model or tokenizer folder of ours against their digests.
 
-    A folder without digests, which the workflow did not write, is left to those who read it, and the log says so.
+    A folder without digests was not written by the workflow. It is not checked, and the log says so.
     Raises ``UserError`` naming a file that is damaged or missing.
     """
     with checked_reader(directory):
@@ -86,9 +86,9 @@ def read_file(file: Path, start: int, buffer: memoryview) -> None:
 def checked_reader(directory: str | os.PathLike[str]) -> Iterator[Reader]:
     """Read the weights of a model folder, and check all of it as ``check_model`` does, by the end of the block.
 
-    Weights (safetensors) are digested while they are read: who reads them in the order of the file reads them once. All
-    other files are checked before the block. A ``UserError`` in the block gives way to one about damage, which may be
-    its cause.
+    Weights (safetensors) are digested while they are read: reading them in the order of the file reads them once. All
+    other files are checked before the block. An error about damage replaces a ``UserError`` in the block, which the
+    damage may have caused.
     """
     digests: dict[Path, str] = {}
     if Path(directory, CHECKSUMS).exists():
@@ -124,15 +124,15 @@ def checked_reader(directory: str | os.PathLike[str]) -> Iterator[Reader]:
 
 
 class _DigestedFile:
-    """A file that is digested while it is read; what lies before ``_position`` is in the digest."""
+    """A file that is digested while it is read; the digest covers all before ``_position``."""
 
     def __init__(self, handle: FileIO) -> None:
         self._handle, self._digest, self._position = handle, xxhash.xxh3_128(), 0
-        # Longer reading ahead where the file is not in memory yet.
+        # Read further ahead if the file is not in memory yet.
         os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
     def read(self, start: int, buffer: memoryview) -> None:
-        """As ``read_file``. What is read in the order of the file goes into the digest, and what is left out there."""
+        """As ``read_file``. Reads in the order of the file go into the digest, with what they skip."""
         if start > self._position:
             self._pass_to(start)
         _fill(self._handle, start, buffer)
@@ -180,7 +180,7 @@ def _entries(directory: str | os.PathLike[str], name: str, only: Collection[str]
     for entry, (size, digest) in listed.items():
         if only is not None and entry not in only:
             continue
-        # Folders come from anywhere: nothing outside of them is read.
+        # Folders may come from anywhere: read nothing outside of them.
         if Path(entry).is_absolute() or ".." in Path(entry).parts:
             raise UserError(f"{file}: damaged (lists {entry}, which lies elsewhere)")
         path = Path(directory, entry)

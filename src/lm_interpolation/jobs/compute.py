@@ -25,10 +25,10 @@ def prepare_job(device: str, threads: int, gpus: int) -> None:
 def prepare_torch(threads: int) -> None:
     """Let torch and the tokenizers use ``threads`` CPU threads, so that jobs side by side do not fight over cores.
 
-    For processes that a job starts, which see the GPUs that it has leased; a job itself calls ``prepare_job``.
+    For processes that a job starts, which see the GPUs that the job has leased. The job itself calls ``prepare_job``.
 
-    With glibc, memory that torch frees is also kept in the process. By default glibc returns large blocks to the system
-    and faults them in anew at every step, which took a third of a training step's time on a virtual machine.
+    With glibc, the process also keeps memory that torch frees. By default glibc returns large blocks to the system
+    and faults them in again at every step, which took a third of a training step on a virtual machine.
     """
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
@@ -45,7 +45,7 @@ def bound_memory(more: int) -> None:
     """Let allocations fail once this process holds ``more`` bytes more than now.
 
     A batch that is too large is then computed in smaller ones (``batches.AdaptiveBatches``), or the job ends with an
-    error. Without a bound Linux grants more memory than there is, and ends the process, or another, when it is used.
+    error. Without a bound Linux grants more memory than exists, and kills this or another process when it is used.
     """
     held = _entries(Path("/proc/self/status"))["VmData"] * 1024
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -54,7 +54,7 @@ def bound_memory(more: int) -> None:
 
 
 def available_memory() -> int:
-    """Bytes that the machine has left, swap included, or that its control group leaves this process if that is less."""
+    """Bytes that the machine (swap included) or this process's control group has left, whichever is less."""
     machine = _entries(Path("/proc/meminfo"))
     available = (machine["MemAvailable"] + machine["SwapFree"]) * 1024
     for line in Path("/proc/self/cgroup").read_text().splitlines():
@@ -71,6 +71,6 @@ def available_memory() -> int:
 
 
 def _entries(path: Path) -> dict[str, int]:
-    """The numbers in a file of the kernel's with lines such as ``MemFree: 123 kB``, in the units of the file."""
+    """The numbers in a kernel file with lines such as ``MemFree: 123 kB``, in the units of the file."""
     words = (line.replace(":", " ").split() for line in path.read_text().splitlines())
     return {line[0]: int(line[1]) for line in words if len(line) > 1 and line[1].isdigit()}

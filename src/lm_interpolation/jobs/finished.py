@@ -1,8 +1,8 @@
-"""Results of trainings that Snakemake does not know of.
+"""Results of trainings that Snakemake does not know about.
 
-Where Snakemake is killed, a training that goes on may end well, but none notes that it did: the next run deletes its
-outputs, and starts it again. So a training leaves its results in its scratch folder too, from where that next run
-takes them. They are hard links: they take no space of their own while the outputs are there.
+If Snakemake is killed, its training may still end well, but nothing records that: the next run deletes its
+outputs and starts it again. So a training also leaves its results in its scratch folder, and the next run
+takes them from there. They are hard links, which take no extra space while the outputs exist.
 """
 
 import os
@@ -14,7 +14,7 @@ from lm_interpolation.jobs.checksums import check_files, write_checksums
 from lm_interpolation.jobs.runtime import UserError, announce, atomic_path
 
 FINISHED = "finished"
-"""Folder in a training's scratch folder, which is named after all that the results depend on (``jobs``)."""
+"""Folder in a training's scratch folder, whose name is a digest of all that the results depend on (``jobs``)."""
 
 
 def keep(scratch: Path, outputs: Mapping[str, Path]) -> None:
@@ -30,7 +30,7 @@ def keep(scratch: Path, outputs: Mapping[str, Path]) -> None:
 
 
 def publish(scratch: Path, outputs: Mapping[str, Path]) -> bool:
-    """Write ``outputs`` as an earlier run kept them; False where none did, or where they are damaged."""
+    """Write ``outputs`` as an earlier run kept them; False if none did, or if they are damaged."""
     folder = scratch / FINISHED
     if not folder.exists():
         return False

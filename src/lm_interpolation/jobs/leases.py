@@ -1,7 +1,7 @@
 """Which GPUs a job has for itself.
 
-Snakemake's resource ``gpu`` only counts. A job leases ids by locks (flock) that the system frees when its process ends,
-however it ends, so that there is nothing to clean up. Imports no torch: a job leases before it computes.
+Snakemake's resource ``gpu`` only counts. A job leases ids by locks (flock). The system frees them when the process
+ends, however it ends, so there is nothing to clean up. Does not import torch: a job leases before it computes.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from pathlib import Path
 from lm_interpolation.jobs.runtime import UserError, announce
 
 LOCKS = Path("/tmp", f"lm-interpolation-gpus-{os.getuid()}")
-"""Folder of the locks, which all runs of a user on a machine share. Not below $TMPDIR, which may differ among them."""
+"""Folder of the locks, shared by all runs of a user on a machine. Not below $TMPDIR, which may differ between runs."""
 
-_POLL, _TELL = 1.0, 60.0  # seconds between attempts, and between lines that say who is waited for
+_POLL, _TELL = 1.0, 60.0  # seconds between attempts, and between lines that name the process that it waits for
 _CUDA_SUCCESS = 0
 
-# Open lock files: closing one would give its lease back.
+# Open lock files; closing one would return its lease.
 _leased: list[int] = []
 
 
@@ -55,12 +55,12 @@ class _Board:
 def lease_gpus(count: int, locks: Path = LOCKS) -> None:
     """Give this process ``count`` GPUs for the rest of its life, all at once, and let CUDA see no others.
 
-    Candidates are the GPUs that CUDA_VISIBLE_DEVICES names, or else those of the machine; where all are leased, it
-    waits, and says every minute for whom. Sets CUDA_VISIBLE_DEVICES, so it must come before CUDA is first used; child
-    processes see the same GPUs, and lease none. The log says which GPUs it got. With ``count`` 0 nothing happens.
+    Candidates are the GPUs that CUDA_VISIBLE_DEVICES names, or else those of the machine. If all are leased, it
+    waits, and says every minute for whom. It sets CUDA_VISIBLE_DEVICES, so call it before CUDA is first used. Child
+    processes see the same GPUs and lease none. The log says which GPUs it got. With ``count`` 0 nothing happens.
 
-    Within a SLURM job that sees exactly ``count`` GPUs they are taken as they are: the scheduler has assigned them.
-    Where it sees more (Snakemake runs within an allocation), the job leases among them.
+    In a SLURM job that sees exactly ``count`` GPUs, it takes them as assigned by the scheduler.
+    If the job sees more (Snakemake runs within an allocation), it leases among them.
 
     Raises ``UserError`` if fewer are visible or ``locks`` is not this user's own folder, ``RuntimeError`` if CUDA is in
     use already or the process has leased GPUs before.
@@ -83,7 +83,7 @@ def lease_gpus(count: int, locks: Path = LOCKS) -> None:
             f"the job needs {count} GPU(s) and sees {len(candidates)} (CUDA_VISIBLE_DEVICES {setting}); let it see "
             "more, lower `processes` of the model if it trains in several, or set device: cpu"
         )
-    # Numbers within a SLURM job may be its own: those of another job name other GPUs.
+    # A SLURM job may number GPUs in its own way: the same numbers mean other GPUs in another job.
     scope = "" if slurm_job is None or visible is None else f"slurm-{slurm_job}-"
     _make_private(locks)
     files = {gpu: locks / (gpu.id if gpu.id.startswith(("GPU-", "MIG-")) else scope + gpu.id) for gpu in candidates}
@@ -106,9 +106,9 @@ def visible_gpus() -> list[Gpu]:
     """The GPUs that CUDA would show to this process, found without initialising CUDA.
 
     Follows CUDA's rules for CUDA_VISIBLE_DEVICES (CUDA C++ Programming Guide, "CUDA Environment Variables"): indices,
-    UUIDs or unique beginnings of them; an entry that names no GPU hides those behind it; one named twice hides all.
-    Where nvidia-smi is installed, it tells which GPU an index is; instances stand for a GPU that is divided by MIG.
-    Without it entries are taken as they are, and without CUDA_VISIBLE_DEVICES the driver's files are counted.
+    UUIDs or unique beginnings of them; an entry that names no GPU hides those after it; one named twice hides all.
+    If nvidia-smi is installed, it maps indices to GPUs; instances replace a GPU that MIG has divided.
+    Without it, entries are used unchanged, and without CUDA_VISIBLE_DEVICES the driver's files are counted.
 
     Raises ``UserError`` if nvidia-smi fails, or if indices could mean one GPU to it and another to CUDA.
     """
@@ -143,7 +143,7 @@ def visible_gpus() -> list[Gpu]:
 
 
 def _entries(visible: str) -> list[str]:
-    """The entries of CUDA_VISIBLE_DEVICES in front of the first that is neither an index nor a UUID (-1, say)."""
+    """The entries of CUDA_VISIBLE_DEVICES before the first that is neither an index nor a UUID (-1, say)."""
     entries = []
     for entry in map(str.strip, visible.split(",")):
         if re.fullmatch(r"[0-9]+", entry):
@@ -163,7 +163,7 @@ def _named(entry: str, boards: Sequence[_Board]) -> list[Gpu]:
 
 
 def _boards() -> list[_Board] | None:
-    """The machine's GPUs by ascending index; None where nvidia-smi is not installed."""
+    """The machine's GPUs by ascending index; None if nvidia-smi is not installed."""
     try:
         listing = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -183,8 +183,8 @@ def _boards() -> list[_Board] | None:
 def _cuda_is_initialised() -> bool:
     """Whether CUDA has read CUDA_VISIBLE_DEVICES, which it does once, when the driver is initialised.
 
-    The driver itself is asked, for ``torch.cuda.is_initialized`` is False after ``torch.cuda.is_available``, which
-    initialises the driver all the same (torch/cuda/__init__.py).
+    Asks the driver itself, because ``torch.cuda.is_initialized`` is False after ``torch.cuda.is_available``, which
+    nevertheless initialises the driver (torch/cuda/__init__.py).
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -206,8 +206,8 @@ def _make_private(folder: Path) -> None:
 
 
 def _try_to_lease(files: Mapping[Gpu, Path], count: int, mutex: Path) -> tuple[list[Gpu], list[Gpu]]:
-    """Lock ``count`` of ``files`` and keep them locked, or none: the GPUs leased, and those that others have."""
-    # One process at a time chooses: two that each held a part of what they need would get in each other's way.
+    """Lock ``count`` of ``files`` for good, or none. Returns the leased GPUs and those that others hold."""
+    # One process chooses at a time: otherwise two could each hold a part of what they need.
     choosing = _open(mutex)
     try:
         fcntl.flock(choosing, fcntl.LOCK_EX)
@@ -247,7 +247,7 @@ def _close_leases() -> None:
         os.close(_leased.pop())
 
 
-# Nor do processes that it forks: one that outlives the job would keep the lease. The job itself still has it.
+# Forked processes must not keep it either: one that outlives the job would keep the lease. The job still has it.
 os.register_at_fork(after_in_child=_close_leases)
 
 

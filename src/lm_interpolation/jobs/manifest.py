@@ -1,7 +1,7 @@
 """The manifest of a study: what it was made with, and the checksum of every file; and the comparison with another one.
 
-Imports no heavy package. Hashing is the cost: each file is read once. sha256 takes 0.8 s per GB on a CPU with
-instructions for it (measured), and disks are often slower.
+Imports no heavy package. The cost is hashing: each file is read once. sha256 takes 0.8 s per GB on a CPU with
+instructions for it (measured); disks are often slower.
 """
 
 import importlib.metadata
@@ -19,26 +19,27 @@ from typing import Any, Literal
 
 import yaml
 
+from lm_interpolation.jobs.places import FROM_SOURCE
 from lm_interpolation.jobs.runtime import UserError, atomic_path, sha256
 
 PathLike = str | os.PathLike[str]
 OnRead = Callable[[int], None]
 """Called with the number of bytes read so far."""
 
-# Snakemake notes in it when a folder was made.
+# Snakemake records in it when a folder was made.
 _TIMESTAMP = ".snakemake_timestamp"
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def describe_study(config: Mapping[str, Any], root: PathLike, lock: PathLike) -> dict[str, Any]:
-    """What a study is made with: all of its manifest but the artefacts.
+    """What a study is made with: the whole manifest except the artefacts.
 
     Args:
         config: resolved.
         root: the folder of the Snakefile.
         lock: the file of pinned packages, as pip-compile writes it.
 
-    What cannot be told is None, with the reason beside it.
+    Unknown values are None, with the reason next to them.
     """
     return {
         "study": config["study"],
@@ -59,8 +60,8 @@ def describe_artefacts(
 ) -> dict[str, Any]:
     """``artefacts``, path to what is known of the file, and ``folders``, the outputs that are folders.
 
-    ``jobs`` are those of ``lineage.jobs_behind`` as mappings. Paths in what is returned are relative to ``top``, the
-    study's results. A folder is listed by its files. Outputs that are not there are left out. Each artefact has
+    ``jobs`` are those of ``lineage.jobs_behind`` as mappings. Returned paths are relative to ``top``, the
+    study's results. A folder is listed by its files. Missing outputs are left out. Each artefact has
     ``sha256``, ``bytes``, ``rule``, ``depth`` (place in the data flow), ``reproducible``, and ``seconds`` and
     ``peak_memory_mib`` of the job that made it, with all of its outputs (None where Snakemake measured none: it does
     not sample jobs that end at once).
@@ -84,7 +85,7 @@ def describe_artefacts(
 
 
 def total_bytes(jobs: Sequence[Mapping[str, Any]]) -> int:
-    """Size of all outputs of ``jobs`` that are there."""
+    """Size of all existing outputs of ``jobs``."""
     return sum(file.stat().st_size for job in jobs for output in job["outputs"] for file in _files(Path(output)))
 
 
@@ -96,7 +97,7 @@ def write_manifest(manifest: Mapping[str, Any], path: PathLike) -> None:
 
 
 def read_manifest(path: PathLike) -> dict[str, Any]:
-    """What ``write_manifest`` wrote. Raises ``UserError`` if it is not there, or something else."""
+    """What ``write_manifest`` wrote. Raises ``UserError`` if the file is missing or something else."""
     try:
         manifest = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -112,7 +113,7 @@ def read_manifest(path: PathLike) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Difference:
-    """One file that is not as the manifest has it. ``rule`` makes it."""
+    """One file that differs from the manifest. ``rule`` makes it."""
 
     path: str
     kind: Literal["changed", "different", "missing", "additional"]
@@ -122,10 +123,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The files of a study beside a manifest: how many are equal, and those that are not.
+    """The files of a study compared with a manifest: how many are equal, and which are not.
 
-    ``different`` is in the order of the data flow: nothing that the first one was made of is different.
-    ``measurements`` counts the files that show times or memory, where they were not compared.
+    ``different`` is in the order of the data flow: the inputs of the first one are all equal.
+    ``measurements`` counts the files that show times or memory, if they were not compared.
     """
 
     equal: int
@@ -139,8 +140,8 @@ def compare(
     """Compare the files below ``top``, whose manifest is ``own``, with ``reference``, which may be the same object.
 
     The files are read again, so a change since ``own`` was written is found. Those that show times or memory are only
-    compared with their own manifest, since no two rebuilds have them equal. What lies below ``top`` and belongs to
-    neither manifest is left alone, except in folders that are artefacts: whoever loads a model may read it.
+    compared with their own manifest, since they differ between rebuilds. Files below ``top`` that belong to
+    neither manifest are ignored, except in folders that are artefacts: loading a model may read them.
     """
     top = Path(top)
     inside = {
@@ -180,7 +181,7 @@ def compare(
 
 
 def compare_settings(own: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
-    """What two studies were not made with alike: one line each, key path and both values."""
+    """How two studies were made differently: one line each, with key path and both values."""
     # The others repeat the config, or are what is compared file by file.
     told = ("config", "source", "python", "packages", "machine", "hub")
     ours, theirs = (
@@ -214,13 +215,13 @@ def _relative(path: Path, top: PathLike) -> str:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file ``path``, or the files in the folder ``path``; nothing if it is not there."""
+    """The file ``path``, or the files in the folder ``path``; nothing if it does not exist."""
     found = path.rglob("*") if path.is_dir() else [path]
     return sorted(file for file in found if file.is_file() and file.name != _TIMESTAMP)
 
 
 def measured(benchmark: str | None) -> dict[str, float | None]:
-    """Seconds and peak resident memory (MiB) of a job, from the table that Snakemake wrote, if it is there whole."""
+    """Seconds and peak resident memory (MiB) of a job, from the table that Snakemake wrote, if it is complete."""
     text = Path(benchmark).read_text() if benchmark and Path(benchmark).is_file() else ""
     rows = [line.split("\t") for line in text.splitlines()[:2]]
     values = dict(zip(*rows, strict=True)) if len(rows) == 2 and len(rows[0]) == len(rows[1]) else {}
@@ -228,7 +229,7 @@ def measured(benchmark: str | None) -> dict[str, float | None]:
 
 
 def _number(text: str | None) -> float | None:
-    """The number, or None where Snakemake writes NA or a dash."""
+    """The number, or None if Snakemake writes NA or a dash."""
     try:
         return None if text is None else float(text)
     except ValueError:
@@ -245,13 +246,26 @@ def _git_state(root: Path) -> dict[str, Any]:
         return done.stdout
 
     try:
-        # A copy may lie within the checkout of something else.
+        # A copy may lie in the checkout of another project.
         git("ls-files", "--error-unmatch", "Snakefile")
         revision = git("rev-parse", "HEAD").strip()
         changed = [line[3:] for line in git("status", "--porcelain", "--", ".").splitlines()]
     except (OSError, UserError) as error:
+        if commit := _installed_commit():
+            return {"revision": commit, "dirty": False, "changed": []}
         return {"revision": None, "dirty": None, "reason": f"no git checkout: {error}"}
     return {"revision": revision, "dirty": bool(changed), "changed": changed}
+
+
+def _installed_commit() -> str | None:
+    """The commit from which pip has installed this package; None if it did so from elsewhere (PEP 610)."""
+    if FROM_SOURCE:
+        return None
+    try:
+        origin = importlib.metadata.distribution("lm-interpolation").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return json.loads(origin).get("vcs_info", {}).get("commit_id") if origin else None
 
 
 def _packages(lock: Path) -> dict[str, dict[str, str | None]]:
@@ -293,7 +307,7 @@ def _gpus() -> dict[str, Any]:
 
 
 def _precision(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arithmetic of each kind of job. Weights are stored and merged in fp32 whatever the study says."""
+    """Arithmetic of each kind of job. Weights are always stored and merged in fp32."""
     training = {name: model["training"]["precision"] for name, model in config["models"].items() if "training" in model}
     scoring = {name: scorer["precision"] for name, scorer in config["scorers"].items() if "precision" in scorer}
     return {

@@ -1,4 +1,4 @@
-"""Where the files lie that are not modules: in a checkout beside the package, in an installed package within it."""
+"""Where files that are not modules are: beside the package in a checkout, inside it if it is installed."""
 
 from pathlib import Path
 

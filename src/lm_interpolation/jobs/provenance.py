@@ -1,10 +1,10 @@
-"""Snakemake's notes on what made each file, restored from the records beside the results (``records``).
+"""Snakemake's notes on how each file was made, restored from the records beside the results (``records``).
 
-Snakemake goes by ``.snakemake/metadata``. Of a file that has no note there it takes any settings for granted: results
-that were copied without ``.snakemake`` would stay as they are whatever is changed, while captions and pages tell of the
-change. So, before anything is planned, a missing note is written again from the record beside the result, and Snakemake
-itself judges what is to be made anew. What has neither, or is not what its record says, gets a note that no settings
-are equal to.
+Snakemake uses ``.snakemake/metadata``. If a file has no note there, Snakemake accepts it for any settings: results
+copied without ``.snakemake`` would stay whatever you change, while captions and pages describe the change.
+So before anything is planned, missing notes are restored from the records beside the results, and Snakemake
+itself decides what to make again. A file with neither, or one that differs from its record, gets a note that equals no
+settings.
 
 Only the Snakefile and ``lm-interpolation adopt`` import this module.
 """
@@ -36,26 +36,26 @@ from lm_interpolation.jobs.runtime import Progress, UserError
 from lm_interpolation.jobs.settings import to_text
 
 if TYPE_CHECKING:
-    # Before all else of Snakemake it cannot be imported: it imports itself.
+    # It cannot be the first import of Snakemake: it imports itself.
     from snakemake.workflow import Workflow
 
 BY_CHECKSUM = 100_000_000
-"""Bytes up to which Snakemake compares inputs by checksum, and larger ones and folders by time: as in the profiles."""
+"""Snakemake compares inputs up to this many bytes by checksum, larger ones and folders by time: as in the profiles."""
 
-# In the folder of a study, what no rule names as its output.
+# Parts of a study's folder that no rule has as output.
 _ASIDE = frozenset({FOLDER, "logs", "benchmarks", "scratch"})
 
 
 class Notes:
     """Snakemake's notes on outputs, in ``.snakemake`` of the working directory.
 
-    Those that we write are *settled* once a run needs no word about them. Until then their files are as old as files
-    can be, by which they are found without being read.
+    A note of ours is *settled* once a run no longer needs to mention it. Until then its file has the oldest possible
+    time, so it is found without being read.
     """
 
     def __init__(self) -> None:
-        """Raises ``UserError``, as all that writes, if the folder cannot be written."""
-        # Makes the folders of Snakemake, which would do so next.
+        """Raises ``UserError`` if the folder cannot be written, as do all methods that write."""
+        # Makes the folders of Snakemake, which would make them next.
         with _told():
             self._files = FilePersistence(nolock=True)
         self._folder = str(self._files._metadata_path)
@@ -64,24 +64,24 @@ class Notes:
         return self._files._record_path(self._folder, output)
 
     def time(self, output: str) -> float | None:
-        """When the note was written, 0 if it is not settled; None if there is none."""
+        """When the note was written; 0 if it is not settled, None if there is none."""
         try:
             return Path(self._path(output)).stat().st_mtime
         except FileNotFoundError:
             return None
 
     def read(self, output: str) -> MetadataRecord | None:
-        """The note, or None if there is none, or half of one."""
+        """The note, or None if it is missing or incomplete."""
         return self._files._read_record(output)
 
     def write(self, output: str, note: MetadataRecord, settled: bool) -> None:
-        """Write it, whole or not at all."""
+        """Write the note, whole or not at all."""
         path = Path(self._path(output))
         with _told():
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch = path.with_name(f".{os.getpid()}.partial")
             scratch.write_text(json.dumps(note.model_dump()), encoding="utf-8")
-            # As Snakemake's own, for the group too.
+            # Readable for the group too, like those of Snakemake.
             scratch.chmod(0o660)
             if not settled:
                 os.utime(scratch, (0, 0))
@@ -93,7 +93,7 @@ class Notes:
             os.utime(self._path(output))
 
     def unfinished(self, outputs: Iterable[str]) -> set[str]:
-        """Those that a job is writing, or was writing when it was killed: Snakemake makes them again."""
+        """Outputs that a job is writing, or was writing when it was killed; Snakemake makes them again."""
         return self._files._filter_incomplete_keys(outputs)
 
 
@@ -110,7 +110,7 @@ def _told() -> Iterator[None]:
 
 
 def note_of(output: str, record: Record, top: str) -> MetadataRecord:
-    """What Snakemake would have noted of ``output``, with the times that files and measurements tell."""
+    """What Snakemake would have noted about ``output``, with the times of files and measurements."""
     ended = time_of(output)
     seconds = measured(benchmark_of(record.log, top))["seconds"] or 0
     return MetadataRecord(
@@ -119,7 +119,7 @@ def note_of(output: str, record: Record, top: str) -> MetadataRecord:
         log=[record.log],
         params=[repr(to_text(record.settings))],
         record_format_version=RECORD_FORMAT_VERSION,
-        # By which the report tells jobs apart.
+        # The report distinguishes jobs by it.
         job_hash=int.from_bytes(hashlib.sha256(record.log.encode()).digest()[:7]),
         starttime=None if ended is None else ended - seconds,
         endtime=ended,
@@ -129,31 +129,31 @@ def note_of(output: str, record: Record, top: str) -> MetadataRecord:
 
 
 def _refusal(reason: str) -> MetadataRecord:
-    """A note that Snakemake finds no settings equal to."""
+    """A note that equals no settings for Snakemake."""
     return MetadataRecord(
         params=[f"not trusted: {reason}"], record_format_version=RECORD_FORMAT_VERSION, incomplete=False
     )
 
 
 def benchmark_of(log: str, top: str) -> str:
-    """Path of a job's benchmark file by that of its log (as in ``study``); ``top`` is the folder of the results."""
+    """Path of a job's benchmark file, from that of its log (as in ``study``); ``top`` is the folder of the results."""
     return f"{top}/benchmarks/{log.removeprefix(f'{top}/logs/').removesuffix('.log')}.tsv"
 
 
 def time_file(path: str) -> Path | None:
     """The file whose modification time Snakemake takes for that of ``path``; None if there is nothing."""
-    # Snakemake leaves the first in folders that it has seen made.
+    # Snakemake leaves the first one in folders made by its jobs.
     return next((file for file in (Path(path, TIMESTAMP), Path(path)) if file.exists()), None)
 
 
 def time_of(path: str) -> float | None:
-    """Modification time (seconds) as Snakemake takes it; None if there is nothing."""
+    """Modification time (seconds) that Snakemake uses; None if there is nothing."""
     file = time_file(path)
     return None if file is None else file.stat().st_mtime
 
 
 def restore(top: str, workflow: "Workflow", adopt: str) -> Iterator[str]:
-    """Write the notes that Snakemake lacks about the study in ``top``; yield lines on what is to be known of it.
+    """Write the notes that Snakemake lacks about the study in ``top``; yield lines for the user.
 
     ``adopt`` is the command that sets the times of copied results. Raises ``UserError`` if a record has another format,
     if Snakemake keeps its notes elsewhere, or if they cannot be written.
@@ -170,12 +170,12 @@ def restore(top: str, workflow: "Workflow", adopt: str) -> Iterator[str]:
     taken: dict[str, Record] = {}
     progress = Progress(f"compare {top}/{FOLDER}", len(recorded), "results")
     for done, (output, file) in enumerate(recorded.items()):
-        # Told where it takes long: in a copy all that is not yet noted is read.
+        # Say so if it takes long: in a copy, everything without a note is read.
         progress.update(done)
         time = notes.time(output)
-        # A job of a run that goes on removes the record when it starts.
+        # A job of a running Snakemake removes the record when it starts.
         with contextlib.suppress(FileNotFoundError):
-            # A record that came later than the note came from elsewhere. By the time of its inode, which no copy keeps.
+            # A record newer than the note came from elsewhere. Its inode time decides, which no copy keeps.
             if output in unfinished or (time is not None and time >= file.stat().st_ctime):
                 continue
             record, reason = judge(output, file.path, notes, comparison)
@@ -214,9 +214,9 @@ def _count(outputs: Collection[str], top: str) -> str:
 def judge(
     output: str, file: str, notes: Notes, comparison: Comparison, thorough: bool = False
 ) -> tuple[Record | None, str | None]:
-    """Compare a record with Snakemake's note, and where they differ with the output, and have the right one noted.
+    """Compare a record with Snakemake's note and, if they differ, with the output; keep the right one as the note.
 
-    Returns the record, if it holds, and the reason if the output is to be made again. Neither, if the note stands and
+    Returns the record if it holds, and the reason if the output must be made again; neither if the note stands and
     the record does not. ``thorough`` compares each record with its output, and trusts no note against it.
     """
     note = notes.read(output)
@@ -246,14 +246,14 @@ def judge(
 
 
 def is_about(note: MetadataRecord, record: Record) -> bool:
-    """Whether a note and a record tell of the same settings and inputs."""
+    """Whether a note and a record have the same settings and inputs."""
     return note.params == [repr(to_text(record.settings))] and note.input == sorted(
         entry.path for entry in record.inputs
     )
 
 
 def out_of_order(records: Mapping[str, Record], again: Collection[str], top: str) -> set[str]:
-    """The outputs that Snakemake would make again for the times of what they were made of alone.
+    """The outputs that Snakemake would make again only because of the times of their inputs.
 
     ``again`` are outputs that it makes again anyway.
     """
@@ -277,18 +277,18 @@ def out_of_order(records: Mapping[str, Record], again: Collection[str], top: str
 
 
 def _by_time(path: str) -> bool:
-    """Whether Snakemake compares an input by its time alone."""
+    """Whether Snakemake compares an input only by its time."""
     return Path(path).is_dir() or Path(path).stat().st_size > BY_CHECKSUM
 
 
 def find_unknown(top: str, recorded: Collection[str], rules: Iterable[Rule], notes: Notes) -> Iterator[str]:
-    """What lies in the study, a rule would make, and has neither record nor note."""
+    """Files of the study that a rule would make, and that have neither record nor note."""
     makers = [rule for rule in rules if rule.output]
     folders = [top]
     while folders:
         folder = folders.pop()
         entries: list[os.DirEntry[str]] = []
-        # A run that goes on deletes what it used.
+        # A running Snakemake deletes what it has used.
         with contextlib.suppress(FileNotFoundError):
             entries += os.scandir(folder)
         for entry in entries:
@@ -296,7 +296,7 @@ def find_unknown(top: str, recorded: Collection[str], rules: Iterable[Rule], not
             if entry.name.startswith(".") or path in recorded or (folder == top and entry.name in _ASIDE):
                 continue
             time = notes.time(path)
-            # Our own notes of what is unknown are not settled.
+            # Our notes about unknown files are not settled.
             if time is None or (time == 0 and not _is_a_job(notes.read(path))):
                 if any(rule.is_producer(path) for rule in makers) and not notes.unfinished([path]):
                     yield path
@@ -305,5 +305,5 @@ def find_unknown(top: str, recorded: Collection[str], rules: Iterable[Rule], not
 
 
 def _is_a_job(note: MetadataRecord | None) -> bool:
-    """Whether a note tells of a job; ``_refusal`` does not."""
+    """Whether a note is about a job; ``_refusal`` is not."""
     return note is not None and note.rule is not None

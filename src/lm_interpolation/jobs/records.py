@@ -1,8 +1,8 @@
-"""What made each artefact of a study, kept beside its results, so that it travels with them: docs/records.md.
+"""How each artefact of a study was made, recorded beside its results so that it travels with them: docs/records.md.
 
-A job writes a small JSON file about each of its outputs: its rule, its settings, and the digests of what it read and of
-what it wrote. Nothing in it changes from one rebuild to the next. Snakemake's own notes lie in ``.snakemake``, where
-those who copy ``results/`` leave them; what is made of the records then is said in ``provenance``.
+A job writes a small JSON file for each of its outputs: its rule, its settings, and the digests of its inputs and of
+the output. Two rebuilds write the same. Snakemake's own notes are in ``.snakemake``, which copies of ``results/``
+lack; ``provenance`` describes how the records then replace them.
 
 No result depends on this module, so it does not count among the sources of a script (``sources``). Imports no heavy
 package: every job loads it.
@@ -24,7 +24,7 @@ from lm_interpolation.jobs.runtime import UserError, atomic_path, file_digest, s
 from lm_interpolation.jobs.settings import ARGUMENTS, CODE, to_text
 
 FORMAT = 1
-"""Number of the format. Another one means that other keys are there, or that they mean something else."""
+"""Number of the format. Another number means other keys or other meanings."""
 
 FOLDER = "made"
 """The folder of the records, in that of the study's results."""
@@ -36,7 +36,7 @@ TIMESTAMP = ".snakemake_timestamp"
 # Bytes of a path and of a name, on Linux.
 _LONGEST, _LONGEST_NAME = 4095, 255
 _DIGEST = re.compile("[0-9a-f]{64}")
-# Kernel files look regular, and reading them may wait for ever.
+# Kernel files look regular, but reading them may block for ever.
 _KERNEL = ("/proc", "/sys")
 
 PathLike = str | os.PathLike[str]
@@ -52,7 +52,7 @@ class NoFile(UserError):
 
 @dataclass(frozen=True)
 class Input:
-    """Something that a job has read: a file or a folder."""
+    """An input of a job: a file or a folder."""
 
     path: str
     sha256: str
@@ -60,16 +60,16 @@ class Input:
 
 @dataclass(frozen=True)
 class Record:
-    """What made one output."""
+    """How one output was made."""
 
     rule: str
     settings: Mapping[str, Any]
     """All that the output depends on besides the inputs."""
     inputs: tuple[Input, ...]
-    """In the order in which the rule names them; a path may stand there twice."""
+    """In the order of the rule; a path may occur twice."""
     log: str
     sha256: str
-    """Hexadecimal, as ``digest`` has it."""
+    """Hexadecimal, as from ``digest``."""
     bytes: int
 
 
@@ -102,16 +102,16 @@ def find_records(top: PathLike) -> Iterator[tuple[str, os.DirEntry[str]]]:
             output = f"{outputs}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 folders.append((entry.path, output))
-            # What a killed job left half written begins with a dot.
+            # Half-written files of a killed job begin with a dot.
             elif entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
                 yield output.removesuffix(_SUFFIX), entry
 
 
 def read_record(path: PathLike, top: PathLike) -> Record:
-    """What ``write_records`` wrote about something below ``top``. Nothing else that a record names has been looked at.
+    """What ``write_records`` wrote about something below ``top``. Other files that the record names are not checked.
 
     Raises ``DamagedRecord`` if it is something else, ``UserError`` if it has another format, ``FileNotFoundError`` if
-    it is not there.
+    it does not exist.
     """
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):
@@ -131,7 +131,7 @@ def read_record(path: PathLike, top: PathLike) -> Record:
 
 
 def _record(values: dict[str, Any], top: Path) -> Record:
-    """Raises ``ValueError``, ``TypeError`` or ``KeyError`` if ``values`` are not those of a record."""
+    """Raise ``ValueError``, ``TypeError`` or ``KeyError`` if ``values`` are not those of a record."""
     inputs = values.pop("inputs")
     if not isinstance(inputs, list):
         raise TypeError("inputs: no list")
@@ -146,7 +146,7 @@ def _record(values: dict[str, Any], top: Path) -> Record:
         raise ValueError("sha256: no digest")
     for name in (record.log, *(entry.path for entry in record.inputs)):
         _check_path(name)
-    # Its benchmark file is found by it, whose time is set: nothing outside of the study is.
+    # It leads to the benchmark file, whose time is set. Times outside of the study are never set.
     told = Path(top_of_log(record.log, top.name))
     same = top.parts[-len(told.parts) :] == told.parts if top.is_absolute() else top == told
     if not same or os.path.normpath(record.log) != record.log:
@@ -163,9 +163,9 @@ def _check_path(name: str) -> None:
 
 
 def forget_records(outputs: Sequence[str], top: PathLike) -> None:
-    """Remove the records of outputs that are about to be made, so that none is about something that is gone.
+    """Remove the records of outputs that are about to be made, so that no record outlives its output.
 
-    Raises ``UserError`` if there is a folder in the place of one.
+    Raises ``UserError`` if a folder is in the place of one.
     """
     for output in outputs:
         path = record_path(top, output)
@@ -183,15 +183,15 @@ def write_records(
         found, size = digest(output)
         record = Record(rule, settings, tuple(inputs), log, found, size)
         with atomic_path(record_path(top, output)) as scratch:
-            # Settings keep their order, which Snakemake minds.
+            # Settings keep their order: Snakemake compares it.
             text = json.dumps({"format": FORMAT, **asdict(record)})
             scratch.write_text(text + "\n", encoding="utf-8")
 
 
 def read_inputs(paths: Sequence[str], top: PathLike) -> list[Input]:
-    """The inputs of a job with their digests: of artefacts those in their records, so that no large file is read twice.
+    """The inputs of a job with their digests. Those of artefacts come from records: no large file is read twice.
 
-    An artefact that may have been changed since its record was written is read. Raises ``UserError`` if one of these
+    An artefact that may have changed since its record was written is read. Raises ``UserError`` if one of these
     records cannot be read, or if an input is neither a file nor a folder.
     """
     return [Input(path, _recorded(path, top) or digest(path)[0]) for path in paths]
@@ -219,9 +219,9 @@ def _recorded(path: str, top: PathLike) -> str | None:
 def digest(path: PathLike) -> tuple[str, int]:
     """sha256 (hexadecimal) and size in bytes of a file, or of what a folder's ``checksums.json`` says of its files.
 
-    Those digests are what a model is checked against whenever it is loaded. A folder without, which an older version
-    made, is read as a whole. Raises ``NoFile`` if it is neither a file nor a folder (a pipe or a device, say), or a
-    folder that holds the working directory.
+    Every load of a model checks it against those digests. A folder without them, from an older version,
+    is read as a whole. Raises ``NoFile`` if it is neither a file nor a folder (a pipe or a device, say), or a
+    folder that contains the working directory.
     """
     path = Path(path)
     mode, place = path.stat().st_mode, path.resolve()
@@ -238,7 +238,7 @@ def digest(path: PathLike) -> tuple[str, int]:
 
 
 def settings_digest(settings: Mapping[str, Any]) -> tuple[str, str]:
-    """Digests of what a job was told, and of the code and packages that it used."""
+    """Digests of the settings of a job, and of the code and packages that it used."""
     return _json_digest(settings[ARGUMENTS]), _json_digest({key: settings[key] for key in CODE})
 
 
@@ -252,9 +252,9 @@ def _json_digest(value: Any) -> str:
 
 
 class Comparison:
-    """Compares artefacts with their records, and what they were made of with what is there now.
+    """Compares artefacts with their records, and their inputs with the present files.
 
-    Reads each file once at most. ``whole`` also compares the files of a folder with its checksums.
+    Reads each file at most once. ``whole`` also compares the files of a folder with its checksums.
     """
 
     def __init__(self, top: PathLike, whole: bool = False) -> None:
@@ -263,7 +263,7 @@ class Comparison:
         self._expected: dict[str, str | None] = {}
 
     def changed(self, output: str, record: Record) -> str | None:
-        """How ``output`` is not what its record says; None if it is, or is not there."""
+        """How ``output`` differs from its record; None if it does not, or does not exist."""
         if not Path(output).exists():
             return None
         if self._whole and Path(output, CHECKSUMS).is_file():
@@ -281,7 +281,7 @@ class Comparison:
         return None if found == record.sha256 else "it is not what its record says (another digest)"
 
     def outdated(self, record: Record) -> str | None:
-        """How what a record was made of is not what is there now; None if it is, or is not there."""
+        """How the inputs in a record differ from the present ones; None if they do not, or do not exist."""
         for entry in record.inputs:
             try:
                 now = self._now(entry.path)
@@ -292,7 +292,7 @@ class Comparison:
         return None
 
     def _now(self, path: str) -> str | None:
-        """The digest that the record of an artefact has, else that of a file; None if there is neither."""
+        """The digest in the record of an artefact, else that of a file; None if there is neither."""
         if path not in self._expected:
             found = None
             if Path(path).is_relative_to(self.top):
@@ -306,23 +306,23 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Checked:
-    """What the records of a finished study say against it: outputs, in the order that was given."""
+    """Problems that the records of a finished study reveal: outputs, in the given order."""
 
     contradicted: tuple[str, ...]
-    """Those that were not what their records say when the manifest was written."""
+    """Those that differed from their records when the manifest was written."""
     other_settings: tuple[str, ...]
     other_code: tuple[str, ...]
-    """Those that the same settings made, but other sources or packages."""
+    """Those made with the same settings, but other sources or packages."""
     earlier: tuple[str, ...]
     """Those of an earlier version of the workflow, which kept settings in another form: they cannot be compared."""
     without: tuple[str, ...]
-    """Those that have no record, or a damaged one."""
+    """Those with no record, or a damaged one."""
 
 
 def check_records(
     top: PathLike, artefacts: Mapping[str, Mapping[str, Any]], made_by: Sequence[tuple[str, str, str]]
 ) -> Checked:
-    """Compare the records of outputs with a manifest, and with what would make them now.
+    """Compare the records of outputs with a manifest, and with the settings that would make them now.
 
     ``artefacts`` are those of the manifest; ``made_by`` has each output and its ``settings_digest``. No artefact is
     read. Raises ``UserError`` if a record has another format.

@@ -27,10 +27,10 @@ from lm_interpolation.jobs.settings import arguments_of
 
 
 class UserError(Exception):
-    """A mistake in what the user gave us (config, data, model), told in one line.
+    """A mistake in the user's input (config, data, model), described in one line.
 
-    The message names the file or config key, what is wrong and what to do. It is shown without a traceback, and what
-    is quoted in it (names, texts) with escapes for line breaks and all else that does not print.
+    The message names the file or config key, what is wrong and what to do. It appears without a traceback. Quoted names
+    and texts have escapes for line breaks and other characters that do not print.
     """
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """``text`` on one line: escapes for line breaks, for what a terminal would obey, and for halves of characters."""
+    """``text`` on one line, with escapes for line breaks, terminal control characters and lone surrogates."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
@@ -69,12 +69,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Works for a file or a directory (create it inside the block). Data are flushed to disk before the rename, so that
     after a crash ``path`` is either absent, old, or whole. On an error the scratch path is removed.
 
-    A job never overwrites what a later run of it wrote: up to the rename it holds the job's lock, without which no
-    other starts. If another has asked for that, ``UserError`` is raised instead of the rename (see ``_Claim``).
+    A job never overwrites what a later run of it wrote: it holds the job's lock until the rename, and no other run
+    starts without the lock. If another run asks for it, ``UserError`` is raised instead of the rename (see ``_Claim``).
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # The name is fixed, so that what a killed job left is overwritten by the rerun instead of piling up.
+    # The name is fixed, so that the rerun overwrites what a killed job left instead of adding to it.
     scratch = target.parent / f".partial-{target.name}"
     _remove(scratch)
     try:
@@ -87,7 +87,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         old = target.parent / f".old-{target.name}"
         _remove(old)
         if target.is_dir() and not target.is_symlink():
-            # A directory cannot be replaced in one step: the old one is set aside whole before it is deleted.
+            # A directory cannot be replaced in one step: first move the old one aside, then delete it.
             target.rename(old)
         scratch.replace(target)
         _remove(old)
@@ -157,7 +157,7 @@ class Progress:
         )
 
 
-# The console of the running job: stderr itself, until `run_job` sends stderr to the job's log.
+# The console of the running job: stderr, until `run_job` redirects stderr to the job's log.
 _console: TextIO | None = None
 
 
@@ -169,31 +169,31 @@ def announce(message: str) -> None:
 
 
 def note(message: str) -> None:
-    """Print one line into the log of the running job; outside of a job say nothing."""
+    """Print one line into the log of the running job; outside of a job print nothing."""
     if _console is not None:
         print(message, file=sys.stderr, flush=True)
 
 
 class _Claim:
-    """A job's lock, held to the end of this process, and the wish of another process to have it.
+    """A job's lock, held to the end of this process, and another process's request for it.
 
-    Snakemake's jobs outlive it when it is killed, and the next run starts them again. Two processes would then share
-    scratch files and outputs; and what the orphan makes, of older settings or data, would count as the newer run's,
-    for of a job that fails, too, Snakemake records what it was asked for. So who finds the lock taken leaves a wish
+    Jobs outlive a killed Snakemake, and the next run starts them again. Two processes would then share
+    scratch files and outputs. The orphan's results, from older settings or data, would count as those of the newer run:
+    Snakemake records new parameters even for failed jobs. So a process that finds the lock taken leaves a request
     beside it and waits. The holder notices and sends itself a SIGTERM: a training saves its state, from which the other
-    goes on, and other jobs just end. The kernel frees the lock, however its holder ends.
+    process continues; other jobs just end. The kernel frees the lock, however its holder ends.
     """
 
     PATIENCE = 150.0
-    """Seconds to wait for another process to end. NFS needs 90 to free the locks of a node that is lost."""
+    """Seconds to wait for another process to end. NFS needs 90 to free the locks of a lost node."""
 
     def __init__(self, log: Path) -> None:
-        # Beside the log: that itself is removed by Snakemake before the job starts.
+        # Beside the log: Snakemake removes the log itself before the job starts.
         self._lock, self._wish = (log.with_name(f".{log.name}.{end}") for end in ("lock", "wanted"))
         self._held: int | None = None
 
     def take(self, patience: float) -> str | None:
-        """Take the lock, and return None, or for the log why there is none.
+        """Take the lock and return None, or return the reason for the log.
 
         Raises ``UserError`` if another process still holds it after ``patience`` seconds.
         """
@@ -206,7 +206,7 @@ class _Claim:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                # Again and again, for the holder removes older wishes when it starts.
+                # Repeatedly, because the holder removes older requests when it starts.
                 self._wish.touch()
                 holder = os.pread(descriptor, 200, 0).decode().strip()
                 if deadline is None:
@@ -246,7 +246,7 @@ class _Claim:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-# That of the running job.
+# The claim of the running job.
 _claim: _Claim | None = None
 
 
@@ -279,8 +279,8 @@ def run_job(main: Callable[..., None], snakemake: Any) -> None:
     What made the outputs is written beside the results (``records``).
 
     A ``UserError`` ends the job with its one line; any other error leaves its traceback in the log. Both exit with
-    status 1. So does a job of which an earlier run still runs, because its Snakemake was killed, and does not end when
-    asked to; the log of that is left as it is.
+    status 1. So does a job whose earlier run outlived a killed Snakemake and does not end when
+    asked to; the log of that run stays unchanged.
     """
     global _console, _claim
     log = Path(str(snakemake.log))
@@ -292,7 +292,7 @@ def run_job(main: Callable[..., None], snakemake: Any) -> None:
     except (UserError, OSError) as error:
         print(f"error: rule {snakemake.rule}: {error}", file=sys.stderr)
         sys.exit(1)
-    # On the level of file descriptors, so that output of libraries and child processes is caught as well.
+    # By file descriptors, so that output of libraries and child processes is caught as well.
     _console = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -308,7 +308,7 @@ def run_job(main: Callable[..., None], snakemake: Any) -> None:
     except UserError as error:
         _fail(f"error: {error}")
     except OSError as error:
-        # Disk full, no permission: the operating system's own words are the clear line.
+        # Disk full, no permission: the words of the operating system are clear enough.
         _fail(f"error: rule {snakemake.rule}: {error}; details in {log}", traceback.format_exc())
     except Exception as error:
         line = f"error: rule {snakemake.rule} failed: {type(error).__name__}: {error}; traceback in {log}"
@@ -317,25 +317,25 @@ def run_job(main: Callable[..., None], snakemake: Any) -> None:
 
 def _run_recorded(work: Callable[[], None], job: Job) -> None:
     """Do the work of a job, and leave a record of each output."""
-    # Not before, for it imports this module.
+    # Import it only here: it imports this module.
     from lm_interpolation.jobs import records
 
     outputs = [str(path) for path in job.output]
-    # Before the work: a record of an input that cannot be read is told at once.
+    # Before the work, so that an unreadable record of an input is reported at once.
     inputs = records.read_inputs([str(path) for path in job.input], job.top)
     records.forget_records(outputs, job.top)
     work()
     try:
         records.write_records(outputs, job.top, job.rule, json.loads(job.settings), inputs, job.log)
     except OSError as error:
-        # What took hours to make is there, and Snakemake knows of it.
+        # The result may have taken hours: keep it, and let Snakemake know it.
         announce(f"what made {outputs[0]} could not be kept beside it: {error}; copies of it will be made again")
 
 
 def _fail(line: str, details: str = "") -> NoReturn:
     """End the job with ``line`` on the console, and in the log with ``details`` before it."""
     print(line, file=_console, flush=True)
-    # The log may lie on the very disk that is full.
+    # The log may be on the disk that is full.
     with contextlib.suppress(OSError):
         print(details + line, file=sys.stderr, flush=True)
     sys.exit(1)

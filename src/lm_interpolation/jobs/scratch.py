@@ -1,6 +1,6 @@
-"""What commands write outside of jobs: whole or not at all, and never mixed with what another process writes.
+"""Output of commands outside of jobs: written whole or not at all, and never mixed with that of another process.
 
-A job has its lock (see ``runtime``). Commands have none, and two of them may well be asked for the same thing at once.
+A job has its lock (see ``runtime``). Commands have none, and two of them may write the same thing at once.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ _PREFIX = ".unfinished-"
 def own_scratch(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a path beside ``path`` that only this process knows, and that becomes ``path`` at the end of the block.
 
-    A file replaces an older one, in one step. A folder replaces nothing: who finds that another process was faster
-    raises ``UserError``, and leaves what is there as it is. Data are flushed to the disk before. After an error, and
-    after signals that raise one, nothing is left; what a killed process has left, the next one here removes.
+    A file replaces an older one in one step. A folder replaces nothing: if another process was faster, this one
+    raises ``UserError`` and changes nothing. Data are flushed to the disk first. After an error, or a
+    signal that raises one, nothing remains; the next process here removes what a killed one has left.
 
     Raises ``UserError`` with ``path`` if it cannot be written, and with its own name for a file that cannot be read.
     """
@@ -33,7 +33,7 @@ def own_scratch(path: str | os.PathLike[str]) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(target.parent)
             folder = stack.enter_context(_locked_folder(target.parent))
-            # With the whole name: some tell the format by its end.
+            # With the whole name: some derive the format from its end.
             scratch = folder / target.name
             yield scratch
             flush(scratch)
@@ -46,7 +46,7 @@ def own_scratch(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def refuse_existing(target: Path) -> None:
-    """Raise ``UserError`` if something is at ``target``, be it a link that leads nowhere."""
+    """Raise ``UserError`` if something is at ``target``, even a broken link."""
     if os.path.lexists(target):
         raise UserError(f"{target}: is there already; give another name, or remove it")
 
@@ -56,7 +56,7 @@ def _publish(scratch: Path, target: Path) -> None:
         scratch.replace(target)
         return
     try:
-        # Fails where anything but an empty folder is.
+        # Fails if anything but an empty folder is there.
         scratch.rename(target)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
@@ -75,10 +75,10 @@ def _locked_folder(parent: Path) -> Iterator[Path]:
     """A new folder in ``parent``, locked for as long as the block runs, and then removed."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        # Until it is locked another process may take it for abandoned.
+        # Until it is locked, another process may consider it abandoned.
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY)
-            # Where folders cannot be locked (NFS), nobody takes ours for abandoned, either.
+            # If folders cannot be locked (NFS), nobody considers ours abandoned either.
             with contextlib.suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if folder.exists():
@@ -92,9 +92,9 @@ def _locked_folder(parent: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed processes have left in ``parent``: what nobody has locked."""
+    """Remove what killed processes have left in ``parent``: whatever nobody has locked."""
     for folder in parent.glob(f"{_PREFIX}*"):
-        # It may be somebody else's, or gone by now; it costs nothing but room.
+        # It may belong to somebody else, or be gone by now; it only costs space.
         with contextlib.suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:

@@ -13,9 +13,9 @@ ARGUMENTS, CODE = "settings", ("packages", "sources")
 
 
 def to_text(settings: Mapping[str, Any]) -> str:
-    """The text of ``settings``, in the order that its mappings have. Equal settings in one order have one text.
+    """The text of ``settings``, in the order of its mappings. Equal settings in the same order have the same text.
 
-    Raises ``TypeError`` or ``ValueError`` for what JSON cannot hold, NaN and infinity among it.
+    Raises ``TypeError`` or ``ValueError`` for values that JSON lacks, such as NaN and infinity.
     """
     return json.dumps(settings, ensure_ascii=False, allow_nan=False)
 

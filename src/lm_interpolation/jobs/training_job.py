@@ -1,4 +1,4 @@
-"""What the training scripts do alike: name the arguments, and fingerprint what the result depends on."""
+"""What training scripts share: the names of arguments, and the fingerprint of what the result depends on."""
 
 import hashlib
 from collections.abc import Mapping

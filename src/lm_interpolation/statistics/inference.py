@@ -24,23 +24,23 @@ LEVEL = 0.95
 TAIL = (1 - LEVEL) / 2
 
 LEAST_UNITS = 8
-"""Our reading: from fewer units no verdict is given. Intervals of fewer are Student's, which knows no skewness."""
+"""Our reading: fewer units give no verdict. Their intervals are Student's, which ignores skewness."""
 
 DRAWS = 4000
-"""Draws of the errors: enough for the level that Holm's correction asks of a hundred claims."""
+"""Draws of the errors: enough for the level that Holm's correction needs for a hundred claims."""
 
 ELEMENTS = 1 << 23
-"""Elements of the resamples that are held at once."""
+"""Elements of the resamples that are in memory at once."""
 
 SKEWED_UNITS = 1000
 """Units up to which skewness matters."""
 
 LEAST_ERROR = 1 / 3
-"""A resample's standard error counts as at least this share of the sample's: without the one unit that is unlike all
-others, it would be next to nothing."""
+"""A resample's standard error counts as at least this share of the sample's. Otherwise it would almost vanish in
+resamples without the one unit that differs from all others."""
 
 CLOSE = 2.0
-"""Standard errors up to which an estimated gap to the largest value counts as none (the selection of candidates)."""
+"""A value whose estimated gap to the largest is at most this many standard errors is a candidate for the largest."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Estimate:
 # All claims about one set of prompts share them.
 @functools.lru_cache(maxsize=1)
 def _resamples(units: int, count: int, seed: tuple[int, int]) -> np.ndarray:
-    """How often each unit is in each resample, (count, units)."""
+    """How often each unit occurs in each resample, (count, units)."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(units, np.full(units, 1 / units), size=count).astype(np.float64)
 
@@ -134,7 +134,7 @@ def beside(parts: Sequence[Estimate]) -> Estimate:
 
 
 def student(estimate: Estimate, tail: float = TAIL) -> tuple[np.ndarray, np.ndarray]:
-    """Student's intervals of each value, (low, high), each (k,): outside lies the share ``tail`` to either side."""
+    """Student's intervals of each value, (low, high), each (k,): the share ``tail`` lies outside on either side."""
     reach = stdtrit(estimate.units - 1, 1 - tail) * estimate.errors
     return estimate.values - reach, estimate.values + reach
 
@@ -142,14 +142,14 @@ def student(estimate: Estimate, tail: float = TAIL) -> tuple[np.ndarray, np.ndar
 def bootstrap_ratio(
     numerators: np.ndarray, denominators: np.ndarray, resamples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ratios sum(numerators) / sum(denominators) with 95 % intervals, units being rows.
+    """Ratios sum(numerators) / sum(denominators) with 95 % intervals; units are rows.
 
     Both arrays are (n_units, k) for k ratios; denominators are >= 0. The intervals are those of the studentised
-    bootstrap (bootstrap-t, Efron 1981), which follows skewness, and nowhere narrower than Student's. With fewer than
-    ``LEAST_UNITS`` units they are Student's: so few have too few different resamples. The resamples depend on ``seed``
-    and n_units only, and all ratios share them.
+    bootstrap (bootstrap-t, Efron 1981), which follows skewness, and never narrower than Student's. With fewer than
+    ``LEAST_UNITS`` units they are Student's: so few units have too few different resamples. The resamples depend only
+    on ``seed`` and n_units, and all ratios share them.
 
-    Returns (estimate, low, high), each (k,) float64: NaN without a denominator; limits are NaN, too, where fewer than
+    Returns (estimate, low, high), each (k,) float64: NaN without a denominator. Limits are also NaN if fewer than
     two units count.
     """
     units = len(numerators)
@@ -190,16 +190,16 @@ def _studentised(
 
 
 class Inference(Protocol):
-    """A value of which a claim is made, and what the data say about it."""
+    """The value that a claim is about, and what the data say about it."""
 
     @property
     def value(self) -> float:
         """The estimate."""
 
     def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
-        """An interval that lies wholly above the truth with at most the probability ``tail``, and as rarely below it.
+        """An interval that lies wholly above the truth with probability at most ``tail``, and below it as rarely.
 
-        ``more`` asks for the interval that so many times as many units would give, were the estimates the same.
+        ``more`` gives the interval for that many times as many units, if the estimates stayed the same.
         """
 
     @property
@@ -227,15 +227,15 @@ def widths(units: int, more: float) -> float:
 class MaxDifference:
     """max of some values minus max of others, all linear combinations of one estimate; without others, max of some.
 
-    The estimated maximum exceeds the true one by about max over j of (error of j - gap from j to the largest). Where
-    that works against a limit, it is drawn with gaps that are smaller by ``CLOSE`` standard errors, so that all that
-    may be the largest count (the selection of Chernozhukov, Lee and Rosen 2013, Intersection bounds, Econometrica 81).
-    Where it would help, it does not count: each candidate for the largest is asked alone, and the limit is the farthest
+    The estimated maximum exceeds the true one by about max over j of (error of j - gap from j to the largest). If
+    that works against a limit, it is drawn with gaps that are smaller by ``CLOSE`` standard errors, so that all
+    candidates count (the selection of Chernozhukov, Lee and Rosen 2013, Intersection bounds, Econometrica 81).
+    If it would help, it does not count: each candidate for the largest is tested alone, and the limit is the farthest
     of theirs (an intersection-union test, Berger 1982, Technometrics 24). Errors are drawn in two ways, normal and from
     resamples, which are skewed as the data are; the wider limits count.
 
-    With ``floor`` value and limits are never below it: the height of a barrier, whose ends have height 0, is not.
-    With ``negative`` they are those of the negative.
+    With ``floor``, value and limits are never below it (a barrier, whose ends have height 0, cannot be lower).
+    With ``negative``, they are those of the negative.
 
     Attributes:
         value: corrected by the median excess.
@@ -315,7 +315,7 @@ class _Largest:
 
 def meets(low: float, high: float, threshold: float, at_most: bool) -> bool | None:
     """Whether an interval lies wholly on the right side of a threshold (True) or on the wrong one (False)."""
-    # Beyond the twelfth digit there is nothing but rounding.
+    # Digits after the twelfth are only rounding.
     low, high = round(low, 12), round(high, 12)
     if at_most:
         return True if high <= threshold else False if low > threshold else None
@@ -323,9 +323,9 @@ def meets(low: float, high: float, threshold: float, at_most: bool) -> bool | No
 
 
 def p_value(inference: Inference, threshold: float, at_most: bool) -> float:
-    """Two-sided p-value: twice the largest tail outside whose interval the threshold still lies.
+    """Two-sided p-value: twice the largest tail whose interval still excludes the threshold.
 
-    At least twice the finest tail that the inference has.
+    It is at least twice the finest tail of the inference.
     """
     low, high = max(inference.finest, 1e-9), 0.5 - 1e-9
     if meets(*inference.limits(high), threshold, at_most) is None:
@@ -342,9 +342,9 @@ def p_value(inference: Inference, threshold: float, at_most: bool) -> float:
 
 
 def units_to_decide(inference: Inference, units: int, threshold: float, at_most: bool) -> int | None:
-    """About how many units would decide, were the estimates the same: two significant digits, rounded up.
+    """About how many units would decide if the estimates stayed the same: two significant digits, rounded up.
 
-    None if a thousand times as many would not.
+    None if even a thousand times as many would not.
     """
 
     def decides(more: float) -> bool:

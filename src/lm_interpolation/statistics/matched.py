@@ -1,9 +1,9 @@
-"""Comparison of two curves at matched scores: how much a statistic of one differs where both have the same score.
+"""Comparison of two curves at matched scores: how much a statistic differs between them at the same score.
 
-Each curve is known at the points of its grid only. Between two of them it is not measured, and the straight line is
-biased: of a convex curve it lies above all values. How far it is off depends on the curvature there, which is taken to
-lie between those at the two points, each measured with its neighbours. So a curve between its points is bounded, not
-known, and so is the difference of two curves: coarser grids give wider bounds, not false verdicts.
+Each curve is known only at the points of its grid. Between two points it is not measured, and the straight line is
+biased: it lies above all values of a convex curve. The error depends on the curvature there. We assume that it lies
+between the curvatures at the two points, each measured with its neighbours. So the curve between its points is bounded,
+not known, and so is the difference of two curves: coarser grids give wider bounds, not false verdicts.
 """
 
 import math
@@ -15,13 +15,13 @@ from scipy.special import stdtrit
 from lm_interpolation.statistics.inference import Estimate, beside, widths
 
 SEPARATE = 2.0
-"""Standard errors of its difference by which the score of each knot exceeds that of the knot before."""
+"""The score of each knot exceeds that of the previous one by this many standard errors of the difference."""
 
 SCORES = 65
 """Equidistant scores of the common range over which the difference is averaged."""
 
 CURVE_DRAWS = 2000
-"""Draws of both curves, of whose differences the standard deviation is taken."""
+"""Draws of both curves, for the standard deviation of their difference."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Curve:
     statistic: Estimate
 
     def knots(self) -> np.ndarray:
-        """Indices of the points along which the score rises: each exceeds the one before for certain."""
+        """Indices of points along which the score rises: each certainly exceeds the previous one."""
         score = self.score
         kept = [0]
         for index in range(1, len(score.values)):
@@ -46,13 +46,13 @@ class Curve:
 class MatchedDifference:
     """Mean difference, first minus second, of the statistics of two curves over the range of scores that both have.
 
-    The range begins at ``start``, or with None at the score of the second's point ``start_at``, but not below where
-    either curve begins; it ends where the first of them ends. In each draw it is determined anew.
+    The range begins at ``start``, or with None at the score of point ``start_at`` of the second curve, but not before
+    either curve begins. It ends where the first of the two ends. Each draw determines it anew.
 
     Attributes:
         value: in the middle of ``bounds``.
         bounds: lowest and highest value that the curves between their points allow, (low, high).
-        scores: the range of scores, (low, high), empty (low >= high) where there is none in common.
+        scores: the range of scores, (low, high), empty (low >= high) if they have none in common.
     """
 
     # Limits follow from standard errors.
@@ -107,9 +107,9 @@ def between(at: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
 
     ``x`` rises, up to noise; ``at`` lies within it. In a gap between two points the curve differs from the straight
     line by (at - x_i) (at - x_i+1) c, where c lies between the divided differences of second order around the two
-    points: so it is where the second derivative rises, or falls, all the way between their neighbours. A gap at the end
-    has one of them: c lies between 0 and twice that. With two points, values lie between the two. They lie not farther
-    beyond the two ends of a gap than these differ.
+    points. This holds if the second derivative is monotone between their neighbours. A gap at the end has only one of
+    them: c lies between 0 and twice that. With two points, values lie between the two. Values never exceed the two ends
+    of a gap by more than these differ.
     """
     rising = np.concatenate([[True], x[1:] > np.maximum.accumulate(x)[:-1]])
     x, y = x[rising], y[rising]

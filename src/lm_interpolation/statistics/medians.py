@@ -1,4 +1,4 @@
-"""Intervals of medians from order statistics: they hold whatever the distribution is."""
+"""Intervals of medians from order statistics: valid for any distribution."""
 
 import math
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from scipy.special import bdtr, ndtri
 
 @dataclass(frozen=True)
 class Median:
-    """The median of a population, of which ``sample`` (n,) is a random part.
+    """The median of a population; ``sample`` (n,) is a random sample of it.
 
-    The limits are order statistics (Thompson 1936; Conover 1999, section 3.2): so far inside that, however the
-    population is distributed, each is passed with at most the tail's probability. They are infinite where the sample is
-    too small: 95 % need six.
+    The limits are order statistics (Thompson 1936; Conover 1999, section 3.2). For any distribution the median lies
+    beyond each of them with at most the tail's probability. They are infinite if the sample is
+    too small: 95 % needs six.
     """
 
     sample: np.ndarray
@@ -28,7 +28,7 @@ class Median:
         """See ``inference.Inference``."""
         ordered, n = np.sort(self.sample), len(self.sample)
         if more != 1:
-            # Of a larger sample only shares can be told: those of the normal approximation.
+            # For a larger sample only shares are known: those of the normal approximation.
             reach = -ndtri(tail) / 2 / math.sqrt(n * more)
             if reach >= 0.5:
                 return -math.inf, math.inf
@@ -44,7 +44,7 @@ class Median:
 
 @dataclass(frozen=True)
 class MedianRatio:
-    """The ratio of the medians of two populations of positive numbers; each of them takes half of the tail."""
+    """The ratio of the medians of two populations of positive numbers; each of them gets half of the tail."""
 
     top: Median
     bottom: Median

@@ -1,7 +1,7 @@
 """Inference on the order of estimated values: rank correlations along a line, and which points have the lowest values.
 
-Of two values the order is known where their difference exceeds its error, for all pairs at once. A statistic of the
-order lies between its extremes over all orders that agree with what is known (as ranks do: Mogstad, Romano, Shaikh and
+The order of two values is known if their difference exceeds its error, for all pairs at once. A statistic of the
+order lies between its extremes over all orders that agree with the known ones (as ranks do: Mogstad, Romano, Shaikh and
 Wilhelm 2024, Review of Economic Studies 91).
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 from lm_interpolation.statistics.inference import DRAWS, Estimate, widths
 
 MOST_POINTS = 20
-"""Points of a line up to which all orders are gone through."""
+"""Lines with up to this many points are searched over all orders."""
 
 PAIR_DRAWS = 2000
-"""Draws of the errors of all pairs of a plane's points, of which there are many."""
+"""Draws of the errors of all pairs of points of a plane, which has many pairs."""
 
 
 def spearman(values: np.ndarray) -> np.ndarray:
@@ -37,9 +37,9 @@ def spearman(values: np.ndarray) -> np.ndarray:
 class RankCorrelation:
     """Spearman's correlation of values with their order along a line.
 
-    Pairs are taken for ordered by a step-down procedure (Romano and Wolf 2005, Econometrica 73): with probability
-    1 - tail all that it finds are so in truth. The limits are the lowest and the highest correlation of all orders of
-    the points in which these pairs are ordered so.
+    A step-down procedure (Romano and Wolf 2005, Econometrica 73) finds ordered pairs: with probability
+    1 - tail all of them are truly ordered. The limits are the lowest and the highest correlation over all orders of
+    the points that keep these pairs.
 
     Attributes:
         value: that of the estimates.
@@ -70,7 +70,7 @@ class RankCorrelation:
         return _correlation(self._points, low), _correlation(self._points, high)
 
     def _ordered(self, rises: np.ndarray, noise: np.ndarray, tail: float) -> list[tuple[int, int]]:
-        """The pairs (before, after) whose value rises for certain."""
+        """The pairs (before, after) whose value certainly rises."""
         left = np.ones(len(rises), dtype=bool)
         while left.any():
             critical = np.quantile(noise[:, left].max(axis=1), 1 - tail)
@@ -82,7 +82,7 @@ class RankCorrelation:
 
 
 def _studentised(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """values / errors; of a value without an error, infinity with its sign, or 0."""
+    """values / errors; for a value without an error, infinity with its sign, or 0."""
     certain = np.where(values == 0, 0.0, np.copysign(np.inf, values))
     return np.divide(values, errors, out=np.broadcast_to(certain, values.shape).copy(), where=errors > 0)
 
@@ -95,7 +95,7 @@ def _correlation(points: int, squares: int) -> float:
 def _extreme_order(points: int, before: frozenset[tuple[int, int]], largest: bool) -> int:
     """Extreme sum of squared displacements of all orders in which each pair (lower, higher) of ``before`` is kept.
 
-    Over the sets of the lowest points, size by size: what matters of an order so far is which points it has placed.
+    Goes over the sets of the lowest points, size by size: only the set of placed points matters, not their order.
     """
     needed = np.zeros(points, dtype=np.int64)
     for lower, higher in before:
@@ -117,10 +117,10 @@ def _extreme_order(points: int, before: frozenset[tuple[int, int]], largest: boo
 
 
 class LowestPoints:
-    """Mean of a number over the ``count`` points with the lowest values, where the values are estimates.
+    """Mean of a number over the ``count`` points with the lowest values, if the values are estimates.
 
-    A point is among the lowest for certain if enough others are certainly higher, and is not if enough are certainly
-    lower, by the errors of all pairs at once. The limits are the extremes over all sets that agree.
+    A point is certainly among the lowest if enough others are certainly higher, and certainly not if enough are
+    certainly lower, by the errors of all pairs at once. The limits are the extremes over all sets that agree.
 
     Attributes:
         value: that of the points with the lowest estimates.
@@ -136,7 +136,7 @@ class LowestPoints:
         self.value = float(numbers[self.lowest].mean())
         covariance = estimate.influence.T @ estimate.influence
         variances = np.diag(covariance)
-        # Rounding makes the variance of a difference of equals a little negative.
+        # Rounding can make the variance of a difference of equals slightly negative.
         errors = np.sqrt(np.maximum(variances[:, None] + variances - 2 * covariance, 0))
         errors[errors <= 1e-7 * np.sqrt(np.maximum(variances[:, None], variances))] = 0
         self._apart = _studentised(estimate.values - estimate.values[:, None], errors)

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
+from pydantic import TypeAdapter
 
 from lm_interpolation.claims.claim_kinds import KINDS, check_claim, claim_needs
 from lm_interpolation.figures.series import check_count, count_series
@@ -32,11 +33,14 @@ from lm_interpolation.study.corpora import (
     declared_corpora,
     declared_prompts,
 )
+from lm_interpolation.study.kinds.catalog import AnyScorer
+from lm_interpolation.study.kinds.scorers.base import Scorer
 from lm_interpolation.study.names import check_names
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 
 # How people call JSON Schema's types.
+_SCORER: TypeAdapter[Scorer] = TypeAdapter(AnyScorer)
 _TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -813,10 +817,8 @@ def _check_statistic(config: Mapping[str, Any], panel: Mapping[str, Any], path: 
         if not classes and statistic.startswith("p_"):
             return
         known = ["score", *(f"p_{name}" for name in classes or ["<class>"])]
-    elif scorer["kind"] == "perplexity":
-        known = ["continuation_mean", "continuation_corpus", "text_mean", "text_corpus"]
     else:
-        known = [f"distinct_{n}" for n in scorer["n"]]
+        known = [statistic.name for statistic in _SCORER.validate_python(scorer).statistics()]
     if statistic not in known:
         choices = f"choose one of {', '.join(known)}"
         raise UserError(f"config: {path}: {statistic!r} is no statistic of {panel['scorer']}; {choices}")
@@ -832,6 +834,9 @@ def check_files(config: Mapping[str, Any]) -> None:
     """Raise ``UserError`` for the first declared data file or local model that is not there or not as declared."""
     with error_prefix("config"):
         check_declared_files(declared_corpora(config), declared_prompts(config))
+    for name, scorer in config["scorers"].items():
+        for key, words in _SCORER.validate_python(scorer).file_problems():
+            raise UserError(f"config: scorers.{name}.{key}: {words}")
     for name, model in config["models"].items():
         if "directory" in model["start"]:
             directory = Path(model["start"]["directory"])

@@ -9,12 +9,11 @@ A digest is that of the syntax tree without comments and docstrings: better word
 
 import ast
 import functools
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, SEARCH_PATH, WORKFLOW
 
 _PACKAGE = "lm_interpolation"
@@ -23,8 +22,6 @@ _PACKAGE = "lm_interpolation"
 _ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.records"})
 # Import names that differ from the name of the distribution.
 _DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
-# Fields of a syntax tree that say how the code was written.
-_SPELLING = frozenset({"type_comment", "kind", "type_ignores"})
 
 
 @functools.cache
@@ -40,7 +37,7 @@ def source_modules(script: str) -> tuple[str, ...]:
 def source_digests(script: str) -> dict[str, str]:
     """The script, and its ``source_modules``, each with the first 16 hex digits of the sha256 of its code."""
     paths = {script: _script(script)} | {module: _file(module) for module in source_modules(script)}
-    return {name: _digest(path) for name, path in paths.items()}
+    return {name: code_digest(path) for name, path in paths.items()}
 
 
 @functools.cache
@@ -89,7 +86,7 @@ def _file(module: str) -> Path:
 def _imports(path: Path) -> frozenset[str]:
     """The modules that a file imports anywhere; of our own only modules, no packages."""
     modules: set[str] = set()
-    for node in ast.walk(_tree(path)):
+    for node in _statements(syntax_tree(path).body):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,43 +102,14 @@ def _imports(path: Path) -> frozenset[str]:
     return frozenset(modules)
 
 
-@functools.cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256("\n".join(_code(_tree(path))).encode()).hexdigest()[:16]
-
-
-@functools.cache
-def _tree(path: Path) -> ast.Module:
-    """The syntax tree of a file without what only type checkers read: nothing that runs depends on it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    tree.body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
-    ]
-    return tree
-
-
-def _code(value: Any) -> Iterator[str]:
-    """A syntax tree as text, the same in every version of Python: without positions, docstrings and empty fields."""
-    if isinstance(value, ast.AST):
-        yield type(value).__name__
-        for field, part in ast.iter_fields(value):
-            if part is not None and part != [] and field not in _SPELLING:
-                yield f"({field}"
-                yield from _code(part)
-                yield ")"
-    elif isinstance(value, list):
-        for part in value:
-            # Docstrings, of attributes too: such a statement does nothing.
-            if not (
-                isinstance(part, ast.Expr)
-                and isinstance(part.value, ast.Constant)
-                and isinstance(part.value.value, str)
-            ):
-                yield from _code(part)
-    else:
-        yield repr(value)
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements of a file, those within others too. (Most nodes are expressions, which cannot import.)"""
+    for statement in body:
+        yield statement
+        for field in ("body", "orelse", "finalbody"):
+            yield from _statements(getattr(statement, field, []))
+        for part in (*getattr(statement, "handlers", []), *getattr(statement, "cases", [])):
+            yield from _statements(part.body)
 
 
 @functools.cache
