@@ -125,7 +125,7 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _add_code(value: Any, found: list[str]) -> None:
-    """Append a syntax tree as text, the same in every version of Python: without positions, docstrings, empty fields."""
+    """Append a syntax tree as text that is the same in every Python: no positions, docstrings, empty fields."""
     if isinstance(value, ast.AST):
         found.append(type(value).__name__)
         for field in value._fields:
