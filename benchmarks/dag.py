@@ -156,12 +156,14 @@ def make_trivial(folder: Path, commands: Mapping[str, str] | None = None) -> Non
     if commands is None:
         trained = "mkdir -p {output.model}; touch {output.loss_curve} {output.metrics}"
         commands = {script.name: "touch {output}" for script in (ROOT / "workflow" / "scripts").rglob("*.py")}
+        # Rules whose script is that of a kind.
+        commands["{params.script}"] = "touch {output}"
         commands |= dict.fromkeys(("merge.py", "tokenizer.py", "import_model.py"), "mkdir -p {output}")
         commands |= dict.fromkeys(("train_language_model.py", "train_classifier.py"), trained)
     for file in (folder / "workflow" / "rules").rglob("*.smk"):
         text = file.read_text(encoding="utf-8")
         for script, command in commands.items():
-            directive = rf'    script:\n        "(?:\.\./)+scripts/\w+/{re.escape(script)}"'
+            directive = rf'    script:\n        "(?:\.\./)+scripts/(?:\w+/)?{re.escape(script)}"'
             text = re.sub(directive, f'    shell:\n        "{command}"', text)
         file.write_text(text, encoding="utf-8")
 

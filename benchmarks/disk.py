@@ -25,8 +25,8 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
         study,
         {
             "generate.py": "sleep 0.5; touch {output}",
-            "score_classifier.py": "sleep 1; touch {output}",
-            "score_perplexity.py": "sleep 1; touch {output}",
+            # Of the rule score.
+            "{params.script}": "sleep 1; touch {output}",
             "train_classifier.py": "mkdir -p {output.model}; touch {output.loss_curve} {output.metrics}",
         },
     )

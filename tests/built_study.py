@@ -18,6 +18,7 @@ from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.tables.tables import sweep_table, write_table
 from lm_interpolation.texts.generation import Sampling, generate, write_texts
+from tests.scorers import statistics
 
 TINY = Path(__file__).parent / "tiny.yaml"
 CLASSES = {0: "negative", 1: "neutral", 2: "positive"}
@@ -99,7 +100,7 @@ def build(folder: Path, model: Path) -> Path:
         full = texts["row"].map(PROMPTS) + texts["continuation"]
         values = score_classifier(directory, full.tolist(), 5)
         scores.append(texts[["row", "sample"]].assign(point=entry.point.id).join(values))
-    scorers = {"sentiment": {"kind": "classifier", "weights": WEIGHTS}}
+    scorers = {"sentiment": statistics("classifier", weights=WEIGHTS)}
     table = sweep_table(sweep, {"neutral": {"sentiment": pd.concat(scores, ignore_index=True)}}, scorers, 100, 0)
     write_table(table, results / "tables" / "theta1.csv")
     return results

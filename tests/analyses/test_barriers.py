@@ -11,8 +11,9 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.scores.score_files import ScoreFiles
 from lm_interpolation.tables.tables import read_table, sweep_table, write_table
+from tests.scorers import scorer
 
-PERPLEXITY = {"kind": "perplexity", "model": "judge"}
+PERPLEXITY = scorer("perplexity").barrier_statistic()
 
 
 def line(values: list[float], **changes: object) -> Sweep:
@@ -134,7 +135,7 @@ def test_heights_agree_with_the_sweep_table():
     frame = scores(sweep, (tokens * generator.uniform(1, 3, size=(8, 40))).tolist(), tokens.tolist())
     other = frame.assign(point="base=1")
     shuffled = pd.concat([other, frame]).sample(frac=1, random_state=0).astype({"point": "category"})
-    table = sweep_table(sweep, {"neutral": {"ppl": frame}}, {"ppl": PERPLEXITY}, 50, 1)
+    table = sweep_table(sweep, {"neutral": {"ppl": frame}}, {"ppl": [PERPLEXITY]}, 50, 1)
     inside = table[(table["statistic"] == "continuation_corpus") & table["alpha"].between(0, 1)]
     alpha, logs = inside["alpha"].to_numpy(), np.log(inside["estimate"].to_numpy())
     result = perplexity_barrier(sweep, shuffled)

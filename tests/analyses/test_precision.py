@@ -25,11 +25,13 @@ from lm_interpolation.analyses.precision import (
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble, load_ensemble
 from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.study.config import resolve
 from lm_interpolation.study.study import Study
-from lm_interpolation.texts.generation import Sampling, generate, load_language_model
+from lm_interpolation.texts.ensembles import generate_ensemble, load_ensemble
+from lm_interpolation.texts.generation import Sampling, generate
+from lm_interpolation.texts.language_models import load_language_model
+from tests.scorers import scorer
 from tests.study.test_config_readme import columns_of
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +94,11 @@ def test_numbers_beyond_fp16(tmp_path: Path, tiny_gpt2: Path) -> None:
 
 # --- the comparison ---
 
+
+def main_statistic(kind: str, **keys: Any) -> dict[str, Any]:
+    return scorer(kind, **keys).main_statistic().settings()
+
+
 SCORERS: dict[str, dict[str, Any]] = {
     "sentiment": {
         "kind": "classifier",
@@ -101,8 +108,15 @@ SCORERS: dict[str, dict[str, Any]] = {
         "text": "full",
         "precision": "bf16",
         "too_long": "error",
+        "statistic": main_statistic("classifier", weights={"good": 1, "neutral": 0.5}),
     },
-    "perplexity": {"kind": "perplexity", "model": "base", "precision": "fp32", "too_long": "error"},
+    "perplexity": {
+        "kind": "perplexity",
+        "model": "base",
+        "precision": "fp32",
+        "too_long": "error",
+        "statistic": main_statistic("perplexity"),
+    },
 }
 
 
@@ -234,19 +248,19 @@ def test_one_prompt_has_no_interval(asked: list[tuple], monkeypatch: pytest.Monk
 
 def test_the_largest_difference_decides(asked: list[tuple]) -> None:
     table = compared("fp16", SCORERS)
-    check_precisions(table, 0.65, "It is a test.")
+    check_precisions(table, SCORERS, 0.65, "It is a test.")
     with pytest.raises(UserError) as error:
-        check_precisions(table, 0.6, "It is a test.")
+        check_precisions(table, SCORERS, 0.6, "It is a test.")
     assert str(error.value).startswith(
         f"generation in fp16 changes continuation_corpus of perplexity at {ONE.id} from 2.718 to 4.482 (relative "
         "difference 0.65 [-1, 9.5e+02], threshold 0.6: It is a test.); choose fp32 there"
     )
     without = table[table["scorer"] == "sentiment"]
     with pytest.raises(UserError, match=r"changes score of sentiment at .* \(difference 0\.13 "):
-        check_precisions(without, 0.1, "It is a test.")
+        check_precisions(without, SCORERS, 0.1, "It is a test.")
     # Where nothing could be compared nothing is shown.
     with pytest.raises(UserError, match="difference nan"):
-        check_precisions(table.assign(difference=math.nan), 0.6, "It is a test.")
+        check_precisions(table.assign(difference=math.nan), SCORERS, 0.6, "It is a test.")
 
 
 def test_the_table_is_written(asked: list[tuple], tmp_path: Path) -> None:
@@ -257,7 +271,7 @@ def test_the_table_is_written(asked: list[tuple], tmp_path: Path) -> None:
 
 
 def test_real_models(tiny_gpt2: Path) -> None:
-    scorers = {"perplexity": {"kind": "perplexity", "model": "base", "precision": "bf16", "too_long": "error"}}
+    scorers = {"perplexity": {**SCORERS["perplexity"], "precision": "bf16"}}
     points, judges = {ONE: tiny_gpt2}, {"base": tiny_gpt2}
     sizes = {"generate": 8, "score": 8}
     table = compare_precisions(points, judges, PROMPTS, SAMPLING, "bf16", scorers, sizes)

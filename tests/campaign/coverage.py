@@ -36,11 +36,13 @@ from lm_interpolation.claims import claims
 from lm_interpolation.claims.claim_kinds import AT_MOST, direction, with_defaults
 from lm_interpolation.claims.claims import TESTS, ClaimData, NotTested
 from lm_interpolation.points.algebra import Sweep, build_sweep
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.statistics import inference, matched, orderings
+from tests.scorers import statistics
 
 SCORERS = {
-    "sentiment": {"kind": "classifier", "weights": {"good": 1}},
-    "perplexity": {"kind": "perplexity"},
+    "sentiment": statistics("classifier", weights={"good": 1}),
+    "perplexity": statistics("perplexity"),
 }
 Z = 1.96
 ENOUGH = 500
@@ -103,7 +105,7 @@ class Sums:
 
 
 def _statistic_matrix(
-    scores: Sums, name: str, scorer: Mapping[str, Any], statistic: str, points: Sequence[str]
+    scores: Sums, name: str, scorer: Sequence[Statistic], statistic: str, points: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     return *scores.of(points), scores.exponentiate
 

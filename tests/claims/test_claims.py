@@ -27,12 +27,13 @@ from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sw
 from lm_interpolation.scores.judges import Judge
 from lm_interpolation.scores.score_files import ScoreFiles, write_scores
 from tests.by_hand import make_job
+from tests.scorers import statistics
 from workflow.scripts.claims.claims import main
 
 SCORERS = {
-    "sentiment": {"kind": "classifier", "weights": {"good": 1}},
-    "perplexity": {"kind": "perplexity"},
-    "distinct": {"kind": "distinct", "n": [1]},
+    "sentiment": statistics("classifier", weights={"good": 1}),
+    "perplexity": statistics("perplexity"),
+    "distinct": statistics("distinct", n=[1]),
 }
 BASE: dict[str, Any] = {"threshold": 0.1, "reason": "as small as noise"}
 CURVE: dict[str, Any] = {**BASE, "sweep": "line", "prompts": "neutral", "scorer": "sentiment", "statistic": "score"}
@@ -718,7 +719,7 @@ def test_script_writes_verdicts(tmp_path):
         "left_out": [["planes", CURVE | {"test": "valley", "sweep": "plane"}, "the study has no plane"]],
         "sweeps": [sweep_settings(sweep, spec)],
         "spaces": {"line": "weights"},
-        "scorers": list(SCORERS.items()),
+        "scorers": [(name, [entry.settings() for entry in found]) for name, found in SCORERS.items()],
         "tables": ["next"],
         "losses": [],
         "seed": 3,

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pandas as pd
-import pytest
 
-from lm_interpolation.pages.captions import describe_entry, describe_sampling, describe_scorer, describe_sweep, write_up
+from lm_interpolation.pages.captions import describe_entry, describe_sampling, describe_sweep, write_up
 from lm_interpolation.points.algebra import build_sweep
 
 
@@ -47,21 +46,6 @@ def test_sampling_is_told_with_the_nucleus_of_ensembles() -> None:
     told = "texts: 25 continuations per prompt of at most 30 tokens, top-p 0.9"
     assert describe_sampling(sampling, None) == told
     assert describe_sampling(sampling, "base") == f"{told}; the nucleus of ensembles is that of base"
-
-
-@pytest.mark.parametrize(
-    ("scorer", "told"),
-    [
-        (
-            {"kind": "classifier", "model": "judge", "weights": {"positive": 1, "neutral": 0.5}},
-            "mine: P(positive) + 0.5 P(neutral) by judge",
-        ),
-        ({"kind": "perplexity", "model": "gpt2-xl"}, "mine: perplexity under gpt2-xl"),
-        ({"kind": "distinct", "n": [1, 2]}, "mine: distinct n-grams of the samples of a prompt"),
-    ],
-)
-def test_a_scorer_is_told_by_its_judge(scorer: dict[str, Any], told: str) -> None:
-    assert describe_scorer("mine", scorer) == told
 
 
 def test_an_entry_is_told_as_it_stands_in_the_config() -> None:

@@ -31,6 +31,7 @@ from lm_interpolation.scores.score_files import write_scores
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import read_table
 from tests.made_study import TEMPLATE, made_config, made_score, make_page, make_results, plain_text
+from tests.scorers import scorer
 
 
 @pytest.fixture(autouse=True)
@@ -379,8 +380,10 @@ def test_nan_is_no_json(tmp_path: Path) -> None:
 
 
 def test_a_scale_holds_sums_of_classes_that_do_not_exclude_each_other() -> None:
-    weights = {"toxic": 1, "obscene": 1, "kind": -0.5}
-    assert score_range(weights.values(), {}) == [-0.5, 1]
+    colour = scorer("classifier", weights={"toxic": 1, "obscene": 1, "kind": -0.5}).colour()
+    assert score_range(colour.scale, {}) == [-0.5, 1]
     scores = {"weights": {"prompts": {"a=1": [[0.2, None], [1.7]], "b=1": [[-0.1]]}}}
-    assert score_range(weights.values(), scores) == [-0.5, 1.7]
-    assert score_range([1, 0.5], {}) == [0, 1]
+    assert score_range(colour.scale, scores) == [-0.5, 1.7]
+    assert score_range([0, 1, 0.5], {}) == [0, 1]
+    # Without values of its own it holds the scores alone.
+    assert score_range([], scores) == [-0.1, 1.7] and score_range([], {}) == [0, 0]

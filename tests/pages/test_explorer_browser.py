@@ -291,7 +291,7 @@ def test_prompts_and_sweeps_are_chosen(open_page: Open, folder: Path) -> None:
     expect(page.locator("#point")).to_have_text("logits = base − 0.5 negative + 0.5 positive (an ensemble)")
     # Without a classifier no text has a colour.
     assert page.locator("#cards .score").count() == 0
-    expect(page.locator("#legend")).to_have_text("No classifier scores these texts, so they have no colour.")
+    expect(page.locator("#legend")).to_have_text("No scorer gives each of these texts a score, so they have no colour.")
 
 
 def test_more_coordinates_than_two(open_page: Open, folder: Path) -> None:

@@ -29,7 +29,7 @@ from lm_interpolation.pages.overview import count_texts, write_overview
 from lm_interpolation.pages.pages import markdown_page, table_page
 from lm_interpolation.pages.table_captions import write_up_table
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
-from lm_interpolation.study.kinds.tables import SWEEP_TABLE
+from lm_interpolation.study.kinds.tables import sweep_table
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import OTHER_SECTION, Study
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
@@ -205,7 +205,7 @@ def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
     theta1 = study.table_caption_settings("theta1")
     assert theta1["facts"][0].startswith("theta1 = negative + alpha (positive − negative) (weights); alpha: 9 values")
     assert theta1["facts"][1].startswith("texts: 5 continuations per prompt")
-    assert (theta1["row"], theta1["figures"]) == (SWEEP_TABLE.row, ["fig3", "fig5"])
+    assert (theta1["row"], theta1["figures"]) == (sweep_table([]).row, ["fig3", "fig5"])
     assert [name for name, _ in theta1["columns"]] == ["sweep", "prompts", "alpha", "point", *STATISTIC_COLUMNS]
     # What a figure finds in this table alone is said beside it.
     assert theta1["drawn"] is None and study.table_caption_settings("distances")["drawn"]["kind"] == "norms"
@@ -491,7 +491,7 @@ def test_a_table_opens_with_its_caption(browser_page: tuple[Page, list[str]]) ->
     assert cells.count() == 1 + 9
     assert cells.nth(1).inner_text().split("\t")[:4] == ["theta1", "neutral", "0.0", "negative=1"]
     text = page.locator("#app").inner_text()
-    for told in (SWEEP_TABLE.row, "9 rows: 3 points, up to 4 prompts per point", "texts without a score"):
+    for told in (sweep_table([]).row, "9 rows: 3 points, up to 4 prompts per point", "texts without a score"):
         assert told in text
     assert "System Message" not in text and wrong == []
 

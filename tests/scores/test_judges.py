@@ -171,7 +171,7 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
     assert "Of **1 claims of the paper** 1 holds. 1 of them rests on a weak judge." in told
     Path("benchmarks").mkdir()
     settings = {"study": "mine", "tables": [], "figures": [], "claims": [], "explorer": []}
-    settings["judges"] = study.judge_settings(scorers)
+    settings |= {"judges": study.judge_settings(scorers), "shown": study.shown_settings()}
     told = run(summary, {**common, "claims": ["claims.json"], "metrics": [], "rounding": []}, settings)
     assert f"  {WEAK}" in told and f"  {FINE}" in told and "  3 texts leak" in told
     # Each of its curves, and no other.

@@ -14,7 +14,6 @@ import yaml
 from jsonschema import Draft202012Validator
 from safetensors.numpy import save_file
 
-from lm_interpolation.data.corpora import load_corpus, load_prompts
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import config as config_module
 from lm_interpolation.study.config import (
@@ -27,6 +26,7 @@ from lm_interpolation.study.config import (
 )
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
+from tests.reading import load_corpus, load_prompts
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "config" / name for name in ("config.yaml", "sst.yaml", "paper.yaml")]

@@ -17,11 +17,11 @@ from lm_interpolation.analyses.geometry import NORM_COLUMNS
 from lm_interpolation.analyses.loss_files import LOSSES_SCHEMA
 from lm_interpolation.claims.claim_kinds import AT_LEAST, AT_MOST, KINDS, check_claim
 from lm_interpolation.claims.claims import untested
-from lm_interpolation.data.corpora import check_corpus, check_prompts
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep
 from lm_interpolation.study.config import extended, load_schema, resolve
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
+from tests.reading import check_corpus, check_prompts
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "config" / "README.md").read_text()
@@ -136,7 +136,8 @@ def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPat
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(value)] == [], section
     for name, corpus in example.get("corpora", {}).items():
-        check_corpus(corpus, name)
+        if "split_from" not in corpus:
+            check_corpus(corpus, name)
     for name, prompts in example.get("prompts", {}).items():
         check_prompts(prompts, name)
     for name, sweep in extended(example).get("sweeps", {}).items():

@@ -9,6 +9,7 @@ import pytest
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import build_sweep
 from lm_interpolation.tables.tables import (
+    Shown,
     coordinate_columns,
     read_table,
     single_model,
@@ -18,10 +19,11 @@ from lm_interpolation.tables.tables import (
     sweep_table,
     write_table,
 )
+from tests.scorers import statistics
 
-CLASSIFIER = {"kind": "classifier", "weights": {"positive": 1, "neutral": 0.5}}
-PERPLEXITY = {"kind": "perplexity"}
-DISTINCT = {"kind": "distinct", "n": [1, 2]}
+CLASSIFIER = statistics("classifier", weights={"positive": 1, "neutral": 0.5})
+PERPLEXITY = statistics("perplexity")
+DISTINCT = statistics("distinct", n=[1, 2])
 
 
 def by_statistic(table: pd.DataFrame) -> pd.DataFrame:
@@ -49,8 +51,10 @@ def test_eq_6_expectation_and_excluded_texts():
     assert table.loc["score", ["n_prompts", "n_texts", "n_excluded"]].tolist() == [2, 3, 1]
     assert set(table["scorer"]) == {"sentiment"}
 
-    with pytest.raises(UserError, match=r"scorers.sentiment.weights: no class \['good'\]"):
-        summarise(scores, "sentiment", {"kind": "classifier", "weights": {"good": 1}}, 50, 1)
+    with pytest.raises(
+        UserError, match=r"scorers.sentiment: it gives no p_good, but p_negative, p_neutral, p_positive"
+    ):
+        summarise(scores, "sentiment", statistics("classifier", weights={"good": 1}), 50, 1)
     with pytest.raises(ValueError, match="twice"):
         summarise(pd.concat([scores, scores]), "sentiment", CLASSIFIER, 50, 1)
 
@@ -84,13 +88,13 @@ def test_perplexity_conventions():
 
 def test_intervals_stay_within_what_a_statistic_can_be():
     scores = pd.DataFrame({"point": "m=1", "row": [1, 2, 3], "sample": 0, "p_a": [0.0, 1, 1], "p_b": [1.0, 0, 0]})
-    table = by_statistic(summarise(scores, "s", {"kind": "classifier", "weights": {"a": 2, "b": -1}}, 100, 1))
+    table = by_statistic(summarise(scores, "s", statistics("classifier", weights={"a": 2, "b": -1}), 100, 1))
     assert table.loc["score", ["low", "high"]].tolist() == [-1, 2]
     assert table.loc["p_a", ["low", "high"]].tolist() == [0, 1]
     # Labels that do not exclude each other add up.
-    table = by_statistic(
-        summarise(scores.assign(p_b=[0.9, 0.9, 0.0]), "s", {"kind": "classifier", "weights": {"a": 1, "b": 1}}, 100, 1)
-    )
+    weights = {"a": 1, "b": 1}
+    scores = scores.assign(p_b=[0.9, 0.9, 0.0])
+    table = by_statistic(summarise(scores, "s", statistics("classifier", weights=weights), 100, 1))
     assert table.loc["score", "high"] == 2
     frame = pd.DataFrame({"point": "m=1", "row": [1, 2, 3], "texts": 1, "distinct_1": [0.2, 1, 1], "distinct_2": 1.0})
     table = by_statistic(summarise(frame, "d", DISTINCT, 100, 1))
@@ -101,7 +105,7 @@ def test_intervals_stay_within_what_a_statistic_can_be():
 def test_perplexity_that_overflows_is_an_error():
     scores = perplexity_scores()
     scores["nll_continuation"] = [4000.0, 0.0, 4000.0]
-    with pytest.raises(UserError, match="continuation perplexity of prompt 1, sample 0 at point m=1 overflows"):
+    with pytest.raises(UserError, match="continuation_mean of prompt 1, sample 0 at point m=1 overflows"):
         summarise(scores, "ppl", PERPLEXITY, 10, 1)
 
 
@@ -151,11 +155,6 @@ def test_statistic_matrix_is_what_the_summary_is_made_of():
         statistic_matrix(scores, "ppl", PERPLEXITY, "continuation_corpus", ["m=1", "o=1"])
     with pytest.raises(ValueError, match="twice"):
         statistic_matrix(pd.concat([one, one]), "ppl", PERPLEXITY, "continuation_corpus", ["m=1"])
-
-
-def test_unknown_kind():
-    with pytest.raises(UserError, match=r"scorers.x.kind: 'bleu'"):
-        summarise(perplexity_scores(), "x", {"kind": "bleu"}, 10, 1)
 
 
 # --- sweeps
@@ -257,8 +256,11 @@ def test_single_model():
     assert single_model(table, "alpha", 0.7) is None
 
 
+SHOWN = {"ppl": Shown("ppl", ["continuation_corpus"], "continuation_corpus")}
+
+
 def test_summary():
-    assert sweep_summary(line([0.0, 0.5, 1.0], [100, 180, 200])) == [
+    assert sweep_summary(line([0.0, 0.5, 1.0], [100, 180, 200]), SHOWN) == [
         "theta1, prompts neutral: 3 points, 5 prompts, 10 texts per point",
         "  ppl continuation_corpus: 100 [90, 110] at alpha = 0, 180 [162, 198] at alpha = 0.5, "
         "200 [180, 220] at alpha = 1",
@@ -267,9 +269,22 @@ def test_summary():
     ]
     # A coordinate may have any name, a word of Python's among them.
     renamed = line([0.0, 1.0], [1, 2]).rename(columns={"alpha": "lambda"})
-    assert any("at lambda = 1" in text for text in sweep_summary(renamed))
+    assert any("at lambda = 1" in text for text in sweep_summary(renamed, SHOWN))
     # No word of it where an end is missing or a mixture of models.
-    assert not [text for text in sweep_summary(line([0.5, 1.0], [1, 2])) if "between" in text]
+    assert not [text for text in sweep_summary(line([0.5, 1.0], [1, 2]), SHOWN) if "between" in text]
     # Where no point lies between, nothing was measured.
     told = "  ppl between alpha = 0 and 1: no point there, a barrier is not measured"
-    assert told in sweep_summary(line([0.0, 1.0, 2.0], [1, 2, 3]))
+    assert told in sweep_summary(line([0.0, 1.0, 2.0], [1, 2, 3]), SHOWN)
+
+
+def test_summary_shows_what_a_scorer_asks_for():
+    other = SHOWN["ppl"]
+    marked = sweep_summary(
+        line([0.0, 1.0], [1, 2]), {"ppl": Shown("ppl (weak judge)", other.statistics, other.barrier)}
+    )
+    assert marked[1].startswith("  ppl (weak judge) continuation_corpus: 1 [0.9, 1.1] at alpha = 0")
+    assert marked[2].startswith("  ppl (weak judge) between alpha = 0 and 1: ")
+    assert marked[3] == "  ppl (weak judge) continuation_corpus: up to 2 texts per point have no score"
+    table = line([0.0, 1.0], [1, 2]).assign(n_excluded=0)
+    assert len(sweep_summary(table, {"ppl": Shown("ppl", ["continuation_corpus"], None)})) == 2
+    assert len(sweep_summary(table, {"ppl": Shown("ppl", [], None)})) == 1

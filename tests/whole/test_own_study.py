@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.dag import copy_workflow
 from lm_interpolation.models.importing import import_model
-from lm_interpolation.models.training import train_language_model
+from lm_interpolation.models.language_training import train_language_model
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.perplexity import score_perplexity

@@ -56,7 +56,7 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
     assert done.returncode == 0, done.stdout + done.stderr
     table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table[1].splitlines()] if table else []
-    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "manifest")}
+    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "default", "manifest")}
     # The text beside a table follows the table.
     assert jobs.pop("describe_table", 0) == sum(jobs.get(rule, 0) for rule in ("table", "loss_table", "search_table"))
     return jobs
@@ -187,9 +187,7 @@ AFTER_TABLES = {
 }
 
 THETA1_SCORED = {
-    "score_classifier": 2,
-    "score_perplexity": 1,
-    "score_distinct": 1,
+    "score": 4,
     # The point at alpha = 1 is scored with theta1 and read by the table of the other sweep, too.
     "table": 2,
     **AFTER_TABLES,
@@ -220,7 +218,7 @@ def test_one_more_prompt_set(finished: Path, edit: Callable) -> None:
 def test_perplexity_judge(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["perplexity"].update(model="positive"))
     # What it learnt from is compared with what it judges.
-    assert planned(finished) == {"count_leaks": 1, "score_perplexity": 2, "table": 2, **AFTER_TABLES}
+    assert planned(finished) == {"count_leaks": 1, "score": 2, "table": 2, **AFTER_TABLES}
 
 
 def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
@@ -237,16 +235,14 @@ def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
 
 AFTER_GENERATION = {
     "generate": 4,
-    "score_classifier": 4,
-    "score_perplexity": 2,
-    "score_distinct": 2,
+    "score": 8,
     "table": 2,
     **AFTER_TABLES,
 }
 
 
 # Of its own: one point, scored by one scorer, in a table of its own.
-IN_LOGIT_SPACE = {"generate_ensemble": 1, "score_distinct": 3, "table": 3}
+IN_LOGIT_SPACE = {"generate_ensemble": 1, "score": 3, "table": 3}
 
 
 def test_sampling_seed(finished: Path, edit: Callable) -> None:
@@ -302,7 +298,7 @@ def test_swapped_values_within_a_stage(finished: Path, edit: Callable) -> None:
     jobs = planned(finished)
     # No claim is about the sentiment.
     after = {rule: count for rule, count in AFTER_TABLES.items() if rule not in ("verdicts", "verdicts_page")}
-    assert jobs == {"train_classifier": 1, "score_classifier": 2, "table": 2, **after}
+    assert jobs == {"train_classifier": 1, "score": 2, "table": 2, **after}
 
 
 def test_edited_merging(finished: Path, append: Callable) -> None:
@@ -339,7 +335,7 @@ def test_upgraded_packages(finished: Path) -> None:
 
 
 FAULTS = {
-    "training": "lm_interpolation.models.training:_Reporter.on_log:3",
+    "training": "lm_interpolation.models.training_state:Reporter.on_log:3",
     "merging": "lm_interpolation.points.merging:_merge_floats:3",
     "generation": "lm_interpolation.texts.generation:_sample_batch:2",
     "writing a score": "lm_interpolation.scores.score_files:write_scores:1",

@@ -223,7 +223,7 @@ function card(where, point) {
     const item = element("li", {});
     if (sweep.colour) {
       const score = scores[index], [low, high] = data.scorers[sweep.colour].range;
-      const share = score === null ? null : Math.min(1, Math.max(0, (score - low) / (high - low)));
+      const share = score === null ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
       const bar = element("span", { className: "track", "aria-hidden": "true" }, element("span", {}));
       bar.firstChild.style.width = `${100 * (share ?? 0)}%`;
       if (share !== null) item.style.background = mixed(share);
@@ -261,14 +261,14 @@ function showJudges() {
 function showLegend() {
   const { sweep } = state;
   if (!sweep.colour) {
-    byId("legend").replaceChildren("No classifier scores these texts, so they have no colour.");
+    byId("legend").replaceChildren("No scorer gives each of these texts a score, so they have no colour.");
     return;
   }
   const { description, range } = data.scorers[sweep.colour];
   const scale = element("span", { className: "scale", "aria-hidden": "true" });
   scale.style.background = `linear-gradient(to right, ${[0, 0.5, 1].map(mixed).join()})`;
   const parts = [`Number, bar and colour: ${description}`, exact(range[0]), scale, exact(range[1])];
-  parts.push(judgeNote(sweep.colour, "span", ""));
+  if (sweep.colour in data.judges) parts.push(judgeNote(sweep.colour, "span", ""));
   byId("legend").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)));
 }
 

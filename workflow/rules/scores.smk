@@ -1,11 +1,9 @@
-# Scores: one file per line, prompt set and scorer. The judge is loaded once per line, not once per point.
+# Scores: one file per line, prompt set and scorer. A judge is loaded once per line, not once per point.
 
 
-rule score_classifier:
+rule score:
     input:
-        texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
-        prompts=study.path("prompts", "{prompts}.parquet"),
-        model=lambda wildcards: study.path("models", config["scorers"][wildcards.scorer]["model"]),
+        unpack(lambda wildcards: study.score_inputs(wildcards.prompts, wildcards.line, wildcards.scorer)),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
     log:
@@ -13,92 +11,25 @@ rule score_classifier:
     benchmark:
         study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
     wildcard_constraints:
-        scorer=alternatives(study.scorers("classifier")),
+        scorer=alternatives(list(study.scorers)),
     priority: 30
     conda:
         "../../envs/workflow.yaml"
-    threads: study.threads("score")
+    threads: lambda wildcards: study.threads("score") if study.scorers[wildcards.scorer].COMPUTES else 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
-        gpu=study.gpu,
+        mem_mb=lambda wildcards, attempt: study.scorers[wildcards.scorer].MEMORY * attempt,
+        runtime=lambda wildcards, attempt: study.scorers[wildcards.scorer].minutes(attempt),
+        gpu=lambda wildcards: study.gpu if study.scorers[wildcards.scorer].uses_gpu() else 0,
     params:
-        # Without the weights of the classes: they only matter to the tables.
         settings=lambda wildcards: study.settings(
-            "scores/score_classifier.py",
+            study.scorers[wildcards.scorer].SCRIPT,
             points=study.line_points(wildcards.prompts, wildcards.line),
-            labels=config["scorers"][wildcards.scorer].get("labels"),
-            text=config["scorers"][wildcards.scorer]["text"],
-            precision=config["scorers"][wildcards.scorer]["precision"],
-            too_long=config["scorers"][wildcards.scorer]["too_long"],
+            **study.scorers[wildcards.scorer].settings(),
         ),
-        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
+        execution=lambda wildcards, threads: study.score_execution(wildcards.scorer, threads),
+        # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.
+        script=lambda wildcards, threads: study.scorers[wildcards.scorer].SCRIPT,
     message:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
-        "../scripts/scores/score_classifier.py"
-
-
-rule score_perplexity:
-    input:
-        texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
-        prompts=study.path("prompts", "{prompts}.parquet"),
-        model=lambda wildcards: study.path("models", config["scorers"][wildcards.scorer]["model"]),
-    output:
-        study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
-    log:
-        study.log("scores", "{prompts}", "{line}", "{scorer}"),
-    benchmark:
-        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
-    wildcard_constraints:
-        scorer=alternatives(study.scorers("perplexity")),
-    priority: 30
-    conda:
-        "../../envs/workflow.yaml"
-    threads: study.threads("score")
-    resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=1440,
-        gpu=study.gpu,
-    params:
-        settings=lambda wildcards: study.settings(
-            "scores/score_perplexity.py",
-            points=study.line_points(wildcards.prompts, wildcards.line),
-            precision=config["scorers"][wildcards.scorer]["precision"],
-            too_long=config["scorers"][wildcards.scorer]["too_long"],
-        ),
-        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
-    message:
-        "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
-    script:
-        "../scripts/scores/score_perplexity.py"
-
-
-rule score_distinct:
-    input:
-        texts=lambda wildcards: study.line_texts(wildcards.prompts, wildcards.line),
-    output:
-        study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
-    log:
-        study.log("scores", "{prompts}", "{line}", "{scorer}"),
-    benchmark:
-        study.benchmark("scores", "{prompts}", "{line}", "{scorer}")
-    wildcard_constraints:
-        scorer=alternatives(study.scorers("distinct")),
-    priority: 30
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    params:
-        settings=lambda wildcards: study.settings(
-            "scores/score_distinct.py",
-            points=study.line_points(wildcards.prompts, wildcards.line),
-            n=config["scorers"][wildcards.scorer]["n"],
-        ),
-    message:
-        "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
-    script:
-        "../scripts/scores/score_distinct.py"
+        "../scripts/{params.script}"

@@ -86,6 +86,7 @@ rule summary:
             claims=study.claims(),
             explorer=study.explorer(),
             judges=study.judge_settings(config["scorers"]),
+            shown=study.shown_settings(),
         ),
     message:
         "Summarise the study"

@@ -12,9 +12,8 @@ below the highest point that was measured. Where the grid has no point between 0
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,27 +21,26 @@ import pandas as pd
 from lm_interpolation.analyses.loss_files import loss_matrix
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.points.algebra import Sweep
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.statistics.inference import TAIL, Estimate, MaxDifference, ratios, student
 from lm_interpolation.tables.tables import height_above_chord, statistic_matrix
 
 BARRIER_COLUMNS = ["sweep", "prompts", "quantity", "class", "row", "coordinate", "estimate", "low", "high"]
-
-STATISTIC = "continuation_corpus"
-"""The perplexity that is meant: its logarithm is the NLL of the continuations per token."""
 
 
 def barrier_table(
     sweeps: Sequence[Sweep],
     scores: Callable[[Sweep, str, str], pd.DataFrame],
     scorer: str,
-    spec: Mapping[str, Any],
+    statistic: Statistic,
     losses: Sequence[tuple[Sweep, pd.DataFrame]],
     seed: int,
 ) -> pd.DataFrame:
     """Barriers of the perplexity along ``sweeps`` and of the loss along the sweeps of ``losses``, as one tidy table.
 
-    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``spec`` is the config entry
-    of the perplexity scorer called ``scorer``. ``losses`` holds (sweep, frame of ``loss_files.read_losses``).
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``statistic`` is
+    that of the scorer called ``scorer`` whose logarithm is the NLL per token. ``losses`` holds (sweep, frame of
+    ``loss_files.read_losses``).
 
     Columns (``BARRIER_COLUMNS``): ``sweep``; ``prompts`` ("" for a loss); ``quantity``, ``perplexity`` (log of the
     corpus perplexity of the continuations) or ``loss``; ``class`` of the texts ("" for perplexity); ``row``, ``excess``
@@ -61,7 +59,7 @@ def barrier_table(
         for prompts in sweep.prompts:
             with error_prefix(f"sweep {sweep.name}, prompts {prompts}"):
                 frame = scores(sweep, prompts, scorer)
-                numerators, denominators, _ = statistic_matrix(frame, scorer, spec, STATISTIC, points)
+                numerators, denominators, _ = statistic_matrix(frame, scorer, [statistic], statistic.name, points)
                 part = _curve(alpha, points, numerators, denominators, seed)
             parts.append(part.assign(sweep=sweep.name, prompts=prompts, quantity="perplexity", **{"class": ""}))
     seen: set[str] = set()

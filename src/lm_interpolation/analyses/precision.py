@@ -16,6 +16,8 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.scores.perplexity import score_perplexity
+from lm_interpolation.scores.statistic import Statistic
+from lm_interpolation.scores.statistic_values import text_values
 from lm_interpolation.statistics.inference import ratios, student
 from lm_interpolation.tables.tables import statistic_matrix, write_table
 from lm_interpolation.texts.generation import Sampling, generate
@@ -38,9 +40,6 @@ PRECISION_COLUMNS = [
 ]
 """One row per stage that the study runs in a lower precision, scorer and point; see ``compare_precisions``."""
 
-STATISTICS = {"classifier": "score", "perplexity": "continuation_corpus"}
-"""Kind of scorer to the statistic that is compared. Scorers without a model have no precision."""
-
 
 def compare_precisions(
     points: Mapping[Point, Path],
@@ -60,17 +59,17 @@ def compare_precisions(
         judges: name to directory, of the models of ``scorers``.
         prompts: columns ``row`` and ``text``.
         generation: precision of the study's generation.
-        scorers: name to config entry, each of a kind in ``STATISTICS``, with its ``precision``.
+        scorers: name to what is to be known of it: its config entry, and ``statistic``, the one that is compared.
         batch_sizes: of ``generate`` and ``score``.
         progress: called with the number of model runs done; there are ``runs(...)``.
 
     Returns a frame with ``PRECISION_COLUMNS``, sorted by stage, scorer and point. Rows of the stage ``generation``
     compare texts that are generated in both precisions, under the scorer in fp32; rows of the stage ``scoring`` compare
     scores in both precisions of the study's texts. A stage in fp32 has no rows. ``fp32`` and ``value`` (in the study's
-    precision) are the statistic, ``difference`` is value - fp32 of a score and value / fp32 - 1 of a perplexity, with
-    its 95 % interval (Student's, over prompts) from ``low`` to ``high`` (NaN for a single prompt). ``mean_absolute``
-    and ``max_absolute`` are absolute differences text by text, of the score or of the NLL per token in nats, over the
-    ``n_texts`` that have one in both; ``equal_texts`` is the share of texts that are the same.
+    precision) are the statistic, ``difference`` is value - fp32, or value / fp32 - 1 of an exponential (a perplexity),
+    with its 95 % interval (Student's, over prompts) from ``low`` to ``high`` (NaN for a single prompt).
+    ``mean_absolute`` and ``max_absolute`` are absolute differences text by text, of the score or of the NLL per token
+    in nats, over the ``n_texts`` that have one in both; ``equal_texts`` is the share of texts that are the same.
 
     Raises what ``generate`` and the scorers raise.
     """
@@ -97,10 +96,12 @@ def compare_precisions(
             full = asked + texts["continuation"] if spec["text"] == "full" else texts["continuation"]
             options = {"precision": precision, "too_long": spec["too_long"]}
             values = score_classifier(judge, full.tolist(), batch_size, device, spec.get("labels"), **options)
-        else:
+        elif spec["kind"] == "perplexity":
             written = texts["continuation"].tolist()
             options = {"precision": precision, "too_long": spec["too_long"]}
             values = score_perplexity(judge, asked.tolist(), written, batch_size, device, **options)
+        else:
+            raise ValueError(f"scorer {name}: kind {spec['kind']!r} has no precision")
         step()
         return texts[["point", "row", "sample"]].join(values)
 
@@ -129,12 +130,17 @@ def runs(points: int, generation: str, precisions: Sequence[str]) -> int:
     return generated + sum(1 + (generation != "fp32") + (precision != "fp32") for precision in precisions)
 
 
-def check_precisions(table: pd.DataFrame, threshold: float, reason: str) -> None:
-    """Raise ``UserError`` for the largest absolute ``difference`` of ``table`` if it is above ``threshold``."""
+def check_precisions(
+    table: pd.DataFrame, scorers: Mapping[str, Mapping[str, Any]], threshold: float, reason: str
+) -> None:
+    """Raise ``UserError`` for the largest absolute ``difference`` of ``table`` if it is above ``threshold``.
+
+    ``scorers`` are those of ``compare_precisions``.
+    """
     worst = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
     # argmax finds NaN (a point none of whose texts has a score) first, which this way round does not pass.
     if not abs(worst["difference"]) <= threshold:
-        relative = "relative " if worst["statistic"] == STATISTICS["perplexity"] else ""
+        relative = "relative " if Statistic(**scorers[worst["scorer"]]["statistic"]).exponentiate else ""
         raise UserError(
             f"{worst['stage']} in {worst['precision']} changes {worst['statistic']} of {worst['scorer']} at "
             f"{worst['point']} from {worst['fp32']:.4g} to {worst['value']:.4g} ({relative}difference "
@@ -157,8 +163,8 @@ def _rows(
     same: pd.Series,
 ) -> pd.DataFrame:
     """The rows of one stage and scorer: one per point, in the order of ``points``."""
-    statistic, count = STATISTICS[spec["kind"]], len(points)
-    sums = [statistic_matrix(scores, about["scorer"], spec, statistic, points) for scores in (exact, other)]
+    name, statistic, count = about["scorer"], Statistic(**spec["statistic"]), len(points)
+    sums = [statistic_matrix(scores, name, [statistic], statistic.name, points) for scores in (exact, other)]
     numerators, denominators = (np.hstack([part[index] for part in sums]) for index in (0, 1))
     totals = denominators.sum(axis=0)
     estimate = np.divide(numerators.sum(axis=0), totals, out=np.full(totals.shape, np.nan), where=totals > 0)
@@ -169,31 +175,23 @@ def _rows(
         both = ratios(numerators[:, np.tile(known, 2)], denominators[:, np.tile(known, 2)])
         low[known], high[known] = student(both.contrasts(np.vstack([-np.eye(known.sum()), np.eye(known.sum())])))
     difference = estimate[count:] - estimate[:count]
-    if spec["kind"] == "perplexity":
+    if statistic.exponentiate:
         estimate = np.exp(estimate)
         difference, low, high = np.expm1(difference), np.expm1(low), np.expm1(high)
-    apart = (_per_text(other, spec) - _per_text(exact, spec)).abs().groupby(exact["point"])
+    apart = pd.Series(text_values(other, name, statistic) - text_values(exact, name, statistic), exact.index).abs()
+    by_point = apart.groupby(exact["point"])
     frame = pd.DataFrame(
         {
             "point": points,
-            "n_texts": apart.count().loc[points].to_numpy(),
+            "n_texts": by_point.count().loc[points].to_numpy(),
             "fp32": estimate[:count],
             "value": estimate[count:],
             "difference": difference,
             "low": low,
             "high": high,
-            "mean_absolute": apart.mean().loc[points].to_numpy(),
-            "max_absolute": apart.max().loc[points].to_numpy(),
+            "mean_absolute": by_point.mean().loc[points].to_numpy(),
+            "max_absolute": by_point.max().loc[points].to_numpy(),
             "equal_texts": same.loc[points].to_numpy(),
         }
     )
-    return frame.assign(statistic=statistic, **about)
-
-
-def _per_text(scores: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Series:
-    """The score, or the NLL per token (nats) of the continuation; NaN for a text without one."""
-    if spec["kind"] == "perplexity":
-        tokens = scores["tokens_continuation"]
-        return scores["nll_continuation"] / tokens.where(tokens > 0)
-    columns = [scores[f"p_{label}"].astype("float64") * weight for label, weight in spec["weights"].items()]
-    return pd.concat(columns, axis=1).sum(axis=1, skipna=False)
+    return frame.assign(statistic=statistic.name, **about)

@@ -21,6 +21,7 @@ from lm_interpolation.jobs.runtime import UserError, atomic_path, error_prefix
 from lm_interpolation.pages.markdown import bullets, plain, table_row
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.scores.judges import MARK, Judge
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.statistics.inference import (
     LEAST_UNITS,
     LEVEL,
@@ -59,11 +60,12 @@ class ClaimData:
 
     ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
     the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
-    ``judges`` has the judge of each scorer that is a classifier. ``seed`` is that of all draws.
+    ``scorers`` has the statistics of each scorer, ``judges`` the judge of each that is a classifier. ``seed`` is that
+    of all draws.
     """
 
     sweeps: Mapping[str, Sweep]
-    scorers: Mapping[str, Mapping[str, Any]]
+    scorers: Mapping[str, Sequence[Statistic]]
     scores: Callable[[Sweep, str, str], pd.DataFrame]
     tables: Mapping[str, pd.DataFrame]
     losses: Mapping[str, pd.DataFrame]

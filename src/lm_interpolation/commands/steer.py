@@ -19,14 +19,17 @@ from lm_interpolation.commands.opening import PointParser, announce, open_study
 from lm_interpolation.commands.program import say
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import Progress, UserError, printable
-from lm_interpolation.scores.judges import judge_lines, study_judges
+from lm_interpolation.scores.judges import judge_lines
+from lm_interpolation.study.declared import declared
+from lm_interpolation.study.kinds.scorers.classifier import Classifier
+from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.texts.steering import OpenStudy, Place, build_command, find_place, model_folders
 
 # torch takes seconds to import: first come the arguments, and what is wrong with them.
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lm_interpolation.texts.generation import Mixture
+    from lm_interpolation.texts.language_models import Mixture
 
 EXAMPLES = """\
   lm-interpolation steer --study demo --point alpha=0.7 --prompt "The movie was"
@@ -162,7 +165,7 @@ def _models(study: OpenStudy, place: Place) -> list[str]:
 
 def _judge(study: OpenStudy, name: str | None) -> str | None:
     """Name of the classifier that scores; None, and the reason on stderr, if there is none to be had."""
-    classifiers = [key for key, scorer in study.config["scorers"].items() if scorer["kind"] == "classifier"]
+    classifiers = [key for key, scorer in declared(study.config).scorers.items() if isinstance(scorer, Classifier)]
     if name is not None and name not in classifiers:
         raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {', '.join(classifiers)}")
     name = name or next(iter(classifiers), None)
@@ -209,8 +212,8 @@ def _mixtures(
     """What texts are sampled from at each place; models are loaded once for all places that need them."""
     from transformers.utils import logging
 
-    from lm_interpolation.points.ensembles import ensemble, load_members
     from lm_interpolation.points.interpolation import WeightSpace
+    from lm_interpolation.texts.ensembles import ensemble, load_members
     from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()
@@ -264,7 +267,7 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
     The texts are what was asked for: a judge that cannot read such long ones does not cost them.
     """
     from lm_interpolation.scores.classifier import score_classifier
-    from lm_interpolation.tables.tables import classifier_score
+    from lm_interpolation.scores.statistic_values import weighted_sum
 
     scorer = study.config["scorers"][name]
     full = texts["prompt"] + texts["continuation"]
@@ -281,7 +284,9 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
     except UserError as error:
         say(f"no scores: {error}")
         return None
-    texts["score"] = classifier_score(probabilities, name, scorer["weights"])
+    texts["score"] = weighted_sum(
+        probabilities, name, {f"p_{label}": weight for label, weight in scorer["weights"].items()}
+    )
     try:
         say("; ".join(judge_lines(study_judges(study.config, study.results, [name]))))
     except UserError as error:

@@ -57,21 +57,6 @@ def _of_split(files: Any, key: str, split: str) -> Iterator[tuple[str, Any]]:
         yield f"{key}.{split}", files[split]
 
 
-def check_class_files(class_files: Mapping[str, Any], key: str) -> None:
-    """Raise ``UserError`` unless all classes have the same form: files, or files of the same splits."""
-    splits = {
-        name: tuple(split for split in SPLITS if split in files) if isinstance(files, Mapping) else ()
-        for name, files in class_files.items()
-    }
-    first = next(iter(splits))
-    for name, own in splits.items():
-        if own != splits[first]:
-            has, other = (
-                f"files of {', '.join(one)}" if one else "files without a split" for one in (own, splits[first])
-            )
-            raise UserError(f"{key}.class_files.{name}: has {has}, but {first} has {other}; give all classes the same")
-
-
 def _matches(path: str, key: str) -> list[str]:
     if os.path.isfile(path):  # noqa: PTH113
         return [path]

@@ -17,7 +17,6 @@ from pathlib import Path
 import yaml
 
 from lm_interpolation.jobs.runtime import UserError, announce, atomic_path, brief
-from lm_interpolation.models.model_folders import check_contents, guides, settings_files, weight_files
 
 _HEADER = (
     "# Commits that the revisions of a study were resolved to (config key hub_lock). Keep it under version control.\n"
@@ -108,7 +107,7 @@ def matching_files(dataset: str, commit: str, patterns: Sequence[str], key: str)
 
     Raises ``UserError``, naming the config key ``key``, if a pattern matches nothing.
     """
-    names = _file_names(dataset, "dataset", commit)
+    names = file_names(dataset, "dataset", commit)
     found: list[str] = []
     for pattern in patterns:
         matches = sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
@@ -121,7 +120,7 @@ def matching_files(dataset: str, commit: str, patterns: Sequence[str], key: str)
     return found
 
 
-def _file_names(repository: str, kind: str, commit: str) -> list[str]:
+def file_names(repository: str, kind: str, commit: str) -> list[str]:
     """Names of all files of a repository, as far as the cache knows them where the hub cannot be reached."""
     from huggingface_hub import get_cached_repo_tree, snapshot_download
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
@@ -139,35 +138,6 @@ def _file_names(repository: str, kind: str, commit: str) -> list[str]:
             f"cannot list the files of {kind} {repository} at {commit}: {brief(error, 200)}; check the id, the "
             "revision and the network (a machine without network needs them in the hub cache)"
         ) from error
-
-
-def model_folder(repository: str, commit: str) -> Path:
-    """Folder, in the cache, of the files that loading a model with its tokenizer reads, downloaded if not there.
-
-    Raises ``UserError`` if they cannot be had, or if the repository holds no whole model (an adapter only, say).
-    """
-    from huggingface_hub import snapshot_download
-
-    # Other folders hold the same weights for other frameworks.
-    names = [name for name in _file_names(repository, "model", commit) if "/" not in name]
-
-    def download(files: list[str]) -> Path:
-        try:
-            return Path(snapshot_download(repository, revision=commit, allow_patterns=files))
-        except Exception as error:  # see resolve
-            raise UserError(
-                f"cannot fetch model {repository} at {commit}: {brief(error, 200)}; check the network, or fill the hub "
-                "cache"
-            ) from error
-
-    folder = download([*settings_files(names), *guides(names)])
-    check_contents(repository, names, folder)
-    weights = weight_files(folder, names)
-    for part, there in (("config.json", "config.json" in names), ("weights for PyTorch", bool(weights))):
-        if not there:
-            raise UserError(f"cannot fetch model {repository} at {commit}: it has no {part}; choose another")
-    download(weights)
-    return folder
 
 
 def fetch(dataset: str, commit: str, name: str) -> Path:

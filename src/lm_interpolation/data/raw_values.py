@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from lm_interpolation.jobs.runtime import UserError
+
 Key = tuple[str, Any]
 """(kind, value): what is compared. The kind keeps true apart from 1."""
 
@@ -78,3 +80,18 @@ def quotes_hint(value: Any, cells: Iterable[Any]) -> str:
     words = {cell.strip().casefold() for cell in cells if isinstance(cell, str)}
     word = next((word for word in _YAML_WORDS[value] if word in words), None)
     return f" (YAML reads {word} without quotes as {as_string(value)}: write '{word}')" if word else ""
+
+
+def checked_text(value: Any, place: str) -> str:
+    """``value`` if it is text that can be written as UTF-8; a ``UserError`` that names ``place`` otherwise."""
+    if not isinstance(value, str):
+        raise UserError(f"{place}: the text is {as_string(value)}, not a string; mend or drop the row")
+    if not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            code = ord(value[error.start])
+            raise UserError(
+                f"{place}: half of a surrogate pair (\\u{code:04x}) in the text; mend or drop the row"
+            ) from None
+    return value

@@ -23,8 +23,8 @@ from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.jobs.finished import publish
 from lm_interpolation.jobs.places import SEARCH_PATH
 from lm_interpolation.jobs.runtime import Job, UserError, announce, atomic_path
+from lm_interpolation.models.language_training import run_trial, train_language_model
 from lm_interpolation.models.streams import Stream
-from lm_interpolation.models.training import run_trial, train_language_model
 
 # What a line in the output of a process begins with that tells the job why it failed.
 _MISTAKE, _FAILURE = "training mistake: ", "training failure: "

@@ -17,10 +17,10 @@ from transformers import (
     PreTrainedModel,
 )
 
-from lm_interpolation.data.hub import model_folder
 from lm_interpolation.jobs.checksums import CHECKSUMS, check_files
 from lm_interpolation.jobs.runtime import UserError, announce, atomic_path, brief, error_prefix
 from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.hub_models import model_folder
 from lm_interpolation.models.model_folders import CONTEXT, check_folder, is_count, model_files, text_config
 from lm_interpolation.models.probing import check_saved
 from lm_interpolation.models.saving import write_model

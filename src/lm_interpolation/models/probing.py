@@ -22,7 +22,8 @@ from lm_interpolation.models.model_folders import CONTEXT, is_count
 from lm_interpolation.points.merging import check_tied
 from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.scores.perplexity import score_perplexity
-from lm_interpolation.texts.generation import Mixture, Sampling, language_model, sample_texts
+from lm_interpolation.texts.generation import Sampling, sample_texts
+from lm_interpolation.texts.language_models import Mixture, language_model
 
 TOLERANCE = 1e-3
 """Difference of logits, in standard deviations of all logits, that is more than rounding.

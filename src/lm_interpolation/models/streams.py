@@ -18,8 +18,9 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
-from lm_interpolation.data.corpora import checked_text, field_of
 from lm_interpolation.data.hub import reading_order
+from lm_interpolation.data.json_lines import field_of
+from lm_interpolation.data.raw_values import checked_text
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.blocks import check_special, cut_blocks
 from lm_interpolation.models.special_tokens import SpecialTokens, special_tokens

@@ -1,12 +1,13 @@
 """The text beside each figure: what it shows, the paper's own setting, and what this study did."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.models.special_tokens import describe_folder
 from lm_interpolation.pages.markdown import bullets, plain, section, table_row
 from lm_interpolation.points.algebra import Sweep, format_decimal, grid_values
+from lm_interpolation.points.formulas import combination
 
 # The Snakefile imports this module.
 if TYPE_CHECKING:
@@ -39,18 +40,6 @@ def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
     )
 
 
-def describe_scorer(name: str, scorer: Mapping[str, Any]) -> str:
-    """One line on a scorer: its judge, and the weights of classes."""
-    match scorer["kind"]:
-        case "classifier":
-            weights = combination({f"P({label})": weight for label, weight in scorer["weights"].items()})
-            return f"{name}: {weights} by {scorer['model']}"
-        case "perplexity":
-            return f"{name}: perplexity under {scorer['model']}"
-        case _:
-            return f"{name}: distinct n-grams of the samples of a prompt"
-
-
 def describe_tokens(settings: Sequence[tuple[str, str]], directories: Sequence[str]) -> list[str]:
     """A line for each (names of models, folder) of ``Study.token_settings``; ``directories`` are these folders."""
     pairs = zip(settings, map(Path, directories), strict=True)
@@ -68,16 +57,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_plain, value)) + "]"
     return str(value)
-
-
-def combination(coefficients: Mapping[str, Any], show: Callable[[Any], str] = "{:g}".format) -> str:
-    """``0.5 base + positive − negative``, the sizes of coefficients as ``show`` writes them."""
-    text = ""
-    for model, value in coefficients.items():
-        size = "" if abs(value) == 1 else f"{show(abs(value))} "
-        sign = ("−" if value < 0 else "") if not text else (" − " if value < 0 else " + ")
-        text += f"{sign}{size}{model}"
-    return text
 
 
 def write_up(

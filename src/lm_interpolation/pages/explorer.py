@@ -23,7 +23,9 @@ from lm_interpolation.figures.naming import model_label, prompts_label, scaled_l
 from lm_interpolation.jobs.runtime import Progress, UserError, atomic_path
 from lm_interpolation.points.algebra import Sweep, format_decimal, grid_values, line_owner, sweep_from_settings
 from lm_interpolation.scores.judges import Judge, marked, read_judges
-from lm_interpolation.tables.tables import classifier_score, read_table
+from lm_interpolation.scores.statistic import Statistic
+from lm_interpolation.scores.statistic_values import text_values
+from lm_interpolation.tables.tables import read_table
 
 PathLike = str | os.PathLike[str]
 
@@ -107,16 +109,16 @@ def point_texts(path: PathLike, shown: Shown) -> list[list[str]]:
     return nested(frame, "continuation")
 
 
-def line_scores(path: PathLike, shown: Shown, weights: Mapping[str, float]) -> dict[str, list[list[float | None]]]:
-    """Point to the scores of its shown texts, from a classifier's score file: a list per prompt, 3 decimals.
+def line_scores(path: PathLike, shown: Shown, statistic: Statistic) -> dict[str, list[list[float | None]]]:
+    """Point to the scores of its shown texts, from a score file: a list per prompt, 3 decimals.
 
-    A score is what the statistic ``score`` of the tables is the mean of; None where a text has none. Raises
-    ``UserError`` if the file is damaged or lacks a shown text, or if ``weights`` names a class that it does not have.
+    A score is what ``statistic`` is the mean of; None where a text has none. Raises ``UserError`` if the file is
+    damaged or lacks a shown text or a column of the statistic.
     """
     table = read_parquet(path)
     kept = pc.and_(pc.is_in(table["row"], pa.array(shown.rows)), pc.less(table["sample"], shown.samples))
     frame = table.filter(kept).to_pandas()
-    frame["score"] = classifier_score(frame, Path(path).stem, weights).round(3)
+    frame["score"] = text_values(frame, Path(path).stem, statistic).round(3)
     scores = {}
     for point, group in frame.groupby("point", sort=False, observed=True):
         _check_complete(group, shown, path)
@@ -240,9 +242,9 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
     # scores/<prompts>/<line>/<scorer>.parquet; a sweep may read points from the line of another.
     for done, path in enumerate(map(Path, inputs["scores"]), len(inputs["texts"]) + 1):
         name, line, scorer = path.parts[-3], path.parts[-2], path.stem
-        weights = settings["scorers"][scorer]["weights"]
+        statistic = Statistic(**settings["scorers"][scorer]["statistic"])
         of_set = scores.setdefault(scorer, {}).setdefault(settings["spaces"][line_owner(line)], {})
-        of_set.setdefault(name, {}).update(line_scores(path, shown[name], weights))
+        of_set.setdefault(name, {}).update(line_scores(path, shown[name], statistic))
         progress.update(done)
     return {
         "study": settings["study"],
@@ -271,7 +273,7 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
         "scorers": {
             name: {
                 "description": spec["description"],
-                "range": score_range(spec["weights"].values(), scores.get(name, {})),
+                "range": score_range(spec["range"], scores.get(name, {})),
             }
             for name, spec in settings["scorers"].items()
         },
@@ -282,11 +284,8 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
     }
 
 
-def score_range(weights: Iterable[float], scores: Any) -> list[float]:
-    """The scale of a scorer's scores: from the least to the greatest weight of a class, and of what ``scores`` hold.
-
-    Classes without a weight count 0. Where classes do not exclude each other, their weights may add up to more.
-    """
+def score_range(values: Iterable[float], scores: Any) -> list[float]:
+    """The scale of a scorer's scores: from the least to the greatest of ``values`` and of what ``scores`` hold."""
 
     def numbers(nested: Any) -> Iterator[float]:
         for item in nested.values() if isinstance(nested, Mapping) else nested:
@@ -295,8 +294,8 @@ def score_range(weights: Iterable[float], scores: Any) -> list[float]:
             elif item is not None:
                 yield item
 
-    found = [0, *weights, *numbers(scores)]
-    return [min(found), max(found)]
+    found = [*values, *numbers(scores)]
+    return [min(found, default=0), max(found, default=0)]
 
 
 def write_page(data: Mapping[str, Any], template: PathLike, path: PathLike) -> None:

@@ -14,10 +14,12 @@ from lm_interpolation.jobs.manifest import hub_commits
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.checkpoints import Checkpoint
-from lm_interpolation.pages.captions import describe_entry, describe_sampling, describe_scorer
+from lm_interpolation.pages.captions import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import format_decimal
-from lm_interpolation.scores.judges import MARK, Judge, judge_lines, study_judges
+from lm_interpolation.scores.judges import MARK, Judge, judge_lines
+from lm_interpolation.study.declared import declared
+from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.tables.tables import read_table
 from lm_interpolation.texts.steering import (
     Measured,
@@ -143,7 +145,7 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
     lacking = sorted({entry.point.id for entry in found.entries} - set(table["point"]))
     if lacking:
         return {"scores": [], "no_scores": f"the study's table {path} is of another grid, without {lacking[0]}"}
-    scorers = study.config["scorers"]
+    scorers = declared(study.config).scorers
     used = [name for name in scorers if name in set(table["scorer"])]
     try:
         judges = study_judges(study.config, study.results, used)
@@ -151,24 +153,28 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
     except UserError as error:
         judges, quality = {}, [f"how good the judges are is not known: {error}"]
     return {
-        "scores": list(_rows(table, found, judges)),
+        "scores": list(_rows(table, found, {name: scorers[name].card_statistics() for name in used}, judges)),
         "here": found.here,
         "measured_on": found.sweep.name,
         "neighbours": "; ".join(show_coordinates(entry.coordinates) for entry in found.entries),
         "table": f"tables/{found.sweep.name}.csv",
         "facts": [describe_sampling(study.config["generation"], None)]
-        + [describe_scorer(name, scorers[name]) for name in used]
+        + [scorers[name].describe(name) for name in used]
         + quality,
     }
 
 
-def _rows(table: pd.DataFrame, found: Measured, judges: Mapping[str, Judge]) -> Iterator[list[str]]:
-    """Rows of cells, the first of titles: a row for each point and set of prompts, a column for each main statistic."""
+def _rows(
+    table: pd.DataFrame, found: Measured, shown: Mapping[str, Sequence[str]], judges: Mapping[str, Judge]
+) -> Iterator[list[str]]:
+    """Rows of cells, the first of titles: a row for each point and set of prompts, a column for each statistic.
+
+    ``shown`` are the statistics of each scorer; others are in the table.
+    """
     cells: dict[tuple[str, ...], dict] = {
         tuple(row[key] for key in ("point", "prompts", "scorer", "statistic")): row for row in table.to_dict("records")
     }
-    # Probabilities of single classes, and perplexities of prompts as well, are in the table.
-    statistics = dict.fromkeys(key[2:] for key in cells if not key[3].startswith(("p_", "text_")))
+    statistics = dict.fromkeys(key[2:] for key in cells if key[3] in shown[key[2]])
     yield ["point", "prompts", "texts", *(_title(judges, *statistic) for statistic in statistics)]
     for entry in found.entries:
         for prompts in dict.fromkeys(table["prompts"]):

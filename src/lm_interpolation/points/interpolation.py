@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.models.checkpoints import check_compatible, shortest_context
+from lm_interpolation.models.compatibility import check_compatible, shortest_context
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point, Sweep, SweepPoint
 from lm_interpolation.points.merging import check_tied

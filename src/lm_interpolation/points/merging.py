@@ -25,7 +25,9 @@ import xxhash
 
 from lm_interpolation.jobs.checksums import CHECKSUMS, Reader, checked_reader, read_file, write_checksums
 from lm_interpolation.jobs.runtime import Progress, UserError, atomic_path
-from lm_interpolation.models.checkpoints import ITEM_SIZES, Checkpoint, Tensor, check_compatible, shortest_context
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.compatibility import check_compatible, shortest_context
+from lm_interpolation.models.headers import ITEM_SIZES, Tensor
 from lm_interpolation.models.model_folders import CONTEXT, names_in, settings_files
 from lm_interpolation.models.special_tokens import merged_stops
 from lm_interpolation.points.algebra import Point

@@ -6,7 +6,7 @@ statistic of that classifier says here how good it is.
 
 import json
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,36 +95,10 @@ class Judge:
         return f"its recall of {' and '.join(names)} is below the {self.quality.chance:.2f} of a guess"
 
 
-def judge_entries(config: Mapping[str, Any], scorers: Container[str]) -> list[dict[str, Any]]:
-    """What ``read_judges`` is to know of the classifiers among ``scorers``, in the order of the resolved ``config``."""
-    return [
-        {
-            "scorer": name,
-            "model": spec["model"],
-            "weights": spec["weights"],
-            "labels": spec.get("labels", {}),
-            "trained": "data" in config["models"][spec["model"]],
-        }
-        for name, spec in config["scorers"].items()
-        if name in scorers and spec["kind"] == "classifier"
-    ]
-
-
-def study_judges(config: Mapping[str, Any], results: Path, scorers: Container[str]) -> dict[str, Judge]:
-    """``read_judges`` of those ``scorers`` of a study whose results lie in the folder ``results``.
-
-    Raises ``UserError`` if a file is missing, too.
-    """
-    entries = judge_entries(config, scorers)
-    paths = [results / "training" / entry["model"] / "metrics.json" for entry in entries if entry["trained"]]
-    missing = next((path for path in paths if not path.is_file()), None)
-    if missing is not None:
-        raise UserError(f"{missing}: missing; build it with the study")
-    return read_judges(entries, paths)
-
-
 def read_judges(entries: Sequence[Mapping[str, Any]], metrics: Iterable[str | os.PathLike[str]]) -> dict[str, Judge]:
-    """Scorer to its judge. ``entries`` are those of ``judge_entries``, ``metrics`` the files of the trained ones.
+    """Scorer to its judge. ``entries`` hold ``scorer``, ``model``, ``weights``, ``labels``, and if it is ``trained``.
+
+    ``metrics`` are the files of the trained ones.
 
     Raises ``UserError`` if a file lacks what a classifier's metrics hold.
     """

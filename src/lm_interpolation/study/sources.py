@@ -9,12 +9,11 @@ A digest is that of the syntax tree without comments and docstrings: better word
 
 import ast
 import functools
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, SEARCH_PATH, WORKFLOW
 
 _PACKAGE = "lm_interpolation"
@@ -23,8 +22,6 @@ _PACKAGE = "lm_interpolation"
 _ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.records"})
 # Import names that differ from the name of the distribution.
 _DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
-# Fields of a syntax tree that say how the code was written.
-_SPELLING = frozenset({"type_comment", "kind", "type_ignores"})
 
 
 @functools.cache
@@ -40,7 +37,7 @@ def source_modules(script: str) -> tuple[str, ...]:
 def source_digests(script: str) -> dict[str, str]:
     """The script, and its ``source_modules``, each with the first 16 hex digits of the sha256 of its code."""
     paths = {script: _script(script)} | {module: _file(module) for module in source_modules(script)}
-    return {name: _digest(path) for name, path in paths.items()}
+    return {name: code_digest(path) for name, path in paths.items()}
 
 
 @functools.cache
@@ -89,7 +86,7 @@ def _file(module: str) -> Path:
 def _imports(path: Path) -> frozenset[str]:
     """The modules that a file imports anywhere; of our own only modules, no packages."""
     modules: set[str] = set()
-    for node in _statements(_tree(path).body):
+    for node in _statements(syntax_tree(path).body):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -103,48 +100,6 @@ def _imports(path: Path) -> frozenset[str]:
         if module.split(".")[0] == _PACKAGE and not _file(module).exists():
             raise ValueError(f"{path}: imports {module}, which is no module of ours; import from the module itself")
     return frozenset(modules)
-
-
-@functools.cache
-def _digest(path: Path) -> str:
-    found: list[str] = []
-    _add_code(_tree(path), found)
-    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
-
-
-@functools.cache
-def _tree(path: Path) -> ast.Module:
-    """The syntax tree of a file without what only type checkers read: nothing that runs depends on it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    tree.body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
-    ]
-    return tree
-
-
-def _add_code(value: Any, found: list[str]) -> None:
-    """Append a syntax tree as text that is the same in every Python: no positions, docstrings, empty fields."""
-    if isinstance(value, ast.AST):
-        found.append(type(value).__name__)
-        for field in value._fields:
-            part = getattr(value, field, None)
-            if part is not None and part != [] and field not in _SPELLING:
-                found.append(f"({field}")
-                _add_code(part, found)
-                found.append(")")
-    elif isinstance(value, list):
-        for part in value:
-            # Docstrings, of attributes too: such a statement does nothing.
-            if not (
-                isinstance(part, ast.Expr)
-                and isinstance(part.value, ast.Constant)
-                and isinstance(part.value.value, str)
-            ):
-                _add_code(part, found)
-    else:
-        found.append(repr(value))
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

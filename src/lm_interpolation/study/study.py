@@ -11,35 +11,40 @@ from typing import Any, NoReturn
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.claims.claim_kinds import claim_needs
-from lm_interpolation.data.corpora import SPLITS, corpus_digest, corpus_files, prompt_files
-from lm_interpolation.data.leaks import lineage, plan
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.runtime import error_prefix
 from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
-from lm_interpolation.pages.captions import describe_sampling, describe_scorer, describe_sweep
+from lm_interpolation.pages.captions import describe_sampling, describe_sweep
 from lm_interpolation.pages.descriptions import describe_search, describe_training
 from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, line_owner, sweep_settings
-from lm_interpolation.scores.judges import judge_entries
 from lm_interpolation.study.config import (
     build_sweeps,
     check_files,
     check_sweep_models,
-    judges,
     resolve,
     root_of,
 )
 from lm_interpolation.study.declared import declared
+from lm_interpolation.study.fetch_plan import fetch_plan
 from lm_interpolation.study.kinds.analyses.base import Analysis
-from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE, Table
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table, sweep_table
+from lm_interpolation.study.leak_plan import lineage, plan
 from lm_interpolation.study.names import check_file_names
+from lm_interpolation.study.scorers import (
+    colour_settings,
+    judge_entries,
+    main_panel,
+    shown_settings,
+    statistics_settings,
+)
 from lm_interpolation.study.settings import job_settings
 
 OTHER_SECTION = "Other results"
 """Category, in the report, of what belongs to no section of the paper."""
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
-_STATISTICS = {"classifier": "score", "perplexity": "continuation_corpus"}
 
 
 class Study:
@@ -68,10 +73,13 @@ class Study:
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
         self.declared = declared(self.config)
+        self.scorers = self.declared.scorers
+        self.corpora = self.declared.corpora
+        self.prompts = self.declared.prompts
         self._table_of_analysis: dict[str, tuple[str, str]] = {
             f"{name}{suffix}": (name, suffix)
             for name, analysis in self.declared.analyses.items()
-            for suffix in analysis.TABLES
+            for suffix in analysis.table_suffixes()
         }
         merged = {name: analysis.merged_points(self) for name, analysis in self.declared.analyses.items()}
         check_file_names(self.lines.values(), merged, self._trials)
@@ -111,6 +119,13 @@ class Study:
         computes = {"device": self.config["device"], "threads": threads, "gpus": self.gpu * processes}
         return to_text({**(computes if threads is not None else {}), **values})
 
+    def score_execution(self, scorer: str, threads: int) -> str:
+        """How a scoring job runs: see ``execution``."""
+        declared = self.scorers[scorer]
+        values = {"batch_size": self.batch_size("score")} if declared.IN_BATCHES else {}
+        values |= declared.execution()
+        return self.execution(threads if declared.COMPUTES else None, int(declared.uses_gpu()), **values)
+
     def batch_size(self, stage: str) -> int | None:
         """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""
         return self.config["compute"]["batch_size"].get(stage)
@@ -120,9 +135,21 @@ class Study:
         return self.config["compute"]["threads"][stage]
 
     def corpus_settings(self, corpus: str) -> dict[str, Any]:
-        """A corpus's config entry; ``replace``, whose order counts, as pairs, since ``settings`` sorts mappings."""
-        spec = self.config["corpora"][corpus]
-        return {**spec, "replace": list(spec.get("replace", {}).items())}
+        """What the job that makes a corpus is set by."""
+        return self.corpora[corpus].settings(corpus, self.declared)
+
+    def corpus_execution(self, corpus: str) -> str:
+        """How the job that makes a corpus runs."""
+        values: dict[str, Any] = {key: self.config.get(key) for key in self.corpora[corpus].EXECUTION}
+        return self.execution(**values)
+
+    def fetch_plan(self) -> dict[str, Any]:
+        """What the study takes from the hub."""
+        return fetch_plan(self.config, self.corpora)
+
+    def prompt_settings(self, prompts: str) -> dict[str, Any]:
+        """What the job that reads a prompt set is set by."""
+        return {**self.prompts[prompts].settings(), "readers": self.prompt_readers(prompts)}
 
     def sweep_settings(self, sweep: str) -> dict[str, Any]:
         """What a job needs to know of a sweep: not how figures call it."""
@@ -133,7 +160,7 @@ class Study:
         """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
         return {
             "sweep": self.sweep_settings(sweep),
-            "scorers": [(name, self.config["scorers"][name]) for name in self._scorers_of(sweep)],
+            "scorers": statistics_settings(self.scorers, self._scorers_of(sweep)),
             "bootstrap": self.config["tables"],
         }
 
@@ -169,15 +196,13 @@ class Study:
         scorers = self._claim_scorers()
         return {
             "study": self.name,
-            "described": [
-                (name, describe_scorer(name, spec)) for name, spec in self.config["scorers"].items() if name in scorers
-            ],
+            "described": [(name, scorer.describe(name)) for name, scorer in self.scorers.items() if name in scorers],
             "judges": self.judge_settings(scorers),
             "claims": self._claims(True),
             "left_out": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
             "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
             "spaces": self.spaces(self.claim_inputs()["scores"]),
-            "scorers": [(name, spec) for name, spec in self.config["scorers"].items() if name in scorers],
+            "scorers": statistics_settings(self.scorers, scorers),
             "tables": self._named(needs, "analyses"),
             "losses": losses,
             "seed": self.config["tables"]["seed"],
@@ -245,7 +270,8 @@ class Study:
     def token_settings(self, sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
         """(names of models, folder that tells their special tokens) of sweeps, and of scorers of perplexity."""
         models = [model for name in sweeps for model in self.sweeps[name].models]
-        models += [self.config["scorers"][name]["model"] for name in self.scorers("perplexity") if name in scorers]
+        judges = [scorer.judge() for name, scorer in self.scorers.items() if name in scorers]
+        models += [judge for judge in judges if judge and self.config["models"][judge]["task"] == "language-model"]
         found: dict[str, list[str]] = {}
         for model in dict.fromkeys(models):
             found.setdefault(self._tokenizer_folder(model), []).append(model)
@@ -253,7 +279,11 @@ class Study:
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
         """What is to be known of the classifiers among ``scorers`` to tell how good they are."""
-        return judge_entries(self.config, scorers)
+        return judge_entries(self.config, {name: s for name, s in self.scorers.items() if name in scorers})
+
+    def shown_settings(self) -> list[dict[str, Any]]:
+        """What the summary of a run shows of each scorer."""
+        return shown_settings(self.scorers)
 
     def leak_plan(self) -> dict[str, Any]:
         """Which texts are compared to find those that leak."""
@@ -266,7 +296,7 @@ class Study:
             for name, found in self.declared.analyses.items()
             if (texts := found.held_out()) is not None
         }
-        return plan(self.config, combined, measured)
+        return plan(self.config, self.corpora, combined, measured)
 
     def explorer_settings(self, page: str) -> dict[str, Any]:
         """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
@@ -293,9 +323,7 @@ class Study:
                 for name in colours
             ],
             "scorers": {
-                name: {"weights": spec["weights"], "description": describe_scorer(name, spec)}
-                for name, spec in self.config["scorers"].items()
-                if name in colours.values()
+                name: colour_settings(name, scorer) for name, scorer in self.scorers.items() if name in colours.values()
             },
             "judges": self.judge_settings(self._page_scorers(page)),
         }
@@ -313,9 +341,9 @@ class Study:
             ]
         if texts:
             facts.append(self._describe_sampling(sweeps))
-        facts += [describe_scorer(name, scorer) for name, scorer in self.config["scorers"].items() if name in scorers]
+        facts += [scorer.describe(name) for name, scorer in self.scorers.items() if name in scorers]
         lower = {"texts": self.config["generation"]["precision"]} if texts else {}
-        lower |= {name: self.config["scorers"][name].get("precision", "fp32") for name in sorted(scorers)}
+        lower |= {name: self.scorers[name].judge_precision() for name in sorted(scorers)}
         facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
         return facts + [self.analysis(name).describe(name) for name in analyses]
 
@@ -351,7 +379,7 @@ class Study:
         if table in self._table_of_analysis:
             name, suffix = self._table_of_analysis[table]
             return self.analysis(name).TABLES[suffix]
-        return SEARCH_TABLE if table in self._trials else SWEEP_TABLE
+        return SEARCH_TABLE if table in self._trials else sweep_table(self.scorers[s] for s in self._scorers_of(table))
 
     def _table_sweeps(self, table: str) -> list[str]:
         """Names of the sweeps that a table is about."""
@@ -435,11 +463,11 @@ class Study:
 
     def streamed(self, streamed: bool) -> list[str]:
         """Names of the corpora whose training texts are, or are not, read while a model trains."""
-        return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
+        return [name for name, corpus in self.corpora.items() if corpus.is_stream() == streamed]
 
     def shares(self) -> list[str]:
         """Names of the corpora that are shares of others."""
-        return [name for name, spec in self.config["corpora"].items() if spec["source"] == "split"]
+        return [name for name, corpus in self.corpora.items() if corpus.is_share()]
 
     def from_source(self) -> list[str]:
         """Names of the corpora that are read from their source as a whole."""
@@ -456,10 +484,6 @@ class Study:
     def imported(self) -> list[str]:
         """Names of the models that are taken from the hub or a local directory."""
         return [name for name, model in self.config["models"].items() if "data" not in model]
-
-    def scorers(self, kind: str) -> list[str]:
-        """Names of the scorers of this kind."""
-        return [name for name, scorer in self.config["scorers"].items() if scorer["kind"] == kind]
 
     def line_names(self) -> list[str]:
         """Ids of all lines, each once: a sweep's lines have the same ids under each of its prompt sets."""
@@ -478,11 +502,7 @@ class Study:
 
     def corpus_files(self, corpus: str) -> list[str]:
         """Files that a corpus is read from, of many documents the newest; a dataset on the hub has none."""
-        return corpus_files(self.config["corpora"][corpus])
-
-    def corpus_digest(self, corpus: str) -> str | None:
-        """What tells, besides these files, that a corpus has changed; None if they tell all."""
-        return corpus_digest(self.config["corpora"][corpus])
+        return self.corpora[corpus].input_files()
 
     def parent_splits(self, corpus: str) -> dict[str, str]:
         """The splits of the corpus that this one is a share of."""
@@ -491,7 +511,7 @@ class Study:
 
     def prompt_files(self, prompts: str) -> list[str]:
         """Files that a prompt set is read from."""
-        return prompt_files(self.config["prompts"][prompts])
+        return self.prompts[prompts].input_files()
 
     def model_files(self, model: str) -> list[str]:
         """The files of a local directory that a model is imported from, as far as the import reads them."""
@@ -567,11 +587,8 @@ class Study:
             for sweep in analysis.sweeps_behind(self.declared)
         ]
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
-        scorers = [
-            self.config["scorers"][name]
-            for name in dict.fromkeys(name for sweep in sweeps for name in judges(self.config, sweep))
-        ]
-        full = [(spec["model"], 0) for spec in scorers if spec.get("text", "full") == "full"]
+        scorers = [self.scorers[name] for name in dict.fromkeys(n for sweep in sweeps for n in self._scorers_of(sweep))]
+        full = [(judge, 0) for scorer in scorers if scorer.judge_reads_prompts() and (judge := scorer.judge())]
         return self.readers([*models, *full])
 
     def readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
@@ -668,6 +685,16 @@ class Study:
     def trial_metrics(self, search: str) -> list[str]:
         """Results of the trials of a search."""
         return [self.path("searches", search, trial, "metrics.json") for trial in self._trials[search]]
+
+    def score_inputs(self, prompts: str, line: str, scorer: str) -> dict[str, Any]:
+        """The texts of a line, and the prompts and the judge if the scorer reads them."""
+        declared = self.scorers[scorer]
+        inputs: dict[str, Any] = {"texts": self.line_texts(prompts, line)}
+        if declared.READS_PROMPTS:
+            inputs["prompts"] = self.path("prompts", f"{prompts}.parquet")
+        if (judge := declared.judge()) is not None:
+            inputs["model"] = self.path("models", judge)
+        return inputs
 
     def line_texts(self, prompts: str, line: str) -> list[str]:
         """Text files of the points of a line, in the order of ``line_points``."""
@@ -842,13 +869,13 @@ class Study:
         return {scorer for sweep in self.explorer_pages()[page] for scorer in self._scorers_of(sweep)}
 
     def _colour(self, sweep: str) -> str | None:
-        """The scorer that colours the texts of a sweep: its first classifier."""
-        return next((name for name in self._scorers_of(sweep) if name in self.scorers("classifier")), None)
+        """The scorer that colours the texts of a sweep: its first one that gives each text a score."""
+        return next((name for name in self._scorers_of(sweep) if self.scorers[name].colour() is not None), None)
 
     def _explorer_panels(self, sweep: str) -> list[dict[str, Any]]:
         """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
 
-        Of a scorer that no figure shows, the one of `_STATISTICS`.
+        Scorers that no figure shows get their main statistic.
         """
         own: dict[str, dict[str, list[dict[str, Any]]]] = {}
         others: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -859,15 +886,14 @@ class Study:
                     found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
         panels = []
         for scorer in self._scorers_of(sweep):
-            spec = self.config["scorers"][scorer]
-            statistic = _STATISTICS.get(spec["kind"]) or f"distinct_{spec['n'][-1]}"
-            scale = "log" if spec["kind"] == "perplexity" else "linear"
-            default = {statistic: [{"label": f"{scorer} {statistic}", "scale": scale}]}
-            for statistic, same in (own.get(scorer) or others.get(scorer) or default).items():
+            drawn = own.get(scorer) or others.get(scorer) or main_panel(scorer, self.scorers[scorer])
+            for statistic, same in drawn.items():
                 # A panel of one set of prompts may say so in its label.
                 fitting = [panel for panel in same if panel.get("prompts") in (None, *self._only_prompts(sweep))]
                 panel = (fitting or same)[0]
-                kept = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
+                kept: dict[str, Any] = {
+                    key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel
+                }
                 if not fitting:
                     kept["label"] = f"{scorer} {statistic}"
                 panels.append({"scorer": scorer, "statistic": statistic, **kept})

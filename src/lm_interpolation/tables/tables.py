@@ -6,94 +6,20 @@ other. All points of a table share their resamples (common random numbers), whic
 noisy than the intervals suggest.
 """
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lm_interpolation.jobs.runtime import UserError, atomic_path
 from lm_interpolation.points.algebra import Point, Sweep
+from lm_interpolation.scores.statistic import Statistic
+from lm_interpolation.scores.statistic_values import summands
 from lm_interpolation.statistics.inference import bootstrap_ratio
 
 STATISTIC_COLUMNS = ["scorer", "statistic", "estimate", "low", "high", "n_prompts", "n_texts", "n_excluded"]
-
-
-@dataclass(frozen=True)
-class _Statistic:
-    """Per row of a score file: the summand of the numerator and of the denominator, and the texts it stands for.
-
-    ``least`` and ``most`` are the values that the statistic can have at all.
-    """
-
-    name: str
-    numerator: np.ndarray
-    denominator: np.ndarray
-    texts: np.ndarray
-    least: float
-    most: float
-    exponentiate: bool = False
-
-
-def _statistics(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any]) -> list[_Statistic]:
-    def column(key: str) -> np.ndarray:
-        return scores[key].to_numpy(dtype=np.float64, na_value=np.nan)
-
-    def mean(statistic: str, values: np.ndarray, texts: np.ndarray, least: float, most: float) -> _Statistic:
-        known = ~np.isnan(values)
-        return _Statistic(statistic, np.where(known, values, 0.0), known.astype(np.float64), texts, least, most)
-
-    ones = np.ones(len(scores))
-    if scorer["kind"] == "classifier":
-        classes = _probabilities(scores)
-        score = classifier_score(scores, name, scorer["weights"])
-        weights = [scorer["weights"].get(key.removeprefix("p_"), 0) for key in classes]
-        values = np.column_stack([column(key) for key in classes])
-        # Classes that exclude each other share one probability, others have one each.
-        exclusive = np.nanmax(np.abs(values.sum(axis=1) - 1), initial=0) < 1e-3
-        least = min(weights) if exclusive else sum(min(weight, 0) for weight in weights)
-        most = max(weights) if exclusive else sum(max(weight, 0) for weight in weights)
-        return [mean("score", score, ones, least, most)] + [mean(key, column(key), ones, 0, 1) for key in classes]
-    if scorer["kind"] == "perplexity":
-        statistics = []
-        for part in ("continuation", "text"):
-            nll, tokens = column(f"nll_{part}"), column(f"tokens_{part}")
-            per_token = np.divide(nll, tokens, out=np.full(len(scores), np.nan), where=tokens > 0)
-            with np.errstate(over="ignore"):
-                perplexity = np.exp(per_token)
-            if np.isinf(perplexity).any():
-                worst = scores.iloc[int(np.argmax(perplexity == np.inf))]
-                raise UserError(
-                    f"scorer {name}: the {part} perplexity of prompt {worst['row']}, sample {worst['sample']} at point "
-                    f"{worst['point']} overflows; leave that point out"
-                )
-            statistics.append(mean(f"{part}_mean", perplexity, ones, 1, math.inf))
-            statistics.append(_Statistic(f"{part}_corpus", nll, tokens, ones, 0, math.inf, exponentiate=True))
-        return statistics
-    if scorer["kind"] == "distinct":
-        return [mean(f"distinct_{size}", column(f"distinct_{size}"), column("texts"), 0, 1) for size in scorer["n"]]
-    raise UserError(f"scorers.{name}.kind: {scorer['kind']!r} is not one of classifier, perplexity, distinct")
-
-
-def classifier_score(scores: pd.DataFrame, name: str, weights: Mapping[str, float]) -> np.ndarray:
-    """The weighted sum of class probabilities of each text, (n,) float64; NaN for a text without a score.
-
-    ``scores`` has a column ``p_<class>`` for each class, ``name`` is that of the scorer. Raises ``UserError`` if
-    ``weights`` names another class.
-    """
-    classes = [key.removeprefix("p_") for key in _probabilities(scores)]
-    unknown = sorted(set(weights) - set(classes))
-    if unknown:
-        raise UserError(f"scorers.{name}.weights: no class {unknown}; the model's classes are {classes}")
-    values = (scores[f"p_{key}"].to_numpy(dtype=np.float64, na_value=np.nan) for key in weights)
-    return sum((weight * value for weight, value in zip(weights.values(), values, strict=True)), np.zeros(len(scores)))
-
-
-def _probabilities(scores: pd.DataFrame) -> list[str]:
-    return [key for key in map(str, scores) if key.startswith("p_")]
 
 
 class _Cells:
@@ -126,17 +52,17 @@ class _Cells:
 
 
 def statistic_matrix(
-    scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], statistic: str, points: Sequence[str]
+    scores: pd.DataFrame, name: str, statistics: Sequence[Statistic], statistic: str, points: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The sums that one statistic of ``summarise`` is made of, per prompt and point: what the bootstrap resamples.
+    """The sums per prompt and point that one statistic of ``summarise`` is the ratio of: what the bootstrap resamples.
 
-    ``scores`` holds the rows of one prompt set (of ``points``, ids, and possibly others), ``scorer`` is the config
-    entry of the scorer called ``name``. Returns (numerators, denominators, exponentiate): both arrays are (n_prompts,
+    ``scores`` holds the rows of one prompt set (of ``points``, ids, and possibly others), ``statistics`` are those of
+    the scorer called ``name``. Returns (numerators, denominators, exponentiate): both arrays are (n_prompts,
     len(points)) float64, prompts sorted by row, points in the order given. The statistic at a point is the ratio of the
     column sums, or exp of it if ``exponentiate`` (a corpus perplexity: the ratio is its NLL per token in nats).
 
     Raises ``UserError`` if a point has no score, if points do not have the same prompts, if the scorer has no such
-    statistic, or if the perplexity of a text overflows; ``ValueError`` if a text occurs twice.
+    statistic, or if a value overflows; ``ValueError`` if a text occurs twice.
     """
     scores = scores[scores["point"].isin(list(points))]
     present = set(scores["point"])
@@ -144,45 +70,41 @@ def statistic_matrix(
         if point not in present:
             raise UserError(f"scorer {name}: no score for point {point}; run the scoring of its sweep again")
     cells = _Cells(scores, name, points)
-    statistics = {entry.name: entry for entry in _statistics(scores, name, scorer)}
-    if statistic not in statistics:
-        raise UserError(f"scorers.{name}: has no statistic {statistic!r}, but {', '.join(statistics)}")
-    chosen = statistics[statistic]
+    found = {entry.name: entry for entry in summands(scores, name, statistics)}
+    if statistic not in found:
+        raise UserError(f"scorers.{name}: has no statistic {statistic!r}, but {', '.join(found)}")
+    chosen = found[statistic]
     return cells.sums(chosen.numerator), cells.sums(chosen.denominator), chosen.exponentiate
 
 
-def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamples: int, seed: int) -> pd.DataFrame:
+def summarise(
+    scores: pd.DataFrame, name: str, statistics: Sequence[Statistic], resamples: int, seed: int
+) -> pd.DataFrame:
     """Statistics of one scorer at each point, with 95 % intervals over prompts (``inference.bootstrap_ratio``).
 
-    ``scores`` holds the rows of one prompt set (columns: see ``scores/``), ``scorer`` is its config entry. Returns
-    one row per point (in order of appearance) and statistic, with columns ``point, scorer, statistic, estimate, low,
-    high, n_prompts, n_texts, n_excluded``: prompts and texts that count, and texts that do not because they have no
-    score (no token, no predictable token, no word). Statistics:
+    ``scores`` holds the rows of one prompt set (columns: see ``score_files.write_scores``), ``statistics`` are those of
+    the scorer called ``name``. Returns one row per point (in order of appearance) and statistic, with columns ``point,
+    scorer, statistic, estimate, low, high, n_prompts, n_texts, n_excluded``: prompts and texts that count, and texts
+    that do not because they have no score.
 
-    - classifier: ``score`` = mean of sum_k weights[k] P(k) (our reading of Eq. 6 of arXiv 2211.12092: P(positive) +
-      P(neutral) / 2), and ``p_<class>``, the mean of each probability;
-    - perplexity: ``continuation_mean`` = mean over texts of exp(NLL / tokens) of the continuation given the prompt,
-      ``continuation_corpus`` = exp(sum NLL / sum tokens), and ``text_mean``, ``text_corpus`` for prompt + continuation;
-    - distinct: ``distinct_<n>``, the mean over prompts.
-
-    Raises ``UserError`` if the weights name an unknown class, if points do not have the same prompts, or if the
-    perplexity of a text overflows; ``ValueError`` if a text occurs twice.
+    Raises ``UserError`` if the scores lack a column of a statistic, if points do not have the same prompts, or if a
+    value overflows; ``ValueError`` if a text occurs twice.
     """
     points = list(pd.unique(scores["point"].astype(str)))
     cells = _Cells(scores, name, points)
-    statistics = _statistics(scores, name, scorer)
-    numerators = np.hstack([cells.sums(s.numerator) for s in statistics])
-    denominators = np.hstack([cells.sums(s.denominator) for s in statistics])
+    found = summands(scores, name, statistics)
+    numerators = np.hstack([cells.sums(s.numerator) for s in found])
+    denominators = np.hstack([cells.sums(s.denominator) for s in found])
     flat = bootstrap_ratio(numerators, denominators, resamples, seed)
     tables = []
-    for index, statistic in enumerate(statistics):
+    for index, statistic in enumerate(found):
         block = slice(index * len(points), (index + 1) * len(points))
         estimate, low, high = (values[block] for values in flat)
-        # Of few prompts an interval may reach beyond what the statistic can be.
-        low, high = np.maximum(low, statistic.least), np.minimum(high, statistic.most)
         if statistic.exponentiate:
             with np.errstate(over="ignore"):
                 estimate, low, high = np.exp(estimate), np.exp(low), np.exp(high)
+        # With few prompts an interval may reach beyond what the statistic can be.
+        low, high = np.maximum(low, statistic.least), np.minimum(high, statistic.most)
         used = statistic.denominator > 0
         texts = cells.sums(statistic.texts * used).sum(axis=0)
         tables.append(
@@ -207,15 +129,15 @@ def summarise(scores: pd.DataFrame, name: str, scorer: Mapping[str, Any], resamp
 def sweep_table(
     sweep: Sweep,
     scores: Mapping[str, Mapping[str, pd.DataFrame]],
-    scorers: Mapping[str, Mapping[str, Any]],
+    scorers: Mapping[str, Sequence[Statistic]],
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
     """The tidy table of a sweep: every statistic of every scorer at every point, for each of its prompt sets.
 
-    ``scores[prompts][scorer]`` holds score rows (of the sweep's points, and possibly others); ``scorers`` their config
-    entries. Columns: ``sweep, prompts``, one float64 column per coordinate, ``point``, then those of ``summarise``.
-    Sorted by prompt set, coordinates (the last one first, as in the sweep), scorer and statistic.
+    ``scores[prompts][scorer]`` holds score rows (of the sweep's points, and possibly others), ``scorers`` the
+    statistics of each scorer. Columns: ``sweep, prompts``, one float64 column per coordinate, ``point``, then those of
+    ``summarise``. Sorted by prompt set, coordinates (the last one first, as in the sweep), scorer and statistic.
 
     Raises ``UserError`` if a point of the sweep has no score, and whatever ``summarise`` raises.
     """
@@ -228,13 +150,13 @@ def sweep_table(
     parts = []
     for prompts in sweep.prompts:
         summaries = []
-        for name, scorer in scorers.items():
+        for name, statistics in scorers.items():
             frame = scores[prompts][name]
             missing = sorted(set(coordinates["point"]) - set(frame["point"]))
             if missing:
                 raise UserError(f"sweep {sweep.name}, prompts {prompts}: no {name} score for point {missing[0]}")
             summaries.append(
-                summarise(frame[frame["point"].isin(set(coordinates["point"]))], name, scorer, resamples, seed)
+                summarise(frame[frame["point"].isin(set(coordinates["point"]))], name, statistics, resamples, seed)
             )
         part = coordinates.merge(pd.concat(summaries), on="point", how="left", sort=False)
         part.insert(0, "prompts", prompts)
@@ -301,11 +223,21 @@ def height_above_chord(alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
     return values - ((1 - alpha) * values[..., :1] + alpha * values[..., -1:])
 
 
-def sweep_summary(table: pd.DataFrame) -> list[str]:
-    """A few lines for people: scores and perplexities at coordinate 0, 1/2 and 1, where they are on the grid.
+@dataclass(frozen=True)
+class Shown:
+    """What a summary shows of a scorer: its ``label``, names of statistics, and the one whose log has a barrier."""
 
-    Where both 0 and 1 are single models, the highest point between them is told as measured; the barrier, corrected for
-    the choice of the highest, is that of ``barriers.py``. Texts without a score are told where there are any.
+    label: str
+    statistics: Sequence[str]
+    barrier: str | None
+
+
+def sweep_summary(table: pd.DataFrame, scorers: Mapping[str, Shown]) -> list[str]:
+    """A few lines for people: statistics at coordinate 0, 1/2 and 1, where they are on the grid.
+
+    Where both 0 and 1 are single models, the highest measured point between them follows for the logarithm of the
+    statistic with a barrier; the barrier, corrected for the choice of the highest, is that of ``barriers.py``. The last
+    lines count texts without a score, where there are any.
     """
     coordinates = coordinate_columns(table)
     lines = []
@@ -313,26 +245,28 @@ def sweep_summary(table: pd.DataFrame) -> list[str]:
         head = f"{part['sweep'].iloc[0]}, prompts {prompts}: {part['point'].nunique()} points"
         lines.append(f"{head}, {part['n_prompts'].max()} prompts, {part['n_texts'].max()} texts per point")
         if len(coordinates) == 1:
-            lines += [f"  {line}" for line in _curve_lines(part, coordinates[0])]
+            lines += [f"  {line}" for line in _curve_lines(part, coordinates[0], scorers)]
         excluded = part[part["n_excluded"] > 0]
         for (scorer, statistic), group in excluded.groupby(["scorer", "statistic"], sort=False):
-            lines.append(f"  {scorer} {statistic}: up to {group['n_excluded'].max()} texts per point have no score")
+            label = scorers[str(scorer)].label
+            lines.append(f"  {label} {statistic}: up to {group['n_excluded'].max()} texts per point have no score")
     return lines
 
 
-def _curve_lines(part: pd.DataFrame, coordinate: str) -> list[str]:
+def _curve_lines(part: pd.DataFrame, coordinate: str, scorers: Mapping[str, Shown]) -> list[str]:
     lines = []
     for (scorer, statistic), curve in part.groupby(["scorer", "statistic"], sort=False):
-        if statistic not in ("score", "continuation_mean", "continuation_corpus"):
+        shown_of = scorers[str(scorer)]
+        if statistic not in shown_of.statistics:
             continue
         shown = [
             f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}] at {coordinate} = {row[coordinate]:g}"
             for row in curve[curve[coordinate].isin([0, 0.5, 1])].sort_values(coordinate).to_dict("records")
         ]
         if shown:
-            lines.append(f"{scorer} {statistic}: {', '.join(shown)}")
-        if statistic == "continuation_corpus" and all(single_model(curve, coordinate, end) for end in (0.0, 1.0)):
-            lines.append(f"{scorer} between {coordinate} = 0 and 1: {_highest(curve, coordinate)}")
+            lines.append(f"{shown_of.label} {statistic}: {', '.join(shown)}")
+        if statistic == shown_of.barrier and all(single_model(curve, coordinate, end) for end in (0.0, 1.0)):
+            lines.append(f"{shown_of.label} between {coordinate} = 0 and 1: {_highest(curve, coordinate)}")
     return lines
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from lm_interpolation.jobs.checksums import check_present
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.pages.captions import combination
 from lm_interpolation.points.algebra import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
+from lm_interpolation.points.formulas import combination
 
 _TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{{1,3}})?)\s*(?:[,+\s]\s*|$)")
 

@@ -8,6 +8,7 @@ from lm_interpolation.analyses.loss_files import read_losses
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.score_files import ScoreFiles
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.tables.tables import write_table
 
 
@@ -16,7 +17,7 @@ def main(
     *,
     sweeps: list[dict[str, Any]],
     scorer: str,
-    scorer_spec: dict[str, Any],
+    statistic: dict[str, Any],
     spaces: dict[str, str],
     losses: list[dict[str, Any]],
     seed: int,
@@ -25,7 +26,7 @@ def main(
         [sweep_from_settings(sweep) for sweep in sweeps],
         ScoreFiles(job.input.scores, spaces),
         scorer,
-        scorer_spec,
+        Statistic(**statistic),
         [(sweep_from_settings(sweep), read_losses(path)) for sweep, path in zip(losses, job.input.losses, strict=True)],
         seed,
     )

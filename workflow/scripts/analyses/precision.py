@@ -45,7 +45,7 @@ def main(
     # The log has all numbers, whatever the check says.
     print(table.to_string())
     with error_prefix(f"analyses.{job.wildcards.analysis}"):
-        check_precisions(table, threshold, reason)
+        check_precisions(table, judges, threshold, reason)
     write_precisions(table, Path(job.output[0]))
 
 

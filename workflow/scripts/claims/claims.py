@@ -9,6 +9,7 @@ from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.judges import read_judges
 from lm_interpolation.scores.score_files import ScoreFiles
+from lm_interpolation.scores.statistic import statistics_from
 
 
 def main(
@@ -21,14 +22,14 @@ def main(
     left_out: list[tuple[str, dict[str, Any], str]],
     sweeps: list[dict[str, Any]],
     spaces: dict[str, str],
-    scorers: list[tuple[str, dict[str, Any]]],
+    scorers: list[tuple[str, list[dict[str, Any]]]],
     tables: list[str],
     losses: list[str],
     seed: int,
 ) -> None:
     data = ClaimData(
         sweeps={entry["name"]: sweep_from_settings(entry) for entry in sweeps},
-        scorers=dict(scorers),
+        scorers={scorer: statistics_from(entries) for scorer, entries in scorers},
         scores=ScoreFiles(job.input.scores, spaces),
         tables={name: read_analysis(path) for name, path in zip(tables, job.input.tables, strict=True)},
         losses={name: read_losses(path) for name, path in zip(losses, job.input.losses, strict=True)},

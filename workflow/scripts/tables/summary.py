@@ -13,7 +13,7 @@ from lm_interpolation.claims.claim_kinds import count_verdicts
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import Job, atomic_path, run_job
 from lm_interpolation.scores.judges import MARK, judge_lines, read_judges
-from lm_interpolation.tables.tables import read_table, sweep_summary
+from lm_interpolation.tables.tables import Shown, read_table, sweep_summary
 
 
 def _verdict(entry: Mapping[str, Any]) -> str:
@@ -39,16 +39,17 @@ def main(
     claims: list[str],
     explorer: list[str],
     judges: list[dict[str, Any]],
+    shown: list[dict[str, Any]],
 ) -> None:
     lines = [f"Study {study}", "", "Models"]
     for path in map(Path, job.input.metrics):
         metrics = json.loads(path.read_text())
         if "dev_perplexity" in metrics:
-            shown = f"perplexity {metrics['dev_perplexity']:.4g} on dev"
+            quality = f"perplexity {metrics['dev_perplexity']:.4g} on dev"
         else:
             test = metrics["test"]
-            shown = f"accuracy {test['accuracy']:.3f} on test (most frequent class {test['majority_share']:.3f})"
-        lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {shown}")
+            quality = f"accuracy {test['accuracy']:.3f} on test (most frequent class {test['majority_share']:.3f})"
+        lines.append(f"  {path.parent.name}: {metrics['parameters'] / 1e6:.3g} M parameters, {quality}")
     for path in map(Path, job.input.rounding):
         if (line := describe_rounding(json.loads(path.read_text()))) is not None:
             lines.append(f"  {line}")
@@ -58,8 +59,12 @@ def main(
     leaks = leak_lines(job.input.leaks)
     lines += ["", "Data", *(f"  {line}" for line in leaks)]
     weak = {name: f"{name} ({MARK})" for name, judge in measured.items() if judge.weaknesses}
+    scorers = {
+        entry["scorer"]: Shown(weak.get(entry["scorer"], entry["scorer"]), entry["statistics"], entry["barrier"])
+        for entry in shown
+    }
     for path in map(Path, job.input.tables):
-        lines += ["", *sweep_summary(read_table(path).replace({"scorer": weak}))]
+        lines += ["", *sweep_summary(read_table(path), scorers)]
     for path in (path for path in job.input.claims if path.endswith(".json")):
         entries = json.loads(Path(path).read_text())
         told = f"{count_verdicts(entries)}; corrected for their number {count_verdicts(entries, 'verdict_holm')}"

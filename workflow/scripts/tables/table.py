@@ -8,11 +8,12 @@ import pandas as pd
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
 from lm_interpolation.scores.score_files import read_scores
+from lm_interpolation.scores.statistic import statistics_from
 from lm_interpolation.tables.tables import sweep_table, write_table
 
 
 def main(
-    job: Job, *, sweep: dict[str, Any], scorers: list[tuple[str, dict[str, Any]]], bootstrap: dict[str, Any]
+    job: Job, *, sweep: dict[str, Any], scorers: list[tuple[str, list[dict[str, Any]]]], bootstrap: dict[str, Any]
 ) -> None:
     frames: dict[str, dict[str, list[pd.DataFrame]]] = {}
     # scores/<prompts>/<line>/<scorer>.parquet
@@ -22,7 +23,8 @@ def main(
         prompts: {scorer: pd.concat(parts, ignore_index=True) for scorer, parts in by_scorer.items()}
         for prompts, by_scorer in frames.items()
     }
-    table = sweep_table(sweep_from_settings(sweep), scores, dict(scorers), **bootstrap)
+    statistics = {scorer: statistics_from(entries) for scorer, entries in scorers}
+    table = sweep_table(sweep_from_settings(sweep), scores, statistics, **bootstrap)
     write_table(table, Path(job.output[0]))
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.study.kinds.analyses.base import Analysis, check_on_grid
 from lm_interpolation.study.kinds.base import Name, Names, Parts, Problem, Ref, Unique
 from lm_interpolation.study.kinds.checks import check_scored
@@ -78,11 +79,17 @@ class Barrier(Analysis):
         return {
             "sweeps": [study.sweep_settings(sweep) for sweep in self.sweeps],
             "scorer": self.scorer,
-            "scorer_spec": study.config["scorers"][self.scorer],
+            "statistic": self._statistic(study.declared).settings(),
             "spaces": study.spaces(self._scores(study)),
             "losses": [study.points_settings(sweep) for sweep in self._loss_sweeps(study.declared)],
             "seed": study.config["tables"]["seed"],
         }
+
+    def _statistic(self, config: "StudyConfig") -> Statistic:
+        """The statistic whose logarithm is the NLL per token: the reference to the scorer says that there is one."""
+        statistic = config.scorers[self.scorer].barrier_statistic()
+        assert statistic is not None
+        return statistic
 
     def _scores(self, study: "Study") -> list[str]:
         return sorted({path for sweep in self.sweeps for path in study.sweep_scores(sweep, [self.scorer])})

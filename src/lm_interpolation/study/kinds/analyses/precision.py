@@ -49,6 +49,7 @@ class PrecisionAnalysis(Analysis):
             },
         )
     }
+    COMPARES_PRECISIONS: ClassVar[bool] = True
     ABOUT_TEXTS: ClassVar[bool] = True
 
     kind: Literal["precision"] = Field(
@@ -70,24 +71,22 @@ class PrecisionAnalysis(Analysis):
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from check_prompted(config, self.sweep, self.prompts, "prompts")
         yield from check_on_grid(config, self.sweep, self.at, "at")
-        judged = self.scorers_behind(config)
+        judged = self.compared_scorers(config)
         if not judged:
             yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
-        elif {config.generation.precision, *(config.scorers[name].precision for name in judged)} == {"fp32"}:
-            yield (
-                "",
-                (
-                    f"generation and scorers of {self.sweep!r} are all in fp32; remove it, or choose another precision "
-                    "there"
-                ),
-            )
+            return
+        used = [config.scorers[name].judge_precision() for name in judged]
+        if config.generation is not None:
+            used.append(config.generation.precision)
+        if set(used) == {"fp32"}:
+            words = f"generation and scorers of {self.sweep!r} are all in fp32"
+            yield "", f"{words}; remove it, or choose another precision there"
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
 
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
-        # Scorers without a model have no precision.
-        return [name for name in config.scorers_of(self.sweep) if config.scorers[name].judge() is not None]
+        return self.compared_scorers(config)
 
     def continued_prompts(self) -> str:
         return self.prompts
@@ -95,8 +94,9 @@ class PrecisionAnalysis(Analysis):
     def merged_points(self, study: "Study") -> list[Point]:
         return points_at(study, self.sweep, self.at)
 
-    def precisions_compared(self, config: "StudyConfig") -> list[str]:
-        return ["generation", *(f"scorers.{name}" for name in self.scorers_behind(config))]
+    def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        # Scorers without a model have no precision.
+        return config.judges_of(self.sweep)
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         return {
@@ -106,21 +106,24 @@ class PrecisionAnalysis(Analysis):
         }
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
-        scorers = self.scorers_behind(study.declared)
+        scorers = self.compared_scorers(study.declared)
         return {
             "models": self._models(study),
             "points": [point.id for point in self.merged_points(study)],
             "sampling": study.sampling(),
             "generation": study.config["generation"]["precision"],
-            "scorers": [(scorer, study.config["scorers"][scorer]) for scorer in scorers],
+            "scorers": [
+                (name, {**study.config["scorers"][name], "statistic": study.scorers[name].main_statistic().settings()})
+                for name in scorers
+            ],
             "prefixes": self.prefixes,
             "threshold": self.threshold,
         }
 
     def _models(self, study: "Study") -> list[str]:
         """The judges."""
-        scorers = self.scorers_behind(study.declared)
-        return list(dict.fromkeys(study.config["scorers"][scorer]["model"] for scorer in scorers))
+        scorers = self.compared_scorers(study.declared)
+        return [model for model in dict.fromkeys(study.scorers[name].judge() for name in scorers) if model is not None]
 
     def describe(self, name: str) -> str:
         return (

@@ -1,35 +1,128 @@
 """What every kind of scorer says of itself."""
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Declaration
+from lm_interpolation.scores.statistic import Statistic
+from lm_interpolation.study.kinds.base import Declaration, Problem
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
+class Colour(NamedTuple):
+    """What colours single texts in the explorer: a statistic without exponential, and values that its scale holds.
+
+    Beyond these values the scale reaches as far as the scores do.
+    """
+
+    statistic: Statistic
+    scale: list[float]
+
+
 class Scorer(Declaration):
-    """What is measured on the texts of a point. Its script computes the scores of the texts of a line of points."""
+    """What is measured on the texts of a point. Its script scores the texts of a line of points.
+
+    The script gets the text files of the line, and writes one row per text, or per prompt (``score_files``). What is
+    made of the rows, ``statistics`` say as data: no code that reads scores knows kinds.
+    """
 
     SCRIPT: ClassVar[str]
     """The script that scores, below workflow/scripts."""
+    READS_PROMPTS: ClassVar[bool] = True
+    """Whether it reads the prompts of the texts, too."""
+    COMPUTES: ClassVar[bool] = False
+    """Whether its script takes ``device``, ``threads`` and ``gpus``: it has the threads of the study's scoring jobs."""
+    IN_BATCHES: ClassVar[bool] = False
+    """Whether its script takes the ``batch_size`` of scoring, too."""
+    MEMORY: ClassVar[int]
+    """MB that its job needs; a retry gets a multiple."""
+    MINUTES: ClassVar[int]
+    """How long its job may run."""
+    STATISTIC_WORDS: ClassVar[str]
+    """For the text beside a table: what its statistics are, as ``name: what it is; name: what it is``."""
+    NO_SCORE: ClassVar[str | None] = None
+    """Why a text may have no score, as ``no token``; None if every text has one."""
 
     kind: str = Field(description="Kind of scorer.")
 
+    def settings(self) -> dict[str, Any]:
+        """What its job is set by besides the ``points`` of the line: arguments of the function that its script calls.
+
+        What matters to statistics only is not among them: weights may change without new scores.
+        """
+        raise NotImplementedError
+
+    def minutes(self, attempt: int) -> int:
+        """How long the job may run at this attempt, the first of which is 1."""
+        return self.MINUTES * attempt
+
+    def uses_gpu(self) -> bool:
+        """Whether its job has a GPU in a study on cuda."""
+        return self.judge() is not None
+
+    def execution(self) -> dict[str, Any]:
+        """What its script takes by position besides that: how it runs, on which no score depends."""
+        return {}
+
     def judge(self) -> str | None:
-        """Name of the model that scores; None if no model does."""
+        """Name of the model that scores; None if none of the study does."""
         return None
+
+    def judge_reads_prompts(self) -> bool:
+        """Whether the judge reads prompts with their continuations, so that prompts must leave room for that."""
+        return self.judge() is not None
+
+    def judge_precision(self) -> str:
+        """Arithmetic of the judge."""
+        return "fp32"
+
+    def judged_classes(self) -> dict[str, Any] | None:
+        """``model``, ``weights`` and ``labels`` of a judge whose training measured how well it tells classes apart."""
+        return None
+
+    def class_problems(self, classes: Sequence[str], noun: str) -> Iterator[Problem]:
+        """What is wrong with the classes that it names, if those of its judge are ``classes``, each called ``noun``."""
+        yield from ()
+
+    def file_problems(self) -> Iterator[Problem]:
+        """What is wrong with the files that it names, besides models."""
+        yield from ()
 
     def describe(self, name: str) -> str:
         """One line for captions: what the scorer called ``name`` measures."""
         raise NotImplementedError
 
-    def statistics(self, config: "StudyConfig") -> list[str] | None:
-        """Names of the statistics that it has; None if they depend on files that are read later."""
+    def statistics(self) -> list[Statistic]:
+        """Its statistics, in the order of tables."""
         raise NotImplementedError
 
-    def default_panel(self, name: str) -> dict[str, str]:
-        """``statistic``, ``label`` and ``scale`` of its panel in the explorer, where no figure shows the scorer."""
-        raise NotImplementedError
+    def statistic_names(self, config: "StudyConfig") -> list[str] | None:
+        """Names of its statistics, for checks; None if they depend on a model that is read later."""
+        return [statistic.name for statistic in self.statistics()]
+
+    def main_statistic(self) -> Statistic:
+        """The statistic that stands for it: in the explorer if no figure shows the scorer, and between precisions."""
+        return self.statistics()[0]
+
+    def main_scale(self) -> Literal["linear", "log"]:
+        """Scale of ``main_statistic``."""
+        return "log" if self.main_statistic().exponentiate else "linear"
+
+    def card_statistics(self) -> list[str]:
+        """Names of the statistics in the card of an exported model."""
+        return [self.main_statistic().name]
+
+    def summary_statistics(self) -> list[str]:
+        """Names of the statistics in the summary of a run."""
+        return [self.main_statistic().name]
+
+    def barrier_statistic(self) -> Statistic | None:
+        """The statistic whose logarithm is a loss, so that it has a barrier between two models; None if none has."""
+        return None
+
+    def colour(self) -> Colour | None:
+        """What colours texts in the explorer; None if a text has no score of its own."""
+        return None

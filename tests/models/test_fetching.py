@@ -1,4 +1,4 @@
-"""data/fetching.py on a cache made by hand. (What it downloads is all that these tests cannot show.)"""
+"""models/fetching.py on a cache made by hand. (What it downloads is all that these tests cannot show.)"""
 
 import gzip
 import json
@@ -9,10 +9,12 @@ import huggingface_hub.constants
 import pytest
 import yaml
 
-from lm_interpolation.data import fetching
-from lm_interpolation.data.fetching import BYTES_PER_TOKEN, fetch_study
 from lm_interpolation.data.hub import reading_order
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models import fetching
+from lm_interpolation.models.fetching import BYTES_PER_TOKEN, fetch_all
+from lm_interpolation.study.corpora import declared_corpora
+from lm_interpolation.study.fetch_plan import fetch_plan
 from tests.hub_cache import commit_of, make_cache, repository_folder
 
 GPT2, ROBERTA = "openai-community/gpt2-large", "textattack/roberta-base-CoLA"
@@ -54,11 +56,16 @@ def study(tmp_path: Path, **training: int) -> dict[str, Any]:
                 "files": {"train": "en/c4-train.*.json.gz", "dev": "en/c4-validation.*.json.gz"},
                 "text": "text",
                 "stream": True,
+                "limit": {"dev": 5},
             },
-            "own": {"source": "text", "path": "texts.txt"},
+            "own": {"source": "lines", "files": dict.fromkeys(("train", "dev", "test"), "texts.txt")},
         },
         "searches": {},
     }
+
+
+def fetch_study(config: dict[str, Any]) -> None:
+    fetch_all(**fetch_plan(config, declared_corpora(config)), hub_lock=config.get("hub_lock"))
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.models.checkpoints import check_same_tokenizer
+from lm_interpolation.models.tokenizer_files import check_same_tokenizer
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble, load_ensemble
-from lm_interpolation.texts.generation import Sampling, generate, uniforms
+from lm_interpolation.texts.ensembles import generate_ensemble, load_ensemble
+from lm_interpolation.texts.generation import Sampling, generate
+from lm_interpolation.texts.sampler import uniforms
 from tests.small_gpu import halvings, limit_memory
 
 torch.set_num_threads(1)

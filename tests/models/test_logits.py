@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from lm_interpolation.points import logits
-from lm_interpolation.points.logits import token_nll, training_loss
-from lm_interpolation.texts.generation import top_p_sample
+from lm_interpolation.models import logits
+from lm_interpolation.models.logits import token_nll, training_loss
+from lm_interpolation.texts.sampler import top_p_sample
 
 COMMON = {"num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2, "vocab_size": 300}
 SIZES = COMMON | {"intermediate_size": 64}

@@ -14,9 +14,10 @@ import pandas as pd
 from lm_interpolation.jobs.batches import AdaptiveBatches
 from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import Progress, UserError, announce, error_prefix
-from lm_interpolation.models.checkpoints import check_same_tokenizer
+from lm_interpolation.models.tokenizer_files import check_same_tokenizer
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.texts.generation import LanguageModel, Mixture, Sampling, load_language_model, sample_texts
+from lm_interpolation.texts.generation import Sampling, sample_texts
+from lm_interpolation.texts.language_models import LanguageModel, Mixture, load_language_model
 
 
 def generate_ensemble(

@@ -1,0 +1,72 @@
+"""The scorers of a study: who judges, what tables, claims, the summary and the explorer make of their scores."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.scores.judges import Judge, read_judges
+from lm_interpolation.study.declared import declared
+from lm_interpolation.study.kinds.scorers.base import Scorer
+
+
+def statistics_settings(
+    scorers: Mapping[str, Scorer], names: Collection[str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """(name, statistics) of those ``scorers`` that ``names`` contains, for the settings of jobs."""
+    return [
+        (name, [statistic.settings() for statistic in scorer.statistics()])
+        for name, scorer in scorers.items()
+        if name in names
+    ]
+
+
+def judge_entries(config: Mapping[str, Any], scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
+    """What ``judges.read_judges`` needs to know of the classifiers among ``scorers`` of a resolved ``config``."""
+    return [
+        {"scorer": name, **judged, "trained": "data" in config["models"][judged["model"]]}
+        for name, scorer in scorers.items()
+        if (judged := scorer.judged_classes()) is not None
+    ]
+
+
+def study_judges(config: Mapping[str, Any], results: Path, names: Collection[str]) -> dict[str, Judge]:
+    """``read_judges`` of the scorers called ``names`` in a study whose results lie in the folder ``results``.
+
+    Raises ``UserError`` if a file is missing, too.
+    """
+    entries = judge_entries(config, {name: s for name, s in declared(config).scorers.items() if name in names})
+    paths = [results / "training" / entry["model"] / "metrics.json" for entry in entries if entry["trained"]]
+    missing = next((path for path in paths if not path.is_file()), None)
+    if missing is not None:
+        raise UserError(f"{missing}: missing; build it with the study")
+    return read_judges(entries, paths)
+
+
+def shown_settings(scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
+    """What the summary of a run shows of each scorer (see ``tables.Shown``)."""
+    return [
+        {
+            "scorer": name,
+            "statistics": scorer.summary_statistics(),
+            "barrier": None if (barrier := scorer.barrier_statistic()) is None else barrier.name,
+        }
+        for name, scorer in scorers.items()
+    ]
+
+
+def colour_settings(name: str, scorer: Scorer) -> dict[str, Any]:
+    """What the explorer needs to know of the scorer that colours texts."""
+    colour = scorer.colour()
+    assert colour is not None
+    return {
+        "statistic": colour.statistic.settings(),
+        "range": colour.scale,
+        "description": scorer.describe(name),
+    }
+
+
+def main_panel(name: str, scorer: Scorer) -> dict[str, list[dict[str, Any]]]:
+    """The main statistic of a scorer to the panel that shows it, as figures declare panels."""
+    main = scorer.main_statistic().name
+    return {main: [{"label": f"{name} {main}", "scale": scorer.main_scale()}]}
