@@ -64,7 +64,7 @@ def numbers(results: Path) -> tuple[str, ...]:
     """What is the same wherever the study was built."""
     texts = [path.read_bytes().hex() for path in sorted((results / "texts").rglob("*.parquet"))]
     assert len(texts) == 3 and (results / "explorer.html").is_file() and (results / "manifest.json").is_file()
-    return (*texts, (results / "tables" / "theta1.csv").read_text(), (results / "figures" / "line.txt").read_text())
+    return (*texts, (results / "tables" / "theta1.csv").read_text(), (results / "figures" / "line.md").read_text())
 
 
 @pytest.fixture(scope="module")
