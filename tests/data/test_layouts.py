@@ -317,6 +317,8 @@ def test_documents_in_another_encoding_name_the_file(films: dict[str, Any]) -> N
     assert ("café", "positive") in [row[1:] for row in all_rows(films | {"encoding": "cp1252"})]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_snakemake_notices_changed_documents(films: dict[str, Any], tmp_path: Path) -> None:
     copy_workflow(tmp_path)
     config = copy.deepcopy(CONFIG)

@@ -269,6 +269,8 @@ def test_real_reviews_are_shared_as_declared(tmp_path: Path) -> None:
         assert len(parts["ends"][split]) / len(whole[split]) == pytest.approx(0.6, abs=0.02)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_snakemake_splits_a_corpus(tmp_path: Path) -> None:
     copy_workflow(tmp_path)
     config = config_with(ends={"split_from": "tiny", "share": 0.6}, judge={"split_from": "tiny", "share": 0.4})

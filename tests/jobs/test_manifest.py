@@ -488,6 +488,8 @@ def verify(folder: Path, manifest_path: Path | None = None) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_make_verify_says_the_same_without_a_job(rebuilds: tuple[Path, Path]) -> None:
     command = [sys.executable, "-m", "lm_interpolation", "verify", "--cores", "1", "--configfile", "small.yaml"]
     done = subprocess.run(command, cwd=rebuilds[0], capture_output=True, text=True, check=False)
@@ -500,6 +502,8 @@ def errors(console: str) -> list[str]:
     return [line for line in console.splitlines() if line.startswith("error: ")]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
     one, two = rebuilds
     manifests = [read_manifest(folder / "results" / "small" / "manifest.json") for folder in rebuilds]
@@ -533,6 +537,8 @@ def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
     assert f"{len(artefacts) - 1} artefacts equal (1 with times or memory were not compared)\n" in console
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["models/other/model.safetensors", "prompts/few.parquet", "tables/line.csv", "summary.txt"]
 )
@@ -559,6 +565,8 @@ def test_a_flipped_bit_is_found(rebuilds: tuple[Path, Path], path: str) -> None:
         file.write_bytes(content)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_verify_needs_a_finished_study(rebuilds: tuple[Path, Path], tmp_path: Path) -> None:
     one, _ = rebuilds
     status, console = verify(one, tmp_path / "none.json")
@@ -569,6 +577,8 @@ def test_verify_needs_a_finished_study(rebuilds: tuple[Path, Path], tmp_path: Pa
     ]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_the_manifest_follows_what_is_made(rebuilds: tuple[Path, Path], edit_small: Callable) -> None:
     one, _ = rebuilds
 

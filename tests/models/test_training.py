@@ -390,7 +390,9 @@ def test_an_interrupted_training_in_parts(
 
 
 def test_parts_must_fill_the_batch(tmp_path: Path, tiny_gpt2: Path) -> None:
-    message = r"models\.tiny\.training\.batch_size: of 4 every process takes 4, .* no multiple of compute\.batch_size"
+    message = (
+        r"models\.tiny\.training\.batch_size: of 4 every process takes 4, .* not a multiple of compute\.batch_size"
+    )
     with pytest.raises(UserError, match=message):
         train(tmp_path, start=tiny_gpt2, micro_batch=3)
 

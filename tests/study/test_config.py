@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import config as config_module
+from lm_interpolation.study import verdicts
 from lm_interpolation.study.config import (
     build_sweeps,
     check_files,
@@ -1349,10 +1350,9 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
     assert resolved["analyses"].keys() == whole["analyses"].keys()
     assert resolved["claims"].keys() == config["claims"].keys()
     study = Study(config)
-    assert [name for name, _ in study.claim_settings()["claims"]] == [
-        name for name in whole["claims"] if name != "near"
-    ]
-    assert [(name, reason) for name, _, reason in study.claim_settings()["untested"]] == [
+    settings = verdicts.settings(study)
+    assert [claim["name"] for claim in settings["claims"]] == [name for name in whole["claims"] if name != "near"]
+    assert [(claim["name"], reason) for claim, reason in settings["left_out"]] == [
         ("near", "analyses.distances.pairs.apart is left out"),
         ("far", sweep),
     ]

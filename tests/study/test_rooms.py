@@ -23,8 +23,6 @@ EXCEPTIONS = {
     ("claims.claims", "pages"),
     # A program's computation, which names places of a sweep as captions do.
     ("texts.steering", "pages"),
-    # Captions are made of the words of declarations.
-    ("pages.descriptions", "study"),
 }
 """(module, room) that go the other way."""
 

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.settings import arguments_of, to_text
+from lm_interpolation.study import verdicts
 from lm_interpolation.study.settings import AddedLater, canonical, job_settings
 from lm_interpolation.study.study import Study
 from tests.study.test_config import SHIPPED, full_config
@@ -26,8 +27,8 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 # --- the text ---
 
 
-class Reader(BaseModel):
-    name: str
+class Reader(BaseModel, validate_by_name=True):
+    name: str = Field(alias="class")
     context: int | None = None
 
 
@@ -44,7 +45,7 @@ def test_fields_keep_the_order_of_their_declaration_and_free_mappings_are_sorted
     arguments = {"spec": spec, "at": {"y": 1, "x": [{"d": (1, 0.5), "c": None}]}, "all": [("b", 1), ("a", 2)]}
     text = job_settings("points/merge.py", arguments)
     assert text.startswith(
-        '{"settings": {"spec": {"steps": 2, "readers": [{"name": "θ", "context": 3}], '
+        '{"settings": {"spec": {"steps": 2, "readers": [{"class": "θ", "context": 3}], '
         '"classes": {"a": [], "b": ["x"]}, "rank": 8}, '
         '"at": {"x": [{"c": null, "d": [1, 0.5]}], "y": 1}, "all": [["b", 1], ["a", 2]]}, '
         '"packages": {"'
@@ -59,6 +60,10 @@ def test_a_field_that_was_added_later_is_left_out_while_it_is_as_before() -> Non
     assert canonical(Spec(steps=1, rank=0)) == {"steps": 1, "readers": [], "classes": {}}
     assert canonical(Spec(steps=1, rank=0, adapter="lora"))["adapter"] == "lora"
     assert canonical({"models": [Spec(steps=1)]})["models"][0]["rank"] == 8
+
+
+def test_an_absent_key_is_left_out() -> None:
+    assert canonical(Reader(name="θ")) == {"class": "θ"}
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, Path("x")])
@@ -88,8 +93,8 @@ def test_the_order_of_fields_in_a_config_changes_no_settings() -> None:
         assert one.settings("analyses/loss.py", **one.analysis_settings(name)) == two.settings(
             "analyses/loss.py", **two.analysis_settings(name)
         )
-    assert one.settings("claims/claims.py", **one.claim_settings()) == two.settings(
-        "claims/claims.py", **two.claim_settings()
+    assert one.settings("claims/claims.py", **verdicts.settings(one)) == two.settings(
+        "claims/claims.py", **verdicts.settings(two)
     )
 
 

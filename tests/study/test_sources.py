@@ -9,7 +9,9 @@ import pytest
 from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
-from lm_interpolation.study.kinds.catalog import PROMPTS, SCORERS, SOURCES
+from lm_interpolation.study.captions import TABLE_CAPTION
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import FIGURES, PROMPTS, SCORERS, SOURCES
 from lm_interpolation.study.kinds.corpora.hub import Hub
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
@@ -159,7 +161,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     training = language | {"tokenizer.py", "train_classifier.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {"classifier.py", "distinct.py", "perplexity.py"}
-    draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
+    draw = {script for script in SCRIPTS if script.startswith("plot_")}
     assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
     assert users("trainer") == language | {"train_classifier.py"}
     assert (users("tokenizer_training"), users("importing")) == ({"tokenizer.py"}, {"import_model.py"})
@@ -176,9 +178,12 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     # A kind of scorer that is edited does not run the others again.
     for kind in ("classifier", "perplexity", "distinct"):
         assert users(kind) & scores == {f"{kind}.py"}
-    assert users("tables") >= {"table.py", "summary.py"} | draw
-    assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
-    assert users("captions") == {"caption.py", "table_caption.py"}
+    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
+    assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
+    captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}
+    assert users("captions") == users("findings") == captions
+    # What the text beside a table is no part of the text beside a figure.
+    assert users("table_captions") == {script for script in captions if script.startswith("table_caption")}
     assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
     # A source that is added or edited makes no other corpus again, and trains nothing.
@@ -196,18 +201,18 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
     assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}
     assert users("judges") == users("leaks") - {"leaks.py"} | users("captions") | {
-        "curves.py",
-        "plane.py",
+        "plot_curves.py",
+        "plot_plane.py",
         "explorer.py",
     }
-    assert users("plots") == draw
+    assert users("style") == draw
     # What comes early does not depend on what comes late.
     early = training | data | {"import_model.py"}
-    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "claims", "plots"):
+    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "verdicts", "style"):
         assert not users(module) & early, module
-    for module in ("interpolation", "score_files", "tables", "claims", "plots"):
+    for module in ("interpolation", "score_files", "tables", "verdicts", "style"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
-    for module in ("merging", "interpolation", "tables", "claims", "plots"):
+    for module in ("merging", "interpolation", "tables", "verdicts", "style"):
         assert not users(module) & scores, module
 
 
@@ -264,7 +269,8 @@ def test_packages_that_only_come_along_do_not_count() -> None:
 LIGHT = [script for script, path in PATHS.items() if path.startswith("data/")]
 LIGHT += ["merge.py", "norms.py", "search_table.py"]
 LIGHT += ["measure_rounding.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
-LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
+LIGHT += ["caption_curves.py", "table_caption_words.py", "plot_curves.py", "plot_plane.py", "plot_barrier.py"]
+LIGHT += ["plot_linearity.py", "plot_norms.py"]
 LIGHT += ["table_caption.py", "claims_page.py", "overview.py", "plot_words.py"]
 
 
@@ -275,7 +281,7 @@ def test_an_upgrade_of_torch_reruns_only_what_uses_it(script: str) -> None:
 
 
 def test_drawing_is_pinned_to_seaborn() -> None:
-    draw = users("plots")
+    draw = users("style")
     for script in SCRIPTS:
         pins = pinned_packages(PATHS[script]).keys()
         assert ({"seaborn", "matplotlib", "pandas", "numpy"} <= pins) == (script in draw), script
@@ -311,6 +317,9 @@ SCRIPTS_OF_KINDS = {
     "corpus": [kind.SCRIPT for kind in SOURCES],
     "prompts": [kind.SCRIPT for kind in PROMPTS],
     "score": [kind.SCRIPT for kind in SCORERS],
+    "draw_figure": [kind.SCRIPT for kind in FIGURES],
+    "describe_figure": [kind.CAPTION for kind in FIGURES],
+    "describe_table": [TABLE_CAPTION, *(kind.TABLE_CAPTION for kind in FIGURES if kind.TABLE_CAPTION is not None)],
 }
 """Rule whose script is that of a kind to the scripts of all kinds."""
 
@@ -325,13 +334,19 @@ def test_every_script_belongs_to_one_rule() -> None:
     assert sorted(script for rule in RULES for script in scripts_of(rule)) == sorted(PATHS.values())
 
 
+def test_a_kind_of_figure_that_is_added_or_edited_reruns_no_other() -> None:
+    for kind in map(tag, FIGURES):
+        assert users(f"plot_{kind}") == {f"plot_{kind}.py"}
+        assert users(f"finding_{kind}") <= {f"caption_{kind}.py", f"table_caption_{kind}.py"}
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
     if rule[1] in SCRIPTS_OF_KINDS:
         # The same declaration says which script runs and whose digests are among the settings.
-        (script,) = re.findall(r"^        script=lambda wildcards, threads: (.+\.SCRIPT),$", body, re.MULTILINE)
-        assert re.findall(r"study\.settings\(\s*(.+\.SCRIPT),", body) == [script]
+        (script,) = re.findall(r"^        script=lambda wildcards(?:, threads)?: (.+),$", body, re.MULTILINE)
+        assert re.search(rf"study\.settings\(\s*{re.escape(script)},", body)
     else:
         assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == scripts_of(rule)
     # A benchmark counts as an output: without any other the rule would run once only.

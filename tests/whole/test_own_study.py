@@ -97,6 +97,8 @@ def test_every_architecture_goes_the_whole_way(tmp_path, tiny_tokenizer, model_t
     assert scores["nll_text"].gt(0).all()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_two_files_of_texts_a_model_of_ones_own_and_a_scorer_trained_on_them(tmp_path, tiny_tokenizer):
     copy_workflow(tmp_path)
     save_base(tmp_path / "llama", tiny_tokenizer, "llama", tied=False)

@@ -264,7 +264,7 @@ def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
 def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> str | None:
     """Add the column ``score``, and return the scorer's name; None, with the reason on stderr, if it cannot read them.
 
-    The texts are what was asked for: a judge that cannot read such long ones does not cost them.
+    The texts are what was asked for: if the judge cannot read them, still print them.
     """
     from lm_interpolation.scores.classifier import score_classifier
     from lm_interpolation.scores.statistic_values import weighted_sum

@@ -1,4 +1,4 @@
-"""Stored corpora and sets of prompts: the files that later stages read, whatever they were made from."""
+"""Stored corpora and prompt sets: the files that later stages read, whatever their source."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +54,7 @@ def _write(frame: "pd.DataFrame", path: Path, labelled: bool) -> None:
 
     from lm_interpolation.data.parquet import write_parquet
 
-    # Spelt out, because a label column of nulls alone would otherwise be of type null.
+    # Explicit, because a label column with only nulls would otherwise have the type null.
     fields = [("row", pa.int64()), ("text", pa.string()), *([("label", pa.string())] if labelled else [])]
     table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
     write_parquet(table.replace_schema_metadata(None), path)

@@ -16,12 +16,12 @@ from lm_interpolation.jobs.runtime import UserError
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _ANNEX_POINTER = b"/annex/objects/"
 _C1_CONTROL = re.compile("[\x80-\x9f]")
-# All but tab, the ends of lines and pages, and what is no control character.
+# Control characters, without tab and the ends of lines and pages.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
 def require_file(path: Path, key: str) -> None:
-    """Raise ``UserError`` unless ``path`` is a file, and not a pointer to data that were not fetched."""
+    """Raise ``UserError`` unless ``path`` is a file, and not a pointer to data that are not fetched yet."""
     if path.is_symlink() and not path.exists() and "annex/objects" in os.readlink(path):  # noqa: PTH115
         raise UserError(f"{path}: git-annex has not fetched the file; run git annex get {path}")
     if not path.is_file():
@@ -37,7 +37,7 @@ def require_file(path: Path, key: str) -> None:
 def require_columns(
     wanted: Iterable[str], present: Sequence[str], place: str, remedy: str = "rename one of them in the file"
 ) -> None:
-    """Raise ``UserError`` unless each wanted column is there, and once; ``remedy`` is for two columns of a name."""
+    """Raise ``UserError`` unless each wanted column occurs exactly once; ``remedy`` is for duplicate names."""
     for column in wanted:
         if column not in present:
             raise UserError(f"{place}: no column {column!r}; it has {', '.join(present)}")
@@ -48,7 +48,7 @@ def require_columns(
 def read_text(path: Path, key: str, encoding: str = "utf-8") -> str:
     """The whole of a text file (a ``.gz`` one decompressed), without a byte order mark.
 
-    Raises ``UserError`` for a file that is not there or not whole, and for bytes that are not in ``encoding``.
+    Raises ``UserError`` for a missing or incomplete file, and for bytes that are not in ``encoding``.
     """
     require_file(path, key)
     data = path.read_bytes()
@@ -75,14 +75,14 @@ def decode_text(data: bytes, place: str, encoding: str = "utf-8") -> str:
             f"{_other_encoding(data, error.start)}"
         ) from None
     except UnicodeError as error:
-        # Of codecs such as idna, which name no byte.
+        # From codecs such as idna, which name no byte.
         raise UserError(f"{place}: not {encoding} ({' '.join(str(error).split())}); correct `encoding`") from None
     _refuse_c1(text, place, encoding)
     return text.removeprefix("\ufeff")
 
 
 def _other_encoding(data: bytes, start: int) -> str:
-    """What to do about bytes of an encoding that is not the declared one; the first wrong one is at ``start``."""
+    """The remedy for bytes that are not in the declared encoding; the first wrong one is at ``start``."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "the file starts like UTF-16: set `encoding: utf-16`"
     try:

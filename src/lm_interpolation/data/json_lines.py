@@ -21,7 +21,7 @@ def read_json_lines(path: Path, key: str, columns: Sequence[str], spec: Mapping[
                 f"{path}:{number}: malformed JSON, {error.msg} at column {error.colno}; mend the line"
             ) from None
         except (ValueError, RecursionError) as error:
-            # A key that stands there twice, or numbers and nesting beyond what Python reads.
+            # A duplicate key, or numbers and nesting beyond what Python reads.
             raise UserError(f"{path}:{number}: cannot read the JSON, {error}; mend the line") from None
         if not isinstance(record, dict):
             raise UserError(f"{path}:{number}: not a JSON object but {type(record).__name__}; expected one per line")
@@ -31,7 +31,7 @@ def read_json_lines(path: Path, key: str, columns: Sequence[str], spec: Mapping[
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Raises ``ValueError`` for a key that it has twice, of which Python would take the last."""
+    """A JSON object. Raises ``ValueError`` for a duplicate key, where Python would keep the last."""
     record = dict(pairs)
     if len(record) < len(pairs):
         names = [name for name, _ in pairs]
@@ -40,7 +40,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def field_of(record: Mapping[str, Any], column: str, place: str) -> Any:
-    """The value of ``column``, or of the nested field that a dotted name means. ``UserError`` if there is none."""
+    """The value of ``column``; a dotted name means a nested field. ``UserError`` if there is none."""
     if column in record:
         return record[column]
     value: Any = record

@@ -16,7 +16,7 @@ def class_of_label(classes: Mapping[str, Sequence[Any]], key: str) -> dict[Key, 
     Raises ``UserError`` for a label that is in two classes; ``key`` is that of the corpus.
     """
     class_of: dict[Key, str] = {}
-    # Two labels are one if a cell may answer to both.
+    # Two labels are the same if a cell can match both.
     class_of_cell: dict[Key, str] = {}
     for class_name, labels in classes.items():
         for label in labels:

@@ -1,8 +1,8 @@
-"""Texts that stand where they should not: in two splits, in the training of a judge and of what it judges, or in the
+"""Texts in places where they should not be: in two splits, in the training of a judge and of what it judges, or in the
 training of what is measured on them.
 
-``count_leaks`` reads the texts that a plan (``study.leak_plan``) names. Two texts are the same if they are equal but
-for case and whitespace.
+``count_leaks`` reads the texts that a plan (``study.leak_plan``) names. Two texts are the same if they differ only in
+case and white space.
 """
 
 import json
@@ -47,10 +47,10 @@ def count_leaks(planned: Mapping[str, Any], paths: Sequence[Path]) -> dict[str, 
     Returns ``leaks``, lines for people; ``configured`` and ``unknown``, as planned; ``compared``, a line on what was
     compared; and ``comparisons``, each as planned with ``n_texts`` and ``n_seen``, the numbers of texts on both sides,
     ``shared``, how many of the first are among the second, ``share``, ``same_corpus``, ``example`` (of a shared text;
-    None if there is none) and ``line``. A judge that learns from the corpus of what it judges leaks whatever it shares.
+    None if there is none) and ``line``. A judge that learns from the corpus of what it judges always counts as a leak.
 
-    Texts are compared by 64-bit hashes (xxh3): 9 bytes of memory per text, and two texts of two million that differ are
-    taken for the same with a probability below 1e-6. Raises ``UserError`` if a file is damaged.
+    Texts are compared by 64-bit hashes (xxh3): 9 bytes of memory per text. Among two million texts, two different ones
+    count as the same with a probability below 1e-6. Raises ``UserError`` if a file is damaged.
     """
     files = dict(zip(map(tuple, planned["splits"]), paths, strict=True))
     splits = {key: _read(path) for key, path in files.items()}
@@ -78,7 +78,7 @@ def count_leaks(planned: Mapping[str, Any], paths: Sequence[Path]) -> dict[str, 
 
 def _read(path: Path) -> _Split:
     table = read_parquet(path, ["text", "label"])
-    # Batch by batch: a corpus of long texts is large enough without Python's copy of all of them.
+    # Batch by batch, because Python's copies of all long texts would take too much memory.
     hashes = (
         xxhash.xxh3_64_intdigest(same_text(text).encode())
         for batch in table.select(["text"]).to_batches(max_chunksize=10_000)
@@ -121,7 +121,7 @@ def _compared(comparisons: Sequence[Mapping[str, Any]]) -> str:
 
 
 def leak_lines(path: str | os.PathLike[str]) -> list[str]:
-    """For people, what ``leaks.json`` at ``path`` says: a line per leak, or on what was compared, and per unknown."""
+    """``leaks.json`` at ``path`` in words: one line per leak, or one on what was compared, and one per unknown."""
     report = json.loads(Path(path).read_text(encoding="utf-8"))
     leaks = report["leaks"]
     if not leaks:

@@ -17,13 +17,13 @@ def choose_prompts(
     """The prompts of a source: a frame of ``row`` (int64, 0-based index in the source) and ``text`` (str).
 
     Args:
-        texts: what the source holds; ``place(i)`` says where text i stands, for messages.
-        prompts: the settings of the set: ``seed``, and ``sample`` where the study gives it.
+        texts: all texts of the source; ``place(i)`` says where text i is, for messages.
+        prompts: the settings of the set: ``seed``, and ``sample`` if the study gives it.
         name: of the set, for messages.
 
-    Texts are as in the source, not stripped, and may occur more than once. ``sample`` takes exactly so many at random
+    Texts are as in the source, not stripped, and may occur more than once. ``sample`` takes exactly this many at random
     (by ``seed``), in the order of the source. Raises ``UserError`` for an empty prompt anywhere in the source, for
-    what is no text, and for fewer prompts than ``sample``.
+    anything but text, and for fewer prompts than ``sample``.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""What every source of a corpus gives: the raw rows of its files, with the columns that the corpus needs."""
+"""The output of every source of a corpus: the raw rows of its files, with the columns that the corpus needs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Table:
-    """The needed columns of one input file; ``place(i)`` says where its row i stands, for error messages."""
+    """The needed columns of one input file; ``place(i)`` says where its row i is, for error messages."""
 
     columns: Mapping[str, Sequence[Any]]
     place: Callable[[int], str]
     untyped: bool = False
-    """Whether the file has text only, so that its numbers and booleans are text, and null is nothing at all."""
+    """Whether the file has only text: then numbers and booleans are text, and null is an empty cell."""
 
 
 def needed_columns(corpus: Mapping[str, Any]) -> list[str]:
-    """The columns that are read: first that of the texts, then the label's and those of ``drop``.
+    """The columns to read: first that of the texts, then those of the label and of ``drop``.
 
     ``corpus`` holds the settings of a corpus, see ``steps.make_corpus``.
     """

@@ -26,7 +26,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Remedies:
-    """What a message says about a split or a class without texts; words in braces are filled in."""
+    """The message about a split or a class without texts; words in braces are filled in."""
 
     split: str
     class_of: str
@@ -47,10 +47,10 @@ CLASS_FILES = Remedies(
 def make_corpus(
     tables: Mapping[str, Sequence[Table]], corpus: Mapping[str, Any], name: str, remedies: Remedies = REMEDIES
 ) -> dict[str, "pd.DataFrame"]:
-    """Make a corpus of the raw rows of a source: a frame for each of train, dev and test, none of them empty.
+    """Make a corpus from the raw rows of a source: a frame for each of train, dev and test, none of them empty.
 
     Args:
-        tables: those of each split that has data of its own, with ``needed_columns``.
+        tables: those of each split with its own data, with ``needed_columns``.
         corpus: the settings of the corpus. All have ``text`` and, if there are labels, ``label`` (names of columns),
             and ``classes`` (class to raw labels); ``seed``; and as the study gives them ``drop`` (column to values),
             ``replace`` (a list of pairs), ``max_words``, ``fractions`` and ``limit`` (split to number).

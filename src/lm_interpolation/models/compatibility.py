@@ -70,7 +70,7 @@ def _renamed(checkpoint: Checkpoint, reference: Checkpoint) -> Checkpoint:
 
 
 def _harmless_differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[str]:
-    """What is told of two configurations that can be combined."""
+    """The note about two configurations that can be combined."""
     for key in ("bos_token_id", "eos_token_id", "pad_token_id", CONTEXT):
         if key in one and key in two and one[key] != two[key]:
             smaller = " (merged models have the smaller one)" if key == CONTEXT else ""

@@ -1,9 +1,9 @@
 """Losses of tokens without all their logits at once.
 
 The logits of a batch take batch x length x vocabulary numbers: 32 texts of 64 tokens with the vocabulary of Gemma 3
-(262,144) make 2.1 GB, and several times that where a loss is differentiated, beside 1.1 GB of weights. So the body of a
-model reads a batch as a whole, and its head makes logits of a part of the positions at a time. Up to ``LIMIT`` numbers
-there is one part, and everything is computed as the model itself does.
+(262,144) take 2.1 GB, and several times that if a loss is differentiated, beside 1.1 GB of weights. So the body of a
+model reads the whole batch, and its head computes the logits of some positions at a time. Up to ``LIMIT`` numbers
+there is one part, and everything is computed as in the model itself.
 """
 
 import weakref
@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 LIMIT = 1 << 26
-"""Logits that are held at once: 256 MB in float32."""
+"""Logits that are in memory at once: 256 MB in float32."""
 
 
 class _Body(NamedTuple):
@@ -29,7 +29,7 @@ _bodies: "weakref.WeakKeyDictionary[Any, _Body | None]" = weakref.WeakKeyDiction
 
 
 def rows_at_once(vocabulary: int) -> int:
-    """How many rows of so many logits are worked on at once."""
+    """How many rows with this many logits are processed at once."""
     return max(1, LIMIT // vocabulary)
 
 
@@ -38,8 +38,8 @@ def token_nll(
 ) -> tuple[torch.Tensor, Any]:
     """NLL of ``targets`` (n, length) int64 under a causal LM that reads ``ids`` (n, length): (n, length) float32, nats.
 
-    A target of -100 has the NLL 0. ``mask`` (n, before + length) covers what ``cache`` holds, too. With ``keep`` the
-    cache behind ``ids`` comes second, else None. Nothing is differentiated.
+    A target of -100 has the NLL 0. ``mask`` (n, before + length) also covers what ``cache`` holds. With ``keep`` the
+    second value is the cache after ``ids``, otherwise None. Nothing is differentiated.
     """
     inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": keep or cache is not None}
     if cache is not None:
@@ -63,11 +63,11 @@ def token_nll(
 
 
 def training_loss(model: Any, inputs: dict[str, torch.Tensor], items: torch.Tensor | int) -> torch.Tensor | None:
-    """Cross-entropy of the labels of a batch, each predicted from what precedes it, divided by ``items``.
+    """Cross-entropy of the labels of a batch, each predicted from the preceding tokens, divided by ``items``.
 
-    As transformers computes it, and differentiated likewise, but the logits of a part are made again for the gradient
-    instead of kept. None where the logits are few enough to be held, or where the model has no body that can be read
-    apart: then its own loss will do.
+    Computed and differentiated as in transformers, but the logits of a part are recomputed for the gradient
+    instead of kept. None if all logits fit into memory, or if the model's body cannot be separated: then use the
+    model's own loss.
     """
     ids, labels = inputs["input_ids"], inputs["labels"]
     body = _body(model) if _exceeds(model, ids) else None
@@ -81,11 +81,11 @@ def training_loss(model: Any, inputs: dict[str, torch.Tensor], items: torch.Tens
         return functional.cross_entropy(logits.flatten(0, 1), targets[:, span].flatten(), reduction="sum")
 
     total = torch.zeros((), device=ids.device)
-    # What is differentiated takes about four times the logits.
+    # Differentiation takes about four times the logits.
     width = rows_at_once(4 * len(ids) * _vocabulary(model))
     for begin in range(0, ids.shape[1], width):
         span = slice(begin, begin + width)
-        # Nothing random happens in a head.
+        # A head has no randomness.
         total = total + checkpoint(part_loss, hidden[:, span], span, use_reentrant=False, preserve_rng_state=False)
     return total / items
 
@@ -109,12 +109,12 @@ def _losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def _head(model: Any, body: _Body, ids: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-    """The logits (n, length, V) that ``model`` makes of ``hidden`` (n, length, width): scaled, capped and so on."""
+    """The logits (n, length, V) that ``model`` computes from ``hidden`` (n, length, width), scaled, capped etc."""
     part = body.read
     own = part.__dict__.get("forward")
-    # A slice that is not would be multiplied text by text, reading all weights of the head for each.
+    # A slice that is not contiguous is multiplied text by text, which reads all weights of the head each time.
     hidden = hidden.contiguous()
-    # An attribute of the object goes before the method of its class.
+    # An attribute of the object takes precedence over the method of its class.
     part.forward = lambda *_, **__: body.output(last_hidden_state=hidden)
     try:
         return model(input_ids=ids, use_cache=False).logits
@@ -126,12 +126,12 @@ def _head(model: Any, body: _Body, ids: torch.Tensor, hidden: torch.Tensor) -> t
 
 
 def _body(model: Any) -> _Body | None:
-    """The part of ``model`` that makes hidden states, of which its logits are made position by position, or None.
+    """The part of ``model`` whose hidden states give the logits position by position, or None.
 
-    Whether it is such a part is tried, not looked up: a few tokens must have the logits that the whole model gives.
+    A trial decides, not a list: a few tokens must get the same logits as from the whole model.
     """
     if model not in _bodies:
-        # OPT's model goes past its base model, straight to the decoder within.
+        # OPT's model bypasses its base model and uses the decoder within.
         parts = [model.base_model, getattr(model.base_model, "decoder", None)]
         found = (_trial(model, part) for part in parts if part is not None and part is not model)
         _bodies[model] = next(filter(None, found), None)

@@ -113,7 +113,7 @@ def _parts(name: str, settings: Mapping[str, Any], micro_batch: int | None) -> t
     part = min(micro_batch or share, share)
     if share % part:
         raise UserError(
-            f"{key}: of {batch} every process takes {share}, which are no multiple of compute.batch_size.train, "
+            f"{key}: of {batch} every process takes {share}, which is not a multiple of compute.batch_size.train, "
             f"{part}; change one of them"
         )
     return part, share // part

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from pydantic import TypeAdapter
 
 from lm_interpolation.claims.claim_kinds import KINDS, check_claim, claim_needs
-from lm_interpolation.figures.series import check_count, count_series
+from lm_interpolation.figures.series import check_count
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.models.checkpoints import Checkpoint
@@ -33,8 +33,10 @@ from lm_interpolation.study.corpora import (
     declared_corpora,
     declared_prompts,
 )
+from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.catalog import AnyScorer
 from lm_interpolation.study.kinds.scorers.base import Scorer
+from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.names import check_names
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
@@ -102,10 +104,18 @@ def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     left_out = _leave_out(resolved)
     check_sizes(resolved)
     _check_references(resolved)
+    _check_counts(declared(resolved))
     for name, claim in resolved["claims"].items():
         if f"claims.{name}" not in left_out:
             _check_claim_names(resolved, f"claims.{name}", claim)
     return resolved, left_out
+
+
+def _check_counts(study: StudyConfig) -> None:
+    """Raise ``UserError`` for a figure of more series than can be told apart."""
+    for name, figure in study.figures.items():
+        with error_prefix(f"config: figures.{name}"):
+            check_count(figure.series(study))
 
 
 def extended(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -444,8 +454,6 @@ def _check_references(config: Mapping[str, Any]) -> None:
         _known(name, config["figures"], "quick", "figure")
     for name, figure in config["figures"].items():
         _check_figure(config, f"figures.{name}", figure)
-        with error_prefix(f"config: figures.{name}"):
-            check_count(count_series(config, figure))
 
 
 def _check_table_names(config: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from transformers.cache_utils import DynamicLayer
 
 
 def fill_gaps(going: list[int]) -> list[int]:
-    """The slots ``going``, in ascending order, rearranged such that as many as possible stay where they are."""
+    """The slots ``going``, in ascending order, rearranged so that as many as possible stay in place."""
     count = len(going)
     stay = {slot for slot in going if slot < count}
     movers = iter(slot for slot in going if slot >= count)

@@ -2,7 +2,7 @@
 
 Source: DExperts (Liu et al. 2021, https://aclanthology.org/2021.acl-long.522, Eq. 1), softmax(z + gamma (z+ - z-)), as
 used by Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), sections 3.2 and 4.4. Every point is allowed, not only
-theirs. It lies apart from ``generation``, so that an edit here leaves the texts of weight space as they are.
+theirs. The module is separate from ``generation``, so that an edit here does not affect the texts of weight space.
 """
 
 import itertools
@@ -33,7 +33,7 @@ def generate_ensemble(
 ) -> pd.DataFrame:
     """Sample continuations of every prompt with next-token logits sum_m c_m z_m over the models of ``point``.
 
-    The models' logits are of ``precision`` and their sum float64. The random numbers are those of
+    The models compute logits in ``precision``; the sum is float64. The random numbers are those of
     ``generation.generate``, and ``{m: 1}`` gives exactly its texts of m.
 
     Args:
@@ -53,7 +53,7 @@ def load_ensemble(
 ) -> Mixture:
     """Load the models of ``point``, and the one of ``nucleus``, and combine them: ``load_members``, ``ensemble``.
 
-    ``models`` may hold more; only those that are needed get loaded.
+    ``models`` may hold more; only the needed ones are loaded.
     """
     names = dict.fromkeys([*point.models, *([] if nucleus is None else [nucleus])])
     return ensemble(point, load_members({name: models[name] for name in names}, device, precision), nucleus)
@@ -64,13 +64,13 @@ def load_members(
 ) -> dict[str, LanguageModel]:
     """Load ``models`` (name -> Hugging Face directory) onto ``device``, cast to ``precision``, to add their logits.
 
-    They may differ in architecture and size, and in the tokens that end a text: the log says so. Raises ``UserError``
-    naming two models whose tokenizers or numbers of logits differ.
+    They may differ in architecture and size. If they differ in the tokens that end a text, the log says so. Raises
+    ``UserError`` naming two models whose tokenizers or numbers of logits differ.
     """
     try:
         check_same_tokenizer(models)
     except UserError:
-        # Damage may be its cause, and has another remedy.
+        # Damage may be the cause, and has another remedy.
         for directory in models.values():
             check_model(directory)
         raise
@@ -83,10 +83,10 @@ def load_members(
 
 
 def ensemble(point: Point, members: Mapping[str, LanguageModel], nucleus: str | None) -> Mixture:
-    """The sum of logits at ``point`` of ``load_members``, which may hold more than it needs.
+    """The sum of logits at ``point`` of ``load_members``, which may hold more models than needed.
 
-    ``nucleus``: None takes the top-p nucleus from the combined logits. A model's name takes it from that model's own
-    logits, whatever its coefficient, and samples from the softmax of the combined logits over what was kept: DExperts
+    ``nucleus``: None takes the top-p nucleus from the combined logits. A model's name takes it from the logits of that
+    model, whatever its coefficient, and samples from the softmax of the combined logits over the kept tokens: DExperts
     filters the logits of the base model before it adds the difference of the experts.
     """
     coefficients = {name: float(value) for name, value in point.coefficients}

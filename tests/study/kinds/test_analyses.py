@@ -174,7 +174,6 @@ def test_keys_that_do_not_fit_the_study(name: str, keys: dict[str, Any], problem
     assert list(sound.analyses[name].check(sound)) == []
 
 
-@pytest.mark.xfail(raises=NotImplementedError, reason="until declarations of corpora say their classes")
 @pytest.mark.parametrize(
     ("name", "keys", "problem"),
     [

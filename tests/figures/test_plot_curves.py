@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from lm_interpolation.figures.plot_curves import plot_curves
 from lm_interpolation.figures.plot_labels import LabelRoom, Spot
-from lm_interpolation.figures.plots import PAGE_WIDTH, figure_style, log_ticks, panel_grid, plot_curves, save_figure
 from lm_interpolation.figures.series import COLOURS, DASHES, MARKERS, MOST, series_styles
+from lm_interpolation.figures.style import PAGE_WIDTH, figure_style, log_ticks, panel_grid, save_figure
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import build_sweep
 

@@ -9,8 +9,8 @@ from matplotlib.colors import to_rgba
 
 from lm_interpolation.figures.colours import CENTRED, PLAIN
 from lm_interpolation.figures.plane_data import select_points
-from lm_interpolation.figures.planes import PlanePanel, plot_plane
-from lm_interpolation.figures.plots import save_figure
+from lm_interpolation.figures.plot_plane import PlanePanel, plot_plane
+from lm_interpolation.figures.style import save_figure
 from lm_interpolation.jobs.runtime import UserError
 
 COORDINATES = ("alpha", "beta")

@@ -1,9 +1,7 @@
-"""Figures of curves along sweeps (Figs. 3, 5, 6 and 10 of arXiv 2211.12092), and what all figures share."""
+"""Figures of curves along sweeps (Figs. 3, 5, 6 and 10 of arXiv 2211.12092)."""
 
-import math
-import os
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +9,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,23 +18,11 @@ from lm_interpolation.figures.naming import coordinate_text, prompts_label, scal
 from lm_interpolation.figures.phrases import describe_range
 from lm_interpolation.figures.plot_labels import LabelRoom, mark_coordinates
 from lm_interpolation.figures.series import series_styles
-from lm_interpolation.jobs.runtime import Job, UserError, atomic_path
+from lm_interpolation.figures.style import figure_style, figure_title, log_ticks, panel_grid
+from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.tables.tables import coordinate_columns
 
-PAGE_WIDTH = 11.0
-"""Inches that panels side by side take at most, unless a figure says how many there are: a landscape page."""
-
 _COSTS = {"seconds_per_1000_tokens": "Seconds per 1,000 tokens", "peak_memory_mb": "Peak memory of the process (MiB)"}
-
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def figure_style(font_size: float) -> dict[str, Any]:
-    """The look of all figures as matplotlib settings, for ``mpl.rc_context``; ``font_size`` in points."""
-    sizes = ("font.size", "axes.labelsize", "axes.titlesize", "legend.fontsize", "xtick.labelsize", "ytick.labelsize")
-    # What people write, and what models say, is shown as it stands: $ begins no formula.
-    plain = {"text.parse_math": False}
-    return sns.axes_style("ticks") | sns.plotting_context("paper") | dict.fromkeys(sizes, font_size) | plain
 
 
 @dataclass(frozen=True)
@@ -164,18 +149,6 @@ def plot_curves(
     return figure
 
 
-def panel_grid(count: int, panel_width: float, columns: int | None = None) -> tuple[int, int]:
-    """Rows and columns of ``count`` panels of ``panel_width`` inches.
-
-    By default no wider than a page, in rows as equal as can be.
-    """
-    if columns is None:
-        most = max(1, int(PAGE_WIDTH / panel_width))
-        columns = math.ceil(count / math.ceil(count / most))
-    wide = min(columns, count)
-    return math.ceil(count / wide), wide
-
-
 def _rows_of_prompts(tables: Sequence[pd.DataFrame]) -> list[list[_Series]]:
     """A row per sweep, a curve per prompt set, which looks the same in all rows."""
     prompt_sets = list(dict.fromkeys(name for table in tables for name in table["prompts"]))
@@ -297,13 +270,6 @@ def _label_trade_off(
                 room.place_at(label, (float(x), float(y)), 4, font_size, color=colour, path_effects=halo)
 
 
-def figure_title(figure: Figure, title: str, font_size: float) -> None:
-    """Write ``title`` above all panels, wrapped to the width of the figure; ``font_size`` in points."""
-    # A character is about 0.55 of the font size wide.
-    wrap = max(16, int(figure.get_figwidth() * 72 / (0.55 * font_size)))
-    figure.suptitle(textwrap.fill(title, wrap), fontsize=font_size)
-
-
 def _legend(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
     """A legend below the panels, on as many lines as it needs."""
     for columns in range(len(labels), 0, -1):
@@ -311,50 +277,3 @@ def _legend(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str]) ->
         if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
             return
         legend.remove()
-
-
-def log_ticks(axes: Axes) -> None:
-    """Labelled ticks on a vertical log axis that spans a fraction of a decade as well as on one that spans six.
-
-    Call it once the limits are known. ``axes`` may be those of a colour bar.
-    """
-    axis, limits = axes.yaxis, axes.get_ylim()
-    decades = float(np.diff(np.log10(limits))[0])
-    if decades < 0.5:
-        axis.set_major_locator(ticker.MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-        axis.set_minor_locator(ticker.NullLocator())
-    else:
-        multiples = (
-            (1, 1.5, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
-        )
-        axis.set_major_locator(ticker.LogLocator(subs=multiples))
-    axis.set_minor_formatter(ticker.NullFormatter())
-    # 100,000 is easier to read than a power; 10,000,000 is not.
-    powers = limits[1] >= 1e6
-    axis.set_major_formatter(ticker.FuncFormatter(power_of_ten if powers else lambda value, _: f"{value:,.6g}"))
-
-
-def power_of_ten(value: float, _: object = None) -> str:
-    """``10⁻³`` or ``3 × 10⁶``: a tick on a log axis."""
-    digits, exponent = f"{value:.6e}".split("e")
-    factor = "" if float(digits) == 1 else f"{float(digits):g} × "
-    return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-
-
-def draw(job: Job, settings: Mapping[str, Any], plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
-    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and what all ``settings`` of figures hold."""
-    common = {key: settings[key] for key in ("title", "panel_width", "panel_height")}
-    figure = plot(*data, **options, **common)
-    save_figure(figure, job.output.png, job.output.pdf, settings["dpi"])
-
-
-def save_figure(figure: Figure, png: str | os.PathLike[str], pdf: str | os.PathLike[str], dpi: int) -> None:
-    """Save as PNG (``dpi`` dots per inch) and as PDF with TrueType fonts, atomically.
-
-    The files carry no date and no version, so that equal figures give equal bytes.
-    """
-    with mpl.rc_context({"pdf.fonttype": 42}):
-        with atomic_path(png) as scratch:
-            figure.savefig(scratch, format="png", dpi=dpi, metadata={"Software": None})
-        with atomic_path(pdf) as scratch:
-            figure.savefig(scratch, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})

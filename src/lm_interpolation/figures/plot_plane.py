@@ -18,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from lm_interpolation.figures.colours import ABOVE, ColourScale, colour_scale
 from lm_interpolation.figures.naming import scaled_label
 from lm_interpolation.figures.plot_labels import LabelRoom, Spot
-from lm_interpolation.figures.plots import figure_style, figure_title, log_ticks, panel_grid
+from lm_interpolation.figures.style import cell_edges, figure_style, figure_title, log_ticks, panel_grid
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.tables.tables import grid_mask
 
@@ -123,12 +123,6 @@ def _grid(data: pd.DataFrame, coordinates: tuple[str, str]) -> _Grid:
     values = np.full((len(y), len(x)), np.nan)
     values[np.searchsorted(y, points[inside, 1]), np.searchsorted(x, points[inside, 0])] = estimate[inside]
     return _Grid(x, y, values, np.column_stack([points, estimate])[~inside])
-
-
-def cell_edges(centres: np.ndarray) -> np.ndarray:
-    """Edges of cells, (n + 1,): half the way between neighbours, and as far outside the first and the last."""
-    middle = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
 
 
 def _draw_panel(
