@@ -130,8 +130,8 @@ def become(asked: dict[str, Any]) -> None:
         os.dup2(stream, number)
         os.close(stream)
     # Those of the server may lie on files, in which one can seek, and these on pipes.
-    sys.stdout = open(1, "w", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(asked["cwd"])
     environment = asked["environment"]
     os.environ.clear()
