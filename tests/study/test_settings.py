@@ -139,6 +139,8 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     configs = {path.name: path.read_text(encoding="utf-8") for path in [*SHIPPED, ROOT / "tests" / "tiny.yaml"]}
     full = full_config()
     full["corpora"]["part"] = {"split_from": "reviews", "share": 1}
+    for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
+        full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))
     configs["full.yaml"] = yaml.safe_dump(full, sort_keys=False)
     found: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
     for name, text in configs.items():
