@@ -30,7 +30,7 @@ from lm_interpolation.study.config import (
 )
 from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.analyses.base import Analysis
-from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE, Table
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table
 from lm_interpolation.study.names import check_file_names
 from lm_interpolation.study.scorers import (
     colour_settings,
@@ -38,6 +38,7 @@ from lm_interpolation.study.scorers import (
     main_panel,
     shown_settings,
     statistics_settings,
+    sweep_table_of,
 )
 from lm_interpolation.study.settings import job_settings
 
@@ -364,7 +365,9 @@ class Study:
         if table in self._table_of_analysis:
             name, suffix = self._table_of_analysis[table]
             return self.analysis(name).TABLES[suffix]
-        return SEARCH_TABLE if table in self._trials else SWEEP_TABLE
+        if table in self._trials:
+            return SEARCH_TABLE
+        return sweep_table_of(self.scorers[name] for name in self._scorers_of(table))
 
     def _table_sweeps(self, table: str) -> list[str]:
         """Names of the sweeps that a table is about."""

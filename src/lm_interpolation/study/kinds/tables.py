@@ -44,17 +44,13 @@ SWEEP_TABLE = Table(
         COORDINATES: COORDINATE,
         "point": POINT,
         "scorer": SCORER,
-        "statistic": (
-            "score: weighted sum of class probabilities; p_…: mean probability of a class; perplexity of continuation "
-            "or text: mean over texts, or corpus = exp(total NLL / tokens); distinct_n: share of distinct n-grams of a "
-            "prompt's samples"
-        ),
+        "statistic": "the statistic",
         "estimate": "the value",
         "low": LOW,
         "high": HIGH,
         "n_prompts": "prompts that count",
         "n_texts": N_TEXTS,
-        "n_excluded": "texts without a score: no token, no predicted token or no word",
+        "n_excluded": "texts without a score",
     },
 )
 
