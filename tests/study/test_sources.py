@@ -147,7 +147,7 @@ def users(module: str) -> set[str]:
 def test_an_edit_reruns_only_what_uses_it() -> None:
     training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
-    scores = {"classifier.py", "distinct.py", "perplexity.py"}
+    scores = {Path(kind.SCRIPT).name for kind in SCORERS}
     draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
     assert (users("training"), users("importing")) == (training, {"import_model.py"})
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
@@ -161,8 +161,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("loss_tables") == {"loss_table.py"}
     assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
     # A kind of scorer that is edited does not run the others again.
-    for kind in ("classifier", "perplexity", "distinct"):
-        assert users(kind) & scores == {f"{kind}.py"}
+    for kind in SCORERS:
+        script = Path(kind.SCRIPT)
+        assert users(script.stem) & scores == {script.name}
     assert users("tables") >= {"table.py", "summary.py"} | draw
     assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
     assert users("captions") == {"caption.py", "table_caption.py"}
