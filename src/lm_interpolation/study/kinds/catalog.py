@@ -61,6 +61,7 @@ from lm_interpolation.study.kinds.prompts.text import TextPrompts
 from lm_interpolation.study.kinds.scorers.base import Scorer
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
 from lm_interpolation.study.kinds.scorers.distinct import Distinct
+from lm_interpolation.study.kinds.scorers.length import Length
 from lm_interpolation.study.kinds.scorers.perplexity import Perplexity
 
 SOURCES: tuple[type[Source], ...] = (
@@ -90,6 +91,7 @@ SCORERS: tuple[type[Scorer], ...] = (
     Classifier,
     Perplexity,
     Distinct,
+    Length,
 )
 ANALYSES: tuple[type[Analysis], ...] = (
     Loss,
