@@ -63,6 +63,7 @@ from lm_interpolation.study.kinds.scorers.classifier import Classifier
 from lm_interpolation.study.kinds.scorers.distinct import Distinct
 from lm_interpolation.study.kinds.scorers.length import Length
 from lm_interpolation.study.kinds.scorers.perplexity import Perplexity
+from lm_interpolation.study.kinds.scorers.python import Python
 
 SOURCES: tuple[type[Source], ...] = (
     Sst,
@@ -92,6 +93,7 @@ SCORERS: tuple[type[Scorer], ...] = (
     Perplexity,
     Distinct,
     Length,
+    Python,
 )
 ANALYSES: tuple[type[Analysis], ...] = (
     Loss,
