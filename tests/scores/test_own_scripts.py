@@ -18,7 +18,7 @@ from lm_interpolation.study.kinds.catalog import AnyScorer
 from lm_interpolation.tables.tables import summarise
 from tests.by_hand import make_job
 from tests.scores.own_texts import TEXTS
-from workflow.scripts.scores import python
+from workflow.scripts.scores import command, python
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "own-scorers.md").read_text(encoding="utf-8")
@@ -67,6 +67,15 @@ def test_the_examples_give_the_scores_that_they_say() -> None:
     assert list(politeness) == ["point", "row", "sample", "score"] and politeness["score"].tolist() == [0] * 4
     style = scored(python, "style", EXAMPLES["style"])
     assert style["words"].tolist() == [4, 4, 2, 3] and style["exclamations"].tolist() == [0] * 4
+
+
+def test_the_example_of_a_program_gives_the_scores_that_it_says() -> None:
+    shouting = scored(command, "shouting", EXAMPLES["shouting"])
+    assert shouting["score"].fillna(-1).tolist() == [0, 0, -1, 0]
+    spec = {**EXAMPLES["shouting"], "command": ["python3", "scorers/shouting.py", "of", "no", "use"]}
+    Path("scorers/shouting.py").write_text("import sys\nsys.exit(9)\n")
+    with pytest.raises(UserError, match=r"^scorers.shouting: command python3 scorers/shouting.py of no use: ends"):
+        scored(command, "shouting", spec)
 
 
 def test_an_error_names_the_scorer_and_the_file() -> None:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.own_files import check_digests
+from lm_interpolation.study.kinds.scorers.command import Command
 from lm_interpolation.study.kinds.scorers.python import Python
 
 CODE = '"""Mine."""\n\n\ndef score(texts, prompts):\n    # All alike.\n    return [1 for text in texts]\n'
@@ -103,3 +104,41 @@ def test_statistics_and_colour_are_those_of_its_scores() -> None:
     assert python().describe("mine") == "mine: score() of mine.py"
     assert (mine.uses_gpu(), python(gpu=True).uses_gpu(), mine.judge()) == (False, True, None)
     assert python().minutes(1) == python().minutes(3)
+
+
+# --- commands
+
+
+def command(*words: str, **keys: Any) -> Command:
+    return Command(**{"kind": "command", "command": list(words), **keys})
+
+
+def test_a_program_that_is_looked_up_need_not_be_there_yet() -> None:
+    assert list(command("no-such-program").file_problems()) == []
+    assert command("no-such-program", "words.txt", "none.txt", ".").settings()["digests"].keys() == {"words.txt"}
+
+
+def test_a_program_by_its_path_is_there_and_can_be_run(tmp_path: Path) -> None:
+    (problem,) = command("./none").file_problems()
+    assert problem == (
+        "command.0",
+        f"file ./none does not exist; paths are relative to the folder in which the study runs ({tmp_path})",
+    )
+    (problem,) = command("./mine.py").file_problems()
+    assert problem == (
+        "command.0",
+        "./mine.py is no program; make it executable (chmod +x), or name what runs it before it",
+    )
+    Path("mine.py").chmod(0o755)
+    assert list(command("./mine.py").file_problems()) == []
+
+
+def test_scores_of_a_command_depend_on_its_words_and_files() -> None:
+    settings = command("python3", "mine.py", files=["words.txt"]).settings()
+    assert settings["digests"].keys() == {"mine.py", "words.txt"}
+    assert command("python3", "mine.py", "-v", files=["words.txt"]).settings() != settings
+    assert command("python3", "mine.py", files=["words.txt"], timeout=3, gpu=True).settings() == settings
+    Path("mine.py").write_text(CODE.replace("[1", "[2"))
+    assert command("python3", "mine.py", files=["words.txt"]).settings() != settings
+    assert command("python3", "mine.py", timeout=3).execution() == {"timeout": 3}
+    assert command("python3", "mine.py").describe("mine") == "mine: the command python3 mine.py"

@@ -60,6 +60,7 @@ from lm_interpolation.study.kinds.prompts.list import ListedPrompts
 from lm_interpolation.study.kinds.prompts.text import TextPrompts
 from lm_interpolation.study.kinds.scorers.base import Scorer
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
+from lm_interpolation.study.kinds.scorers.command import Command
 from lm_interpolation.study.kinds.scorers.distinct import Distinct
 from lm_interpolation.study.kinds.scorers.length import Length
 from lm_interpolation.study.kinds.scorers.perplexity import Perplexity
@@ -94,6 +95,7 @@ SCORERS: tuple[type[Scorer], ...] = (
     Distinct,
     Length,
     Python,
+    Command,
 )
 ANALYSES: tuple[type[Analysis], ...] = (
     Loss,
