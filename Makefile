@@ -74,11 +74,11 @@ lint: $(STAMP) ## formats, types, rules
 	$(VENV_PYTHON) -m mypy
 	$(VENV_PYTHON) -m snakemake --lint
 
-# Groups of tests share fixtures and start in the order of tests/conftest.py, the longest first.
-PYTEST = $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+# The tests of a file share fixtures. Files start in the order of tests/conftest.py, the longest first.
+PYTEST = $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP) ## the tests for while you work (TESTS="tests/points": some of them)
-	$(PYTEST) -m "not slow" $(TESTS)
+	$(PYTEST) -m "not slow or quick" $(TESTS)
 
 test: lint ## all checks and tests
 	$(PYTEST) $(TESTS)

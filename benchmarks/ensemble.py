@@ -10,7 +10,8 @@ from benchmarks.generation import SAMPLING, Setting, setting_of_embedded, settin
 from benchmarks.harness import Goal, Growth, Row, alternate
 from lm_interpolation.jobs.batches import AdaptiveBatches
 from lm_interpolation.jobs.compute import prepare_torch
-from lm_interpolation.texts.generation import Mixture, load_language_model, sample_texts
+from lm_interpolation.texts.generation import sample_texts
+from lm_interpolation.texts.language_models import Mixture, load_language_model
 
 COEFFICIENTS = (1.0, 0.5, -0.5)
 """DExperts with gamma = 1/2."""

@@ -28,7 +28,8 @@ from benchmarks.harness import Goal, Growth, Row, alternate, gemm_rate
 from benchmarks.models import decided_gpt2, dexperts_prompts, embedded
 from lm_interpolation.jobs.batches import AdaptiveBatches
 from lm_interpolation.jobs.compute import prepare_torch
-from lm_interpolation.texts.generation import Mixture, Sampling, generate, load_language_model, sample_texts
+from lm_interpolation.texts.generation import Sampling, generate, sample_texts
+from lm_interpolation.texts.language_models import Mixture, load_language_model
 
 SAMPLING = Sampling(top_p=0.9, max_new_tokens=30, samples=25, seed=0)
 

@@ -24,7 +24,8 @@ from lm_interpolation.jobs.batches import AdaptiveBatches
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.dtypes import torch_dtype
 from lm_interpolation.points.interpolation import WeightSpace
-from lm_interpolation.texts.generation import Mixture, load_language_model, sample_texts
+from lm_interpolation.texts.generation import sample_texts
+from lm_interpolation.texts.language_models import Mixture, load_language_model
 
 DEVICE = os.environ.get("BENCH_DEVICE", "cuda")
 SHAPES = os.environ.get("BENCH_SHAPES", "gpt2-large gpt2-xl").split()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.data.corpora import load_prompts
+from lm_interpolation.data.prompt_sources.jsonl import load_jsonl_prompts
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
@@ -84,7 +84,10 @@ class Estimate:
 
     def __init__(self, study: Study, speed: Speed) -> None:
         self.study, self.config, self.speed = study, study.config, speed
-        self.prompts = {name: len(load_prompts(spec, name)) for name, spec in self.config["prompts"].items()}
+        self.prompts = {
+            name: len(load_jsonl_prompts(prompts.settings()["prompts"], name))
+            for name, prompts in study.prompts.items()
+        }
         sampling = self.config["generation"]
         self.tokens = PROMPT_TOKENS + sampling["max_new_tokens"]
         self.samples = sampling["samples"]

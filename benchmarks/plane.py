@@ -22,13 +22,15 @@ from transformers import AutoModelForCausalLM
 from benchmarks.harness import Goal, Growth, Row, alternate, in_process
 from benchmarks.models import data, embedded, gpt2
 from lm_interpolation.analyses.losses import encode_texts, evaluate_losses, text_losses
-from lm_interpolation.data.corpora import load_corpus
-from lm_interpolation.data.synthetic import generate
+from lm_interpolation.data.sources.sst import load_sst
+from lm_interpolation.data.synthetic.texts import generate
 from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point, Sweep, build_sweep, grid_values
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
+from lm_interpolation.study.corpora import among
+from lm_interpolation.study.kinds.corpora.sst import Sst
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 """As many as the study gives to an analysis."""
@@ -133,7 +135,8 @@ def _merge_and_load(point: Point, folder: Path) -> tuple[Any, Any]:
 def _switch(runs: int, folder: Path) -> Row:
     """Moving from one point to the next beside evaluating the SST test sentences there, for models of real size."""
     space = WeightSpace({name: gpt2(folder / name, seed=seed) for seed, name in enumerate(_models())})
-    corpus = load_corpus({"source": "sst", "path": str(data("sst")), "detokenize": True}, "sst")
+    sst = Sst(source="sst", path=str(data("sst")), detokenize=True)
+    corpus = load_sst(sst.settings("sst", among({"sst": sst}))["corpus"], "sst")
     share = 10
     texts = encode_texts(space.model, space.tokenizer, {"": corpus["test"]["text"].tolist()[::share]}, BATCH_SIZE)
     line = plane(20, lines=1)

@@ -34,17 +34,12 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker for the tests of a file, which share fixtures; the longest files first."""
-    folder = Path(__file__).parent
+    """The longest files first."""
+    items.sort(key=lambda item: LONGEST.index(_file(item)) if _file(item) in LONGEST else len(LONGEST))
 
-    def rank(item: pytest.Item) -> int:
-        file = item.path.relative_to(folder).as_posix()
-        return LONGEST.index(file) if file in LONGEST else len(LONGEST)
 
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(folder).as_posix()))
-    items.sort(key=rank)
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 @pytest.fixture(scope="session")

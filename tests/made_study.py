@@ -13,12 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from lm_interpolation.data.corpora import class_names
 from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.pages.explorer import page_data, write_page
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.scores.distinct import score_distinct
 from lm_interpolation.scores.score_files import ScoreFiles, write_scores
+from lm_interpolation.study import explorer
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import sweep_table, write_table
@@ -83,7 +83,7 @@ def made_score(point: Point, row: int, sample: int) -> float:
 def write_metrics(study: Study, folder: Path = Path(), models: Sequence[str] | None = None, **test: Any) -> None:
     """Write what the trainings of classifiers (``models``, or all) measured, below ``folder``; ``test`` sets values."""
     for model in models or study.trained("classifier"):
-        classes = class_names(study.config["corpora"][study.config["models"][model]["data"]["corpus"]])
+        classes = study.corpora[study.config["models"][model]["data"]["corpus"]].class_names(study.declared)
         measured = {"texts": 90, "accuracy": 0.9, "majority_share": 0.5, "recall": dict.fromkeys(classes, 0.9)}
         measured |= {"expected_calibration_error": 0.05, **test}
         path = folder / study.path("training", model, "metrics.json")
@@ -113,7 +113,7 @@ def make_results(study: Study, text: Text = plain_text) -> None:
             write_parquet(pa.Table.from_pandas(texts, preserve_index=False), path)
         score = np.array([made_score(*key) for key in keys])
         tokens = frame["continuation"].str.split().str.len().to_numpy(dtype=np.int32)
-        for scorer in study._scorers_of(line.id.partition("+")[0]):
+        for scorer in study.scorers_of(line.id.partition("+")[0]):
             kind = study.config["scorers"][scorer]["kind"]
             values = frame[["point", "row", "sample"]].copy()
             if kind == "classifier":
@@ -140,13 +140,13 @@ def make_results(study: Study, text: Text = plain_text) -> None:
     for name in study.scored_sweeps():
         sweep = study.sweeps[name]
         files = ScoreFiles(study.sweep_scores(name), {key: study.sweeps[key].space for key in study.sweeps})
-        scorers = {scorer: study.scorers[scorer].statistics() for scorer in study._scorers_of(name)}
+        scorers = {scorer: study.scorers[scorer].statistics() for scorer in study.scorers_of(name)}
         scores = {prompts: {scorer: files(sweep, prompts, scorer) for scorer in scorers} for prompts in sweep.prompts}
         write_table(sweep_table(sweep, scores, scorers, **study.config["tables"]), study.path("tables", f"{name}.csv"))
 
 
 def make_page(study: Study, path: str, page: str = "explorer") -> dict[str, Any]:
     """Write a page of the results below the working directory; returns what it shows."""
-    data = page_data(canonical(study.explorer_settings(page)), study.explorer_inputs(page))
+    data = page_data(explorer.inputs(study, page), **canonical(explorer.settings(study, page)))
     write_page(data, TEMPLATE, path)
     return data

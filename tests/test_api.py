@@ -15,8 +15,8 @@ import pytest
 import lm_interpolation
 from lm_interpolation import Point, Sweep, UserError, merge, perplexity, steer
 from lm_interpolation.points import merging
-from lm_interpolation.points.ensembles import generate_ensemble
 from lm_interpolation.scores.perplexity import score_perplexity
+from lm_interpolation.texts.ensembles import generate_ensemble
 from lm_interpolation.texts.generation import Sampling, generate
 from tests import built_study, hub_cache
 

@@ -164,8 +164,8 @@ def _mixtures(
     precision: str,
 ) -> Any:
     """Yield each of ``entries`` with what its texts are sampled from; models are loaded once."""
-    from lm_interpolation.points.ensembles import ensemble, load_members
     from lm_interpolation.points.interpolation import WeightSpace
+    from lm_interpolation.texts.ensembles import ensemble, load_members
     from lm_interpolation.texts.mixtures import mixture_at
 
     if space == "logits":

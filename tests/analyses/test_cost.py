@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM, GPT2LMHeadModel
 from lm_interpolation.analyses.cost import COST_COLUMNS, _Job, _measure, measure_cost, write_cost
 from lm_interpolation.jobs.runtime import Progress, UserError
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble
 from lm_interpolation.points.merging import merge
+from lm_interpolation.texts.ensembles import generate_ensemble
 from lm_interpolation.texts.generation import Sampling, generate
 from tests.small_gpu import limit_memory
 

@@ -25,11 +25,13 @@ from lm_interpolation.analyses.precision import (
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble, load_ensemble
 from lm_interpolation.scores.perplexity import score_perplexity
+from lm_interpolation.study.captions import figure_settings
 from lm_interpolation.study.config import resolve
 from lm_interpolation.study.study import Study
-from lm_interpolation.texts.generation import Sampling, generate, load_language_model
+from lm_interpolation.texts.ensembles import generate_ensemble, load_ensemble
+from lm_interpolation.texts.generation import Sampling, generate
+from lm_interpolation.texts.language_models import load_language_model
 from tests.scorers import scorer
 from tests.study.test_config_readme import columns_of
 
@@ -328,7 +330,7 @@ def test_what_the_comparison_reads() -> None:
     ]
     # A change of words is no reason to run it again.
     assert "reason" not in settings and "precision" not in study.sampling()
-    facts = study.caption_settings("fig3")["facts"]
+    facts = figure_settings(study, "fig3")["text"]["facts"]
     assert [fact for fact in facts if "our reading" in fact] == [
         "texts in bf16, our reading",
         "perplexity in fp16, our reading",

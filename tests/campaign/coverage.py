@@ -32,12 +32,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from lm_interpolation.claims import claims
-from lm_interpolation.claims.claim_kinds import AT_MOST, direction, with_defaults
-from lm_interpolation.claims.claims import TESTS, ClaimData, NotTested
+from lm_interpolation.claims import curves as claim_curves
+from lm_interpolation.claims.catalog import TESTS
+from lm_interpolation.claims.data import ClaimData, NotTested
+from lm_interpolation.claims.vocabulary import AT_MOST
 from lm_interpolation.points.algebra import Sweep, build_sweep
 from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.statistics import inference, matched, orderings
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import CLAIMS
 from tests.scorers import statistics
 
 SCORERS = {
@@ -49,6 +52,10 @@ ENOUGH = 500
 """Simulations from which the standard error is taken."""
 
 Generator = np.random.Generator
+
+
+DECLARED = {tag(kind, "test"): kind for kind in CLAIMS}
+"""Name of a test to the kind of claim."""
 
 
 @dataclass(frozen=True)
@@ -399,7 +406,7 @@ def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, float
     """Limits (simulations, 2) of the claim's interval, the standard error, and how often it was not tested."""
     generator = np.random.default_rng(seed)
     limits, values, untested = [], [], 0
-    spec = with_defaults(cell.spec)
+    spec = {**DECLARED[cell.kind].DEFAULTS, **cell.spec}
     for _ in range(simulations):
         data = cell.draw(generator)
         try:
@@ -416,17 +423,17 @@ def simulate(cell: Cell, simulations: int, seed: int) -> tuple[np.ndarray, float
 def deciding(cell: Cell, spec: Mapping[str, Any], data: ClaimData) -> float:
     """The estimate of the value that decides in truth."""
     if cell.kind == "loss_barrier":
-        curves = {"one": claims._losses(data, spec, "nll_token")}
+        curves = {"one": claim_curves.loss_curve(data, spec, "nll_token")}
     else:
         used = {"statistic": "continuation_corpus", "scale": "log", **spec} if cell.kind == "barrier" else spec
         names = {sweep for sweep, _, _ in cell.decides}
-        curves = {name: claims._line(data, used, sweep=name, within=(-math.inf, math.inf)) for name in names}
+        curves = {name: claim_curves.line_curve(data, used, sweep=name, within=(-math.inf, math.inf)) for name in names}
     return sum(weight * float(curves[name].values[curves[name].at == x][0]) for name, x, weight in cell.decides)
 
 
 def summary(cell: Cell, limits: np.ndarray, error: float, untested: int) -> dict[str, Any]:
     """The row of a cell."""
-    at_most = direction(cell.spec) == AT_MOST
+    at_most = DECLARED[cell.kind].model_construct(**cell.spec).side() == AT_MOST
     low, high = limits.T
     # The limits of exact values agree with the truth up to rounding.
     slack = 1e-9
@@ -468,8 +475,8 @@ def _run(job: tuple[str, int, int, int, int]) -> dict[str, Any]:
     inference.DRAWS = orderings.DRAWS = orderings.PAIR_DRAWS = draws
     matched.CURVE_DRAWS = draws // 5
     # What reads score files and losses is not on trial.
-    claims.statistic_matrix = _statistic_matrix
-    claims.loss_matrix = lambda losses, points, class_name: losses.of(points)
+    claim_curves.statistic_matrix = _statistic_matrix
+    claim_curves.loss_matrix = lambda losses, points, class_name: losses.of(points)
     cell = list(KINDS[kind](units))[index]
     return summary(cell, *simulate(cell, simulations, 1000 * index + units))
 

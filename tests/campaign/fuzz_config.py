@@ -38,6 +38,7 @@ from snakemake.exceptions import WorkflowError
 
 from benchmarks.dag import copy_workflow
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study import captions, explorer, verdicts
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.names import rule_names
 from lm_interpolation.study.study import Study
@@ -297,8 +298,9 @@ def plan(path: str) -> None:
     study = Study(read_config(path))
     config = study.config
     study.results()
-    study.claim_settings()
-    study.overview_settings()
+    verdicts.inputs(study)
+    verdicts.settings(study)
+    captions.overview_settings(study)
     study.leak_plan()
     study.judge_settings(config["scorers"])
     for name in config["corpora"]:
@@ -320,12 +322,13 @@ def plan(path: str) -> None:
     for name in config["searches"]:
         study.search_settings(name)
         study.trial_metrics(name)
-    for name in config["figures"]:
-        study.figure_settings(name)
-        study.caption_settings(name)
-    for page in study.explorer_pages():
-        study.explorer_settings(page)
-        study.explorer_inputs(page)
+    for name, figure in study.declared.figures.items():
+        figure.inputs(study)
+        figure.settings(study)
+        captions.figure_settings(study, name)
+    for page in explorer.pages(study):
+        explorer.settings(study, page)
+        explorer.inputs(study, page)
 
 
 def try_here(path: str) -> Outcome:

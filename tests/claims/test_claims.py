@@ -9,23 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
-from lm_interpolation.claims.claim_kinds import KINDS, check_claim, claim_needs, direction, unit, words
-from lm_interpolation.claims.claims import (
-    TESTS,
-    ClaimData,
-    claims_markdown,
-    compact,
-    corrected,
-    judge,
-    read_analysis,
-    untested,
-    write_claims,
-)
+from lm_interpolation.claims.catalog import TESTS
+from lm_interpolation.claims.claim_kinds import check_claim
+from lm_interpolation.claims.data import ClaimData, compact, read_analysis
+from lm_interpolation.claims.page import claims_markdown, write_claims
+from lm_interpolation.claims.verdicts import corrected, judge, untested
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sweep_settings
 from lm_interpolation.scores.judges import Judge
 from lm_interpolation.scores.score_files import ScoreFiles, write_scores
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import CLAIMS, AnyClaim
+from lm_interpolation.study.kinds.claims.base import Claim
 from tests.by_hand import make_job
 from tests.scorers import statistics
 from workflow.scripts.claims.claims import main
@@ -113,7 +110,11 @@ def curve_data(at: Sequence[float], values: Sequence[float], **named: Sequence[f
 
 def result(spec: Mapping[str, Any], given: ClaimData) -> dict[str, Any]:
     check_claim("c", spec)
-    return judge("c", spec, given)
+    return judge(declare(spec).settings("c"), given)
+
+
+def declare(spec: Mapping[str, Any]) -> Claim:
+    return TypeAdapter(AnyClaim).validate_python(spec)
 
 
 def values_of(entry: Mapping[str, Any]) -> list[float]:
@@ -639,7 +640,7 @@ def test_interval_covers_the_truth_at_its_level():
         tokens = np.tile(generator.integers(5, 25, size=(50, 1)), 3)
         rate = generator.normal(2, 0.5, size=(50, 1)) + generator.normal([-3, truth, 0], 0.4, size=(50, 3))
         frame = nll_rows(sweep, tokens * rate, tokens)
-        entry = judge("c", spec, data([sweep], {("line", "perplexity"): frame}))
+        entry = judge(declare(spec).settings("c"), data([sweep], {("line", "perplexity"): frame}))
         covered += entry["low"] <= truth <= entry["high"]
     assert 0.90 <= covered / runs <= 0.99
 
@@ -701,6 +702,7 @@ def test_script_writes_verdicts(tmp_path):
     metrics.write_text(json.dumps({"test": test | {"expected_calibration_error": 0.2}}))
     leaks = tmp_path / "leaks.json"
     leaks.write_text(json.dumps({"configured": [], "leaks": ["3 texts leak"], "unknown": ["the rest is not known"]}))
+    planes = declare(CURVE | {"test": "valley", "sweep": "plane"})
     files = {"scores": [scores], "tables": [words_table], "losses": [], "judges": [metrics], "leaks": leaks}
     job = make_job(files, {"markdown": tmp_path / "claims.md", "json": tmp_path / "claims.json"})
     settings: dict[str, Any] = {
@@ -715,8 +717,10 @@ def test_script_writes_verdicts(tmp_path):
                 "trained": True,
             }
         ],
-        "claims": [["middle", middle], ["rising", rising], ["peak", peak]],
-        "left_out": [["planes", CURVE | {"test": "valley", "sweep": "plane"}, "the study has no plane"]],
+        "claims": [
+            declare(spec).settings(name) for name, spec in {"middle": middle, "rising": rising, "peak": peak}.items()
+        ],
+        "left_out": [[planes.settings("planes"), "the study has no plane"]],
         "sweeps": [sweep_settings(sweep, spec)],
         "spaces": {"line": "weights"},
         "scorers": [(name, [entry.settings() for entry in found]) for name, found in SCORERS.items()],
@@ -788,7 +792,7 @@ def test_an_analysis_is_read_as_text(tmp_path):
 
 
 def test_nothing_that_is_not_finite_reaches_the_json(tmp_path):
-    (entry,) = corrected([untested("c", CURVE | {"test": "valley"}, "why")])
+    (entry,) = corrected([untested(declare(CURVE | {"test": "valley"}).settings("c"), "why")])
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_claims(
             "demo", [entry | {"value": math.inf, "low": 0.0, "high": 0.0}], [], [], tmp_path / "m", tmp_path / "j"
@@ -817,7 +821,7 @@ def test_compact_numbers(value, shown):
 
 
 def test_kinds_and_tests_are_the_same():
-    assert KINDS.keys() == TESTS.keys()
+    assert [tag(kind, "test") for kind in CLAIMS] == list(TESTS)
 
 
 SPECS: dict[str, dict[str, Any]] = {
@@ -836,20 +840,44 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("test", KINDS)
-def test_every_kind_has_words_and_required_keys(test):
-    spec = SPECS[test] | {"test": test}
-    check_claim("c", spec)
-    for text in (*words(spec).values(), unit(spec)):
+@pytest.mark.parametrize("kind", CLAIMS)
+def test_every_kind_has_words_and_required_keys(kind):
+    spec = SPECS[tag(kind, "test")] | {"test": tag(kind, "test")}
+    claim = declare(spec)
+    assert type(claim) is kind
+    for text in (*claim.words().values(), claim.unit()):
         assert text and "{" not in text
-    assert direction(spec) in ("at most", "at least")
-    own = words(spec | {"statement": "Mine {x}", "section": "A.2"})
+    assert claim.side() in ("at most", "at least")
+    own = declare(spec | {"statement": "Mine {x}", "section": "A.2"}).words()
     assert (own["statement"], own["section"]) == ("Mine {x}", "A.2")
-    for key in KINDS[test].keys | {"threshold": None, "reason": None}:
-        with pytest.raises(UserError, match=rf"^claims\.c\.{key}: is missing"):
-            check_claim("c", {k: v for k, v in spec.items() if k != key})
-    with pytest.raises(UserError, match=r"^claims\.c\.nonsense: is no key of test"):
-        check_claim("c", spec | {"nonsense": 1})
+    required = [field.alias or name for name, field in kind.model_fields.items() if field.is_required()]
+    assert {"test", "threshold", "reason"} < set(required)
+    for key in required:
+        with pytest.raises(ValidationError):
+            declare({k: v for k, v in spec.items() if k != key})
+    with pytest.raises(ValidationError, match="nonsense"):
+        declare(spec | {"nonsense": 1})
+
+
+def test_a_log_scale_has_a_unit_of_its_own():
+    spec = SPECS["stable"] | {"test": "stable"}
+    assert (declare(spec).unit(), declare(spec | {"scale": "linear"}).unit()) == ("log ratio", "as the statistic")
+    assert declare(SPECS["linear"] | {"test": "linear"}).unit() == "reach"
+
+
+def test_words_are_formatted_with_keys_and_their_defaults():
+    told = declare(SPECS["middle"] | {"test": "middle"}).words()
+    assert told["statistic"] == "sentiment score: how far every point in [0.25, 0.75] lies below both ends"
+    told = declare(CURVE | {"test": "valley"}).words()
+    assert (
+        told["statement"]
+        == "The plateau of low sentiment score on line (neutral prompts) lies near coordinates that sum to 1"
+    )
+    told = declare(BETTER).words()
+    assert (
+        told["statement"]
+        == "At equal sentiment score, line has lower perplexity continuation_corpus than than (neutral prompts)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -896,26 +924,29 @@ def test_a_claim_that_is_no_mapping():
         check_claim("c", "barrier")  # type: ignore[arg-type]
 
 
-def test_needs():
-    assert claim_needs(BETTER) == {
-        "sweeps": ["line", "than"],
-        "scores": [
-            ("line", "neutral", "perplexity"),
-            ("line", "neutral", "sentiment"),
-            ("than", "neutral", "perplexity"),
-            ("than", "neutral", "sentiment"),
-        ],
-        "analyses": [],
-        "losses": [],
-    }
-    assert claim_needs(REACH)["sweeps"] == ["line", "than"]
-    assert claim_needs(REACH)["scores"] == [("line", "neutral", "sentiment"), ("than", "neutral", "sentiment")]
-    needs = claim_needs(SPECS["loss_barrier"] | {"test": "loss_barrier"})
-    assert needs == {"sweeps": [], "scores": [], "analyses": ["a"], "losses": ["a"]}
-    needs = claim_needs(SPECS["words"] | {"test": "words"})
-    assert (needs["analyses"], needs["losses"]) == (["a"], [])
-    needs = claim_needs(CURVE | {"test": "valley"})
-    assert (needs["sweeps"], needs["analyses"], needs["losses"]) == (["line"], [], [])
+def test_what_claims_read():
+    better = declare(BETTER)
+    assert better.sweeps() == ["line", "than"]
+    assert better.scores_read() == [
+        ("line", "neutral", "perplexity"),
+        ("line", "neutral", "sentiment"),
+        ("than", "neutral", "perplexity"),
+        ("than", "neutral", "sentiment"),
+    ]
+    assert better.statistics() == [("perplexity", "continuation_corpus"), ("sentiment", "score")]
+    assert (better.analysis_read(), better.losses_read()) == (None, None)
+    reach = declare(REACH)
+    assert reach.scores_read() == [("line", "neutral", "sentiment"), ("than", "neutral", "sentiment")]
+    loss = declare(SPECS["loss_barrier"] | {"test": "loss_barrier"})
+    assert (loss.sweeps(), loss.scores_read(), loss.statistics()) == ([], [], [])
+    assert (loss.analysis_read(), loss.table_read(), loss.losses_read()) == ("a", "a", "a")
+    words = declare(SPECS["words"] | {"test": "words"})
+    assert (words.analysis_read(), words.losses_read()) == ("a", None)
+    assert declare(SPECS["linear"] | {"test": "linear"}).table_read() == "a_summary"
+    valley = declare(CURVE | {"test": "valley"})
+    assert (valley.sweeps(), valley.analysis_read(), valley.losses_read()) == (["line"], None, None)
+    # A barrier is one of perplexity: no judge that tells classes apart gives it.
+    assert declare(SPECS["barrier"] | {"test": "barrier"}).statistics() == []
 
 
 def test_markdown_counts_nothing_without_claims():

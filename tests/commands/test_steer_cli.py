@@ -14,12 +14,12 @@ from lm_interpolation.commands import steer
 from lm_interpolation.commands.opening import open_study
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import UserError, printable
-from lm_interpolation.points import ensembles
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble
 from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.classifier import score_classifier
-from lm_interpolation.texts.generation import load_language_model
+from lm_interpolation.texts import ensembles
+from lm_interpolation.texts.ensembles import generate_ensemble
+from lm_interpolation.texts.language_models import load_language_model
 from lm_interpolation.texts.steering import find_place, model_folders
 from tests import built_study
 

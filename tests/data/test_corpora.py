@@ -1,8 +1,6 @@
 import gzip
 import json
 import re
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from lm_interpolation.data import corpora
-from lm_interpolation.data.corpora import (
-    check_corpus,
-    load_corpus,
-    load_prompts,
-    load_stream,
-    read_corpus_split,
-    split_text,
-)
+from lm_interpolation.data.corpora import read_corpus_split
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.data.hub import ShardList
+from lm_interpolation.data.sources.sst import detokenize
+from lm_interpolation.data.steps import split_text
 from lm_interpolation.jobs.runtime import UserError
 from tests.hub_cache import add_repository, commit_of, point_main_at
+from tests.reading import check_corpus, check_prompts, corpus_files, load_corpus, load_prompts, load_stream
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent")
@@ -63,7 +58,7 @@ def unlabelled_spec(folder: Path, texts: list[str], **more: Any) -> dict[str, An
 
 
 def sst_spec(folder: Path, *trees: str, **more: Any) -> dict[str, Any]:
-    for split in corpora.SPLITS:
+    for split in SPLITS:
         (folder / f"{split}.txt").write_text("\n".join(trees))
     return {"source": "sst", "path": str(folder)} | more
 
@@ -95,7 +90,7 @@ def test_a_file_of_lines_for_each_class(tmp_path: Path) -> None:
 def test_lines_without_classes(tmp_path: Path) -> None:
     path = tmp_path / "all.txt"
     path.write_text('one\r\n\n two, "quoted" \u2028 \nthree')
-    spec = {"source": "lines", "files": dict.fromkeys(corpora.SPLITS, str(path))}
+    spec = {"source": "lines", "files": dict.fromkeys(SPLITS, str(path))}
     assert texts_of(load_corpus(spec, "mine")["dev"]) == [
         (0, "one", None),
         (2, 'two, "quoted"', None),
@@ -137,7 +132,7 @@ def test_a_class_without_texts_in_a_split(tmp_path: Path) -> None:
 def test_labels_map_to_classes_whatever_their_type(tmp_path: Path) -> None:
     path = tmp_path / "all.jsonl"
     path.write_text('{"text": "a", "stars": 3}\n{"text": "b", "stars": "0"}\n{"text": "c", "stars": 4.0}\n')
-    spec = csv_spec(tmp_path) | {"source": "jsonl", "files": dict.fromkeys(corpora.SPLITS, str(path))}
+    spec = csv_spec(tmp_path) | {"source": "jsonl", "files": dict.fromkeys(SPLITS, str(path))}
     frame = load_corpus(spec, "mine")["train"]
     assert texts_of(frame) == [(0, "a", "positive"), (1, "b", "negative"), (2, "c", "positive")]
     assert frame["row"].dtype == "int64"
@@ -179,7 +174,7 @@ def test_keys_fit_the_source(tmp_path: Path) -> None:
         error_of({k: v for k, v in spec.items() if k != "files"}) == "corpora.mine.files: missing; source csv needs it"
     )
     assert prompt_error_of({"source": "text"}) == "prompts.mine.path: missing; source text needs it"
-    corpora.check_corpus(spec, "mine")
+    check_corpus(spec, "mine")
 
 
 # --- common steps ---
@@ -233,7 +228,7 @@ def test_fraction_errors(tmp_path: Path) -> None:
     assert "corpora.mine.fractions.train" in error_of(spec | {"fractions": {"train": 0.4}})
     assert "no text in the test split" in error_of(spec | {"fractions": {"dev": 0.4, "test": 0.1}})
     spec["files"] = {"dev": spec["files"]["train"]}
-    assert "no source for the train split" in error_of(spec | {"fractions": {"test": 0.1}})
+    assert "corpora.mine.files.train: missing; source jsonl needs it" in error_of(spec | {"fractions": {"test": 0.1}})
 
 
 def test_limit_takes_a_nested_subset_in_source_order(tmp_path: Path) -> None:
@@ -288,7 +283,7 @@ def test_sst_with_two_classes_must_drop_the_rest(tmp_path: Path) -> None:
 def test_detokenize(tmp_path: Path) -> None:
     text = "It 's n't `` bad , '' -LRB- they 'll say -RRB- : wo n't you pay $ 5 for '70s ` kitsch ' ... -- ? !"
     expected = """It'sn't "bad," (they'll say): won't you pay $5 for '70s 'kitsch'... --?!"""
-    assert corpora.detokenize(text.split(" ")) == expected
+    assert detokenize(text.split(" ")) == expected
     spec = sst_spec(tmp_path, *TREES, detokenize=True)
     assert load_corpus(spec, "mine")["train"]["text"].tolist() == ["Good.", "A film", "bad"]
 
@@ -327,7 +322,7 @@ def test_missing_file(tmp_path: Path) -> None:
     assert "dev.txt: no such file; correct corpora.mine.path" in error_of(
         {"source": "sst", "path": str(sst_without_dev(tmp_path))}
     )
-    files = dict.fromkeys(corpora.SPLITS, str(tmp_path))
+    files = dict.fromkeys(SPLITS, str(tmp_path))
     parquet = {"source": "parquet", "files": files, "text": "text"}
     assert error_of(parquet) == f"{tmp_path}: not a file; correct corpora.mine.files.train"
 
@@ -347,7 +342,7 @@ def test_missing_column(tmp_path: Path, source: str) -> None:
         path.write_text('{"review": "a", "stars": 4}\n')
     else:
         pq.write_table(pa.table({"review": ["a"], "stars": [4]}), path)
-    spec = csv_spec(tmp_path) | {"source": source, "files": dict.fromkeys(corpora.SPLITS, str(path))}
+    spec = csv_spec(tmp_path) | {"source": source, "files": dict.fromkeys(SPLITS, str(path))}
     message = error_of(spec)
     assert "no column 'text'" in message
     assert "has review, stars" in message
@@ -362,7 +357,7 @@ def test_byte_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "all.csv.gz"
     path.write_bytes(gzip.compress(content))
     assert "all.csv.gz:3: byte 0xe9 at offset 21" in error_of(
-        csv_spec(tmp_path) | {"files": dict.fromkeys(corpora.SPLITS, str(path))}
+        csv_spec(tmp_path) | {"files": dict.fromkeys(SPLITS, str(path))}
     )
     (tmp_path / "prompts.txt").write_bytes(b"fine\n\xff\n")
     assert "prompts.txt:2: byte 0xff at offset 5" in prompt_error_of(
@@ -381,7 +376,7 @@ def test_csv_without_header_or_quoting(tmp_path: Path) -> None:
     path = tmp_path / "all.tsv.gz"
     path.write_bytes(gzip.compress(b'x\t4\t"unbalanced\ny\t0\ta, b\n'))
     spec = csv_spec(tmp_path, separator="\t", columns=["id", "stars", "text"], quoting=False)
-    spec["files"] = dict.fromkeys(corpora.SPLITS, str(path))
+    spec["files"] = dict.fromkeys(SPLITS, str(path))
     assert texts_of(load_corpus(spec, "mine")["train"]) == [(0, '"unbalanced', "positive"), (1, "a, b", "negative")]
 
 
@@ -399,9 +394,9 @@ def test_csv_with_a_field_longer_than_the_default_limit(tmp_path: Path) -> None:
 def test_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "all.csv.gz"
     path.write_bytes(gzip.compress(b"text,stars\ngood,4\nbad,0\n" * 50)[:-9])
-    assert "not a whole gzip file" in error_of(csv_spec(tmp_path) | {"files": dict.fromkeys(corpora.SPLITS, str(path))})
+    assert "not a whole gzip file" in error_of(csv_spec(tmp_path) | {"files": dict.fromkeys(SPLITS, str(path))})
     path.write_bytes(b"no parquet")
-    spec = csv_spec(tmp_path) | {"source": "parquet", "files": dict.fromkeys(corpora.SPLITS, str(path))}
+    spec = csv_spec(tmp_path) | {"source": "parquet", "files": dict.fromkeys(SPLITS, str(path))}
     assert "not a readable Parquet file" in error_of(spec)
     assert "the file is empty" in error_of(csv_spec(tmp_path, ""))
 
@@ -427,7 +422,7 @@ def test_bad_json_line(tmp_path: Path, line: str, reason: str) -> None:
 def test_parquet_source(tmp_path: Path) -> None:
     path = tmp_path / "all.parquet"
     pq.write_table(pa.table({"text": ["a", "b", "c"], "stars": [4, 0, None]}), path)
-    spec = csv_spec(tmp_path) | {"source": "parquet", "files": dict.fromkeys(corpora.SPLITS, str(path))}
+    spec = csv_spec(tmp_path) | {"source": "parquet", "files": dict.fromkeys(SPLITS, str(path))}
     assert "all.parquet, row 2: label null is in no class; drop its rows with `drop: {stars: [null]}`" in error_of(spec)
     frame = load_corpus(spec | {"drop": {"stars": [None]}}, "mine")["train"]
     assert texts_of(frame) == [(0, "a", "positive"), (1, "b", "negative")]
@@ -435,13 +430,19 @@ def test_parquet_source(tmp_path: Path) -> None:
 
 def test_corpus_files(tmp_path: Path) -> None:
     files = {"train": ["a.csv", "b.csv"], "dev": "c.csv"}
-    assert corpora.corpus_files({"source": "csv", "files": files}) == ["a.csv", "b.csv", "c.csv"]
-    assert corpora.corpus_files({"source": "sst", "path": "x"}) == ["x/train.txt", "x/dev.txt", "x/test.txt"]
-    assert corpora.corpus_files({"source": "synthetic", "kind": "general"}) == []
-    assert corpora.corpus_files({"source": "datasets", "id": "stanfordnlp/sst2"}) == []
+    assert corpus_files({"source": "csv", "files": files | {"test": "c.csv"}, "text": "text"}) == [
+        "a.csv",
+        "b.csv",
+        "c.csv",
+        "c.csv",
+    ]
+    assert corpus_files({"source": "sst", "path": "x"}) == ["x/train.txt", "x/dev.txt", "x/test.txt"]
+    assert corpus_files({"source": "synthetic", "kind": "general", "counts": dict.fromkeys(SPLITS, 3)}) == []
+    dataset = {"source": "datasets", "revision": "main", "splits": dict.fromkeys(SPLITS, "all"), "text": "text"}
+    assert corpus_files({**dataset, "id": "stanfordnlp/sst2"}) == []
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "train.jsonl").touch()
-    assert corpora.corpus_files({"source": "datasets", "id": str(tmp_path)}) == [str(tmp_path / "sub" / "train.jsonl")]
+    assert corpus_files({**dataset, "id": str(tmp_path)}) == [str(tmp_path / "sub" / "train.jsonl")]
 
 
 # --- datasets, synthetic ---
@@ -497,9 +498,9 @@ def test_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
             "general": [None],
         }
         labels = kinds[kind]
-        return {split: [(f"{kind} {label}", label) for label in labels] for split in corpora.SPLITS}
+        return {split: [(f"{kind} {label}", label) for label in labels] for split in SPLITS}
 
-    monkeypatch.setitem(sys.modules, "lm_interpolation.data.synthetic", types.SimpleNamespace(generate=generate))
+    monkeypatch.setattr("lm_interpolation.data.sources.synthetic.generate", generate)
     counts, shard = {"train": 3, "dev": 3, "test": 3}, {"index": 1, "count": 2}
     spec = {"source": "synthetic", "kind": "reviews", "counts": counts, "seed": 7, "shard": shard}
     frame = load_corpus(spec, "mine")["dev"]
@@ -524,7 +525,7 @@ def test_synthetic_texts_of_the_real_generator() -> None:
 
 
 def test_write_and_read(tmp_path: Path) -> None:
-    paths = {split: tmp_path / "out" / f"{split}.parquet" for split in corpora.SPLITS}
+    paths = {split: tmp_path / "out" / f"{split}.parquet" for split in SPLITS}
     corpora.write_corpus(load_corpus(csv_spec(tmp_path), "mine"), paths)
     schema = pa.schema([("row", pa.int64()), ("text", pa.string()), ("label", pa.string())])
     assert pq.read_schema(paths["dev"]).equals(schema)
@@ -562,8 +563,8 @@ def test_prompts_from_text(tmp_path: Path, content: str) -> None:
     path.write_bytes(content.encode())
     spec = {"source": "text", "path": str(path)}
     assert load_prompts(spec, "mine")["text"].tolist() == ["One ", "Two"]
-    assert corpora.prompt_files(spec) == [str(path)]
-    assert corpora.prompt_files({"source": "list", "texts": ["a"]}) == []
+    assert check_prompts(spec, "mine").input_files() == [str(path)]
+    assert check_prompts({"source": "list", "texts": ["a"]}, "mine").input_files() == []
 
 
 def test_prompts_from_jsonl_and_sampling(tmp_path: Path) -> None:

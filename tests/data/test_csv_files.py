@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lm_interpolation.data.corpora import load_corpus
 from lm_interpolation.jobs.runtime import UserError
+from tests.reading import load_corpus
 
 SPLITS = ("train", "dev", "test")
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lm_interpolation.data.corpora import check_corpus, check_prompts, load_corpus, load_prompts
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config import check_files
+from tests.reading import check_corpus, check_prompts, load_corpus, load_prompts
 
 SPLITS = ("train", "dev", "test")
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"

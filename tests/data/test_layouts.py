@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from benchmarks.dag import copy_workflow
-from lm_interpolation.data.corpora import SPLITS, check_corpus, class_names, corpus_files, load_corpus
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config import check_files, resolve
+from tests.reading import check_corpus, class_names, corpus_files, load_corpus
 from tests.study.test_study import CONFIG, dry_run, planned, write_config
 
 pytestmark = pytest.mark.usefixtures("warm_python")
@@ -150,7 +151,6 @@ def test_as_many_labels_as_texts(pairs: dict[str, Any], labels: str) -> None:
         ({"label_files": {"train": ["train.labels", "more.labels"]}}, "label_files.dev: 0 files of labels for 1 files"),
         ({"label_files": {"train": "train.labels"}}, "label_files.train: 1 files of labels for 2 files of texts; give"),
         ({"leading_label": True}, "leading_label: the labels are in label_files; remove one of the two"),
-        ({"classes": {}}, "classes: missing; map the values of 'label' to classes"),
         ({"source": "documents"}, "label_files: source documents has no use for it"),
         ({"label": "stars"}, "label: source lines has no use for it"),
     ],
@@ -158,6 +158,11 @@ def test_as_many_labels_as_texts(pairs: dict[str, Any], labels: str) -> None:
 def test_errors_of_label_files(pairs: dict[str, Any], change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"corpora.mine.{message}")):
         check_corpus(pairs | change, "mine")
+
+
+def test_labels_need_classes(pairs: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"corpora\.mine\.classes: missing; map the values of 'label' to classes"):
+        check_corpus({key: value for key, value in pairs.items() if key != "classes"}, "mine")
 
 
 def test_a_missing_file_of_labels_is_told_before_anything_runs(pairs: dict[str, Any]) -> None:
@@ -312,6 +317,8 @@ def test_documents_in_another_encoding_name_the_file(films: dict[str, Any]) -> N
     assert ("café", "positive") in [row[1:] for row in all_rows(films | {"encoding": "cp1252"})]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_snakemake_notices_changed_documents(films: dict[str, Any], tmp_path: Path) -> None:
     copy_workflow(tmp_path)
     config = copy.deepcopy(CONFIG)

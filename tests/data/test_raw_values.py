@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lm_interpolation.data.corpora import check_corpus, load_corpus
 from lm_interpolation.data.raw_values import cell_keys, show_value, value_key
 from lm_interpolation.jobs.runtime import UserError
+from tests.reading import check_corpus, load_corpus
 
 ROWS = [
     {"text": f"text {i}", "toxic": i % 2 == 0, "stars": float(i % 4), "split": None if i % 4 == 0 else "a"}

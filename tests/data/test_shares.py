@@ -14,11 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.dag import copy_workflow
-from lm_interpolation.data.corpora import SPLITS, class_names, load_corpus, load_share, write_corpus
+from lm_interpolation.data.corpora import write_corpus
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.data.shares import places
+from lm_interpolation.data.sources.split import load_share
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config import resolve
+from lm_interpolation.study.corpora import among, declared_corpora
 from lm_interpolation.study.study import Study
+from tests.reading import load_corpus
 from tests.study.test_study import CONFIG, planned, write_config
 
 pytestmark = pytest.mark.usefixtures("warm_python")
@@ -49,7 +53,9 @@ def shares_of(folder: Path, parent: dict[str, Any], **children: dict[str, Any]) 
     corpora = resolve(
         config_with(whole=parent, **{name: {"split_from": "whole"} | spec for name, spec in children.items()})
     )[0]["corpora"]
-    return whole, {name: load_share(corpora[name], name, paths) for name in children}
+    declared = declared_corpora({"corpora": corpora})
+    shares = {name: declared[name].settings(name, among(declared))["corpus"] for name in children}
+    return whole, {name: load_share(shares[name], name, paths) for name in children}
 
 
 def texts_of(frames: Frames) -> list[str]:
@@ -87,7 +93,7 @@ def test_parts_are_corpora_like_others() -> None:
     config["tokenizers"]["bpe"]["corpus"] = "ends"
     study = Study(config)
     assert study.config["corpora"]["judge"]["offset"] == 0.6
-    assert class_names(study.config["corpora"]["judge"]) == ["negative", "neutral", "positive"]
+    assert study.corpora["judge"].class_names(study.declared) == ["negative", "neutral", "positive"]
     assert study.parent_splits("judge") == {split: f"results/small/corpora/tiny/{split}.parquet" for split in SPLITS}
     assert study.shares() == ["ends", "judge"] and study.from_source() == ["tiny"]
     assert study.training_inputs("positive")["train"] == "results/small/corpora/ends/train.parquet"
@@ -104,7 +110,8 @@ def error_of_model(config: dict[str, Any], class_name: str) -> str:
 def test_parts_of_an_unlabelled_corpus() -> None:
     general = {"source": "synthetic", "kind": "general", "counts": {"train": 9, "dev": 9, "test": 9}}
     resolved, _ = resolve(config_with(general=general, part={"split_from": "general", "share": 1}))
-    assert class_names(resolved["corpora"]["part"]) == []
+    corpora = declared_corpora(resolved)
+    assert corpora["part"].class_names(among(corpora)) == []
 
 
 STREAM = {
@@ -262,6 +269,8 @@ def test_real_reviews_are_shared_as_declared(tmp_path: Path) -> None:
         assert len(parts["ends"][split]) / len(whole[split]) == pytest.approx(0.6, abs=0.02)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_snakemake_splits_a_corpus(tmp_path: Path) -> None:
     copy_workflow(tmp_path)
     config = config_with(ends={"split_from": "tiny", "share": 0.6}, judge={"split_from": "tiny", "share": 0.4})

@@ -1,16 +1,21 @@
 import itertools
 import math
+import os
 import random
 import re
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from lm_interpolation.data import synthetic
-from lm_interpolation.data.synthetic import KINDS, corrupt, generate
+from lm_interpolation.data.synthetic import errors
+from lm_interpolation.data.synthetic import texts as made
+from lm_interpolation.data.synthetic.domains import DOMAINS
+from lm_interpolation.data.synthetic.errors import corrupt
+from lm_interpolation.data.synthetic.texts import KINDS, generate
 from lm_interpolation.jobs.runtime import UserError
 
 COUNTS = {"train": 1000, "dev": 100, "test": 200}
@@ -37,12 +42,16 @@ def test_counts_and_distinct_texts_over_all_splits(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_process_with_other_hashes_writes_the_same(kind):
     code = (
-        "import hashlib; from lm_interpolation.data.synthetic import generate;"
+        "import hashlib; from lm_interpolation.data.synthetic.texts import generate;"
         f"print(hashlib.sha256(repr(generate({kind!r}, {COUNTS!r}, 7, (0, 2))).encode()).hexdigest())"
     )
     digests = {
         subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }
@@ -68,12 +77,12 @@ def test_shards_are_disjoint_across_kinds():
 
 def test_a_corrupted_text_lies_in_the_shard_of_its_source(monkeypatch):
     sources = []
-    monkeypatch.setattr(synthetic, "corrupt", lambda text, rng: sources.append(text) or corrupt(text, rng))
+    monkeypatch.setattr(made, "corrupt", lambda text, rng: sources.append(text) or corrupt(text, rng))
     corpus = generate("acceptability", {"train": 50, "dev": 10, "test": 10}, 5, (0, 2))
-    used = {source for source in sources if synthetic.zlib.crc32(source.encode()) % 2 == 0}
+    used = {source for source in sources if zlib.crc32(source.encode()) % 2 == 0}
     assert len(used) >= 35
     acceptable = {text for rows in corpus.values() for text, label in rows if label == "acceptable"}
-    assert all(synthetic.zlib.crc32(text.encode()) % 2 == 0 for text in acceptable)
+    assert all(zlib.crc32(text.encode()) % 2 == 0 for text in acceptable)
     # A sentence is never in the corpus twice, once whole and once corrupted.
     corrupted = {text for rows in corpus.values() for text, label in rows if label == "unacceptable"}
     assert not corrupted & acceptable
@@ -97,7 +106,7 @@ def test_reviews_look_like_english_sentences(reviews):
 
 
 def test_verbs_agree_with_their_subjects(reviews):
-    plurals = "|".join(sorted({noun for domain in synthetic._DOMAINS for noun in domain.plurals}))
+    plurals = "|".join(sorted({noun for domain in DOMAINS for noun in domain.plurals}))
     checked = 0
     for text in texts(reviews):
         match = re.search(rf"^(?:Overall, t|T)he ({plurals}) (was|were|is|are) ", text)
@@ -114,7 +123,7 @@ def test_levels_share_openings_and_neighbours_share_words(reviews):
         openings[level][" ".join(text.split()[:1])] += 1
     for level in range(5):
         assert openings[level]["The"] > 40 and openings[level]["I"] > 10
-    for domain in synthetic._DOMAINS:
+    for domain in DOMAINS:
         assert all(set(low) & set(high) for low, high in itertools.pairwise(domain.graded))
         assert not set(domain.graded[0] + domain.graded[1]) & set(domain.graded[3] + domain.graded[4])
 
@@ -148,17 +157,17 @@ def test_corruption_changes_every_text(reviews):
 
 def test_splitting_and_joining_tokens_is_lossless(reviews):
     for text in [*texts(reviews), "The waiter's so-called menu, in short, was on fire; still, I left. It was 1994."]:
-        assert synthetic._join(synthetic._TOKEN.findall(text)) == text
+        assert errors._join(errors._TOKEN.findall(text)) == text
 
 
 @pytest.mark.parametrize(
     ("tokens", "fits", "make", "expected"),
     [
-        (["the", "plot", "was"], synthetic._can_exchange, synthetic._exchange, [["plot", "the"], ["was", "plot"]]),
-        (["a", "little", "an", "inn"], synthetic._can_drop_determiner, synthetic._drop, [["inn"]]),
-        (["it", "was", "dull"], synthetic._can_drop_verb, synthetic._drop, [["dull"]]),
-        (["thought", "it", "was", "dull"], synthetic._can_drop_verb, synthetic._drop, []),
-        (["very", "dull", "."], synthetic._can_double, synthetic._double, [["dull", "dull", "."]]),
+        (["the", "plot", "was"], errors._can_exchange, errors._exchange, [["plot", "the"], ["was", "plot"]]),
+        (["a", "little", "an", "inn"], errors._can_drop_determiner, errors._drop, [["inn"]]),
+        (["it", "was", "dull"], errors._can_drop_verb, errors._drop, [["dull"]]),
+        (["thought", "it", "was", "dull"], errors._can_drop_verb, errors._drop, []),
+        (["very", "dull", "."], errors._can_double, errors._double, [["dull", "dull", "."]]),
     ],
 )
 def test_each_error_is_made_where_it_is_an_error(tokens, fits, make, expected):
@@ -182,6 +191,6 @@ def test_wrong_arguments(kind, counts, shard, message):
 
 
 def test_an_exhausted_shard_is_an_error(monkeypatch):
-    monkeypatch.setattr(synthetic, "_PATIENCE", 100)
+    monkeypatch.setattr(made, "_PATIENCE", 100)
     with pytest.raises(UserError, match="shard 0 of 1000000 has too few distinct texts"):
         generate("reviews", COUNTS, 1, (0, 1_000_000))

@@ -137,7 +137,8 @@ def damaged(study: Study, file: str, how: Callable[[Path, float], None], place: 
 
 def terminated(study: Study) -> str:
     line = study.fail(
-        FAULT="lm_interpolation.models.training:_Reporter.on_log:2:terminate", PYTHONPATH=str(ROOT / "tests" / "faults")
+        FAULT="lm_interpolation.models.training_state:Reporter.on_log:2:terminate",
+        PYTHONPATH=str(ROOT / "tests" / "faults"),
     )
     if not re.search(r"interrupted at step \d+ by SIGTERM; the next run goes on from there$", line):
         raise Broken(f"unclear: {line}")
@@ -267,15 +268,15 @@ FAULTS: dict[str, tuple[list[str], Callable[[Study], str]]] = {
     "SIGTERM, training": (STAGES["training"], terminated),
     "Snakemake killed, its training lives on": (
         STAGES["training"],
-        lambda study: orphaned(study, "lm_interpolation.models.training:_Reporter.on_log:3", "models/positive"),
+        lambda study: orphaned(study, "lm_interpolation.models.training_state:Reporter.on_log:3", "models/positive"),
     ),
     "Snakemake killed, its training ends": (
         STAGES["training"],
-        lambda study: ended(study, "lm_interpolation.models.training:_Reporter.on_log:3", "models/positive"),
+        lambda study: ended(study, "lm_interpolation.models.training_state:Reporter.on_log:3", "models/positive"),
     ),
     "Snakemake killed, its training hangs": (
         STAGES["training"],
-        lambda study: hung(study, "lm_interpolation.models.training:_Reporter.on_log:3", "models/positive"),
+        lambda study: hung(study, "lm_interpolation.models.training_state:Reporter.on_log:3", "models/positive"),
     ),
     "Snakemake killed, its generation lives on": (
         STAGES["texts"],

@@ -17,7 +17,7 @@ from lm_interpolation.figures.plot_norms import plot_norms
 from lm_interpolation.figures.plot_search import plot_search
 from lm_interpolation.figures.plot_training import plot_training
 from lm_interpolation.figures.plot_words import plot_words
-from lm_interpolation.figures.plots import save_figure
+from lm_interpolation.figures.style import save_figure
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.searches import search_table
 

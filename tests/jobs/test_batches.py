@@ -133,6 +133,7 @@ print([result / len(batch) for batch, result in AdaptiveBatches(8).over(range(8)
 """
 
 
+@pytest.mark.slow
 def test_a_process_on_a_cpu_is_bounded():
     """A text takes 200 MB here: 8 at once do not fit below the bound of 1200 MB."""
     code = [sys.executable, "-c", BOUNDED]

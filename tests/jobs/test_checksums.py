@@ -16,12 +16,12 @@ from lm_interpolation.models.importing import import_model
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.models.model_folders import check_folder
 from lm_interpolation.models.special_tokens import describe_folder
-from lm_interpolation.models.training import train_tokenizer
+from lm_interpolation.models.tokenizer_training import train_tokenizer
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import load_members
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
-from lm_interpolation.texts.generation import load_language_model
+from lm_interpolation.texts.ensembles import load_members
+from lm_interpolation.texts.language_models import load_language_model
 from lm_interpolation.texts.lengths import open_readers
 
 

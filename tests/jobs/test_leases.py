@@ -252,6 +252,8 @@ def test_waiting_is_told_every_minute(
     ]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_snakemake_jobs_of_two_runs(tmp_path: Path, nvidia_smi: Callable[..., None]) -> None:
     """Each run may use all three GPUs."""
     nvidia_smi(H100S)

@@ -116,7 +116,7 @@ def test_jobs_of_the_embedded_study_are_those_that_snakemake_plans(tmp_path: Pat
     counts = {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
     jobs = json.loads((tmp_path / "jobs.json").read_text())
     # Merged checkpoints are temporary.
-    for rule in ("all", "manifest", "merge"):
+    for rule in ("default", "manifest", "merge"):
         assert counts.pop(rule) > 0
     assert Counter(job["rule"] for job in jobs) == counts
     # What shows times: the costs and what is told of them, the figure of them with its text, and the summary.
@@ -430,6 +430,20 @@ def test_the_revision_of_the_checkout(tmp_path: Path, lock: Path, monkeypatch: p
     assert source()["revision"] is None and "No such file or directory: 'git'" in source()["reason"]
 
 
+def test_of_an_installed_package_pip_knows_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("")
+    origin = {"url": "https://example.org/own", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
+    found = {"text": json.dumps(origin)}
+    distribution = type("Distribution", (), {"read_text": lambda self, name: found["text"]})
+    monkeypatch.setattr("lm_interpolation.jobs.manifest.FROM_SOURCE", False)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: distribution())
+    source = describe_study(CONFIG, tmp_path, lock)["source"]
+    assert source == {"revision": "a" * 40, "dirty": False, "changed": []}
+    for found["text"] in (None, json.dumps({"url": "file:///own", "dir_info": {}})):
+        assert describe_study(CONFIG, tmp_path, lock)["source"]["revision"] is None
+
+
 # --- the workflow ---
 
 SMALL = {
@@ -474,6 +488,8 @@ def verify(folder: Path, manifest_path: Path | None = None) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_make_verify_says_the_same_without_a_job(rebuilds: tuple[Path, Path]) -> None:
     command = [sys.executable, "-m", "lm_interpolation", "verify", "--cores", "1", "--configfile", "small.yaml"]
     done = subprocess.run(command, cwd=rebuilds[0], capture_output=True, text=True, check=False)
@@ -486,6 +502,8 @@ def errors(console: str) -> list[str]:
     return [line for line in console.splitlines() if line.startswith("error: ")]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
     one, two = rebuilds
     manifests = [read_manifest(folder / "results" / "small" / "manifest.json") for folder in rebuilds]
@@ -519,6 +537,8 @@ def test_two_rebuilds_are_equal(rebuilds: tuple[Path, Path]) -> None:
     assert f"{len(artefacts) - 1} artefacts equal (1 with times or memory were not compared)\n" in console
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["models/other/model.safetensors", "prompts/few.parquet", "tables/line.csv", "summary.txt"]
 )
@@ -545,6 +565,8 @@ def test_a_flipped_bit_is_found(rebuilds: tuple[Path, Path], path: str) -> None:
         file.write_bytes(content)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_verify_needs_a_finished_study(rebuilds: tuple[Path, Path], tmp_path: Path) -> None:
     one, _ = rebuilds
     status, console = verify(one, tmp_path / "none.json")
@@ -555,6 +577,8 @@ def test_verify_needs_a_finished_study(rebuilds: tuple[Path, Path], tmp_path: Pa
     ]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_the_manifest_follows_what_is_made(rebuilds: tuple[Path, Path], edit_small: Callable) -> None:
     one, _ = rebuilds
 
@@ -562,7 +586,7 @@ def test_the_manifest_follows_what_is_made(rebuilds: tuple[Path, Path], edit_sma
         done = run(one, "--configfile", "small.yaml", "--dry-run", "--quiet", "rules")
         assert done.returncode == 0, done.stderr
         table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
-        return {line.split()[0] for line in table[1].splitlines()} - {"all"} if table else set()
+        return {line.split()[0] for line in table[1].splitlines()} - {"default"} if table else set()
 
     assert planned() == set()
     edit_small(compute={"batch_size": {"generate": 2}})

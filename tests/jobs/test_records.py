@@ -559,6 +559,8 @@ def test_sizes_are_compared_as_in_the_profiles() -> None:
         assert yaml.safe_load(profile.read_text())["max-checksum-file-size"] == BY_CHECKSUM
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_every_output_has_a_record_that_tells_what_snakemake_noted(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -582,6 +584,8 @@ def test_every_output_has_a_record_that_tells_what_snakemake_noted(
 # --- results without Snakemake's notes ---
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_unchanged_results_are_taken_as_they_are(study: Path) -> None:
     """As ``rsync -a`` and archives bring them: with their times."""
     forget_metadata(study)
@@ -592,6 +596,8 @@ def test_unchanged_results_are_taken_as_they_are(study: Path) -> None:
     assert state(study / "results") == before
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_a_changed_setting_makes_the_texts_again(study: Path) -> None:
     """results/ without .snakemake, a changed seed: the explorer told of it over the old texts."""
     expected = planned(study, *CHANGED)
@@ -600,6 +606,8 @@ def test_a_changed_setting_makes_the_texts_again(study: Path) -> None:
     assert planned(study, *CHANGED) == expected
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_pages_tell_of_the_settings_that_made_the_texts(changed: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     shutil.copytree(changed, study, symlinks=True)
@@ -626,6 +634,8 @@ HOW = (
 )
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [*((value,) for value in HOW), HOW])
 def test_how_jobs_run_makes_nothing_again(values: tuple[str, ...], study: Path) -> None:
     assert planned(study, "--config", *values) == set()
@@ -633,11 +643,15 @@ def test_how_jobs_run_makes_nothing_again(values: tuple[str, ...], study: Path) 
     assert planned(study, "--config", *values) == set()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_two_settings_that_are_swapped_make_the_model_again(study: Path) -> None:
     swapped = 'models={"base": {"training": {"log_steps": 10, "eval_steps": 5}}}'
     assert {"Train language model base", GENERATE} < planned(study, "--config", swapped)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_records_of_before_are_read_and_count_as_made_by_other_code(study: Path) -> None:
     """Those of versions that kept settings in one mapping with packages and sources."""
     everything = planned(study, "--forceall")
@@ -664,6 +678,8 @@ def edit_template(folder: Path) -> None:
         handle.write("// changed\n")
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_other_changes_run_again_what_they_always_did(study: Path) -> None:
     # A setting of a classifier; what made the merged checkpoints, which are gone; a file of ours.
     edit_merge(study)
@@ -682,6 +698,8 @@ def exchange_weights(model: Path, text: str) -> None:
     write_checksums(model)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_is_not_as_it_was_made_is_named_and_made_again(study: Path) -> None:
     table, model = study / TOP / "tables" / "theta1.csv", study / TOP / "models" / "positive"
     table.write_text(table.read_text().replace("neutral", "NEUTRAL"))
@@ -698,6 +716,8 @@ def test_what_is_not_as_it_was_made_is_named_and_made_again(study: Path) -> None
     assert "NEUTRAL" not in table.read_text() and (model / "model.safetensors").read_text() != "mine"
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_was_made_of_something_else_is_made_again(study: Path) -> None:
     # A model of another rebuild, with its record, older than the texts of this one.
     model, path = study / TOP / "models" / "positive", study / TOP / "made" / "models" / "positive.json"
@@ -713,6 +733,8 @@ def test_what_was_made_of_something_else_is_made_again(study: Path) -> None:
     assert GENERATE in jobs(said) and "Train language model positive" not in jobs(said)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_nothing_tells_of_is_named_and_made_again(study: Path) -> None:
     for name in ("made/tables/theta1.csv.json", "made/models/grammar-judge.json"):
         (study / TOP / name).unlink()
@@ -730,6 +752,8 @@ def test_what_nothing_tells_of_is_named_and_made_again(study: Path) -> None:
     assert notes_of(finish(study, "--dry-run")) == []
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_old_studies_go_on_without_records(study: Path) -> None:
     shutil.rmtree(study / TOP / "made")
     said = finish(study, "--dry-run")
@@ -737,6 +761,8 @@ def test_old_studies_go_on_without_records(study: Path) -> None:
     assert "nothing beside" in finish(study, "--", "verify")
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_results_of_others_laid_over_ones_own_are_theirs(study: Path, changed: Path) -> None:
     expected = planned(changed)
     assert GENERATE in expected
@@ -746,6 +772,8 @@ def test_results_of_others_laid_over_ones_own_are_theirs(study: Path, changed: P
     assert planned(study, *CHANGED) == set()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_a_record_of_another_format_ends_a_plan(study: Path) -> None:
     path = study / TOP / "made" / "claims.md.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
@@ -765,6 +793,8 @@ def test_notes_elsewhere_are_refused(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_kill_between_result_and_record(lost: bool, study: Path) -> None:
     (study / "kill").write_text("generate_ensemble")
@@ -799,6 +829,8 @@ def copied(study: Path) -> Path:
     return study
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_copies_are_adopted(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = finish(copied, "--dry-run")
     assert {"Train language model base", GENERATE} < jobs(said)
@@ -816,6 +848,8 @@ def test_copies_are_adopted(copied: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "times of 0 files were set" in adopt.adopt(TOP)[0][0]
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_adopt_names_what_does_not_match_and_leaves_it_to_be_made_again(copied: Path) -> None:
     table = copied / TOP / "tables" / "theta1.csv"
     table.write_text(table.read_text().replace("neutral", "NEUTRAL"))
@@ -833,6 +867,8 @@ def test_adopt_names_what_does_not_match_and_leaves_it_to_be_made_again(copied: 
     assert {GENERATE, *again} <= planned(copied, *CHANGED)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_an_interrupted_adoption_is_done_again(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copied)
     left = [5]
@@ -854,6 +890,8 @@ def test_an_interrupted_adoption_is_done_again(copied: Path, monkeypatch: pytest
     assert planned(copied) == set()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_times_that_cannot_be_set_are_told(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copied)
     set_time = os.utime
@@ -908,6 +946,8 @@ def test_records_are_compared_with_the_manifest(place: str) -> None:
     assert check(told, "a\n2\n").contradicted == (table,)
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_verify_finds_what_was_changed_before_the_manifest_was_written(study: Path) -> None:
     table = study / TOP / "tables" / "theta1.md"
     table.write_text("mine")

@@ -30,7 +30,8 @@ from lm_interpolation.points.algebra import Point, build_sweep
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.perplexity import score_perplexity
-from lm_interpolation.texts.generation import Sampling, generate, load_language_model
+from lm_interpolation.texts.generation import Sampling, generate
+from lm_interpolation.texts.language_models import load_language_model
 
 SENTENCES = ["the film was good", "the plot was bad", "hi there"]
 

@@ -31,11 +31,14 @@ from lm_interpolation.jobs.finished import FINISHED
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.jobs.training_job import training_arguments
-from lm_interpolation.models import training
+from lm_interpolation.models import classifier_training, language_training, training_data, training_state
 from lm_interpolation.models.blocks import pack
+from lm_interpolation.models.classifier_training import train_classifier
 from lm_interpolation.models.importing import import_model
+from lm_interpolation.models.language_training import train_language_model
 from lm_interpolation.models.saving import save_model
-from lm_interpolation.models.training import train_classifier, train_language_model, train_tokenizer
+from lm_interpolation.models.tokenizer_training import train_tokenizer
+from lm_interpolation.models.training_state import Reporter
 from tests.by_hand import make_job
 from tests.edited_models import edit_config, edited, flipped
 
@@ -103,15 +106,24 @@ def curve(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
+def report_with(
+    monkeypatch: pytest.MonkeyPatch, reporter: type[Reporter], instead_of: type[Reporter] = Reporter
+) -> None:
+    """Let the next trainings report to ``reporter``."""
+    for module in (language_training, classifier_training):
+        if hasattr(module, instead_of.__name__):
+            monkeypatch.setattr(module, instead_of.__name__, reporter)
+
+
 def interrupt(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Let the next trainings stop with an error before step number ``step`` (from 0)."""
 
-    class Interrupting(training._Reporter):
+    class Interrupting(Reporter):
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step == step:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_Reporter", Interrupting)
+    report_with(monkeypatch, Interrupting)
 
 
 @pytest.fixture(scope="module")
@@ -378,7 +390,9 @@ def test_an_interrupted_training_in_parts(
 
 
 def test_parts_must_fill_the_batch(tmp_path: Path, tiny_gpt2: Path) -> None:
-    message = r"models\.tiny\.training\.batch_size: of 4 every process takes 4, .* no multiple of compute\.batch_size"
+    message = (
+        r"models\.tiny\.training\.batch_size: of 4 every process takes 4, .* not a multiple of compute\.batch_size"
+    )
     with pytest.raises(UserError, match=message):
         train(tmp_path, start=tiny_gpt2, micro_batch=3)
 
@@ -392,7 +406,7 @@ def test_the_batch_must_be_dealt_out_evenly(tmp_path: Path, tiny_gpt2: Path, mon
 @pytest.mark.parametrize("items", [24, 25, 29, 31])
 @pytest.mark.parametrize("part", [1, 3, 4])
 def test_shares_of_processes_make_up_the_batches(items: int, part: int) -> None:
-    shares = [training._Shares(items, 8, part, rank, 2, seed=5) for rank in (0, 1)]
+    shares = [training_data.Shares(items, 8, part, rank, 2, seed=5) for rank in (0, 1)]
     for epoch in (0, 1):
         for share in shares:
             share.set_epoch(epoch)
@@ -411,7 +425,7 @@ def test_shares_of_processes_make_up_the_batches(items: int, part: int) -> None:
 
 
 def test_a_blank_adds_nothing(tokenizer: Any, tiny_gpt2: Path) -> None:
-    blocks = training._Blocks(*pack(TRAIN, tokenizer, 16))
+    blocks = training_data.Blocks(*pack(TRAIN, tokenizer, 16))
     blank = blocks[len(blocks)]
     assert (blank["labels"] == -100).all() and (blank["input_ids"] == blocks[0]["input_ids"]).all()
     model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
@@ -445,7 +459,7 @@ def test_a_model_with_the_architecture_of_another(tmp_path: Path, tiny_gpt2: Pat
 
 def trial(folder: Path, checkpoints: Sequence[int], **changes: Any) -> Path:
     settings = SETTINGS | {key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes"}}
-    training.run_trial(
+    language_training.run_trial(
         name="tiny",
         label="table2 lr1",
         loss_curve=folder / "loss.csv",
@@ -475,12 +489,12 @@ def test_an_interrupted_trial(tmp_path: Path, tiny_tokenizer: Path, monkeypatch:
     whole = trial(tmp_path / "whole", [5, 12, 16], **values)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
 
-        class Interrupting(training._Trial):
+        class Interrupting(language_training.TrialReporter):
             def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
                 if state.global_step == 14:
                     raise KeyboardInterrupt
 
-        patch.setattr(training, "_Trial", Interrupting)
+        patch.setattr(language_training, "TrialReporter", Interrupting)
         trial(tmp_path / "stopped", [5, 12, 16], **values)
     assert {path.name for path in tmp_path.glob("stopped/scratch/*")} == {"checkpoint-5", "checkpoint-10"}
     stopped = trial(tmp_path / "stopped", [5, 12, 16], **values)
@@ -501,8 +515,8 @@ def test_a_diverging_trial_is_a_result(tmp_path: Path, tiny_gpt2: Path, capfd: p
 
 
 def test_a_perplexity_beyond_all_numbers() -> None:
-    assert training._perplexity(700.0) == math.exp(700)
-    assert training._perplexity(710.0) is None
+    assert language_training._perplexity(700.0) == math.exp(700)
+    assert language_training._perplexity(710.0) is None
 
 
 # --- language models: mistakes
@@ -593,11 +607,11 @@ def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list to which the next trainings append the number of each step, from 0."""
     steps: list[int] = []
 
-    class Counting(training._Reporter):
+    class Counting(Reporter):
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             steps.append(state.global_step)
 
-    monkeypatch.setattr(training, "_Reporter", Counting)
+    report_with(monkeypatch, Counting)
     return steps
 
 
@@ -623,7 +637,7 @@ def test_a_training_that_is_interrupted_after_its_last_step(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "_finish", stop)
+        patch.setattr(language_training, "finish", stop)
         train(tmp_path / "stopped", **values)
     assert outputs(train(tmp_path / "stopped", **values)) == outputs(whole)
 
@@ -656,14 +670,14 @@ tests.train(Path({str(tmp_path)!r}), tokenizer=Path({str(tiny_tokenizer)!r}))
 def test_a_whole_checkpoint_is_left_until_the_next_one_is_marked(
     uninterrupted: Path, tmp_path: Path, tiny_tokenizer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Interrupting(training._Reporter):
+    class Interrupting(Reporter):
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step == 15:
                 raise KeyboardInterrupt
             super().on_save(args, state, control, **kwargs)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "_Reporter", Interrupting)
+        report_with(patch, Interrupting)
         train(tmp_path, tokenizer=tiny_tokenizer)
     assert {path.name for path in tmp_path.glob("scratch/*")} == {"checkpoint-10", "checkpoint-15"}
     steps = count_steps(monkeypatch)
@@ -680,11 +694,11 @@ def test_the_latest_whole_checkpoint_is_taken_and_others_are_removed(
         (tmp_path / f"checkpoint-{step}" / "optimizer.pt").write_text("moments")
         if whole:
             write_checksums(tmp_path / f"checkpoint-{step}", "complete")
-    assert training._last_checkpoint(tmp_path, "base") == tmp_path / "checkpoint-100"
+    assert training_state.last_checkpoint(tmp_path, "base") == tmp_path / "checkpoint-100"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-100", "checkpoint-20"]
     assert capfd.readouterr().err == ""
     (tmp_path / "checkpoint-100" / "optimizer.pt").write_text("momentz")
-    assert training._last_checkpoint(tmp_path, "base") == tmp_path / "checkpoint-20"
+    assert training_state.last_checkpoint(tmp_path, "base") == tmp_path / "checkpoint-20"
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-20"]
     assert capfd.readouterr().err == (
         f"[train base] {tmp_path}/checkpoint-100/optimizer.pt: damaged (its bytes do not match the digest in complete)"
@@ -692,7 +706,7 @@ def test_the_latest_whole_checkpoint_is_taken_and_others_are_removed(
     )
     # A power cut can leave a file of the right name and length that holds nothing.
     (tmp_path / "checkpoint-20" / "complete").write_bytes(bytes(50))
-    assert training._last_checkpoint(tmp_path, "base") is None
+    assert training_state.last_checkpoint(tmp_path, "base") is None
 
 
 def test_a_damaged_checkpoint_costs_time_only(
@@ -761,15 +775,15 @@ def test_a_full_disk_is_told_and_costs_nothing(
 # --- SIGTERM
 
 
-def terminate(monkeypatch: pytest.MonkeyPatch, step: int, reporter: str = "_Reporter") -> None:
+def terminate(monkeypatch: pytest.MonkeyPatch, step: int, reporter: type[Reporter] = Reporter) -> None:
     """Let the next trainings get a SIGTERM in step number ``step`` (from 0)."""
 
-    class Terminating(getattr(training, reporter)):
+    class Terminating(reporter):  # type: ignore[misc, valid-type]
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step == step:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(training, reporter, Terminating)
+    report_with(monkeypatch, Terminating, reporter)
 
 
 def interrupted_at(step: int) -> Any:
@@ -820,7 +834,7 @@ def test_a_terminated_trial(tmp_path: Path, tiny_tokenizer: Path, monkeypatch: p
     whole = trial(tmp_path / "whole", [5, 12, 16], **values)
     for step in (4, 5, 13):
         with monkeypatch.context() as patch, interrupted_at(step):
-            terminate(patch, step - 1, "_Trial")
+            terminate(patch, step - 1, language_training.TrialReporter)
             trial(tmp_path / "stopped", [5, 12, 16], **values)
     stopped = trial(tmp_path / "stopped", [5, 12, 16], **values)
     for name in ("loss.csv", "metrics.json"):
@@ -830,7 +844,7 @@ def test_a_terminated_trial(tmp_path: Path, tiny_tokenizer: Path, monkeypatch: p
 def test_a_trial_that_diverges_as_it_is_terminated(
     tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    terminate(monkeypatch, 2, "_Trial")
+    terminate(monkeypatch, 2, language_training.TrialReporter)
     trial(tmp_path, [1, 6], learning_rate=1e30, max_grad_norm=0.0, start=tiny_gpt2)
     assert metrics(tmp_path)["evaluations"][1] == {"steps": 6, "dev_loss": None, "dev_perplexity": None}
 
@@ -1056,7 +1070,7 @@ def test_long_texts_are_cut_and_counted(
     long = "good " * 9 + "bad"
     texts = {"train": (["fine", long, long], ["a", "b", "a"]), "dev": (["fine"], ["a"]), "test": ([long], ["a"])}
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(training, "_train", keep)
+        patch.setattr(classifier_training, "run_trainer", keep)
         classify(tmp_path, tiny_gpt2, texts)
     whole = tokenizer.encode(long)
     assert [seen["train"][i]["input_ids"] for i in range(3)] == [tokenizer.encode("fine"), whole[:8], whole[:8]]
@@ -1081,7 +1095,9 @@ def test_a_cut_text_keeps_its_special_tokens(tmp_path: Path, tiny_tokenizer: Pat
     AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "start")
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_train", lambda name, model, train, *rest: seen.extend(train.ids) or 1 / 0)
+        patch.setattr(
+            classifier_training, "run_trainer", lambda name, model, train, *rest: seen.extend(train.ids) or 1 / 0
+        )
         with pytest.raises(ZeroDivisionError):
             texts = (["good " * 20, "x"], ["a", "b"])
             classify(tmp_path, tmp_path / "start", {"train": texts, "dev": texts, "test": texts})

@@ -11,10 +11,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from lm_interpolation.models import logits
 from lm_interpolation.models.blocks import pack
+from lm_interpolation.models.classifier_training import expected_calibration_error, train_classifier
 from lm_interpolation.models.importing import import_model
-from lm_interpolation.models.training import expected_calibration_error, train_classifier, train_language_model
-from lm_interpolation.points import logits
+from lm_interpolation.models.language_training import train_language_model
 from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.texts.generation import Sampling, generate
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from lm_interpolation.pages.captions import describe_entry, describe_sampling, describe_sweep, write_up
+from lm_interpolation.pages.captions import write_up
+from lm_interpolation.pages.facts import describe_entry, describe_sampling, describe_sweep
 from lm_interpolation.points.algebra import build_sweep
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from lm_interpolation.pages.descriptions import describe_search, describe_training
+from lm_interpolation.study.captions import figure_settings
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
@@ -29,7 +30,7 @@ def test_searches_and_trainings() -> None:
 
 def test_no_caption_is_a_dump_of_settings() -> None:
     study = Study(read_study([ROOT / "config" / "config.yaml"]))
-    facts = [fact for figure in study.config["figures"] for fact in study.caption_settings(figure)["facts"]]
+    facts = [fact for figure in study.config["figures"] for fact in figure_settings(study, figure)["text"]["facts"]]
     assert facts
     keys = re.compile(r"\bkind \w+,|[{}]|\b(learning_rate|batch_size|block_length|adam_beta1|too_long|prefixes)\b")
     assert not [fact for fact in facts if keys.search(fact)]

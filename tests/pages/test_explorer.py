@@ -13,7 +13,7 @@ from matplotlib.collections import QuadMesh
 from lm_interpolation.data.parquet import read_parquet, write_parquet
 from lm_interpolation.figures.colours import colour_stops
 from lm_interpolation.figures.plane_data import select_points
-from lm_interpolation.figures.planes import PlanePanel, plot_plane
+from lm_interpolation.figures.plot_plane import PlanePanel, plot_plane
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.pages import explorer
 from lm_interpolation.pages.explorer import (
@@ -28,6 +28,7 @@ from lm_interpolation.pages.explorer import (
 )
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.scores.score_files import write_scores
+from lm_interpolation.study.explorer import inputs, settings
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import read_table
 from tests.made_study import TEMPLATE, made_config, made_score, make_page, make_results, plain_text
@@ -179,7 +180,7 @@ def test_statistics_are_those_of_the_figures() -> None:
     figures = {**made_config()["figures"], "fig7": figure}
     figures["fig3"]["sweeps"] = ["theta1"]
     study = Study(made_config(sweeps={"theta1": LABELLED, "plane": PLANE}, prompts=PROMPT_SETS, figures=figures))
-    theta1, plane = study.explorer_settings("explorer")["sweeps"]
+    theta1, plane = settings(study, "explorer")["sweeps"]
     assert theta1["panels"] == [
         {"scorer": "sentiment", "statistic": "score", "label": "Positive score", "scale": "linear"},
         # Which no figure shows.
@@ -241,7 +242,7 @@ def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:
     }
     plane = {**PLANE, "prompts": ["neutral", "others"], "scorers": ["sentiment"]}
     study = Study(made_config(sweeps={"plane": plane}, prompts=PROMPT_SETS, figures={"fig7": figure}))
-    (view,) = study.explorer_settings("explorer")["sweeps"]
+    (view,) = settings(study, "explorer")["sweeps"]
     unnamed = {
         "scorer": "sentiment",
         "statistic": "score",
@@ -255,15 +256,15 @@ def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:
     for prompts, label in ((["neutral", "others"], "sentiment score"), (["neutral"], "Positive, neutral")):
         sweeps = {"plane": {**plane, "prompts": prompts}}
         study = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={"fig7": figure}))
-        (view,) = study.explorer_settings("explorer")["sweeps"]
+        (view,) = settings(study, "explorer")["sweeps"]
         assert view["panels"] == [{**unnamed, "label": label}]
 
 
 def test_the_first_classifier_of_a_sweep_colours_its_texts() -> None:
     sweeps = {"theta1": {**LABELLED, "scorers": ["distinct", "grammar"]}, "plane": {**PLANE, "scorers": ["distinct"]}}
     study = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={}))
-    assert [entry["colour"] for entry in study.explorer_settings("explorer")["sweeps"]] == ["grammar", None]
-    assert study.explorer_inputs("explorer")["scores"] == [
+    assert [entry["colour"] for entry in settings(study, "explorer")["sweeps"]] == ["grammar", None]
+    assert inputs(study, "explorer")["scores"] == [
         "results/tiny/scores/neutral/theta1/grammar.parquet", "results/tiny/scores/others/theta1/grammar.parquet"
     ]  # fmt: skip
     make_results(study)
@@ -296,7 +297,7 @@ def test_a_study_of_one_point() -> None:
     make_results(study)
     (view,) = make_page(study, "page.html")["sweeps"]
     assert [point["at"] for point in view["points"]] == [[0.5]]
-    assert study.explorer_inputs("explorer")["prompts"] == ["results/tiny/prompts/others.parquet"]
+    assert inputs(study, "explorer")["prompts"] == ["results/tiny/prompts/others.parquet"]
 
 
 def test_a_text_file_without_a_sample_is_told(study: Study) -> None:
@@ -316,7 +317,7 @@ def test_a_study_without_texts_has_no_explorer() -> None:
 
 def test_points_shared_by_sweeps_are_read_and_kept_once(study: Study) -> None:
     # theta1 at 1 and the plane at (1, 0).
-    texts = study.explorer_inputs("explorer")["texts"]
+    texts = inputs(study, "explorer")["texts"]
     assert len(texts) == len(set(texts)) == 4 * 2 + 7 - 2
     assert study.explorer() == ["results/tiny/explorer.html"] and study.explorer()[0] in study.results()
 
@@ -328,8 +329,8 @@ def test_the_quick_part_has_a_page_of_its_own() -> None:
     config = made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures=figures, quick=["fig3"])
     study = Study(config)
     assert study.quick()[-1] == "results/tiny/explorer-quick.html" and study.quick()[-1] not in study.results()
-    inputs = study.explorer_inputs("explorer-quick")
-    assert inputs["tables"] == ["results/tiny/tables/theta1.csv"] and len(inputs["texts"]) == 2 * 4
+    quick = inputs(study, "explorer-quick")
+    assert quick["tables"] == ["results/tiny/tables/theta1.csv"] and len(quick["texts"]) == 2 * 4
     make_results(study)
     assert [view["name"] for view in make_page(study, "quick.html", "explorer-quick")["sweeps"]] == ["theta1"]
     # A figure of no texts: there is nothing to explore.

@@ -20,7 +20,11 @@ from lm_interpolation.study.study import Study
 from tests.made_study import made_config, made_score, make_page, make_results, plain_text, write_metrics
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"),
+]
 
 NASTY = "<script>document.title = 'broken'</script><img src=x onerror=\"document.title='broken'\"> & <b>so on</b>"
 NASTY_POINT = "negative=0.5+positive=0.5"

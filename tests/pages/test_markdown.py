@@ -13,9 +13,11 @@ from docutils.core import publish_parts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from myst_parser.docutils_ import Parser
 
-from lm_interpolation.claims.claims import claims_markdown, untested
-from lm_interpolation.figures.plots import plot_curves
-from lm_interpolation.pages.captions import describe_entry, write_up
+from lm_interpolation.claims.page import claims_markdown
+from lm_interpolation.claims.verdicts import untested
+from lm_interpolation.figures.plot_curves import plot_curves
+from lm_interpolation.pages.captions import write_up
+from lm_interpolation.pages.facts import describe_entry
 from lm_interpolation.pages.markdown import bullets, plain, table_row
 from lm_interpolation.pages.overview import write_overview
 from lm_interpolation.pages.pages import markdown_page, table_page

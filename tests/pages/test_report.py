@@ -21,17 +21,20 @@ import yaml
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.dag import copy_workflow
-from lm_interpolation.claims.claims import corrected, untested, write_claims
+from lm_interpolation.claims.page import write_claims
+from lm_interpolation.claims.verdicts import corrected, untested
 from lm_interpolation.commands.report import check_current, main
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.pages.captions import write_up
 from lm_interpolation.pages.overview import count_texts, write_overview
 from lm_interpolation.pages.pages import markdown_page, table_page
 from lm_interpolation.pages.table_captions import write_up_table
+from lm_interpolation.study import captions
+from lm_interpolation.study.captions import OTHER_SECTION
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
-from lm_interpolation.study.kinds.tables import SWEEP_TABLE
+from lm_interpolation.study.kinds.tables import sweep_table
 from lm_interpolation.study.opening import read_study
-from lm_interpolation.study.study import OTHER_SECTION, Study
+from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.made_study import keep_records, write_metrics
 
@@ -123,7 +126,7 @@ def test_results_stand_under_the_section_of_their_figure(listing: tuple[Study, d
     assert section["claims.html"] == section["claims.json"] == "Claims"
     assert {category for category in section.values() if not category.startswith("§ ")} == {
         "Claims",
-        study.section("table2"),
+        captions.section(study, "table2"),
     }
 
 
@@ -159,12 +162,17 @@ def test_every_caption_is_the_text_beside_the_result(listing: tuple[Study, dict[
 def test_a_figure_without_a_section_and_what_no_figure_shows_come_last() -> None:
     config = yaml.safe_load(TINY.read_text())
     study = Study(config)
-    assert {study.section("fig3"), study.table_section("theta1"), study.table_section("losses")} == {OTHER_SECTION}
+    assert {
+        captions.section(study, "fig3"),
+        captions.table_section(study, "theta1"),
+        captions.table_section(study, "losses"),
+    } == {OTHER_SECTION}
     config["figures"]["fig3"]["section"] = "Mine"
     study = Study(config)
-    assert (study.section("fig3"), study.table_section("theta1")) == ("Mine", "Mine")
-    assert study.table_section("losses") == OTHER_SECTION
-    assert "section" not in study.figure_settings("fig3")
+    assert (captions.section(study, "fig3"), captions.table_section(study, "theta1")) == ("Mine", "Mine")
+    assert captions.table_section(study, "losses") == OTHER_SECTION
+    figure = study.declared.figures["fig3"]
+    assert "section" not in {**figure.look(), **figure.settings(study)}
 
 
 # --- what is said of tables ---
@@ -202,24 +210,24 @@ def test_the_text_beside_a_table_tells_its_rows_setting_size_and_columns() -> No
 
 def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
     study = Study(read_study([ROOT / "config" / "config.yaml"]))
-    theta1 = study.table_caption_settings("theta1")
+    theta1 = captions.table_settings(study, "theta1")["text"]
     assert theta1["facts"][0].startswith("theta1 = negative + alpha (positive − negative) (weights); alpha: 9 values")
     assert theta1["facts"][1].startswith("texts: 5 continuations per prompt")
-    assert (theta1["row"], theta1["figures"]) == (SWEEP_TABLE.row, ["fig3", "fig5"])
+    assert (theta1["row"], theta1["figures"]) == (sweep_table([]).row, ["fig3", "fig5"])
     assert [name for name, _ in theta1["columns"]] == ["sweep", "prompts", "alpha", "point", *STATISTIC_COLUMNS]
     # What a figure finds in this table alone is said beside it.
-    assert theta1["drawn"] is None and study.table_caption_settings("distances")["drawn"]["kind"] == "norms"
-    drawn = study.table_caption_settings("plane")["drawn"]
+    assert "drawn" not in captions.table_settings(study, "theta1")
+    drawn = captions.table_settings(study, "plane")["drawn"]
     # Without its looks, on which no finding depends.
-    assert drawn.items() <= study.figure_settings("fig7").items() and "dpi" not in drawn and "panels" in drawn
-    summary = study.table_caption_settings("taylor_summary")
+    assert drawn == study.declared.figures["fig7"].drawn(study) and "dpi" not in drawn and "panels" in drawn
+    summary = captions.table_settings(study, "taylor_summary")["text"]
     assert (summary["row"], summary["figures"]) == (Linearity.TABLES["_summary"].row, ["linearity"])
     # Of loss on held-out text: no texts are generated.
-    losses = study.table_caption_settings("plane-loss")["facts"]
+    losses = captions.table_settings(study, "plane-loss")["text"]["facts"]
     assert losses[-1].startswith("plane-loss: loss of the test split of corpus reviews along plane, ") and not any(
         fact.startswith("texts:") for fact in losses
     )
-    assert [fact.partition(":")[0] for fact in study.table_caption_settings("barriers")["facts"]][-3:] == [
+    assert [fact.partition(":")[0] for fact in captions.table_settings(study, "barriers")["text"]["facts"]][-3:] == [
         "texts",
         "perplexity",
         "barriers",
@@ -491,7 +499,7 @@ def test_a_table_opens_with_its_caption(browser_page: tuple[Page, list[str]]) ->
     assert cells.count() == 1 + 9
     assert cells.nth(1).inner_text().split("\t")[:4] == ["theta1", "neutral", "0.0", "negative=1"]
     text = page.locator("#app").inner_text()
-    for told in (SWEEP_TABLE.row, "9 rows: 3 points, up to 4 prompts per point", "texts without a score"):
+    for told in (sweep_table([]).row, "9 rows: 3 points, up to 4 prompts per point", "texts without a score"):
         assert told in text
     assert "System Message" not in text and wrong == []
 

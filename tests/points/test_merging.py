@@ -24,7 +24,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from lm_interpolation.jobs import checksums
 from lm_interpolation.jobs.checksums import write_checksums
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.models.checkpoints import Checkpoint, check_compatible
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.points import merging
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.merging import merge

@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, Quality, judge_lines, marked, read_judges
+from lm_interpolation.study import captions
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
 from tests.by_hand import make_job
 from tests.made_study import made_config, make_page, make_results, write_metrics
-from workflow.scripts.figures import caption, curves, plane
+from workflow.scripts.figures import caption_curves, plot_curves, plot_plane
 from workflow.scripts.pages import overview
 from workflow.scripts.tables import summary, table_caption
 
@@ -133,7 +134,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 def run(script: Any, inputs: dict[str, Any], settings: dict[str, Any], **wildcards: str) -> list[str]:
     """Run a script's ``main``, without tokenizers to tell of; returns the lines of its text."""
     outputs = {"text": "told.md", "page": "told.html"} if script is table_caption else ["told.md"]
-    settings = settings | {"tokens": []} if "tokens" in settings else settings
+    if "text" in settings:
+        settings = settings | {"text": settings["text"] | {"tokens": []}}
     script.main(make_job(inputs | {"tokenizers": []}, outputs, **wildcards), **settings)
     return Path("told.md").read_text().splitlines()
 
@@ -150,12 +152,12 @@ FINE = (
 
 
 def test_captions_say_how_good_the_judges_are(study: Study) -> None:
-    inputs = {"tables": study.figure_tables("fig3"), "judges": study.figure_judges("fig3")}
-    told = run(caption, inputs, study.caption_settings("fig3"), figure="fig3")
+    inputs: dict[str, Any] = captions.figure_inputs(study, "fig3")
+    told = run(caption_curves, inputs, captions.figure_settings(study, "fig3"), figure="fig3")
     # Of the judges that the figure shows.
     assert f"- {WEAK}" in told and f"- {FINE}" not in told
-    inputs = {"table": study.path("tables", "theta1.csv"), "judges": study.table_judges("theta1")}
-    told = run(table_caption, inputs, study.table_caption_settings("theta1"), table="theta1")
+    inputs = {"table": study.table("theta1"), "judges": study.table_judges("theta1")}
+    told = run(table_caption, inputs, captions.table_settings(study, "theta1"), table="theta1")
     assert told[told.index("**Judges.**") + 2 :][:3] == [f"- {WEAK}", f"- {FINE}", ""]
 
 
@@ -166,7 +168,7 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
     claim |= {"direction": "at least", "threshold": 0.5, "weak_judge": True, "low": 0.9, "high": 1.0}
     claim |= {"verdict_holm": "holds", "units_to_decide": None}
     Path("claims.json").write_text(json.dumps([claim]))
-    told = run(overview, {**common, "claims": ["claims.json"]}, study.overview_settings())
+    told = run(overview, {**common, "claims": ["claims.json"]}, captions.overview_settings(study))
     assert f"- {WEAK}" in told and f"- {FINE}" in told and told[-3:] == ["**Data**", "", "- 3 texts leak"]
     assert "Of **1 claims of the paper** 1 holds. 1 of them rests on a weak judge." in told
     Path("benchmarks").mkdir()
@@ -182,11 +184,11 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
 
 def test_figures_mark_a_weak_judge_at_their_axes(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr("lm_interpolation.figures.plots.save_figure", lambda figure, *_: drawn.append(figure))
-    for script, name in ((curves, "fig3"), (plane, "map")):
-        inputs = study.curves_inputs(name) if script is curves else {"tables": study.figure_tables(name)}
-        inputs["judges"] = study.figure_judges(name)
-        script.main(make_job(inputs, {"png": "", "pdf": ""}), figure=canonical(study.figure_settings(name)))
+    monkeypatch.setattr("lm_interpolation.figures.style.save_figure", lambda figure, *_: drawn.append(figure))
+    for script, name in ((plot_curves, "fig3"), (plot_plane, "map")):
+        figure = study.declared.figures[name]
+        settings = canonical({"look": figure.look(), **figure.settings(study)})
+        script.main(make_job(figure.inputs(study), {"png": "", "pdf": ""}), **settings)
     labels = [" ".join(axes.get_ylabel().split()) for axes in drawn[0].axes]
     assert labels.count("Positive score (weak judge)") == 2 and labels.count("Perplexity (log scale)") == 4
     assert [axes.get_xlabel() for axes in drawn[0].axes].count("Score (weak judge)") == 2
@@ -213,7 +215,7 @@ def test_an_imported_judge_has_no_file_of_metrics() -> None:
     directory = {"hub": "someone/judge", "revision": "0" * 40}
     config["models"]["sentiment-judge"] = {"task": "classifier", "start": directory}
     study = Study(config)
-    assert study.figure_judges("fig3") == []
+    assert captions.figure_inputs(study, "fig3")["judges"] == []
     assert study.table_judges("theta1") == ["results/tiny/training/grammar-judge/metrics.json"]
     (told, *_) = judge_lines(read_judges(study.judge_settings(["sentiment"]), []))
     assert told == "sentiment by sentiment-judge: imported; its accuracy was not measured here"

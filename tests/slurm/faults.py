@@ -32,7 +32,7 @@ STUDY = ("--configfile", "study.yaml")
 MODEL = "results/cluster/models/base"
 LOG = "results/cluster/logs/models/base.log"
 # A second for each of 40 steps, of which every fifth is saved.
-SLOWLY = {"SLOW": "lm_interpolation.models.training:_Reporter.on_step_end:1"}
+SLOWLY = {"SLOW": "lm_interpolation.models.training_state:Reporter.on_step_end:1"}
 
 
 def digest(folder: Path) -> str:
@@ -103,7 +103,7 @@ def lost_node(cluster: Cluster, folder: Path) -> str:
 def time_limit(cluster: Cluster, folder: Path) -> str:
     """time limit hit in a training"""
     limit = ["--set-resources", "train_starting_model:runtime=2", "train_starting_model:slurm_extra='--signal=TERM@30'"]
-    main = train(cluster, folder, *limit, SLOW="lm_interpolation.models.training:_Reporter.on_step_end:3")
+    main = train(cluster, folder, *limit, SLOW="lm_interpolation.models.training_state:Reporter.on_step_end:3")
     wait_for("a training", lambda: saved(folder) != [])
     job = training(cluster, folder)
 

@@ -14,6 +14,8 @@ import yaml
 
 from tests.slurm.virtual import HERE, ROOT, Cluster, copy_study, finish, missing, snakemake, started
 
+pytestmark = [pytest.mark.slow, pytest.mark.slurm]
+
 REASON = missing()
 
 TABLES = [f"results/cluster/tables/{name}.csv" for name in ("theta1", "cost")]
@@ -55,6 +57,7 @@ def generate_points(cluster: Cluster, folder: Path, *arguments: str) -> list[Gen
     ]
 
 
+@pytest.mark.quick
 def test_the_profile_has_what_the_default_one_has() -> None:
     default, slurm = (
         yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text()) for name in ("default", "slurm")

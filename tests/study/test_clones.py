@@ -69,11 +69,21 @@ def test_preparing_twice_is_preparing_once(tmp_path: Path, monkeypatch: pytest.M
     python = tmp_path / "my python"
     python.touch()
     monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setenv("PYTHONPATH", "/other:/mine")
-    for _ in range(2):
-        launch.prepare("/mine")
-    assert sys.executable == f"'{python}'"
-    assert os.environ["PYTHONPATH"] == "/mine:/other"
+    monkeypatch.setattr(launch, "SEARCH_PATH", Path("/mine"))
+    for folder in ("/mine", "git+file:///mine/workflow@main"):
+        monkeypatch.setenv("PYTHONPATH", "/other:/mine")
+        for _ in range(2):
+            launch.prepare(folder)
+        assert sys.executable == f"'{python}'"
+        assert os.environ["PYTHONPATH"] == "/mine:/other"
+
+
+def test_an_installed_package_is_not_put_before_the_modules_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    monkeypatch.setattr(launch, "FROM_SOURCE", False)
+    monkeypatch.setenv("PYTHONPATH", "/other")
+    launch.prepare("/mine")
+    assert os.environ["PYTHONPATH"] == "/other"
 
 
 @pytest.mark.parametrize("file", ["workflow/__init__.py", "workflow.py"])

@@ -14,9 +14,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from safetensors.numpy import save_file
 
-from lm_interpolation.data.corpora import load_corpus, load_prompts
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import config as config_module
+from lm_interpolation.study import verdicts
 from lm_interpolation.study.config import (
     build_sweeps,
     check_files,
@@ -27,6 +27,7 @@ from lm_interpolation.study.config import (
 )
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
+from tests.reading import load_corpus, load_prompts
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "config" / name for name in ("config.yaml", "sst.yaml", "paper.yaml")]
@@ -1349,10 +1350,9 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
     assert resolved["analyses"].keys() == whole["analyses"].keys()
     assert resolved["claims"].keys() == config["claims"].keys()
     study = Study(config)
-    assert [name for name, _ in study.claim_settings()["claims"]] == [
-        name for name in whole["claims"] if name != "near"
-    ]
-    assert [(name, reason) for name, _, reason in study.claim_settings()["untested"]] == [
+    settings = verdicts.settings(study)
+    assert [claim["name"] for claim in settings["claims"]] == [name for name in whole["claims"] if name != "near"]
+    assert [(claim["name"], reason) for claim, reason in settings["left_out"]] == [
         ("near", "analyses.distances.pairs.apart is left out"),
         ("far", sweep),
     ]

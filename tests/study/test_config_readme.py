@@ -15,13 +15,18 @@ from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
 from lm_interpolation.analyses.loss_files import LOSSES_SCHEMA
-from lm_interpolation.claims.claim_kinds import AT_LEAST, AT_MOST, KINDS, check_claim
-from lm_interpolation.claims.claims import untested
-from lm_interpolation.data.corpora import check_corpus, check_prompts
+from lm_interpolation.claims.claim_kinds import check_claim
+from lm_interpolation.claims.verdicts import untested
+from lm_interpolation.claims.vocabulary import AT_LEAST, AT_MOST
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep
 from lm_interpolation.study.config import extended, load_schema, resolve
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import CLAIMS
+from lm_interpolation.study.kinds.claims.base import Claim
+from lm_interpolation.study.kinds.claims.linear import LinearClaim
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
+from tests.reading import check_corpus, check_prompts
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "config" / "README.md").read_text()
@@ -136,7 +141,8 @@ def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPat
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(value)] == [], section
     for name, corpus in example.get("corpora", {}).items():
-        check_corpus(corpus, name)
+        if "split_from" not in corpus:
+            check_corpus(corpus, name)
     for name, prompts in example.get("prompts", {}).items():
         check_prompts(prompts, name)
     for name, sweep in extended(example).get("sweeps", {}).items():
@@ -201,11 +207,13 @@ def test_tests_of_claims_have_a_row_each() -> None:
     for row in table.splitlines():
         test, _, keys, unit, side = (cell.strip() for cell in row.strip("|").split(" | "))
         rows[test.strip("`")] = (set(re.findall(r"`(\w+)`", keys)) - {"loss"}, unit, side)
-    assert rows.keys() == KINDS.keys()
-    for test, kind in KINDS.items():
-        known = {*kind.keys, *kind.optional, *(key for keys in kind.alternatives for key in keys)}
-        unit = "that of the column" if test == "linear" else kind.unit
-        side = kind.direction or f"`sign: lower`: {AT_MOST}, `higher`: {AT_LEAST}"
+    kinds = {tag(kind, "test"): kind for kind in CLAIMS}
+    assert rows.keys() == kinds.keys()
+    for test, kind in kinds.items():
+        known = {field.alias or name for name, field in kind.model_fields.items()} - Claim.model_fields.keys()
+        unit = "that of the column" if test == "linear" else kind.UNIT
+        # Of a kind without a side of its own, a key decides.
+        side = getattr(kind, "SIDE", f"`sign: lower`: {AT_MOST}, `higher`: {AT_LEAST}")
         assert rows[test] == (known, unit, side), test
 
 
@@ -222,8 +230,9 @@ def test_columns_of_tables() -> None:
     assert columns_of("`tables/<analysis>.csv`, barrier") == BARRIER_COLUMNS
     assert columns_of("`tables/<search>.csv`") == SEARCH_COLUMNS
     assert columns_of("`losses/<analysis>.parquet`") == LOSSES_SCHEMA.names
-    claim = {"test": "linear", "analysis": "a", "quantity": "logits", "column": "r2", "threshold": 0, "reason": ""}
-    assert columns_of("`claims.json`, a list") == list(untested("mine", claim, ""))
+    claim = {"test": "linear", "analysis": "a", "quantity": "logits", "column": "r2", "threshold": 0, "reason": "ours"}
+    settings = LinearClaim.model_validate(claim).settings("mine")
+    assert columns_of("`claims.json`, a list") == list(untested(settings, ""))
 
 
 def test_messages_exist() -> None:

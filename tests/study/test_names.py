@@ -165,6 +165,8 @@ def test_the_longest_names_leave_room_for_what_is_put_around_them(tmp_path: Path
     (tmp_path / f".partial-{'x' * MAX_FILE}.parquet{'y' * 48}").touch()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_figures_are_not_called_like_rules() -> None:
     for name in ("summary", "all", "explorer", "quick", "merge", "verify", "train_starting_model"):
         assert name in rule_names()

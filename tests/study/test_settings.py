@@ -14,8 +14,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from lm_interpolation.data.corpora import SPLITS
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.settings import arguments_of, to_text
+from lm_interpolation.study import verdicts
 from lm_interpolation.study.settings import AddedLater, canonical, job_settings
 from lm_interpolation.study.study import Study
 from tests.study.test_config import SHIPPED, full_config
@@ -88,8 +89,8 @@ def test_the_order_of_fields_in_a_config_changes_no_settings() -> None:
         assert one.settings("analyses/loss.py", **one.analysis_settings(name)) == two.settings(
             "analyses/loss.py", **two.analysis_settings(name)
         )
-    assert one.settings("claims/claims.py", **one.claim_settings()) == two.settings(
-        "claims/claims.py", **two.claim_settings()
+    assert one.settings("claims/claims.py", **verdicts.settings(one)) == two.settings(
+        "claims/claims.py", **verdicts.settings(two)
     )
 
 
@@ -110,7 +111,8 @@ def texts(maker, values):
 makers = {maker.name: maker for maker in workflow.rules}
 listed = [texts(maker, {}) for maker in makers.values() if maker.script and not maker.output]
 targets = [*study.results(), study.path("manifest.json")]
-targets += [study.path("corpora", name, "train.parquet") for name in study.shares()]
+targets += [study.path("corpora", name, "train.parquet") for name in study.streamed(False)]
+targets += [study.path("prompts", f"{name}.parquet") for name in study.prompts]
 for job in jobs_behind(targets, workflow.rules, ()):
     listed.append(texts(makers[job.rule], makers[job.rule].get_wildcards(job.outputs[0])))
 # Of temporary outputs.
@@ -128,6 +130,21 @@ def parameters(script: str) -> tuple[list[str], list[str]]:
     return [argument.arg for argument in main.args[1:]], [argument.arg for argument in main.kwonlyargs]
 
 
+FILES = {split: f"own/data/texts/{split}.txt" for split in SPLITS}
+EVERY_SOURCE: dict[str, dict[str, Any]] = {
+    "part": {"split_from": "reviews", "share": 1},
+    **{source: {"source": source, "files": FILES, "text": "text"} for source in ("csv", "jsonl", "parquet")},
+    **{source: {"source": source, "files": FILES} for source in ("lines", "documents")},
+    "datasets": {
+        "source": "datasets",
+        "id": "someone/texts",
+        "revision": "main",
+        "splits": {split: split for split in SPLITS},
+        "text": "text",
+    },
+}
+
+
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]]:
     """Script to the names of the execution values and of the settings that rules give it."""
@@ -138,7 +155,8 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
         handle.write(LISTED)
     configs = {path.name: path.read_text(encoding="utf-8") for path in [*SHIPPED, ROOT / "tests" / "tiny.yaml"]}
     full = full_config()
-    full["corpora"]["part"] = {"split_from": "reviews", "share": 1}
+    full["corpora"] |= EVERY_SOURCE
+    full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
     for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
         full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))
     configs["full.yaml"] = yaml.safe_dump(full, sort_keys=False)

@@ -9,7 +9,10 @@ import pytest
 from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, PACKAGE, WORKFLOW
 from lm_interpolation.study import sources
-from lm_interpolation.study.kinds.catalog import SCORERS
+from lm_interpolation.study.captions import TABLE_CAPTION
+from lm_interpolation.study.kinds.base import tag
+from lm_interpolation.study.kinds.catalog import FIGURES, PROMPTS, SCORERS, SOURCES
+from lm_interpolation.study.kinds.corpora.hub import Hub
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
 # Name to path: no two have one name.
@@ -36,21 +39,25 @@ def test_sources_are_found_through_other_modules() -> None:
     modules = (
         "jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime jobs.settings data.parquet models.dtypes "
     )
-    modules += "models.loading models.model_folders models.special_tokens points.logits texts.generation"
+    modules += "models.loading models.logits models.model_folders models.special_tokens "
+    modules += "texts.caches texts.generation texts.language_models texts.sampler"
     assert source_modules("texts/generate.py") == tuple(sorted(f"lm_interpolation.{name}" for name in modules.split()))
     # By way of merging.py.
     assert libraries("merge.py") == {
         "merging",
         "checkpoints",
         "checksums",
+        "compatibility",
+        "headers",
+        "tokenizer_files",
         "model_folders",
         "algebra",
         "runtime",
         "settings",
         "special_tokens",
     }
-    # By an import within a function of corpora.py.
-    assert "synthetic" in libraries("corpus.py")
+    # By way of sources/synthetic.py.
+    assert "lm_interpolation.data.synthetic.texts" in source_modules("data/corpus_synthetic.py")
 
 
 @pytest.fixture
@@ -118,7 +125,7 @@ def test_modules_hold_no_import_that_cannot_be_followed(path: Path) -> None:
 
 def test_no_job_imports_the_public_names_or_the_command_line() -> None:
     for script in SCRIPTS:
-        assert all(module.count(".") == 2 for module in source_modules(PATHS[script])), script
+        assert all(module.count(".") >= 2 for module in source_modules(PATHS[script])), script
 
 
 def test_better_words_change_no_digest(tree: Callable[[dict[str, str]], None]) -> None:
@@ -144,12 +151,20 @@ def users(module: str) -> set[str]:
     return {script for script in SCRIPTS if module in libraries(script)}
 
 
+def users_of(module: str) -> set[str]:
+    """The same for a module by its whole name."""
+    return {script for script in SCRIPTS if module in source_modules(PATHS[script])}
+
+
 def test_an_edit_reruns_only_what_uses_it() -> None:
-    training = {"tokenizer.py", "train_classifier.py", "train_language_model.py", "trial.py"}
+    language = {"train_language_model.py", "trial.py"}
+    training = language | {"tokenizer.py", "train_classifier.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {Path(kind.SCRIPT).name for kind in SCORERS}
-    draw = {"curves.py", "plane.py", *(script for script in SCRIPTS if script.startswith("plot_"))}
-    assert (users("training"), users("importing")) == (training, {"import_model.py"})
+    draw = {script for script in SCRIPTS if script.startswith("plot_")}
+    assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
+    assert users("trainer") == language | {"train_classifier.py"}
+    assert (users("tokenizer_training"), users("importing")) == ({"tokenizer.py"}, {"import_model.py"})
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
     # An edit for ensembles leaves the texts of weight space as they are.
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
@@ -164,26 +179,41 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     for kind in SCORERS:
         script = Path(kind.SCRIPT)
         assert users(script.stem) & scores == {script.name}
-    assert users("tables") >= {"table.py", "summary.py"} | draw
-    assert (users("claims"), users("cost")) == ({"claims.py"}, {"cost.py"})
-    assert users("captions") == {"caption.py", "table_caption.py"}
+    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
+    assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
+    captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}
+    assert users("captions") == users("findings") == captions
+    # What the text beside a table is no part of the text beside a figure.
+    assert users("table_captions") == {script for script in captions if script.startswith("table_caption")}
     assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
+    # A source that is added or edited makes no other corpus again, and trains nothing.
+    for kind in (*SOURCES, *PROMPTS):
+        family = "sources" if kind in SOURCES else "prompt_sources"
+        modules = {module for module in source_modules(kind.SCRIPT) if f".data.{family}." in module}
+        assert modules, kind
+        # The hub holds files of several formats.
+        shared = {"corpus_hub.py"} if kind in SOURCES else set()
+        for module in modules if kind is not Hub else ():
+            assert users_of(module) - shared == {Path(kind.SCRIPT).name}, module
+    data = {script for script, path in PATHS.items() if path.startswith("data/")} - {"leaks.py"}
+    assert users("steps") & (training | {"import_model.py", "split_corpus.py"}) == {"split_corpus.py"}
+    assert users("corpora") >= training
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
     assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}
     assert users("judges") == users("leaks") - {"leaks.py"} | users("captions") | {
-        "curves.py",
-        "plane.py",
+        "plot_curves.py",
+        "plot_plane.py",
         "explorer.py",
     }
-    assert users("plots") == draw
+    assert users("style") == draw
     # What comes early does not depend on what comes late.
-    early = training | {"import_model.py", "corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py"}
-    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "claims", "plots"):
+    early = training | data | {"import_model.py"}
+    for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "verdicts", "style"):
         assert not users(module) & early, module
-    for module in ("interpolation", "score_files", "tables", "claims", "plots"):
+    for module in ("interpolation", "score_files", "tables", "verdicts", "style"):
         assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
-    for module in ("merging", "interpolation", "tables", "claims", "plots"):
+    for module in ("merging", "interpolation", "tables", "verdicts", "style"):
         assert not users(module) & scores, module
 
 
@@ -237,9 +267,11 @@ def test_packages_that_only_come_along_do_not_count() -> None:
         assert pinned_packages(PATHS[script]).keys() <= named, script
 
 
-LIGHT = ["corpus.py", "split_corpus.py", "stream_corpus.py", "prompts.py", "merge.py", "norms.py", "search_table.py"]
-LIGHT += ["measure_rounding.py", "leaks.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
-LIGHT += ["caption.py", "curves.py", "plane.py", "plot_barrier.py", "plot_linearity.py", "plot_norms.py"]
+LIGHT = [script for script, path in PATHS.items() if path.startswith("data/")]
+LIGHT += ["merge.py", "norms.py", "search_table.py"]
+LIGHT += ["measure_rounding.py", "summary.py", "plot_search.py", "plot_training.py", "explorer.py"]
+LIGHT += ["caption_curves.py", "table_caption_words.py", "plot_curves.py", "plot_plane.py", "plot_barrier.py"]
+LIGHT += ["plot_linearity.py", "plot_norms.py"]
 LIGHT += ["table_caption.py", "claims_page.py", "overview.py", "plot_words.py"]
 
 
@@ -250,7 +282,7 @@ def test_an_upgrade_of_torch_reruns_only_what_uses_it(script: str) -> None:
 
 
 def test_drawing_is_pinned_to_seaborn() -> None:
-    draw = users("plots")
+    draw = users("style")
     for script in SCRIPTS:
         pins = pinned_packages(PATHS[script]).keys()
         assert ({"seaborn", "matplotlib", "pandas", "numpy"} <= pins) == (script in draw), script
@@ -282,7 +314,14 @@ def test_the_lock_file_is_read_as_pip_compile_writes_it(tmp_path: Path, monkeypa
 # --- rules ---
 
 
-SCRIPTS_OF_KINDS = {"score": [kind.SCRIPT for kind in SCORERS]}
+SCRIPTS_OF_KINDS = {
+    "corpus": [kind.SCRIPT for kind in SOURCES],
+    "prompts": [kind.SCRIPT for kind in PROMPTS],
+    "score": [kind.SCRIPT for kind in SCORERS],
+    "draw_figure": [kind.SCRIPT for kind in FIGURES],
+    "describe_figure": [kind.CAPTION for kind in FIGURES],
+    "describe_table": [TABLE_CAPTION, *(kind.TABLE_CAPTION for kind in FIGURES if kind.TABLE_CAPTION is not None)],
+}
 """Rule whose script is that of a kind to the scripts of all kinds."""
 
 
@@ -296,13 +335,19 @@ def test_every_script_belongs_to_one_rule() -> None:
     assert sorted(script for rule in RULES for script in scripts_of(rule)) == sorted(PATHS.values())
 
 
+def test_a_kind_of_figure_that_is_added_or_edited_reruns_no_other() -> None:
+    for kind in map(tag, FIGURES):
+        assert users(f"plot_{kind}") == {f"plot_{kind}.py"}
+        assert users(f"finding_{kind}") <= {f"caption_{kind}.py", f"table_caption_{kind}.py"}
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[1])
 def test_a_rule_depends_on_its_sources_and_pins(rule: tuple[str, str]) -> None:
     body = RULES[rule]
     if rule[1] in SCRIPTS_OF_KINDS:
         # The same declaration says which script runs and whose digests are among the settings.
-        (script,) = re.findall(r"^        script=lambda wildcards, threads: (.+\.SCRIPT),$", body, re.MULTILINE)
-        assert re.findall(r"study\.settings\(\s*(.+\.SCRIPT),", body) == [script]
+        (script,) = re.findall(r"^        script=lambda wildcards(?:, threads)?: (.+),$", body, re.MULTILINE)
+        assert re.search(rf"study\.settings\(\s*{re.escape(script)},", body)
     else:
         assert re.findall(r"study\.settings\(\s*\"([\w/]+\.py)\"", body) == scripts_of(rule)
     # A benchmark counts as an output: without any other the rule would run once only.

@@ -14,6 +14,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.points.algebra import Point, sweep_from_settings
+from lm_interpolation.study import captions, verdicts
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.sources import source_digests
@@ -386,7 +387,7 @@ def test_trials_of_a_schedule_with_an_end_are_runs_of_their_own() -> None:
 
 def test_claims_read_scores_tables_and_losses() -> None:
     study = full()
-    assert study.claim_inputs() == {
+    assert verdicts.inputs(study) == {
         "scores": results(
             "scores/neutral/ensemble/sentiment.parquet",
             "scores/neutral/theta1/perplexity.parquet",
@@ -400,9 +401,9 @@ def test_claims_read_scores_tables_and_losses() -> None:
         "losses": results("losses/plane-loss.parquet"),
         "judges": results("training/judge/metrics.json"),
     }
-    settings = study.claim_settings()
+    settings = verdicts.settings(study)
     assert settings["study"] == "small" and settings["left_out"] == []
-    assert [name for name, _ in settings["claims"]] == list(full_config()["claims"])
+    assert [claim["name"] for claim in settings["claims"]] == list(full_config()["claims"])
     assert settings["tables"] == ["plane-loss", "distances", "words", "taylor"]
     assert settings["losses"] == ["plane-loss"]
     # All that may own a line of a point in question, and the scorers that are read.
@@ -412,13 +413,13 @@ def test_claims_read_scores_tables_and_losses() -> None:
 
 
 def test_a_study_without_claims_has_no_verdicts(study: Study) -> None:
-    assert study.claims() == [] and study.claim_inputs() == {"scores": [], "tables": [], "losses": [], "judges": []}
+    assert study.claims() == [] and verdicts.inputs(study) == {"scores": [], "tables": [], "losses": [], "judges": []}
 
 
 def test_a_claim_about_one_prompt_set_reads_its_scores_alone() -> None:
     config = full_config()
     config["sweeps"]["theta1"]["prompts"] = ["more", "neutral"]
-    assert not [path for path in Study(config).claim_inputs()["scores"] if "/more/" in path]
+    assert not [path for path in verdicts.inputs(Study(config))["scores"] if "/more/" in path]
 
 
 # --- figures ---
@@ -426,7 +427,7 @@ def test_a_claim_about_one_prompt_set_reads_its_scores_alone() -> None:
 
 def test_figures_read_tables() -> None:
     study = full()
-    tables = {name: study.figure_tables(name) for name in study.config["figures"]}
+    tables = {name: figure.tables_behind(study) for name, figure in study.declared.figures.items()}
     assert tables == {
         "curves": results("tables/theta1.csv"),
         "both": results("tables/theta1.csv", "tables/ensemble.csv", "tables/price.csv", "tables/side.csv"),
@@ -439,13 +440,12 @@ def test_figures_read_tables() -> None:
         "tangent": results("tables/taylor.csv", "tables/taylor_summary.csv"),
     }
     judged = results("training/judge/metrics.json")
-    assert study.curves_inputs("curves") == {"tables": tables["curves"], "judges": judged}
-    assert study.curves_inputs("both") == {
+    assert study.declared.figures["curves"].inputs(study) == {"tables": tables["curves"], "judges": judged}
+    assert study.declared.figures["both"].inputs(study) == {
         "tables": tables["both"][:2],
         "judges": judged,
         "cost": "results/small/tables/price.csv",
     }
-    assert study.figures_of("curves") == ["curves", "both"] and study.figures_of("linearity") == ["tangent"]
     assert study.figure("map") == results("figures/map.png", "figures/map.pdf", "figures/map.md")
     assert len(study.figures()) == 3 * len(tables)
 
@@ -458,42 +458,47 @@ def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
     assert study.sweep_tables() == study.tables()[:3]
 
 
+def drawn_by(study: Study, name: str) -> dict[str, Any]:
+    figure = study.declared.figures[name]
+    return {"look": figure.look(), **figure.settings(study)}
+
+
 def test_a_figure_is_set_by_how_it_looks() -> None:
     config = full_config()
     config["sweeps"]["theta1"] |= {"label": "θ₁", "coordinate_labels": {"alpha": "α"}}
     study = Study(config)
-    settings = study.figure_settings("both")
+    settings = drawn_by(study, "both")
     assert settings["sweep_labels"] == {"theta1": "θ₁", "ensemble": "ensemble"}
     assert settings["coordinate_labels"] == {"alpha": "α"}
     # Through an analysis, too.
-    assert study.figure_settings("next")["coordinate_labels"] == {"alpha": "α"}
-    assert study.figure_settings("walls")["sweep_labels"] == {"theta1": "θ₁"}
-    assert study.figure_settings("learning")["sweep_labels"] == {}
+    assert drawn_by(study, "next")["coordinate_labels"] == {"alpha": "α"}
+    assert drawn_by(study, "walls")["sweep_labels"] == {"theta1": "θ₁"}
+    assert drawn_by(study, "learning").keys() == {"look", "models"}
     # What is written beside it does not draw it again.
     config["figures"]["both"] |= {"caption": "Told.", "paper": "§ 4.4"}
     del config["figures"]["both"]["texts"]
-    assert Study(config).figure_settings("both") == settings
+    assert drawn_by(Study(config), "both") == settings
 
 
 def test_a_map_knows_its_coordinates_tables_and_landmarks_in_their_order() -> None:
     config = full_config()
     config["figures"]["map"]["markers"][0]["at"] = {"beta": 0, "alpha": 0}
-    settings = canonical(Study(config).figure_settings("map"))
+    settings = canonical(drawn_by(Study(config), "map"))
     assert settings["coordinates"] == ["alpha", "beta"]
     assert [panel["table"] for panel in settings["panels"]] == [0, 1]
     assert settings["markers"] == [{"at": [["beta", 0], ["alpha", 0]], "label": "base"}]
     assert settings["lines"] == [{"coefficients": [["alpha", 1], ["beta", 1]], "label": "sum", "value": 1}]
     # Where all panels show a loss, there is no table of a sweep.
     del config["figures"]["map"]["panels"][0]
-    assert Study(config).figure_settings("map")["panels"][0]["table"] == 0
+    assert drawn_by(Study(config), "map")["panels"][0]["table"] == 0
 
 
 def test_the_text_beside_a_figure_tells_what_was_done() -> None:
     config = full_config()
     config["figures"]["both"] |= {"title": "Both", "caption": "Told.", "paper": "§ 4.4"}
     study = Study(config)
-    settings = study.caption_settings("both")
-    assert settings["figure"] == {"title": "Both", "caption": "Told.", "paper": "§ 4.4"}
+    settings = captions.figure_settings(study, "both")["text"]
+    assert settings["words"] == {"title": "Both", "caption": "Told.", "paper": "§ 4.4"}
     assert [fact.split(" ")[0] for fact in settings["facts"]] == [
         "theta1",
         "ensemble",
@@ -503,7 +508,7 @@ def test_the_text_beside_a_figure_tells_what_was_done() -> None:
         "price:",
     ]
     assert settings["facts"][4] == "sentiment in bf16, our reading"
-    facts = {name: study.caption_settings(name)["facts"] for name in config["figures"]}
+    facts = {name: captions.figure_settings(study, name)["text"]["facts"] for name in config["figures"]}
     assert [fact.split(" ")[0] for fact in facts["map"]] == [
         "theta3",
         "texts:",
@@ -633,6 +638,8 @@ def test_progress_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
     assert "the explorer of all sweeps" not in whole[2] and len(whole) == 3
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["all", "figures", "map", "claims"])
 def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
     jobs = planned(dry_run(tmp_path, target, "--configfile", write_config(tmp_path, full_config())))
@@ -661,6 +668,8 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
         assert "Read corpus stream" not in jobs
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_what_is_left_out_is_said_once_and_refused_as_a_target(tmp_path: Path) -> None:
     config = full_config()
     del config["models"]["other"], config["analyses"]["distances"]["pairs"]["tuned"]
@@ -702,7 +711,7 @@ def test_what_has_an_order_keeps_it_in_settings() -> None:
         config["corpora"][corpus]["replace"] = replace
         study = Study(config)
         settings = canonical(study.corpus_settings(corpus))
-        assert settings["replace"] == [list(pair) for pair in replace.items()]
+        assert settings["corpus"]["replace"] == [list(pair) for pair in replace.items()]
     sweep = next(iter(config["sweeps"]))
     assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])
     assert study.table_settings(sweep)["sweep"]["coordinates"] == list(CONFIG["sweeps"][sweep]["directions"])

@@ -17,16 +17,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GPT2LM
 from transformers.cache_utils import DynamicLayer
 
 from lm_interpolation.jobs.runtime import Progress, UserError
-from lm_interpolation.texts.generation import (
-    TEXTS_SCHEMA,
-    Sampling,
-    _fill_gaps,
-    _RoomyLayer,
-    generate,
-    top_p_sample,
-    uniforms,
-    write_texts,
-)
+from lm_interpolation.texts.caches import _RoomyLayer, fill_gaps
+from lm_interpolation.texts.generation import TEXTS_SCHEMA, Sampling, generate, write_texts
+from lm_interpolation.texts.sampler import top_p_sample, uniforms
 from tests.small_gpu import halvings, limit_memory
 
 torch.set_num_threads(1)
@@ -327,9 +320,9 @@ def test_a_layer_with_room_holds_what_a_layer_without_holds():
 
 
 def test_sequences_that_go_on_change_places_as_little_as_possible():
-    assert _fill_gaps([0, 2, 5, 6]) == [0, 5, 2, 6]
-    assert _fill_gaps([3, 4]) == [3, 4]
-    assert _fill_gaps([0, 1, 2]) == [0, 1, 2]
+    assert fill_gaps([0, 2, 5, 6]) == [0, 5, 2, 6]
+    assert fill_gaps([3, 4]) == [3, 4]
+    assert fill_gaps([0, 1, 2]) == [0, 1, 2]
 
 
 def test_greedy_equals_transformers(model_dir):

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.dag import copy_workflow
 from lm_interpolation.models.importing import import_model
-from lm_interpolation.models.training import train_language_model
+from lm_interpolation.models.language_training import train_language_model
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.perplexity import score_perplexity
@@ -97,6 +97,8 @@ def test_every_architecture_goes_the_whole_way(tmp_path, tiny_tokenizer, model_t
     assert scores["nll_text"].gt(0).all()
 
 
+@pytest.mark.snakemake
+@pytest.mark.slow
 def test_two_files_of_texts_a_model_of_ones_own_and_a_scorer_trained_on_them(tmp_path, tiny_tokenizer):
     copy_workflow(tmp_path)
     save_base(tmp_path / "llama", tiny_tokenizer, "llama", tied=False)

@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from lm_interpolation.claims.claim_kinds import VERDICTS
+from lm_interpolation.claims.vocabulary import VERDICTS
 from lm_interpolation.study.config import extended
 from lm_interpolation.study.opening import read_study
 from tests.hub_cache import commit_of, make_cache, point_main_at, write_prompts
 from tests.whole.test_workflow import ROOT, copy_sources
 
-pytestmark = [pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
+pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
 
 FIGURES = [*(f"fig{number}" for number in range(3, 12)), "table2", "barrier", "linearity"]
 

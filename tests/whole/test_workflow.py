@@ -21,7 +21,7 @@ import yaml
 
 from benchmarks.dag import copy_workflow, make_trivial, write_plane
 
-pytestmark = [pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
+pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "workflow", "src", "profiles", "envs", "requirements.lock", "README.md"]
@@ -56,7 +56,7 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
     assert done.returncode == 0, done.stdout + done.stderr
     table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table[1].splitlines()] if table else []
-    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "manifest")}
+    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "default", "manifest")}
     # The text beside a table follows the table.
     assert jobs.pop("describe_table", 0) == sum(jobs.get(rule, 0) for rule in ("table", "loss_table", "search_table"))
     return jobs
@@ -114,6 +114,7 @@ def append(finished: Path) -> Iterator[Callable[[str, str], None]]:
         path.write_bytes(content)
 
 
+@pytest.mark.quick
 def test_results_are_complete(finished: Path) -> None:
     top = finished / "results" / "tiny"
     table = pd.read_csv(top / "tables" / "theta1.csv")
@@ -145,6 +146,7 @@ def test_a_shared_point_has_equal_rows_in_both_tables(finished: Path) -> None:
     assert len(list((finished / "results" / "tiny" / "benchmarks" / "checkpoints").rglob("*.tsv"))) == 4
 
 
+@pytest.mark.quick
 def test_nothing_changed(finished: Path) -> None:
     assert planned(finished) == {}
 
@@ -171,13 +173,14 @@ def test_results_moved(finished: Path, tmp_path: Path) -> None:
     assert planned(moved) == {}
 
 
+@pytest.mark.quick
 def test_plot_setting(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["figures"]["fig3"].update(dpi=100))
-    assert planned(finished) == {"draw_curves": 1}
+    assert planned(finished) == {"draw_figure": 1}
 
 
 AFTER_TABLES = {
-    "draw_curves": 1,
+    "draw_figure": 1,
     "describe_figure": 1,
     "verdicts": 1,
     "verdicts_page": 1,
@@ -225,7 +228,7 @@ def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["sentiment"]["weights"].update(neutral=0.4))
     assert planned(finished) == {
         "table": 2,
-        "draw_curves": 1,
+        "draw_figure": 1,
         "describe_figure": 1,
         "overview": 1,
         "write_explorer": 1,
@@ -268,7 +271,7 @@ def test_how_the_work_is_done_changes_nothing(finished: Path, edit: Callable) ->
 
 
 def test_override_on_the_command_line(finished: Path) -> None:
-    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"draw_curves": 1}
+    assert planned(finished, "--config", 'figures={"fig3": {"dpi": 100}}') == {"draw_figure": 1}
 
 
 def test_when_to_save_a_training(finished: Path, edit: Callable) -> None:
@@ -307,8 +310,8 @@ def test_edited_merging(finished: Path, append: Callable) -> None:
 
 
 def test_edited_plots(finished: Path, append: Callable) -> None:
-    append("src/lm_interpolation/figures/plots.py", "# edited\n")
-    assert planned(finished) == {"draw_curves": 1}
+    append("src/lm_interpolation/figures/style.py", "EDITED = 1\n")
+    assert planned(finished) == {"draw_figure": 1}
 
 
 def test_edited_page(finished: Path, append: Callable) -> None:
@@ -329,13 +332,13 @@ def test_upgraded_packages(finished: Path) -> None:
         assert planned(finished) == {}
         lock.write_text(re.sub(r"^matplotlib==.*$", "matplotlib==99.0", original, flags=re.MULTILINE))
         # The explorer has its colours from it.
-        assert planned(finished) == {"draw_curves": 1, "write_explorer": 1}
+        assert planned(finished) == {"draw_figure": 1, "write_explorer": 1}
     finally:
         lock.write_text(original)
 
 
 FAULTS = {
-    "training": "lm_interpolation.models.training:_Reporter.on_log:3",
+    "training": "lm_interpolation.models.training_state:Reporter.on_log:3",
     "merging": "lm_interpolation.points.merging:_merge_floats:3",
     "generation": "lm_interpolation.texts.generation:_sample_batch:2",
     "writing a score": "lm_interpolation.scores.score_files:write_scores:1",

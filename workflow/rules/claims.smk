@@ -1,9 +1,11 @@
-# Verdicts on the paper's claims, and the front page of the report, which counts them.
+# Verdicts on the paper's claims.
+
+from lm_interpolation.study import verdicts
 
 
 rule verdicts:
     input:
-        unpack(lambda wildcards: study.claim_inputs()),
+        unpack(lambda wildcards: verdicts.inputs(study)),
         leaks=study.path("leaks.json"),
     output:
         markdown=study.path("claims.md"),
@@ -19,7 +21,7 @@ rule verdicts:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: study.settings("claims/claims.py", **study.claim_settings()),
+        settings=lambda wildcards: study.settings("claims/claims.py", **verdicts.settings(study)),
     message:
         "Test the claims"
     script:
@@ -47,29 +49,3 @@ rule verdicts_page:
         "Show the verdicts"
     script:
         "../scripts/claims/claims_page.py"
-
-
-rule overview:
-    input:
-        tables=study.sweep_tables(),
-        claims=study.claims(),
-        judges=study.judge_metrics(config["scorers"]),
-        leaks=study.path("leaks.json"),
-    output:
-        study.path("overview.md"),
-    log:
-        study.log("overview"),
-    benchmark:
-        study.benchmark("overview")
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
-    params:
-        settings=lambda wildcards: study.settings("pages/overview.py", **study.overview_settings()),
-    message:
-        "Write the front page of the report"
-    script:
-        "../scripts/pages/overview.py"

@@ -22,16 +22,17 @@ rule corpus:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.
+        script=lambda wildcards, threads: study.corpora[wildcards.corpus].SCRIPT,
         settings=lambda wildcards: study.settings(
-            "data/corpus.py",
-            corpus=study.corpus_settings(wildcards.corpus),
-            documents=study.corpus_digest(wildcards.corpus),
+            study.corpora[wildcards.corpus].SCRIPT, **study.corpus_settings(wildcards.corpus)
         ),
-        execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
+        execution=lambda wildcards, threads: study.corpus_execution(wildcards.corpus),
     message:
         "Read corpus {wildcards.corpus}"
+    # One script per source. (An f-string in a loop over rules would bind late.)
     script:
-        "../scripts/data/corpus.py"
+        "../scripts/{params.script}"
 
 
 rule split_corpus:
@@ -55,7 +56,7 @@ rule split_corpus:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        settings=lambda wildcards: study.settings("data/split_corpus.py", corpus=config["corpora"][wildcards.corpus]),
+        settings=lambda wildcards: study.settings("data/split_corpus.py", **study.corpus_settings(wildcards.corpus)),
     message:
         "Split corpus {wildcards.corpus} from another"
     script:
@@ -80,8 +81,8 @@ rule stream_corpus:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        settings=lambda wildcards: study.settings("data/stream_corpus.py", corpus=config["corpora"][wildcards.corpus]),
-        execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
+        settings=lambda wildcards: study.settings("data/stream_corpus.py", **study.corpus_settings(wildcards.corpus)),
+        execution=lambda wildcards, threads: study.corpus_execution(wildcards.corpus),
     message:
         "Read corpus {wildcards.corpus}"
     script:
@@ -107,15 +108,14 @@ rule prompts:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        script=lambda wildcards, threads: study.prompts[wildcards.prompts].SCRIPT,
         settings=lambda wildcards: study.settings(
-            "data/prompts.py",
-            prompts=config["prompts"][wildcards.prompts],
-            readers=study.prompt_readers(wildcards.prompts),
+            study.prompts[wildcards.prompts].SCRIPT, **study.prompt_settings(wildcards.prompts)
         ),
     message:
         "Read prompts {wildcards.prompts}"
     script:
-        "../scripts/data/prompts.py"
+        "../scripts/{params.script}"
 
 
 # Leaks: texts in two splits, in the training data of a judge and of what it judges, or in those of what is measured on
@@ -157,8 +157,9 @@ rule fetch:
         mem_mb=4000,
         runtime=1440,
     params:
-        settings=lambda wildcards: study.settings("data/fetch.py", config=config),
+        settings=lambda wildcards: study.settings("models/fetch.py", **study.fetch_plan()),
+        execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
     message:
         "Fetch models and data from the hub"
     script:
-        "../scripts/data/fetch.py"
+        "../scripts/models/fetch.py"

@@ -1,9 +1,18 @@
-# Figures, drawn from tables. One script per kind, so that an edit draws the figures of that kind only.
+# Figures, drawn from tables, and the text beside each. One script per kind of figure draws and one describes, so that an
+# edit reruns the figures of that kind only. Each job gets its script by a parameter; that has an argument threads, so that
+# Snakemake does not compare it: the settings hold the script's digest.
+
+from lm_interpolation.study import captions
 
 
-rule draw_curves:
+def declaration(wildcards):
+    """What the study declares of a figure."""
+    return study.declared.figures[wildcards.figure]
+
+
+rule draw_figure:
     input:
-        unpack(lambda wildcards: study.curves_inputs(wildcards.figure)),
+        unpack(lambda wildcards: declaration(wildcards).inputs(study)),
     output:
         png=drawn("png", "image (PNG)"),
         pdf=drawn("pdf", "vector (PDF)"),
@@ -11,8 +20,6 @@ rule draw_curves:
         study.log("figures", "{figure}"),
     benchmark:
         study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("curves")),
     conda:
         "../../envs/workflow.yaml"
     threads: 1
@@ -20,214 +27,21 @@ rule draw_curves:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: study.settings("figures/curves.py", figure=study.figure_settings(wildcards.figure)),
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/figures/curves.py"
-
-
-rule draw_plane:
-    input:
-        tables=lambda wildcards: study.figure_tables(wildcards.figure),
-        judges=lambda wildcards: study.figure_judges(wildcards.figure),
-    output:
-        png=drawn("png", "image (PNG)"),
-        pdf=drawn("pdf", "vector (PDF)"),
-    log:
-        study.log("figures", "{figure}"),
-    benchmark:
-        study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("plane")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
-        settings=lambda wildcards: study.settings("figures/plane.py", figure=study.figure_settings(wildcards.figure)),
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/figures/plane.py"
-
-
-rule draw_words:
-    input:
-        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
-    output:
-        png=drawn("png", "image (PNG)"),
-        pdf=drawn("pdf", "vector (PDF)"),
-    log:
-        study.log("figures", "{figure}"),
-    benchmark:
-        study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("words")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
+        script=lambda wildcards, threads: declaration(wildcards).SCRIPT,
         settings=lambda wildcards: study.settings(
-            "figures/plot_words.py", figure=study.figure_settings(wildcards.figure)
+            declaration(wildcards).SCRIPT,
+            look=declaration(wildcards).look(),
+            **declaration(wildcards).settings(study),
         ),
     message:
         "Draw {wildcards.figure}"
     script:
-        "../scripts/figures/plot_words.py"
-
-
-rule draw_norms:
-    input:
-        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
-    output:
-        png=drawn("png", "image (PNG)"),
-        pdf=drawn("pdf", "vector (PDF)"),
-    log:
-        study.log("figures", "{figure}"),
-    benchmark:
-        study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("norms")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
-        settings=lambda wildcards: study.settings(
-            "figures/plot_norms.py", figure=study.figure_settings(wildcards.figure)
-        ),
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/figures/plot_norms.py"
-
-
-rule draw_training:
-    input:
-        curves=lambda wildcards: study.figure_tables(wildcards.figure),
-    output:
-        png=drawn("png", "image (PNG)"),
-        pdf=drawn("pdf", "vector (PDF)"),
-    log:
-        study.log("figures", "{figure}"),
-    benchmark:
-        study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("training")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
-        settings=lambda wildcards: study.settings(
-            "figures/plot_training.py", figure=study.figure_settings(wildcards.figure)
-        ),
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/figures/plot_training.py"
-
-
-rule draw_search:
-    input:
-        tables=lambda wildcards: study.figure_tables(wildcards.figure),
-    output:
-        png=drawn("png", "image (PNG)"),
-        pdf=drawn("pdf", "vector (PDF)"),
-    log:
-        study.log("figures", "{figure}"),
-    benchmark:
-        study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("search")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
-        settings=lambda wildcards: study.settings(
-            "figures/plot_search.py", figure=study.figure_settings(wildcards.figure)
-        ),
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/figures/plot_search.py"
-
-
-rule draw_barrier:
-    input:
-        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
-    output:
-        png=drawn("png", "image (PNG)"),
-        pdf=drawn("pdf", "vector (PDF)"),
-    log:
-        study.log("figures", "{figure}"),
-    benchmark:
-        study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("barrier")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
-        settings=lambda wildcards: study.settings(
-            "figures/plot_barrier.py", figure=study.figure_settings(wildcards.figure)
-        ),
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/figures/plot_barrier.py"
-
-
-rule draw_linearity:
-    input:
-        table=lambda wildcards: study.figure_tables(wildcards.figure)[0],
-        summary=lambda wildcards: study.figure_tables(wildcards.figure)[1],
-    output:
-        png=drawn("png", "image (PNG)"),
-        pdf=drawn("pdf", "vector (PDF)"),
-    log:
-        study.log("figures", "{figure}"),
-    benchmark:
-        study.benchmark("figures", "{figure}")
-    wildcard_constraints:
-        figure=alternatives(study.figures_of("linearity")),
-    conda:
-        "../../envs/workflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
-        settings=lambda wildcards: study.settings(
-            "figures/plot_linearity.py", figure=study.figure_settings(wildcards.figure)
-        ),
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/figures/plot_linearity.py"
+        "../scripts/{params.script}"
 
 
 rule describe_figure:
     input:
-        tables=lambda wildcards: study.figure_tables(wildcards.figure),
-        judges=lambda wildcards: study.figure_judges(wildcards.figure),
-        tokenizers=lambda wildcards: [folder for _, folder in study.figure_tokens(wildcards.figure)],
+        unpack(lambda wildcards: captions.figure_inputs(study, wildcards.figure)),
     output:
         study.path("figures", "{figure}.md"),
     log:
@@ -241,8 +55,12 @@ rule describe_figure:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        settings=lambda wildcards: study.settings("figures/caption.py", **study.caption_settings(wildcards.figure)),
+        script=lambda wildcards, threads: declaration(wildcards).CAPTION,
+        settings=lambda wildcards: study.settings(
+            declaration(wildcards).CAPTION,
+            **captions.figure_settings(study, wildcards.figure),
+        ),
     message:
         "Describe {wildcards.figure}"
     script:
-        "../scripts/figures/caption.py"
+        "../scripts/{params.script}"

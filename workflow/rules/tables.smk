@@ -1,4 +1,6 @@
-# Tables: one tidy CSV per sweep, what is told of all tables, and the summary that a run ends with.
+# Tables: one tidy CSV per sweep, the descriptions of all tables, and the summary at the end of a run.
+
+from lm_interpolation.study import captions
 
 
 rule table:
@@ -45,13 +47,15 @@ rule describe_table:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        script=lambda wildcards, threads: captions.table_script(study, wildcards.table),
         settings=lambda wildcards: study.settings(
-            "tables/table_caption.py", **study.table_caption_settings(wildcards.table)
+            captions.table_script(study, wildcards.table),
+            **captions.table_settings(study, wildcards.table),
         ),
     message:
         "Describe table {wildcards.table}"
     script:
-        "../scripts/tables/table_caption.py"
+        "../scripts/{params.script}"
 
 
 rule summary:

@@ -161,8 +161,9 @@ def _measure(job: _Job) -> dict[str, float]:
 
     from lm_interpolation.jobs.batches import AdaptiveBatches
     from lm_interpolation.jobs.compute import prepare_torch
-    from lm_interpolation.points.ensembles import load_ensemble
-    from lm_interpolation.texts.generation import Mixture, Sampling, load_language_model, sample_texts
+    from lm_interpolation.texts.ensembles import load_ensemble
+    from lm_interpolation.texts.generation import Sampling, sample_texts
+    from lm_interpolation.texts.language_models import Mixture, load_language_model
 
     prepare_torch(job.threads)
     sampling = Sampling(**job.sampling)

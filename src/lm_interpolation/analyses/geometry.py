@@ -14,7 +14,8 @@ import pandas as pd
 
 from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.models.checkpoints import Tensor, check_compatible
+from lm_interpolation.models.compatibility import check_compatible
+from lm_interpolation.models.headers import Tensor
 
 # check_tied: where a file stores both tied tensors, leaving one out is right only if they are equal.
 from lm_interpolation.points.merging import check_tied, float_chunks

@@ -77,7 +77,7 @@ def linearity(
       better than T does; ``r2_unit``: the same over points with both coordinates in [-1, 1]. Missing where there are
       fewer than 3 points or f does not vary;
     - ``tolerance``; ``share_within``: share of the points, theta0 left out, with relative_error <= tolerance;
-    - ``reach``: the largest r of the grid such that all its points with both coordinates in [-r, r] have
+    - ``reach``: the largest r of the grid for which all points with both coordinates in [-r, r] have
       relative_error <= tolerance; 0 if there is none.
 
     Raises ``UserError`` if the sweep has not two coordinates, ``origin`` is a mixture, ``words`` are not two groups or

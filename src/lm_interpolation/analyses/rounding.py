@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_interpolation.jobs.checksums import check_model
-from lm_interpolation.models.checkpoints import check_compatible
+from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.points.merging import float_chunks
 
 # Format -> last bits of a float32 that it lacks, significant bits, exponent (as of frexp) of its smallest normal

@@ -1,36 +1,15 @@
-"""The kinds of claims that a study can test: their keys, their words, and what they read.
+"""Checks of the keys of claims, as long as ``config.py`` does not read claims through ``study/kinds/claims``.
 
-Imported by the Snakefile, so it imports nothing heavy; ``claims.py`` computes. A claim is a config entry
-``claims.<name>`` of the form ``{test: <kind>, threshold, reason, ...the keys of the kind}``, with an optional
-``statement`` and ``section`` of the paper (arXiv 2211.12092) in place of the kind's own.
+Words, units and what a claim reads are in those declarations.
 """
 
 import difflib
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError
-
-AT_MOST, AT_LEAST = "at most", "at least"
-
-VERDICTS = ("holds", "refuted", "undecided", "not tested")
-"""What may be said of a claim: see ``claims.judge``."""
-_COUNTED = (
-    ("holds", "hold"),
-    ("is refuted", "are refuted"),
-    ("is undecided", "are undecided"),
-    ("is not tested", "are not tested"),
-)
-
-
-def count_verdicts(entries: Iterable[Mapping[str, Any]], column: str = "verdict") -> str:
-    """``15 hold, 4 are refuted, 6 are undecided``: how many entries of ``claims.json`` have which verdict."""
-    found = Counter(entry[column] for entry in entries)
-    counts = [(found[verdict], words) for verdict, words in zip(VERDICTS, _COUNTED, strict=True) if found[verdict]]
-    return ", ".join(f"{count} {words[count > 1]}" for count, words in counts)
 
 
 def _text(value: Any) -> str | None:
@@ -78,20 +57,12 @@ _OVERRIDES: dict[str, Check] = {"statement": _text, "section": _text}
 class ClaimKind:
     """One kind of claim.
 
-    ``section``, ``statement`` and ``statistic`` are its defaults in the paper's words, formatted with the claim's keys;
-    ``unit`` that of the value (of its log with ``scale: log``); ``direction`` on which side of the threshold the claim
-    holds. ``keys`` are required, ``defaults`` optional with these values, ``optional`` without; of the
-    ``alternatives`` (sets of keys) exactly one is given. ``coordinates`` is how many coordinates its sweeps (or the
-    sweep of its analysis) have, ``analysis`` the kind of its analysis.
+    ``keys`` are required, ``optional`` ones are not; of the ``alternatives`` (sets of keys) exactly one is given.
+    ``coordinates`` is how many coordinates its sweeps (or the sweep of its analysis) have, ``analysis`` the kind of its
+    analysis.
     """
 
-    section: str
-    statement: str
-    statistic: str
-    unit: str
-    direction: str
     keys: Mapping[str, Check]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
     optional: Mapping[str, Check] = field(default_factory=dict)
     alternatives: tuple[Mapping[str, Check], ...] = ()
     coordinates: int = 1
@@ -102,28 +73,12 @@ _CURVE: dict[str, Check] = {"sweep": _text, "prompts": _text, "scorer": _text}
 
 KINDS: dict[str, ClaimKind] = {
     "barrier": ClaimKind(
-        section="4.1",
-        statement="Between 0 and 1, {sweep} has no perplexity barrier ({prompts} prompts)",
-        statistic="log corpus perplexity ({scorer}): largest height above the chord from 0 to 1",
-        unit="nats/token",
-        direction=AT_MOST,
         keys=_CURVE,
     ),
     "monotone": ClaimKind(
-        section="4.1",
-        statement="Along {sweep}, {scorer} {statistic} is {direction} monotonically over {within} ({prompts} prompts)",
-        statistic="Spearman correlation of {scorer} {statistic} with the coordinate, positive where {direction}",
-        unit="correlation",
-        direction=AT_LEAST,
         keys={**_CURVE, "statistic": _text, "within": _range, "direction": _choice("rising", "falling")},
     ),
     "stable": ClaimKind(
-        section="4.1",
-        statement="Along {sweep}, {scorer} {statistic} over {within} stays about as good as over [0, 1] "
-        "({prompts} prompts)",
-        statistic="{scorer} {statistic}: how much {worse} it gets over {within} than anywhere in [0, 1]",
-        unit="as the statistic",
-        direction=AT_MOST,
         keys={
             **_CURVE,
             "statistic": _text,
@@ -133,22 +88,10 @@ KINDS: dict[str, ClaimKind] = {
         },
     ),
     "words": ClaimKind(
-        section="4.1",
-        statement="The next-token probabilities of the {group} words are {direction} monotonically over {within}",
-        statistic="Spearman correlation of P(word) with the coordinate, positive where {direction}, median over words",
-        unit="correlation",
-        direction=AT_LEAST,
         keys={"analysis": _text, "group": _text, "within": _range, "direction": _choice("rising", "falling")},
         analysis="next_token",
     ),
     "better": ClaimKind(
-        section="4.2",
-        statement="At equal {score_scorer} {score_statistic}, {sweep} has {sign} {scorer} {statistic} than {than} "
-        "({prompts} prompts)",
-        statistic="{scorer} {statistic}: {sweep} minus {than}, mean over the common range of {score_scorer} "
-        "{score_statistic}",
-        unit="as the statistic",
-        direction="",  # by `sign`
         keys={
             "sweep": _text,
             "than": _text,
@@ -162,60 +105,27 @@ KINDS: dict[str, ClaimKind] = {
         optional={"from_score": _number},
     ),
     "reach": ClaimKind(
-        section="4.2",
-        statement="{sweep} reaches a {scorer} {statistic} comparable to that of {than} ({prompts} prompts)",
-        statistic="{scorer} {statistic}: highest value of {sweep} minus highest value of {than}",
-        unit="as the statistic",
-        direction=AT_LEAST,
         keys={"sweep": _text, "than": _text, "prompts": _text, "scorer": _text, "statistic": _text},
     ),
     "valley": ClaimKind(
-        section="4.3",
-        statement="The plateau of low {what} lies near coordinates that sum to {sum}",
-        statistic="{what}: mean distance of the sum of coordinates from {sum}, over the share {lowest} of grid points "
-        "with the lowest values",
-        unit="as the coordinates",
-        direction=AT_MOST,
         keys={"statistic": _text},
-        defaults={"sum": 1, "lowest": 0.1},
         optional={"sum": _number, "lowest": _share},
         alternatives=(_CURVE, {"analysis": _text, "class": _text}),
         coordinates=2,
         analysis="loss",
     ),
     "difference": ClaimKind(
-        section="4.4",
-        statement="Over {within}, {sweep} and {other} almost coincide in {scorer} {statistic} ({prompts} prompts)",
-        statistic="{scorer} {statistic}: largest difference between {sweep} and {other} at one coordinate",
-        unit="as the statistic",
-        direction=AT_MOST,
         keys={**_CURVE, "other": _text, "statistic": _text, "within": _range, "scale": _SCALE},
     ),
     "norms": ClaimKind(
-        section="5.3",
-        statement="{pair} differ far less in weights than {against}",
-        statistic="scaled norm of the weight difference, {pair} / {against}, median over tensors",
-        unit="ratio",
-        direction=AT_MOST,
         keys={"analysis": _text, "pair": _text, "against": _text},
         analysis="norms",
     ),
     "middle": ClaimKind(
-        section="5.3",
-        statement="In the middle of {sweep}, {scorer} {statistic} lies {sign} both ends ({prompts} prompts)",
-        statistic="{scorer} {statistic}: how far every point in {within} lies {sign} both ends",
-        unit="as the statistic",
-        direction=AT_LEAST,
         keys={**_CURVE, "statistic": _text, "scale": _SCALE, "sign": _choice("above", "below")},
-        defaults={"within": [0.25, 0.75]},
         optional={"within": _range},
     ),
     "linear": ClaimKind(
-        section="5",
-        statement="Around the base model, the {quantity} are close to linear in the weights",
-        statistic="{column} of the first-order Taylor expansion of the {quantity}",
-        unit="{column}",
-        direction=AT_LEAST,
         keys={
             "analysis": _text,
             "quantity": _choice("logits", "margin"),
@@ -225,11 +135,6 @@ KINDS: dict[str, ClaimKind] = {
         analysis="linearity",
     ),
     "loss_barrier": ClaimKind(
-        section="4.1",
-        statement="Between 0 and 1, the loss on {class} texts has no barrier ({analysis})",
-        statistic="NLL per token of {class} texts: largest height above the chord from 0 to 1",
-        unit="nats/token",
-        direction=AT_MOST,
         keys={"analysis": _text, "class": _text},
         analysis="loss",
     ),
@@ -310,47 +215,4 @@ def claim_needs(spec: Mapping[str, Any]) -> dict[str, list]:
         "scores": [(sweep, spec["prompts"], scorer) for sweep in sweeps for scorer in dict.fromkeys(scorers)],
         "analyses": analyses,
         "losses": analyses if KINDS[spec["test"]].analysis == "loss" else [],
-    }
-
-
-def statistics(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(scorer, statistic) of what a claim names of each; a barrier is of the perplexity of its scorer, unnamed."""
-    parts = (part for part in (spec, spec.get("score", {})) if "scorer" in part and "statistic" in part)
-    return [(part["scorer"], part["statistic"]) for part in parts]
-
-
-def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """``spec`` with the defaults of its kind filled in."""
-    return {**KINDS[spec["test"]].defaults, **spec}
-
-
-def direction(spec: Mapping[str, Any]) -> str:
-    """On which side of its threshold the claim holds: ``at most`` or ``at least``."""
-    if spec["test"] == "better":
-        return AT_MOST if spec["sign"] == "lower" else AT_LEAST
-    return KINDS[spec["test"]].direction
-
-
-def unit(spec: Mapping[str, Any]) -> str:
-    """Unit of the value: a difference of logs where the scale is log."""
-    return "log ratio" if spec.get("scale") == "log" else KINDS[spec["test"]].unit.format_map(spec)
-
-
-def words(spec: Mapping[str, Any]) -> dict[str, str]:
-    """``section``, ``statement`` and ``statistic`` of a claim, for people: its own, or those of its kind."""
-    kind, values = KINDS[spec["test"]], with_defaults(spec)
-    if "within" in values:
-        values["within"] = "[{:g}, {:g}]".format(*values["within"])
-    if "score" in values:
-        values |= {f"score_{key}": value for key, value in values["score"].items()}
-    if spec["test"] == "valley":
-        values["what"] = (
-            f"{spec['statistic']} of {spec['class']} texts ({spec['analysis']})"
-            if "analysis" in spec
-            else f"{spec['scorer']} {spec['statistic']} on {spec['sweep']} ({spec['prompts']} prompts)"
-        )
-    return {
-        "section": spec.get("section", kind.section),
-        "statement": spec.get("statement") or kind.statement.format_map(values),
-        "statistic": kind.statistic.format_map(values),
     }

@@ -55,7 +55,7 @@ def check_current(study: Study, arguments: list[str], how: str, start: Path) -> 
 
 
 def close_scripts(page: str) -> str:
-    """Snakemake's page such that no text on it ends a script: it writes ``</script>`` in a title as it stands.
+    """Snakemake's page, changed so that no text on it ends a script: it copies ``</script>`` in a title unchanged.
 
     JSON may write ``<`` as an escape, which reads the same.
     """
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str]) -> None:
     study = run.study()
     check_finished(study, how)
     report = study.path("report.html")
-    # Before anything is planned: where it cannot be written, that is told in one line.
+    # Before anything is planned: if it cannot be written, one line says so.
     with own_scratch(report) as scratch:
         check_current(study, run.arguments, how, start)
         make_report(command, scratch, run.options.verbose, start)

@@ -29,7 +29,7 @@ from lm_interpolation.texts.steering import OpenStudy, Place, build_command, fin
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lm_interpolation.texts.generation import Mixture
+    from lm_interpolation.texts.language_models import Mixture
 
 EXAMPLES = """\
   lm-interpolation steer --study demo --point alpha=0.7 --prompt "The movie was"
@@ -212,8 +212,8 @@ def _mixtures(
     """What texts are sampled from at each place; models are loaded once for all places that need them."""
     from transformers.utils import logging
 
-    from lm_interpolation.points.ensembles import ensemble, load_members
     from lm_interpolation.points.interpolation import WeightSpace
+    from lm_interpolation.texts.ensembles import ensemble, load_members
     from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()
@@ -264,7 +264,7 @@ def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
 def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> str | None:
     """Add the column ``score``, and return the scorer's name; None, with the reason on stderr, if it cannot read them.
 
-    The texts are what was asked for: a judge that cannot read such long ones does not cost them.
+    The texts are what was asked for: if the judge cannot read them, still print them.
     """
     from lm_interpolation.scores.classifier import score_classifier
     from lm_interpolation.scores.statistic_values import weighted_sum

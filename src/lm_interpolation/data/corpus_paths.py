@@ -1,4 +1,4 @@
-"""Which paths a corpus declares for which split and class, and the documents in its folders and globs.
+"""The paths that a corpus declares for each split and class, and the documents in its folders and globs.
 
 The Snakefile imports this module, so it imports no heavy package.
 """
@@ -28,7 +28,7 @@ class Declared:
 def declared_paths(spec: Mapping[str, Any], part: str | None = None) -> dict[str, list[Declared]]:
     """Split -> the paths that ``files`` or ``class_files`` declare for it, in their order; or ``label_files``.
 
-    A split for which there is nothing is left out. Files of classes that name no split are training files.
+    A split without paths is left out. Files of classes that name no split are training files.
     """
     part = part or ("class_files" if "class_files" in spec else "files")
     found: dict[str, list[Declared]] = {}
@@ -57,21 +57,6 @@ def _of_split(files: Any, key: str, split: str) -> Iterator[tuple[str, Any]]:
         yield f"{key}.{split}", files[split]
 
 
-def check_class_files(class_files: Mapping[str, Any], key: str) -> None:
-    """Raise ``UserError`` unless all classes have the same form: files, or files of the same splits."""
-    splits = {
-        name: tuple(split for split in SPLITS if split in files) if isinstance(files, Mapping) else ()
-        for name, files in class_files.items()
-    }
-    first = next(iter(splits))
-    for name, own in splits.items():
-        if own != splits[first]:
-            has, other = (
-                f"files of {', '.join(one)}" if one else "files without a split" for one in (own, splits[first])
-            )
-            raise UserError(f"{key}.class_files.{name}: has {has}, but {first} has {other}; give all classes the same")
-
-
 def _matches(path: str, key: str) -> list[str]:
     if os.path.isfile(path):  # noqa: PTH113
         return [path]
@@ -93,7 +78,7 @@ def all_documents(spec: Mapping[str, Any], key: str) -> dict[str, list[tuple[str
     """Split -> (file, entry) of its documents: the files of a folder, those that a glob matches, or one file.
 
     The files of an entry are sorted by path; hidden ones are left out. Raises ``UserError`` for an entry without files,
-    and for a file that two entries have in common.
+    and for a file that two entries share.
     """
     found: dict[str, list[tuple[str, Declared]]] = {}
     owners: dict[str, Declared] = {}
@@ -114,8 +99,8 @@ def all_documents(spec: Mapping[str, Any], key: str) -> dict[str, list[tuple[str
 def state_of(documents: Mapping[str, Sequence[tuple[str, Declared]]]) -> tuple[str, str]:
     """The newest of all documents, and 16 hex digits of a sha256 of their names and sizes.
 
-    By the two a change is noticed without thousands of inputs, which would take Snakemake seconds to plan and fill the
-    screen: a document more, less, renamed, of another size, or written after the others.
+    They reveal changes without thousands of inputs, which would take Snakemake seconds to plan and fill the
+    screen: a document that is added, removed, renamed, of another size, or written after the others.
     """
     digest, newest = hashlib.sha256(), (-1, "")
     for files in documents.values():

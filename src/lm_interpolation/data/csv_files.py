@@ -1,7 +1,7 @@
-"""Tables of separated values, and quotes that are text: these would swallow the rows up to the next one.
+"""Tables of separated values, and quotes that are text: these would swallow all rows up to the next quote.
 
-A quote that opens a field without being meant to runs on to the next such quote, and all rows between become one text.
-Nothing is malformed then. What tells is that the text has lines that are rows themselves.
+A quote that opens a field by mistake extends to the next such quote, and all rows between become one text.
+Nothing is malformed then. The sign is that lines of the text are rows themselves.
 """
 
 import csv
@@ -19,10 +19,10 @@ from lm_interpolation.data.raw_values import is_number
 from lm_interpolation.jobs.runtime import UserError, announce
 
 _LINE_END = re.compile("\r\n|\r|\n")
-# Separators that prose has, too: a line with as many of them as a row is no evidence yet.
+# Separators that also occur in prose: a line with as many of them as a row is no evidence yet.
 _PROSE = frozenset(",;: -./")
 _FEW = 20
-"""So many different values at most make a column of categories."""
+"""A column of categories has at most this many different values."""
 RENAME_IN_COLUMNS = "give them different names there"
 _RENAME_IN_HEADER = "rename one in the header line, or take that line out and name the columns under `columns`"
 
@@ -37,10 +37,10 @@ class _Row:
 def read_csv(
     path: Path, key: str, columns: Sequence[str], spec: Mapping[str, Any]
 ) -> tuple[dict[str, list[str]], list[int]]:
-    """The cells of ``columns``, of which the first holds the texts, and the number of the last line of each row.
+    """The cells of ``columns`` (the first holds the texts), and the number of the last line of each row.
 
     With ``quoting: false`` quotes are plain characters and each line is a row. Raises ``UserError`` for a column that
-    is missing or there twice, a row of another length, a malformed one, and quotes that swallow rows.
+    is missing or occurs twice, a row of another length, a malformed row, and quotes that swallow rows.
     """
     names: list[str] | None = spec.get("columns")
     header: list[str] = []
@@ -65,14 +65,14 @@ def read_csv(
         for column_values, index in picks:
             column_values.append(row.fields[index])
         lines.append(row.line)
-        # Blank lines come between rows as well.
+        # There may be blank lines between rows.
         if row.line > last + 1 and any(map(_LINE_END.search, row.fields)):
             spanning.append(row)
         last = row.line
     if not picks:
         raise UserError(f"{path}: the file is empty; {key} needs a table with the columns {', '.join(columns)}")
     if spanning:
-        # Whoever says `quoting: true` knows of such texts.
+        # With `quoting: true` the user knows about such texts.
         text = picks[0][1]
         if "quoting" not in spec:
             _refuse_swallowed_rows(path, key, text, spanning, spec)
@@ -121,7 +121,7 @@ def _refuse_swallowed_rows(path: Path, key: str, text: int, spanning: Sequence[_
         candidates = [
             (row, line)
             for row, line in candidates
-            # Without a column that tells anything, commas alone do not.
+            # Without such a column, commas alone prove nothing.
             if likely and all(_is_likely(line[index], cells) for index, cells in likely.items())
         ]
     if candidates:
@@ -143,7 +143,7 @@ def _lines_like_rows(fields: Sequence[str], separator: str) -> Iterator[list[str
         before, after = list(fields[:index]), list(fields[index + 1 :])
         for number, line in enumerate(lines if len(lines) > 1 else []):
             cells = line.split(separator)
-            # The first and the last line are parts of the row itself: they tell only by what they hold of their own.
+            # The first and the last line are parts of the row itself: only their own cells count.
             if number == 0:
                 cells = [*before, *cells] if after else []
             elif number == len(lines) - 1:
@@ -157,7 +157,7 @@ def _likely_cells(
 ) -> dict[int, set[str] | None]:
     """Index -> the cells of a column of categories, or None for one of numbers, by the rows of a single line.
 
-    Columns that hold something else, as that of the texts, are left out.
+    Other columns, such as that of the texts, are left out.
     """
     rows = [row.fields for row in _rows(path, key, spec) if row.line not in spanning]
     likely: dict[int, set[str] | None] = {}

@@ -8,32 +8,20 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _ANNEX_POINTER = b"/annex/objects/"
 _C1_CONTROL = re.compile("[\x80-\x9f]")
-# All but tab, the ends of lines and pages, and what is no control character.
+# Control characters, without tab and the ends of lines and pages.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
-def check_encoding(spec: Mapping[str, Any], key: str) -> None:
-    """Raise ``UserError`` unless the ``encoding`` of a source, if it has one, is a codec for text that Python knows."""
-    encoding = spec.get("encoding", "utf-8")
-    try:
-        b"a".decode(encoding, "ignore")
-    except (LookupError, ValueError):
-        raise UserError(
-            f"{key}.encoding: Python has no text encoding {encoding!r}; give one as utf-8, cp1252 or utf-16"
-        ) from None
-
-
 def require_file(path: Path, key: str) -> None:
-    """Raise ``UserError`` unless ``path`` is a file, and not a pointer to data that were not fetched."""
+    """Raise ``UserError`` unless ``path`` is a file, and not a pointer to data that are not fetched yet."""
     if path.is_symlink() and not path.exists() and "annex/objects" in os.readlink(path):  # noqa: PTH115
         raise UserError(f"{path}: git-annex has not fetched the file; run git annex get {path}")
     if not path.is_file():
@@ -49,7 +37,7 @@ def require_file(path: Path, key: str) -> None:
 def require_columns(
     wanted: Iterable[str], present: Sequence[str], place: str, remedy: str = "rename one of them in the file"
 ) -> None:
-    """Raise ``UserError`` unless each wanted column is there, and once; ``remedy`` is for two columns of a name."""
+    """Raise ``UserError`` unless each wanted column occurs exactly once; ``remedy`` is for duplicate names."""
     for column in wanted:
         if column not in present:
             raise UserError(f"{place}: no column {column!r}; it has {', '.join(present)}")
@@ -60,7 +48,7 @@ def require_columns(
 def read_text(path: Path, key: str, encoding: str = "utf-8") -> str:
     """The whole of a text file (a ``.gz`` one decompressed), without a byte order mark.
 
-    Raises ``UserError`` for a file that is not there or not whole, and for bytes that are not in ``encoding``.
+    Raises ``UserError`` for a missing or incomplete file, and for bytes that are not in ``encoding``.
     """
     require_file(path, key)
     data = path.read_bytes()
@@ -69,24 +57,32 @@ def read_text(path: Path, key: str, encoding: str = "utf-8") -> str:
             data = gzip.decompress(data)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again") from None
+    return decode_text(data, str(path), encoding)
+
+
+def decode_text(data: bytes, place: str, encoding: str = "utf-8") -> str:
+    """The text of ``data`` without a byte order mark; ``place`` is how messages call it.
+
+    Raises ``UserError`` for bytes that are not in ``encoding``.
+    """
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         name = "UTF-8" if encoding == "utf-8" else encoding
         raise UserError(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} at offset {error.start} is not {name}; "
+            f"{place}:{line}: byte 0x{data[error.start]:02x} at offset {error.start} is not {name}; "
             f"{_other_encoding(data, error.start)}"
         ) from None
     except UnicodeError as error:
-        # Of codecs such as idna, which name no byte.
-        raise UserError(f"{path}: not {encoding} ({' '.join(str(error).split())}); correct `encoding`") from None
-    _refuse_c1(text, path, encoding)
+        # From codecs such as idna, which name no byte.
+        raise UserError(f"{place}: not {encoding} ({' '.join(str(error).split())}); correct `encoding`") from None
+    _refuse_c1(text, place, encoding)
     return text.removeprefix("\ufeff")
 
 
 def _other_encoding(data: bytes, start: int) -> str:
-    """What to do about bytes of an encoding that is not the declared one; the first wrong one is at ``start``."""
+    """The remedy for bytes that are not in the declared encoding; the first wrong one is at ``start``."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "the file starts like UTF-16: set `encoding: utf-16`"
     try:
@@ -100,7 +96,7 @@ def _other_encoding(data: bytes, start: int) -> str:
     return f"it may be cp1252, where this word is {word!r}: if that is right, set `encoding: cp1252`"
 
 
-def _refuse_c1(text: str, path: Path, encoding: str) -> None:
+def _refuse_c1(text: str, place: str, encoding: str) -> None:
     """ISO 8859 has control characters where the code pages of Windows have quotes and dashes."""
     name = codecs.lookup(encoding).name
     found = _C1_CONTROL.search(text) if name.startswith("iso8859-") else None
@@ -109,7 +105,7 @@ def _refuse_c1(text: str, path: Path, encoding: str) -> None:
         western = name in ("iso8859-1", "iso8859-15")
         remedy = "set `encoding: cp1252`" if western else "name that of its alphabet, one of cp1250 to cp1258"
         raise UserError(
-            f"{path}:{line}: U+{ord(found[0]):04X} in {encoding} is a control character; the file is rather in a code "
+            f"{place}:{line}: U+{ord(found[0]):04X} in {encoding} is a control character; the file is rather in a code "
             f"page of Windows: {remedy}"
         )
 
@@ -121,3 +117,8 @@ def read_lines(path: Path, key: str, encoding: str = "utf-8") -> list[str]:
     """
     text = read_text(path, key, encoding)
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def one_line(error: Exception) -> str:
+    """The whole of a library's error message, on one line."""
+    return " ".join(str(error).split())

@@ -1,6 +1,6 @@
-"""Repositories on the Hugging Face hub: revisions resolved once and locked, files fetched when they are reached.
+"""Repositories on the Hugging Face hub: revisions are resolved once and locked, files are fetched when needed.
 
-Everything goes through the cache of ``huggingface_hub``, so a machine without network works with a filled cache.
+Everything goes through the cache of ``huggingface_hub``, so a filled cache suffices on a machine without network.
 """
 
 import fcntl
@@ -17,7 +17,6 @@ from pathlib import Path
 import yaml
 
 from lm_interpolation.jobs.runtime import UserError, announce, atomic_path, brief
-from lm_interpolation.models.model_folders import check_contents, guides, settings_files, weight_files
 
 _HEADER = (
     "# Commits that the revisions of a study were resolved to (config key hub_lock). Keep it under version control.\n"
@@ -27,8 +26,8 @@ _HEADER = (
 def resolve(repository: str, kind: str, revision: str) -> str:
     """The commit (40 hex digits) that ``revision`` of a repository names; ``kind`` is ``model`` or ``dataset``.
 
-    Asks the hub, or its cache where the hub cannot be reached. Raises ``UserError`` if neither knows it. A commit is
-    taken as it is.
+    Asks the hub, or its cache if the hub cannot be reached. Raises ``UserError`` if neither knows it. A commit is
+    returned unchanged.
     """
     from huggingface_hub import HfApi
 
@@ -43,7 +42,7 @@ def resolve(repository: str, kind: str, revision: str) -> str:
 
 
 def locked_commit(repository: str, kind: str, revision: str, lock: str | os.PathLike[str] | None) -> str:
-    """The commit of ``revision``, which is noted in the file ``lock`` when it is resolved for the first time.
+    """The commit of ``revision``. The file ``lock`` keeps it from the first time it is resolved.
 
     Raises ``UserError`` if the revision has moved since: results would mix two versions of a model or a dataset.
     """
@@ -72,9 +71,9 @@ def locked_commit(repository: str, kind: str, revision: str, lock: str | os.Path
 
 @contextmanager
 def _exclusive(lock: Path) -> Iterator[None]:
-    """Jobs that run side by side change the file one after the other."""
+    """Let concurrent jobs change the file one after another."""
     lock.parent.mkdir(parents=True, exist_ok=True)
-    # The folder, not the file, which is replaced as a whole.
+    # Lock the folder, because the file itself is replaced.
     descriptor = os.open(lock.parent, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -108,7 +107,7 @@ def matching_files(dataset: str, commit: str, patterns: Sequence[str], key: str)
 
     Raises ``UserError``, naming the config key ``key``, if a pattern matches nothing.
     """
-    names = _file_names(dataset, "dataset", commit)
+    names = file_names(dataset, "dataset", commit)
     found: list[str] = []
     for pattern in patterns:
         matches = sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
@@ -121,18 +120,18 @@ def matching_files(dataset: str, commit: str, patterns: Sequence[str], key: str)
     return found
 
 
-def _file_names(repository: str, kind: str, commit: str) -> list[str]:
-    """Names of all files of a repository, as far as the cache knows them where the hub cannot be reached."""
+def file_names(repository: str, kind: str, commit: str) -> list[str]:
+    """Names of all files of a repository; those that the cache knows if the hub cannot be reached."""
     from huggingface_hub import get_cached_repo_tree, snapshot_download
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
     try:
-        # Keeps the list of files in the cache. A pattern that fits nothing downloads nothing.
+        # This keeps the list of files in the cache. A pattern that matches nothing downloads nothing.
         folder = snapshot_download(repository, repo_type=kind, revision=commit, allow_patterns=["no file"])
         try:
             return [file.path for file in get_cached_repo_tree(repository, repo_type=kind, revision=commit)]
         except CachedRepoTreeNotFoundError:
-            # A cache that something else has filled may hold files, but no list of them.
+            # A cache filled by another program may have files, but no list of them.
             return [str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()]
     except Exception as error:  # see resolve
         raise UserError(
@@ -141,37 +140,8 @@ def _file_names(repository: str, kind: str, commit: str) -> list[str]:
         ) from error
 
 
-def model_folder(repository: str, commit: str) -> Path:
-    """Folder, in the cache, of the files that loading a model with its tokenizer reads, downloaded if not there.
-
-    Raises ``UserError`` if they cannot be had, or if the repository holds no whole model (an adapter only, say).
-    """
-    from huggingface_hub import snapshot_download
-
-    # Other folders hold the same weights for other frameworks.
-    names = [name for name in _file_names(repository, "model", commit) if "/" not in name]
-
-    def download(files: list[str]) -> Path:
-        try:
-            return Path(snapshot_download(repository, revision=commit, allow_patterns=files))
-        except Exception as error:  # see resolve
-            raise UserError(
-                f"cannot fetch model {repository} at {commit}: {brief(error, 200)}; check the network, or fill the hub "
-                "cache"
-            ) from error
-
-    folder = download([*settings_files(names), *guides(names)])
-    check_contents(repository, names, folder)
-    weights = weight_files(folder, names)
-    for part, there in (("config.json", "config.json" in names), ("weights for PyTorch", bool(weights))):
-        if not there:
-            raise UserError(f"cannot fetch model {repository} at {commit}: it has no {part}; choose another")
-    download(weights)
-    return folder
-
-
 def fetch(dataset: str, commit: str, name: str) -> Path:
-    """Path of one file of a dataset's repository, downloaded to the cache if it is not there."""
+    """Path of one file of a dataset's repository, downloaded to the cache if missing."""
     from huggingface_hub import hf_hub_download
 
     try:
@@ -185,7 +155,7 @@ def fetch(dataset: str, commit: str, name: str) -> Path:
 
 @dataclass(frozen=True)
 class ShardList:
-    """The files of a corpus that is streamed: each is downloaded only when it is reached."""
+    """The files of a streamed corpus: each is downloaded only when it is reached."""
 
     dataset: str
     commit: str

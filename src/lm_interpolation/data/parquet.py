@@ -1,7 +1,7 @@
-"""Parquet files that notice damage: each carries a digest of all of its bytes, which is checked whenever it is read.
+"""Parquet files that detect damage: each carries a digest of all its bytes, which every read checks.
 
-The checksums that Parquet itself knows cover pages of data, but not the footer, which says what their bytes mean. So
-the digest stands in the footer's key-value metadata, where other readers ignore it. It is that of the file with zeros
+Parquet's own checksums cover pages of data, but not the footer, which says what their bytes mean. So
+the digest is in the key-value metadata of the footer, where other readers ignore it. It is computed with zeros
 in its place.
 """
 
@@ -37,7 +37,7 @@ def write_parquet(table: pa.Table, path: str | os.PathLike[str], compression: st
 def read_parquet(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> pa.Table:
     """The table in ``path``, or some of its ``columns``.
 
-    A file without a digest, which ``write_parquet`` did not write, is read all the same, and the log says so. Raises
+    A file without a digest was not written by ``write_parquet``. It is still read, and the log says so. Raises
     ``UserError`` if the file is damaged, ``OSError`` if it cannot be opened.
     """
     content = Path(path).read_bytes()
@@ -61,7 +61,7 @@ def _damaged(path: str | os.PathLike[str], reason: str) -> UserError:
 
 
 def _place_of_digest(content: bytes | bytearray) -> int | None:
-    """Where the digest starts: after its key in the footer, whose length stands before the last four bytes."""
+    """Where the digest starts: after its key in the footer. The length of the footer precedes the last four bytes."""
     footer = max(0, len(content) - 8 - int.from_bytes(content[-8:-4], "little"))
     key = content.rfind(_KEY, footer)
     # In between, Thrift's compact protocol puts a byte for the field and one for the length of the value.

@@ -1,7 +1,7 @@
-"""Labels and cells of data files beside the values that a study names: booleans, numbers and nulls as what they are.
+"""Compares labels and cells of data files with the values that a study names, by type: booleans, numbers, nulls.
 
-A value of the study is a boolean, a number, null or a string, as YAML reads it. A cell answers to it whatever the
-format of the file can say: 0 to ``0``, ``0.0`` and "0", true to ``true`` and "True".
+A value of the study is a boolean, a number, null or a string, as YAML reads it. A cell matches it within the limits
+of the file format: 0 matches ``0``, ``0.0`` and "0"; true matches ``true`` and "True".
 """
 
 import math
@@ -10,17 +10,19 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from lm_interpolation.jobs.runtime import UserError
+
 Key = tuple[str, Any]
-"""(kind, value): what is compared. The kind keeps true apart from 1."""
+"""(kind, value), for comparison. The kind distinguishes true from 1."""
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,4})?", re.ASCII)
 _NULL: Key = ("null", None)
-# Words that YAML 1.1 reads as a boolean where they have no quotes.
+# Words that YAML 1.1 reads as a boolean if they have no quotes.
 _YAML_WORDS = {True: ("yes", "on"), False: ("no", "off")}
 
 
 def value_key(value: Any) -> Key:
-    """What a value of the study, or a typed cell, is compared as. NaN is a missing number: null."""
+    """The key of a value of the study, or of a typed cell, for comparison. NaN is a missing number: null."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return _NULL
     if isinstance(value, bool):
@@ -31,9 +33,9 @@ def value_key(value: Any) -> Key:
 
 
 def cell_keys(cell: Any, untyped: bool) -> list[Key]:
-    """The keys of all values of the study that a cell answers to.
+    """The keys of all values of the study that a cell matches.
 
-    ``untyped``: the file has text only (CSV), so that nothing between two separators is null.
+    ``untyped``: the file has only text (CSV), so an empty cell is null.
     """
     if not isinstance(cell, str):
         key = value_key(cell)
@@ -66,15 +68,30 @@ def as_string(value: Any) -> str:
 
 
 def show_value(value: Any) -> str:
-    """A value much as it stands in a study: strings in quotes; cut to a readable length."""
+    """A value about as written in a study: strings in quotes, cut to a readable length."""
     text = repr(value) if isinstance(value, str) else as_string(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
 def quotes_hint(value: Any, cells: Iterable[Any]) -> str:
-    """For an error: that ``value`` is what YAML made of a word without quotes, if ``cells`` have that word."""
+    """For an error: says that YAML made ``value`` of a word without quotes, if ``cells`` have that word."""
     if not isinstance(value, bool):
         return ""
     words = {cell.strip().casefold() for cell in cells if isinstance(cell, str)}
     word = next((word for word in _YAML_WORDS[value] if word in words), None)
     return f" (YAML reads {word} without quotes as {as_string(value)}: write '{word}')" if word else ""
+
+
+def checked_text(value: Any, place: str) -> str:
+    """``value`` if it is text that can be written as UTF-8; a ``UserError`` that names ``place`` otherwise."""
+    if not isinstance(value, str):
+        raise UserError(f"{place}: the text is {as_string(value)}, not a string; mend or drop the row")
+    if not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            code = ord(value[error.start])
+            raise UserError(
+                f"{place}: half of a surrogate pair (\\u{code:04x}) in the text; mend or drop the row"
+            ) from None
+    return value

@@ -1,4 +1,4 @@
-"""One corpus split between several: which of its texts come to which share.
+"""One corpus split into several shares: which text belongs to which share.
 
 The Snakefile imports this module, so it imports no heavy package.
 """
@@ -18,16 +18,16 @@ def bounds(spec: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
 
 
 def same_text(text: str) -> str:
-    """What two texts share that count as the same: ``text`` without case, and with single spaces for whitespace."""
+    """``text`` without case and with single spaces for white space: equal for texts that count as the same."""
     return " ".join(text.casefold().split())
 
 
 def places(splits: Mapping[str, Sequence[tuple[int, str, str | None]]]) -> dict[str, list[Fraction]]:
-    """The place, at least 0 and less than 1, of each (row, text, label) of a corpus, by which shares are drawn.
+    """The place, at least 0 and less than 1, of each (row, text, label) of a corpus; places decide on the shares.
 
-    Texts of one document (a row of a split) have one place, and so have all that are equal but for case and white
-    space, in any split. Apart from these, the texts of each class in each split spread evenly. Places depend on the
-    texts alone, not on their order.
+    Texts of one document (a row of a split) have the same place, and so have all that differ only in case and white
+    space, in any split. Otherwise the texts of each class in each split are spread evenly. Places depend only
+    on the texts, not on their order.
     """
     document_of: dict[tuple[str, int], int] = {}
     labels: list[tuple[str, str | None]] = []
@@ -54,7 +54,7 @@ def places(splits: Mapping[str, Sequence[tuple[int, str, str | None]]]) -> dict[
     for number in range(len(parents)):
         groups[root(number)].append(number)
 
-    # A group is counted where its last document is: in the smaller of the splits, if it is in several.
+    # A group counts where its last document is: in the smaller split, if it is in several.
     strata: dict[tuple[str, str | None], list[tuple[str, list[int]]]] = defaultdict(list)
     for members in groups.values():
         order = hashlib.sha256(min(plain_texts[number] for number in members).encode()).hexdigest()

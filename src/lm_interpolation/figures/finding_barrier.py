@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lm_interpolation.figures.naming import prompts_label
 from lm_interpolation.figures.phrases import Value, number
@@ -12,7 +11,10 @@ from lm_interpolation.tables.analysis_tables import read_barriers
 
 
 def find_barrier(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
+    *,
+    sweep_labels: Mapping[str, str],
 ) -> list[str]:
     """A sentence each on the lines with a barrier, where none is shown, without interval, and not measured."""
     table = read_barriers(paths[0])
@@ -22,7 +24,7 @@ def find_barrier(
             what = f"loss of {row['class']} texts" if row["class"] else "loss"
         else:
             what = f"perplexity, {prompts_label(row['prompts'])}"
-        name = f"{figure['sweep_labels'][row['sweep']]} ({what})"
+        name = f"{sweep_labels[row['sweep']]} ({what})"
         value = Value.of(row)
         if math.isnan(value.estimate):
             unmeasured.append(name)

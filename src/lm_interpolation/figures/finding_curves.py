@@ -25,30 +25,38 @@ from lm_interpolation.tables.tables import coordinate_columns, read_table
 
 
 def find_curves(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
+    *,
+    sweeps: Sequence[str],
+    panels: Sequence[Mapping[str, Any]],
+    overlay: bool,
+    cost: bool,
+    coordinate_labels: Mapping[str, str],
+    sweep_labels: Mapping[str, str],
 ) -> list[str]:
     """A sentence per panel and sweep, with each set of prompts; of overlaid sweeps one per panel."""
-    tables = [read_table(path) for path in paths[: len(figure["sweeps"])]]
-    sweeps = {name: figure["sweep_labels"][name] for name in figure["sweeps"]}
+    tables = [read_table(path) for path in paths[: len(sweeps)]]
     found = []
-    for panel in (marked(panel, judges) for panel in figure["panels"]):
+    for panel in (marked(panel, judges) for panel in panels):
         tell = _trade_off if panel.get("x") else _curve
-        if figure["overlay"]:
+        if overlay:
             common = set.intersection(*(set(table["prompts"]) for table in tables))
             parts = [table[table["prompts"].isin(common)] for table in tables]
             told = [
-                f"along {sweeps[name]}: {tell(part, panel, figure)}" for name, part in zip(sweeps, parts, strict=True)
+                f"along {sweep_labels[name]}: {tell(part, panel, coordinate_labels)}"
+                for name, part in zip(sweeps, parts, strict=True)
             ]
-            told += [] if panel.get("x") else _compare(parts, panel, figure)
+            told += [] if panel.get("x") else _compare(parts, panel, coordinate_labels)
             found.append(_sentence(f"{panel['label']}, {', '.join(map(prompts_label, sorted(common)))}", told))
             continue
         for name, table in zip(sweeps, tables, strict=True):
             told = [
-                f"with {prompts_label(str(prompts))}: {tell(part, panel, figure)}"
+                f"with {prompts_label(str(prompts))}: {tell(part, panel, coordinate_labels)}"
                 for prompts, part in table.groupby("prompts", sort=False)
             ]
-            found.append(_sentence(f"{panel['label']} along {sweeps[name]}", told))
-    if figure.get("cost"):
+            found.append(_sentence(f"{panel['label']} along {sweep_labels[name]}", told))
+    if cost:
         # After the tables of the sweeps.
         found.append(_cost(pd.read_csv(paths[len(tables)])))
     return found + few_prompts(part for table in tables for _, part in table.groupby("prompts"))
@@ -65,10 +73,10 @@ def _rows(table: pd.DataFrame, statistic: Mapping[str, Any]) -> pd.DataFrame:
     return table[chosen].sort_values(coordinate).reset_index(drop=True)
 
 
-def _curve(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, Any]) -> str:
+def _curve(table: pd.DataFrame, panel: Mapping[str, Any], known: Mapping[str, str]) -> str:
     """From coordinate 0 to 1, or between the ends of a sweep that lacks them, and the range of all if it goes on."""
     (coordinate,) = coordinate_columns(table)
-    name = labels([coordinate], figure["coordinate_labels"])[coordinate]
+    name = labels([coordinate], known)[coordinate]
     rows = _rows(table, panel)
     values = rows[coordinate]
     if len(rows) == 1:
@@ -77,20 +85,20 @@ def _curve(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, A
     first, last = (Value.of(rows[values == value].iloc[0]) for value in (start, end))
     told = change(first, last, coordinate_text(name, start), coordinate_text(name, end))
     told += between(first, last, rows[values.between(start, end, inclusive="neither")], {coordinate: name})
-    known = rows["estimate"].dropna()
-    if known.empty or (values.iloc[0], values.iloc[-1]) == (start, end):
+    found = rows["estimate"].dropna()
+    if found.empty or (values.iloc[0], values.iloc[-1]) == (start, end):
         return told
     reach = f"{number(values.iloc[0])} … {number(values.iloc[-1])}"
-    return f"{told} (estimates over {name} = {reach}: {number(known.min())} to {number(known.max())})"
+    return f"{told} (estimates over {name} = {reach}: {number(found.min())} to {number(found.max())})"
 
 
-def _compare(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], figure: Mapping[str, Any]) -> list[str]:
+def _compare(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], known: Mapping[str, str]) -> list[str]:
     """Where two sweeps of one coordinate differ: nothing of more, whose coordinates mean different things."""
     coordinates = {coordinate for table in tables for coordinate in coordinate_columns(table)}
     if len(tables) != 2 or len(coordinates) != 1:
         return []
     (coordinate,) = coordinates
-    name = labels([coordinate], figure["coordinate_labels"])[coordinate]
+    name = labels([coordinate], known)[coordinate]
     one, two = (_rows(table, panel).set_index(coordinate) for table in tables)
     shared = [at for at in one.index if at in two.index]
     pairs = {at: (Value.of(one.loc[at]), Value.of(two.loc[at])) for at in shared}
@@ -103,10 +111,10 @@ def _compare(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], figure: M
     return [f"of {counted(len(shared), 'shared coordinate')} the two are apart beyond chance at {told}"]
 
 
-def _trade_off(table: pd.DataFrame, panel: Mapping[str, Any], figure: Mapping[str, Any]) -> str:
+def _trade_off(table: pd.DataFrame, panel: Mapping[str, Any], known: Mapping[str, str]) -> str:
     """The statistic where that on the horizontal axis is highest."""
     (coordinate,) = coordinate_columns(table)
-    name = labels([coordinate], figure["coordinate_labels"])[coordinate]
+    name = labels([coordinate], known)[coordinate]
     across, along = _rows(table, panel["x"]), _rows(table, panel)
     if across["estimate"].isna().all():
         return f"{panel['x']['label']} has no value"

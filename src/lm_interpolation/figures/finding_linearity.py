@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -14,14 +13,17 @@ _SUMMARY = ["c1", "c2", "r2", "r2_unit", "tolerance", "share_within", "reach"]
 
 
 def find_linearity(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
+    *,
+    coordinate_labels: Mapping[str, str],
 ) -> list[str]:
     """A sentence per quantity, from the summary (the second table)."""
     table, summary = (
         read_table(path, ["value", "prediction", "change", "error", "relative_error", *_SUMMARY]) for path in paths
     )
     columns = list(table.columns)
-    names = labels(columns[columns.index("sweep") + 1 : columns.index("point")], figure["coordinate_labels"])
+    names = labels(columns[columns.index("sweep") + 1 : columns.index("point")], coordinate_labels)
     square = ", ".join(f"|{label}|" for label in names.values())
     found = [_quantity(row, square) for _, row in summary.iterrows()]
     return [*found, "Computed on fixed prompts and these very models: no intervals."]

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lm_interpolation.figures.phrases import counted, number
 from lm_interpolation.scores.judges import Judge
@@ -10,7 +9,8 @@ from lm_interpolation.tables.analysis_tables import read_norms
 
 
 def find_norms(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
 ) -> list[str]:
     """A sentence per pair, and how the medians compare with the first pair's."""
     table = read_norms(paths[0])

@@ -15,17 +15,26 @@ from lm_interpolation.tables.tables import read_table
 
 
 def find_plane(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
+    *,
+    coordinates: Sequence[str],
+    panels: Sequence[Mapping[str, Any]],
+    markers: Sequence[Mapping[str, Any]],
+    coordinate_labels: Mapping[str, str],
 ) -> list[str]:
     """A sentence per panel."""
     tables = [read_table(path) for path in paths]
-    names = labels(figure["coordinates"], figure["coordinate_labels"])
+    x, y = coordinates
+    names = labels(coordinates, coordinate_labels)
     found = []
-    for panel in (marked(panel, judges) for panel in figure["panels"]):
-        data = panel_data(tables, panel, tuple(figure["coordinates"]))
+    for panel in (marked(panel, judges) for panel in panels):
+        data = panel_data(tables, panel, (x, y))
         whose = f", {prompts_label(panel['prompts'])}" if panel.get("prompts") else ""
         log = panel["scale"] == "log"
-        found.append(f"{panel['label']}{whose}. {_extremes(data, names, log)}{_markers(data, figure)}{_missing(data)}.")
+        found.append(
+            f"{panel['label']}{whose}. {_extremes(data, names, log)}{_markers(data, markers)}{_missing(data)}."
+        )
     return found + few_prompts(tables)
 
 
@@ -43,10 +52,10 @@ def _extremes(data: pd.DataFrame, names: dict[str, str], log: bool) -> str:
     return f"{told}: further apart than chance puts the extremes of {among}"
 
 
-def _markers(data: pd.DataFrame, figure: Mapping[str, Any]) -> str:
+def _markers(data: pd.DataFrame, markers: Sequence[Mapping[str, Any]]) -> str:
     """The values at the markers that are points."""
     told = []
-    for marker in figure["markers"]:
+    for marker in markers:
         there = data
         for coordinate, value in dict(marker["at"]).items():
             there = there[there[coordinate].map(lambda found, value=value: math.isclose(found, value, abs_tol=1e-9))]

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -14,7 +13,8 @@ _SETTINGS = {"learning_rate": "learning rate", "batch_size": "batch size", "step
 
 
 def find_search(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
 ) -> list[str]:
     """A sentence per search."""
     found = [_search(read_table(path, ["dev_loss", "dev_perplexity"])) for path in paths]

@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -13,11 +12,14 @@ from lm_interpolation.scores.judges import Judge
 
 
 def find_training(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
+    *,
+    models: Sequence[str],
 ) -> list[str]:
     """A sentence per model."""
     found = []
-    for model, path in zip(figure["models"], paths, strict=True):
+    for model, path in zip(models, paths, strict=True):
         curve = pd.read_csv(path)
         dev = curve[(curve["split"] == "dev") & curve["loss"].notna()].sort_values("step")
         if dev.empty:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -13,13 +12,16 @@ from lm_interpolation.tables.analysis_tables import read_next_tokens
 
 
 def find_words(
-    figure: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge]
+    paths: Sequence[str | os.PathLike[str]],
+    judges: Mapping[str, Judge],
+    *,
+    coordinate_labels: Mapping[str, str],
 ) -> list[str]:
     """A sentence per group of words and one per direction of tokens, from coordinate 0 to 1 or between the ends."""
     table = read_next_tokens(paths[0])
     columns = list(table.columns)
     (coordinate,) = columns[columns.index("sweep") + 1 : columns.index("point")]
-    name = labels([coordinate], figure["coordinate_labels"])[coordinate]
+    name = labels([coordinate], coordinate_labels)[coordinate]
     values = set(table[coordinate])
     start, end = (0.0, 1.0) if {0.0, 1.0} <= values else (min(values), max(values))
     if start == end:

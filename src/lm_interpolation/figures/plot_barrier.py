@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from lm_interpolation.figures.naming import prompts_label
 from lm_interpolation.figures.phrases import Value
-from lm_interpolation.figures.plots import PAGE_WIDTH, figure_style, figure_title
 from lm_interpolation.figures.series import series_styles
+from lm_interpolation.figures.style import PAGE_WIDTH, figure_style, figure_title
 from lm_interpolation.jobs.runtime import UserError
 
 _QUANTITIES = {"perplexity": "Log perplexity", "loss": "Loss"}

@@ -17,9 +17,8 @@ from matplotlib.patheffects import withStroke
 
 from lm_interpolation.figures.colours import PLAIN
 from lm_interpolation.figures.naming import model_label, scaled_label
-from lm_interpolation.figures.planes import cell_edges
 from lm_interpolation.figures.plot_labels import LabelRoom
-from lm_interpolation.figures.plots import figure_style, figure_title
+from lm_interpolation.figures.style import cell_edges, figure_style, figure_title
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lm_interpolation.figures.naming import scaled_label
-from lm_interpolation.figures.plots import figure_style, figure_title, log_ticks, power_of_ten
 from lm_interpolation.figures.series import COLOURS, FILLINGS, MARKERS, check_count
+from lm_interpolation.figures.style import figure_style, figure_title, log_ticks, power_of_ten
 from lm_interpolation.jobs.runtime import UserError
 
 _KINDS = dict(zip(("attention", "mlp", "norm", "embedding", "head", "other"), MARKERS, strict=False))

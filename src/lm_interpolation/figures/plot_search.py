@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lm_interpolation.figures.naming import scaled_label
-from lm_interpolation.figures.plots import figure_style, figure_title, log_ticks, panel_grid
 from lm_interpolation.figures.series import series_styles
+from lm_interpolation.figures.style import figure_style, figure_title, log_ticks, panel_grid
 from lm_interpolation.jobs.runtime import UserError
 
 _CHOSEN: dict[str, Any] = {

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 
 from lm_interpolation.figures.naming import model_label
 from lm_interpolation.figures.phrases import number
-from lm_interpolation.figures.plots import figure_style, figure_title
 from lm_interpolation.figures.series import series_styles
+from lm_interpolation.figures.style import figure_style, figure_title
 from lm_interpolation.jobs.runtime import UserError
 
 

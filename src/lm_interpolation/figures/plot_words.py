@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from lm_interpolation.figures.naming import scaled_label
 from lm_interpolation.figures.plot_labels import mark_coordinates
-from lm_interpolation.figures.plots import figure_style, figure_title, log_ticks, panel_grid, power_of_ten
 from lm_interpolation.figures.series import series_styles
+from lm_interpolation.figures.style import figure_style, figure_title, log_ticks, panel_grid, power_of_ten
 from lm_interpolation.jobs.runtime import UserError
 
 _TITLES = {"rises": "Tokens that rise most", "falls": "Tokens that fall most"}

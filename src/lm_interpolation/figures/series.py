@@ -1,6 +1,5 @@
 """How the series of a figure look: each has its own colour, marker and dashes. Imports no package."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError
@@ -20,10 +19,18 @@ FILLINGS = 3
 """Ways to fill a marker, for points without a line."""
 
 
+def too_many(count: int) -> str | None:
+    """What is wrong with so many series in one figure; None if nothing is."""
+    if count <= MOST:
+        return None
+    return f"{count} series in one figure cannot be told apart; draw at most {MOST}, in several figures"
+
+
 def check_count(count: int) -> None:
     """Raise ``UserError`` if there are more than ``MOST`` series."""
-    if count > MOST:
-        raise UserError(f"{count} series in one figure cannot be told apart; draw at most {MOST}, in several figures")
+    words = too_many(count)
+    if words is not None:
+        raise UserError(words)
 
 
 def series_styles(count: int) -> list[dict[str, Any]]:
@@ -43,29 +50,3 @@ def series_styles(count: int) -> list[dict[str, Any]]:
         }
         for index in range(count)
     ]
-
-
-def count_series(config: Mapping[str, Any], figure: Mapping[str, Any]) -> int:
-    """Most series that a panel of a figure of the resolved config draws; 0 where it draws none."""
-    analysis = config["analyses"].get(figure.get("analysis"), {})
-    match figure["kind"]:
-        case "curves":
-            prompts = {name for sweep in figure["sweeps"] for name in config["sweeps"][sweep]["prompts"]}
-            return len(figure["sweeps"]) if figure["overlay"] else len(prompts)
-        case "words":
-            return max([analysis["top"], *(len(group) for group in analysis["words"].values())])
-        case "training":
-            return len(figure["models"])
-        case "search":
-            grids = (config["searches"][search]["grid"] for search in figure["searches"])
-            return len({rate for grid in grids for rate in grid["learning_rate"]})
-        case "barrier":
-            losses = (config["analyses"][name] for name in analysis["losses"])
-            texts = sum(len(config["sweeps"][sweep]["prompts"]) for sweep in analysis["sweeps"])
-            return texts + sum(len(loss.get("classes", [None])) for loss in losses)
-        case "norms":
-            return len(analysis["pairs"])
-        case "plane" | "linearity":
-            return 0
-        case kind:
-            raise ValueError(f"no figure is of kind {kind!r}")

@@ -3,7 +3,6 @@
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,9 @@ def syntax_tree(path: Path) -> ast.Module:
 
 def tree_digest(tree: ast.Module) -> str:
     """The first 16 hex digits of the sha256 of the code in a tree: comments and docstrings do not count."""
-    return hashlib.sha256("\n".join(_code(tree)).encode()).hexdigest()[:16]
+    found: list[str] = []
+    _add_code(tree, found)
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
 
 
 def parse_code(code: bytes, name: str) -> ast.Module:
@@ -42,15 +43,16 @@ def parse_code(code: bytes, name: str) -> ast.Module:
     return tree
 
 
-def _code(value: Any) -> Iterator[str]:
-    """A syntax tree as text, the same in every version of Python: without positions, docstrings and empty fields."""
+def _add_code(value: Any, found: list[str]) -> None:
+    """Append a tree as text, the same in every version of Python: without positions, docstrings and empty fields."""
     if isinstance(value, ast.AST):
-        yield type(value).__name__
-        for field, part in ast.iter_fields(value):
+        found.append(type(value).__name__)
+        for field in value._fields:
+            part = getattr(value, field, None)
             if part is not None and part != [] and field not in _SPELLING:
-                yield f"({field}"
-                yield from _code(part)
-                yield ")"
+                found.append(f"({field}")
+                _add_code(part, found)
+                found.append(")")
     elif isinstance(value, list):
         for part in value:
             # Docstrings, of attributes too: such a statement does nothing.
@@ -59,6 +61,6 @@ def _code(value: Any) -> Iterator[str]:
                 and isinstance(part.value, ast.Constant)
                 and isinstance(part.value.value, str)
             ):
-                yield from _code(part)
+                _add_code(part, found)
     else:
-        yield repr(value)
+        found.append(repr(value))

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import yaml
 
+from lm_interpolation.jobs.places import FROM_SOURCE
 from lm_interpolation.jobs.runtime import UserError, atomic_path, sha256
 
 PathLike = str | os.PathLike[str]
@@ -250,8 +251,21 @@ def _git_state(root: Path) -> dict[str, Any]:
         revision = git("rev-parse", "HEAD").strip()
         changed = [line[3:] for line in git("status", "--porcelain", "--", ".").splitlines()]
     except (OSError, UserError) as error:
+        if commit := _installed_commit():
+            return {"revision": commit, "dirty": False, "changed": []}
         return {"revision": None, "dirty": None, "reason": f"no git checkout: {error}"}
     return {"revision": revision, "dirty": bool(changed), "changed": changed}
+
+
+def _installed_commit() -> str | None:
+    """The commit from which pip has installed this package; None if it did so from elsewhere (PEP 610)."""
+    if FROM_SOURCE:
+        return None
+    try:
+        origin = importlib.metadata.distribution("lm-interpolation").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return json.loads(origin).get("vcs_info", {}).get("commit_id") if origin else None
 
 
 def _packages(lock: Path) -> dict[str, dict[str, str | None]]:
@@ -322,7 +336,7 @@ def hub_commits(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     lock = yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path and Path(path).is_file() else None
     starts = [model["start"] for model in config["models"].values()]
     used = [("model", start["hub"], start["revision"]) for start in starts if "hub" in start]
-    corpora = [corpus for corpus in config["corpora"].values() if corpus["source"] in ("hub", "datasets")]
+    corpora = [corpus for corpus in config["corpora"].values() if "revision" in corpus]
     used += [("dataset", corpus["id"], corpus["revision"]) for corpus in corpora]
     entries = []
     for kind, repository, revision in sorted(set(used)):

@@ -26,7 +26,7 @@ class Block(NamedTuple):
 
 
 def check_special(special: SpecialTokens, block_length: int) -> None:
-    """Raise ``UserError`` unless texts can be told apart in blocks, and a block has room for more than its start."""
+    """Raise ``UserError`` unless blocks can separate texts and a block has room for more than its start."""
     if special.end is None:
         raise UserError("the tokenizer has no end-of-text (eos) token, which separates the texts of a corpus")
     if block_length <= len(special.start):
@@ -41,9 +41,9 @@ def cut_blocks(
 ) -> Iterator[Block]:
     """Cut texts, pairs of a place (what it is called) and token ids without special tokens, into whole blocks.
 
-    Each text is closed by the end-of-text token. Each block, and each text within a block, begins with the tokens that
-    texts of the model start with, if there are any: also the rest of a text that was cut. They are context
-    (``IGNORED``). ``used`` is how many tokens of the first text, its end included, earlier blocks have used.
+    The end-of-text token closes each text. Each block, and each text within a block (also the rest of a cut text),
+    begins with the tokens that start texts of the model, if there are any. They are context
+    (``IGNORED``). ``used`` is the number of tokens of the first text, its end included, in earlier blocks.
     """
     start, end = np.asarray(special.start, dtype=np.int64), np.asarray([special.end], dtype=np.int64)
     ids, labels, filled = np.empty(block_length, np.int64), np.empty(block_length, np.int64), 0
@@ -51,7 +51,7 @@ def cut_blocks(
         closed = np.append(np.asarray(text, dtype=np.int64), end)
         begins = used == 0
         while used < len(closed):
-            # Where the start is the end of text, too (OPT), the end of the text before stands for it.
+            # If the start is also the end of text (OPT), the end of the previous text serves as the start.
             if len(start) and (begins or filled == 0) and not np.array_equal(ids[:filled][-len(start) :], start):
                 count = min(len(start), block_length - filled)
                 ids[filled : filled + count], labels[filled : filled + count] = start[:count], IGNORED
@@ -71,7 +71,7 @@ def pack(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Token ids and labels of ``texts`` in blocks (see ``cut_blocks``), int32 of shape (blocks, block_length).
 
-    ``special`` are by default those that the tokenizer names. The remainder that does not fill a block is dropped.
+    ``special`` defaults to those that the tokenizer names. A remainder that does not fill a block is dropped.
     Raises ``UserError`` if the texts do not fill one block, and what ``check_special`` raises.
     """
     special = special or special_tokens(tokenizer)

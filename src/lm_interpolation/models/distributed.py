@@ -1,6 +1,6 @@
 """Training jobs of language models, in one process or in several that torchrun starts (one per GPU).
 
-What a job trains on and how is a JSON value, so that every process can read it.
+A JSON value says what a job trains on and how, so that every process can read it.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.jobs.finished import publish
 from lm_interpolation.jobs.places import SEARCH_PATH
 from lm_interpolation.jobs.runtime import Job, UserError, announce, atomic_path
+from lm_interpolation.models.language_training import run_trial, train_language_model
 from lm_interpolation.models.streams import Stream
-from lm_interpolation.models.training import run_trial, train_language_model
 
-# What a line in the output of a process begins with that tells the job why it failed.
+# A line in the output of a process with this prefix tells the job why the process failed.
 _MISTAKE, _FAILURE = "training mistake: ", "training failure: "
-# Seconds that torchrun leaves its processes between a SIGTERM and a SIGKILL: enough to save their state. Who sends the
-# SIGTERM (SLURM: KillWait, GraceTime) sets a limit, too.
+# Seconds that torchrun leaves its processes between a SIGTERM and a SIGKILL: enough to save their state. The sender of
+# the SIGTERM (SLURM: KillWait, GraceTime) has its own limit.
 _GRACE = 600
 _PATHS = ("output", "loss_curve", "metrics", "scratch", "start", "tokenizer", "like")
 
@@ -37,11 +37,11 @@ _PATHS = ("output", "loss_curve", "metrics", "scratch", "start", "tokenizer", "l
 def run_training(job: Job, model: Mapping[str, Any], threads: int, **arguments: Any) -> None:
     """Train the language model ``model``, or run the trial, of a job; ``arguments`` are those of the training.
 
-    With ``processes`` above 1 in the settings, as many processes train; on ``device: cuda`` each takes one of the GPUs
+    With ``processes`` above 1 in the settings, that many train; on ``device: cuda`` each takes one of the GPUs
     that the job sees. They end with the job, however it ends; a SIGTERM makes them save their state first. Raises
     ``UserError`` for a mistake that any of them finds, after a SIGTERM, and if there are too few GPUs.
 
-    Does not train where an earlier run of the job came to its end unnoticed (see ``finished``).
+    Does not train if an earlier run of the job ended well unnoticed (see ``finished``).
     """
     names = ("output", "loss_curve", "metrics")
     outputs: dict[str, Path] = {name: arguments[name] for name in names if name in arguments}
@@ -80,14 +80,14 @@ def launch(job: Mapping[str, Any], processes: int) -> None:
     mistake = failure = None
     terminated = False
 
-    # Not by a signal: torchrun, which may have got one itself (SLURM sends it to all), does not bear a second.
+    # Not by a signal: torchrun cannot handle a second signal, and may already have one (SLURM signals all processes).
     def pass_on(number: int, frame: object) -> None:
         nonlocal terminated
         terminated = True
         with contextlib.suppress(BrokenPipeError):  # they have all ended
             os.write(stdin, b"!")
 
-    # What comes on their input tells them to end soon; its end, that the job is no more.
+    # A byte on their input tells them to end soon; EOF means that the job died.
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -118,7 +118,7 @@ def launch(job: Mapping[str, Any], processes: int) -> None:
     if failure is not None:
         raise RuntimeError(failure)
     if terminated and child.returncode != 0:
-        # Before the first step and after the last one they have nothing to save, and die of it at once.
+        # Before the first step and after the last one they have nothing to save, and die at once.
         signal.raise_signal(signal.SIGTERM)
     if child.returncode != 0:
         raise RuntimeError(f"torchrun ended with status {child.returncode}")
@@ -143,9 +143,9 @@ def _train(job: Mapping[str, Any]) -> None:
 
 
 def _end_with_the_job() -> None:
-    """Wait for the end of the input, then end at once: no process of a job that was killed goes on.
+    """Wait for the end of the input, then end at once: no process of a killed job continues.
 
-    The input is shared: one of the processes reads the job's wish to end, and all learn of it when they agree.
+    The processes share the input: one of them reads the job's request to end, and all learn of it when they agree.
     """
     while os.read(0, 1):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -153,7 +153,7 @@ def _end_with_the_job() -> None:
 
 
 def _tell(line: str) -> None:
-    """Write a line that stays one: in a single write, for the other processes write to the same pipe at any time."""
+    """Write a line with a single write, so that it stays whole: the other processes write to the same pipe."""
     os.write(sys.stderr.fileno(), f"\n{line}\n".encode())
 
 

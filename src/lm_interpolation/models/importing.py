@@ -1,4 +1,4 @@
-"""Importing a model from the hub or from a local folder: read whole and alone, checked, and saved as all models are."""
+"""Imports a model from the hub or a local folder: reads only its files, checks it, and saves it like all models."""
 
 import contextlib
 import os
@@ -17,10 +17,10 @@ from transformers import (
     PreTrainedModel,
 )
 
-from lm_interpolation.data.hub import model_folder
 from lm_interpolation.jobs.checksums import CHECKSUMS, check_files
 from lm_interpolation.jobs.runtime import UserError, announce, atomic_path, brief, error_prefix
 from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.hub_models import model_folder
 from lm_interpolation.models.model_folders import CONTEXT, check_folder, is_count, model_files, text_config
 from lm_interpolation.models.probing import check_saved
 from lm_interpolation.models.saving import write_model
@@ -30,8 +30,8 @@ from lm_interpolation.models.special_tokens import choose_start, of_model, state
 def import_model(source: str, revision: str | None, task: str, output: Path, special_tokens: str = "tokenizer") -> None:
     """Copy a hub model (id and revision) or a local directory to ``output``, in fp32 and with its tokenizer.
 
-    ``task`` is ``language-model`` or ``classifier``. Of a model of several parts (texts and images, say) the language
-    model is taken. ``special_tokens`` chooses what its texts start with (``special_tokens.choose_start``). Only the
+    ``task`` is ``language-model`` or ``classifier``. From a model of several parts (texts and images, say) it takes the
+    language model. ``special_tokens`` chooses how its texts start (``special_tokens.choose_start``). Only the
     files that belong to the model are read (``model_files``). Pickled weights are read with
     ``weights_only``; code from the hub is never run.
 
@@ -41,7 +41,7 @@ def import_model(source: str, revision: str | None, task: str, output: Path, spe
     where = f"{source} (revision {revision})" if revision else source
     folder = Path(source) if revision is None else model_folder(source, revision)
     with contextlib.ExitStack() as stack:
-        # Errors call the model as the study does, wherever its files lie.
+        # Errors use the study's name of the model, wherever its files are.
         stack.enter_context(_renaming({} if revision is None else {folder: source}))
         config = check_folder(folder, task)
         files = model_files(folder)
@@ -63,7 +63,7 @@ def import_model(source: str, revision: str | None, task: str, output: Path, spe
                 state_ends(model, tokenizer, config)
                 announce(f"[import {where}] {of_model(model, tokenizer).describe(tokenizer)}")
             write_model(model, tokenizer, scratch)
-        # Copies: the model itself goes before it is loaded once more.
+        # Copies: the model itself is freed before it is loaded again.
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         del model
         check_saved(scratch, task, f"model {where}", buffers)
@@ -71,7 +71,7 @@ def import_model(source: str, revision: str | None, task: str, output: Path, spe
 
 @contextlib.contextmanager
 def _renaming(names: dict[Path, str]) -> Iterator[None]:
-    """Put what ``names`` says in place of paths in the ``UserError`` of a block."""
+    """Replace paths by their ``names`` in the ``UserError`` of a block."""
     try:
         yield
     except UserError as error:
@@ -83,7 +83,7 @@ def _renaming(names: dict[Path, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone(files: list[Path]) -> Iterator[Path]:
-    """A folder in which links to ``files`` are all there is, for as long as the block runs."""
+    """A folder that contains only links to ``files``, while the block runs."""
     with tempfile.TemporaryDirectory(prefix="import-") as scratch:
         for file in files:
             Path(scratch, file.name).symlink_to(os.path.realpath(file))
@@ -99,7 +99,7 @@ def _load(folder: Path, where: str, task: str, composite: bool) -> tuple[PreTrai
         factory: Any = AutoModelForCausalLM if task == "language-model" else AutoModelForSequenceClassification
         if composite and type(AutoConfig.from_pretrained(folder, **options)) not in factory._model_mapping:
             factory = AutoModelForImageTextToText
-        # Weights of another shape are accepted here in order to name them below.
+        # Accept weights of another shape here, to name them below.
         model, info = factory.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
@@ -113,7 +113,7 @@ def _load(folder: Path, where: str, task: str, composite: bool) -> tuple[PreTrai
         announce(f"[import {where}] {len(unused)} weights have no place in a {task}: {', '.join(unused[:3])}")
     if composite:
         model = _language_part(model, where, task)
-    # Where files are missing, transformers makes a tokenizer of special tokens only, which drops all text.
+    # If files are missing, transformers makes a tokenizer with special tokens only, which drops all text.
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         raise UserError(f"model {where} has no tokenizer files; add those that it was trained with")
     rows = model.get_input_embeddings().weight.shape[0]
@@ -132,7 +132,7 @@ def _load(folder: Path, where: str, task: str, composite: bool) -> tuple[PreTrai
 def _language_part(model: Any, where: str, task: str) -> PreTrainedModel:
     """The causal language model in a model of several parts.
 
-    Raises ``UserError`` if it cannot be taken out, or gives other logits there than alone.
+    Raises ``UserError`` if it cannot be extracted, or gives other logits alone than within the model.
     """
     advice = "save its language model on its own with save_pretrained, or choose another model"
     whole = type(model).__name__
@@ -164,7 +164,7 @@ def _language_part(model: Any, where: str, task: str) -> PreTrainedModel:
 
 
 def _name_context(model: Any, where: str) -> None:
-    """Give the context of an architecture that has another word for it (MPT) the name under which it is looked up."""
+    """Rename the context of an architecture that uses another word for it (MPT), so that it is found."""
     if getattr(model.config, CONTEXT, None) is None:
         if is_count(getattr(model.config, "max_seq_len", None)):
             model.config.max_position_embeddings = model.config.max_seq_len

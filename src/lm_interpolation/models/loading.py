@@ -1,4 +1,4 @@
-"""Loading models of transformers from local folders, in one way for all who compute with them."""
+"""Loads models of transformers from local folders, in the same way everywhere."""
 
 import inspect
 import os
@@ -29,7 +29,7 @@ def load_model(
         raise UserError(f"{directory}: no config.json; expected a Hugging Face model directory")
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        # Cast by transformers, not afterwards: tables of positions (rotary embeddings) stay in float32.
+        # Let transformers cast, so that tables of positions (rotary embeddings) stay in float32.
         model, report = auto_class.from_pretrained(
             directory, dtype=torch_dtype(precision), weights_only=True, output_loading_info=True, **local
         )
@@ -38,7 +38,7 @@ def load_model(
         raise UserError(f"{directory}: cannot be loaded: {str(error).strip().splitlines()[0]}") from error
     absent = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if absent:
-        # transformers would draw them at random and go on.
+        # transformers would draw them at random and continue.
         raise UserError(
             f"{directory}: not a whole {type(model).__name__}, weights are missing: {', '.join(absent[:5])}"
         )
@@ -47,9 +47,9 @@ def load_model(
 
 
 def without_router_losses(model: Any) -> None:
-    """Let a mixture of experts compute no loss of its router, which is for training.
+    """Keep a mixture of experts from computing the loss of its router, which is for training.
 
-    With ``output_router_logits: true`` it would do so for each batch, and fail where it goes on from a cache.
+    With ``output_router_logits: true`` it would compute it for each batch, and fail when it continues from a cache.
     """
     if getattr(model.config, "output_router_logits", False):
         model.config.output_router_logits = False
@@ -58,7 +58,7 @@ def without_router_losses(model: Any) -> None:
 def context_length(model: Any, tokenizer: Any) -> int | None:
     """The longest text, in tokens, that the model can read; None if neither config nor tokenizer knows a limit.
 
-    Raises ``UserError`` if the config gives something else than a positive number.
+    Raises ``UserError`` if the config gives anything but a positive number.
     """
     positions = getattr(model.config, CONTEXT, None)
     if positions is not None:
@@ -70,11 +70,11 @@ def context_length(model: Any, tokenizer: Any) -> int | None:
             # RoBERTa counts positions from padding_idx + 1.
             if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
                 positions -= module.padding_idx + 1
-    # Where a tokenizer knows no limit, transformers says 1e30.
+    # If a tokenizer knows no limit, transformers says 1e30.
     limits = [limit for limit in (positions, int(tokenizer.model_max_length)) if limit is not None and limit < 10**18]
     return min(limits, default=None)
 
 
 def takes_cache(model: Any) -> bool:
-    """Whether the model reads on from a cache of keys and values; Mamba and its like keep a state instead."""
+    """Whether the model continues from a cache of keys and values; Mamba and similar models keep a state instead."""
     return "past_key_values" in inspect.signature(model.forward).parameters

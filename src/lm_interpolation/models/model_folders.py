@@ -1,7 +1,7 @@
-"""What lies in a model's folder: the files that loading it reads, by their names, and what its ``config.json`` says.
+"""The contents of a model's folder: the names of the files that loading reads, and what ``config.json`` says.
 
-Nothing else in a folder is opened, and nothing outside it. Folders come from anywhere: whatever stands in them is
-checked before it is used, and ends in one line.
+No other file is opened, in the folder or outside it. Folders come from anywhere, so everything in them is
+checked before use; errors are one line.
 """
 
 import fnmatch
@@ -52,7 +52,7 @@ _TIKTOKEN = "*.tiktoken"
 
 ADAPTER = "adapter_config.json"
 
-# In the order in which transformers looks for them: a single file, or an index with its shards.
+# In the order of transformers: a single file, or an index with its shards.
 _WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -62,25 +62,25 @@ _WEIGHTS = (
 
 
 def names_in(directory: Path) -> list[str]:
-    """Names of all that lies in a folder."""
+    """Names of everything in a folder."""
     return [path.name for path in directory.iterdir()]
 
 
 def settings_files(names: Collection[str]) -> list[str]:
-    """Those of the files ``names`` of a folder that belong to a model's configuration and tokenizer."""
+    """The files among ``names`` that belong to a model's configuration and tokenizer."""
     wanted = {"config.json", "generation_config.json", CHECKSUMS, *TOKENIZER_FILES}
     return [name for name in names if name in wanted or fnmatch.fnmatchcase(name, _TIKTOKEN)]
 
 
 def guides(names: Collection[str]) -> list[str]:
-    """Those of the files ``names`` of a folder that tell what its weights are: of an adapter, or in which shards."""
+    """The files among ``names`` that describe the weights: of an adapter, or the index of shards."""
     return [name for name in names if name == ADAPTER or (name in _WEIGHTS and name.endswith(".json"))]
 
 
 def weight_files(directory: Path, names: Collection[str]) -> list[str]:
-    """The weights that transformers reads of the files ``names`` of a folder: of shards, their index too.
+    """The weights that transformers reads among the files ``names`` of a folder, with the index of shards.
 
-    An index is read from ``directory``. Raises ``UserError`` if it does not name files of its own folder.
+    An index is read from ``directory``. Raises ``UserError`` if it names files outside its folder.
     """
     for file in _WEIGHTS:
         if file in names:
@@ -89,7 +89,7 @@ def weight_files(directory: Path, names: Collection[str]) -> list[str]:
 
 
 def read_index(path: Path) -> dict[str, str]:
-    """Tensor to file, by an index of weights. Raises ``UserError`` if it is damaged or leads out of its folder."""
+    """Tensor to file, from an index of weights. Raises ``UserError`` if it is damaged or leads out of its folder."""
     weight_map = read_json(path, "download it again").get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise UserError(f"{path}: has no weight_map; download it again")
@@ -103,15 +103,15 @@ def read_index(path: Path) -> dict[str, str]:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether ``name`` names something in a folder itself, not elsewhere."""
+    """Whether ``name`` is the name of something directly in a folder."""
     return name not in ("", ".", "..") and not {"/", "\\", "\0"} & set(name)
 
 
 def model_files(directory: str | os.PathLike[str]) -> list[Path]:
     """The files of a local folder that importing its model reads, sorted; all are regular files, or links to such.
 
-    Whatever else lies there changes nothing. Raises ``UserError`` if there is no such folder, or if one of these names
-    is not that of a file that can be read to its end (a named pipe, a broken link).
+    Other files there have no effect. Raises ``UserError`` if the folder does not exist, or if one of these names
+    belongs to something that cannot be read to its end (a named pipe, a broken link).
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -143,12 +143,12 @@ def _check_regular(directory: Path, names: Collection[str]) -> None:
 def check_folder(directory: str | os.PathLike[str], task: str) -> dict[str, Any]:
     """The ``config.json`` of a folder that holds a whole model for ``task`` (``language-model`` or ``classifier``).
 
-    Reads nothing but small files. Raises ``UserError`` if the folder holds something else (an adapter, GGUF), or if
+    Reads only small files. Raises ``UserError`` if the folder holds something else (an adapter, GGUF), or if
     the configuration is not that of a model that the task can use.
     """
     directory = Path(directory)
     files = model_files(directory)
-    # Of a model of ours, of another study say.
+    # If the model is ours, from another study for example.
     check_present(directory, "copy the model again", {"config.json", "generation_config.json", *TOKENIZER_FILES})
     check_contents(str(directory), names_in(directory), directory)
     config = read_json(directory / "config.json", "not a model directory: save one with save_pretrained")
@@ -161,7 +161,7 @@ def check_folder(directory: str | os.PathLike[str], task: str) -> dict[str, Any]
 def check_contents(source: str, names: Collection[str], directory: Path) -> None:
     """Raise ``UserError`` if the files ``names`` are not one whole model, with the way to make them one.
 
-    ``source`` is a folder, or a repository on the hub, of which ``directory`` holds the small files.
+    ``source`` is a folder, or a repository on the hub whose small files are in ``directory``.
     """
     has_weights = any(name in names for name in _WEIGHTS)
     if ADAPTER in names:
@@ -210,7 +210,7 @@ _CONTEXTS = (CONTEXT, "n_positions", "n_ctx", "max_seq_len")
 
 
 def context_of(config: Mapping[str, Any]) -> int | None:
-    """The context, in tokens, that a config.json, or a declared architecture, names, if it does."""
+    """The context, in tokens, that a config.json or a declared architecture names; None if it names none."""
     return next((value for key in ("n_positions", CONTEXT) if is_count(value := config.get(key))), None)
 
 

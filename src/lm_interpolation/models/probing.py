@@ -1,6 +1,6 @@
-"""Tiny runs of what a study does with a model in the end, before it trains, merges and generates for hours.
+"""Tiny trials of all that a study does with a model, before it trains, merges and generates for hours.
 
-These checks decide on no result: ``sources.py`` leaves this module, and what only it imports, out of the digests.
+These checks affect no result: ``sources.py`` leaves this module, and what only it imports, out of the digests.
 """
 
 import contextlib
@@ -22,7 +22,8 @@ from lm_interpolation.models.model_folders import CONTEXT, is_count
 from lm_interpolation.points.merging import check_tied
 from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.scores.perplexity import score_perplexity
-from lm_interpolation.texts.generation import Mixture, Sampling, language_model, sample_texts
+from lm_interpolation.texts.generation import Sampling, sample_texts
+from lm_interpolation.texts.language_models import Mixture, language_model
 
 TOLERANCE = 1e-3
 """Difference of logits, in standard deviations of all logits, that is more than rounding.
@@ -35,7 +36,7 @@ _SAMPLING = Sampling(top_p=0.9, max_new_tokens=3, samples=2, seed=0)
 
 
 def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.Tensor]) -> None:
-    """Raise ``UserError`` unless the model in ``folder`` (fp32, with tokenizer) can do all that a study asks of it.
+    """Raise ``UserError`` unless the model in ``folder`` (fp32, with tokenizer) can do all that a study needs.
 
     ``task`` is ``language-model`` or ``classifier``, ``name`` is how errors call the model. ``buffers`` are those that
     the model had before it was saved: tensors that are not weights, which must be the same whenever it is loaded.
@@ -66,7 +67,7 @@ def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.
 def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
     """Raise ``UserError`` unless texts can be generated from a loaded causal language model as a study does it.
 
-    ``name`` is how errors call it. The model is left in the mode (training or evaluation) that it was in.
+    ``name`` is how errors call it. The model keeps its mode (training or evaluation).
     """
     training, router = model.training, getattr(model.config, "output_router_logits", None)
     model.eval()
@@ -88,7 +89,7 @@ def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
 
 @contextlib.contextmanager
 def _must(do: str, subject: str, name: str) -> Iterator[None]:
-    """Tell in one line whatever goes wrong in the block."""
+    """Turn whatever goes wrong in the block into one line."""
     try:
         yield
     except UserError:
@@ -99,7 +100,7 @@ def _must(do: str, subject: str, name: str) -> Iterator[None]:
 
 
 def _ordinary_tokens(model: Any, tokenizer: Any) -> torch.Tensor:
-    """Ids (int64) of tokens of text: none of them is padding, say, whose position some architectures do not count."""
+    """Ids (int64) of tokens of text. None is padding, for example, whose position some architectures do not count."""
     special = set(tokenizer.all_special_ids)
     rows = model.get_input_embeddings().weight.shape[0]
     return torch.tensor([token for token in range(min(len(tokenizer), rows)) if token not in special])
@@ -107,12 +108,12 @@ def _ordinary_tokens(model: Any, tokenizer: Any) -> torch.Tensor:
 
 @torch.inference_mode()
 def _check_causal(model: Any, tokenizer: Any, name: str) -> None:
-    """Raise ``UserError`` if logits depend on tokens that come later, which a language model has to predict."""
+    """Raise ``UserError`` if logits depend on later tokens, which a language model has to predict."""
     tokens, generator = _ordinary_tokens(model, tokenizer), torch.Generator().manual_seed(0)
     context: Any = getattr(model.config, CONTEXT, None)
     length = min(12, context) if is_count(context) else 12
     one, two = tokens[torch.randint(len(tokens), (2, 4, length), generator=generator)].to(model.device)
-    # The same beginnings, other ends, in batches of one shape: what comes later is all that differs.
+    # The same beginnings, other ends, in batches of one shape: only later tokens differ.
     two[:, : length // 2] = one[:, : length // 2]
     logits = [model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.float() for ids in (one, two)]
     if _differ(*(values[:, : length // 2] for values in logits)):
@@ -165,7 +166,7 @@ def _check_perplexity(folder: Path, texts: tuple[str, str, str], architecture: s
     """Raise ``UserError`` unless a text has one negative log-likelihood, however it is read."""
     prompt, one, two = texts[1], texts[0], texts[2]
     with _must("read texts", architecture, name):
-        # The first two go on from a cache of what they share; the last is the first, read as a whole.
+        # The first two continue from a cache of their common beginning; the last is the first one, read as a whole.
         scores = score_perplexity(folder, [prompt, prompt, prompt + one], [one, two, ""], 3)
         shared, _, whole = scores["nll_text"]
         if abs(shared - whole) > TOLERANCE * (1 + abs(whole)):
@@ -189,14 +190,14 @@ def _check_scores(folder: Path, name: str) -> None:
 def _texts(tokenizer: Any, name: str) -> tuple[str, str, str]:
     """Three texts of a few tokens of any tokenizer; the second is longer than the first.
 
-    Raises ``UserError`` if the tokenizer does not make two tokens of any text that is made of its own.
+    Raises ``UserError`` if no text of the tokenizer's own tokens gives two tokens.
     """
     special = set(tokenizer.all_special_ids)
     tokens = [token for token in range(len(tokenizer)) if token not in special]
     generator = torch.Generator().manual_seed(0)
     found: list[str] = []
     for _ in range(100):
-        # Tokens need not come back as they were: some are parts of a character, or are never made.
+        # Tokens need not survive a round trip: some are parts of a character, or never occur.
         chosen = torch.randint(len(tokens), (2 if len(found) != 1 else 6,), generator=generator).tolist()
         text = tokenizer.decode([tokens[place] for place in chosen], clean_up_tokenization_spaces=False)
         length = len(tokenizer(text, add_special_tokens=False)["input_ids"])

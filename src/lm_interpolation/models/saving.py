@@ -35,9 +35,9 @@ def write_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, fold
 
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn what torch and safetensors raise where a file cannot be written into an ``OSError`` that may say why.
+    """If a file cannot be written, turn the errors of torch and safetensors into an ``OSError`` that may say why.
 
-    torch.save finds words like "unexpected pos 4160 vs 4052" for a full disk.
+    For a full disk, torch.save says something like "unexpected pos 4160 vs 4052".
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Searches for hyper-parameters: trials, the runs that serve them, and the choice among them.
 
-Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), Tables 1 and 2: every combination of learning rate, batch size
-and number of steps, of which the one with the lowest perplexity on dev is taken.
+Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), Tables 1 and 2: among all combinations of learning rate, batch
+size and number of steps, the one with the lowest perplexity on dev wins.
 """
 
 import itertools

@@ -1,13 +1,13 @@
-"""Which special tokens stand where: one policy for all that train, prompt, read or score with a language model.
+"""Where special tokens go: one policy for training, prompts, losses and scores of language models.
 
-- **Start.** What the tokenizer itself puts before a text (a BOS, mostly; nothing for GPT-2) stands before each prompt,
+- **Start.** What the tokenizer itself puts before a text (usually a BOS; nothing for GPT-2) precedes each prompt,
   each scored text, each training text and each training block. It is context: no loss and no perplexity counts it.
 - **End.** Nothing follows a prompt or a scored text, whatever the tokenizer adds there. A training text ends with the
-  end-of-text token, which is learnt.
+  end-of-text token, which the model learns.
 - **Stops.** Any end-of-text token that config, generation config or tokenizer names ends a continuation.
 
-Why the start matters: models that were trained with a BOS need it. Gemma 3 270M gives a fluent sentence a perplexity of
-22 with it, and of 1,484 without (see also lm-evaluation-harness#1465). Classifiers are another matter: they read texts
+The start matters because models trained with a BOS need it. Gemma 3 270M gives a fluent sentence a perplexity of
+22 with it, and of 1,484 without (see also lm-evaluation-harness#1465). Classifiers differ: they read texts
 as their tokenizer encodes them, with all special tokens. torch is not needed here.
 """
 
@@ -22,7 +22,7 @@ from lm_interpolation.jobs.checksums import check_present
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.model_folders import read_json
 
-# In the order of trial: of one of them any tokenizer of text makes tokens.
+# Tried in this order: any tokenizer of text makes tokens of one of them.
 _SAMPLES = ("a", "0", ".", "的", "text")
 
 
@@ -39,11 +39,11 @@ class SpecialTokens:
 
     @property
     def context(self) -> int:
-        """How many tokens at the beginning are not scored: the start, or else the first, which nothing predicts."""
+        """How many first tokens are not scored: the start, or else the first token, which nothing predicts."""
         return max(1, len(self.start))
 
     def describe(self, tokenizer: Any) -> str:
-        """One line for logs and captions, which names the tokens."""
+        """One line for logs and captions that names the tokens."""
 
         def named(ids: Iterable[int]) -> str:
             return " ".join(map(str, tokenizer.convert_ids_to_tokens(list(ids))))
@@ -73,7 +73,7 @@ def of_model(model: Any, tokenizer: Any) -> SpecialTokens:
 
 
 def added_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What the tokenizer puts before, and behind, a text: ids. Raises ``UserError`` as ``special_tokens`` does."""
+    """What the tokenizer puts before and after a text: ids. Raises ``UserError`` as ``special_tokens`` does."""
     for sample in _SAMPLES:
         plain = tokenizer(sample, add_special_tokens=False).input_ids
         whole = tokenizer(sample).input_ids
@@ -90,14 +90,14 @@ def describe_for_classifier(tokenizer: Any) -> str:
 
 
 def encode(tokenizer: Any, texts: Sequence[str], start: Sequence[int]) -> list[list[int]]:
-    """Token ids of each text, with ``start`` before them and nothing behind them."""
+    """Token ids of each text, with ``start`` before and nothing after them."""
     return [[*start, *ids] for ids in tokenizer(list(texts), **_PLAIN)["input_ids"]] if len(texts) else []
 
 
 def encode_with_offsets(
     tokenizer: Any, texts: Sequence[str], start: Sequence[int]
 ) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
-    """As ``encode``; and where each token behind ``start`` begins and ends in its text, for which it must be fast."""
+    """As ``encode``, and where each token after ``start`` begins and ends in its text. Needs a fast tokenizer."""
     if not len(texts):
         return [], []
     tokens = tokenizer(list(texts), return_offsets_mapping=True, **_PLAIN)
@@ -110,8 +110,8 @@ _PLAIN = {"add_special_tokens": False, "return_attention_mask": False, "verbose"
 def choose_start(tokenizer: Any, choice: str) -> None:
     """Make ``tokenizer`` put a BOS first (``bos``), or nothing (``none``), or leave it as it is (``tokenizer``).
 
-    The choice lies in the tokenizer, and so in its files: whatever is trained from the model, merged from it or
-    exported has it, too. Raises ``UserError`` if the tokenizer has no BOS, or cannot be changed (a slow one).
+    The choice is in the tokenizer, and so in its files: models trained from it, merged from it or
+    exported have it too. Raises ``UserError`` if the tokenizer has no BOS, or cannot be changed (a slow one).
     """
     if choice == "tokenizer":
         return
@@ -123,9 +123,9 @@ def choose_start(tokenizer: Any, choice: str) -> None:
 
 
 def state_ends(model: Any, tokenizer: Any, config: Mapping[str, Any]) -> None:
-    """Where config.json, which holds ``config``, names no end of text, take the tokenizer's, not a default.
+    """If config.json, which holds ``config``, names no end of text, use that of the tokenizer, not a default.
 
-    That of Llama is 2, which may be a token like any other.
+    The default of Llama is 2, which may be an ordinary token.
     """
     text = config.get("text_config")
     if "eos_token_id" not in config and not (isinstance(text, Mapping) and "eos_token_id" in text):
@@ -133,7 +133,7 @@ def state_ends(model: Any, tokenizer: Any, config: Mapping[str, Any]) -> None:
 
 
 class _Encoding(dict):
-    """What tokenizers of transformers return, as far as it is read here."""
+    """What tokenizers of transformers return, as far as we use it."""
 
     @property
     def input_ids(self) -> Any:
@@ -141,13 +141,13 @@ class _Encoding(dict):
 
 
 class FileTokenizer:
-    """A file tokenizer.json, and what lies beside it, called as a tokenizer of transformers is, but without torch."""
+    """A tokenizer.json and its companion files, with the interface of transformers but without torch."""
 
     def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(path))
-        # A file may hold the truncation that it was last used with.
+        # A file may contain the truncation of its last use.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         end = _read(path.with_name("tokenizer_config.json")).get("eos_token")
@@ -175,7 +175,7 @@ class FileTokenizer:
 def describe_folder(directory: Path) -> str:
     """``SpecialTokens.describe`` of the models whose tokenizer, or files, lie in ``directory``.
 
-    Raises ``UserError`` if a file is missing that the workflow wrote there.
+    Raises ``UserError`` if a file that the workflow wrote there is missing.
     """
     check_present(directory)
     file = directory / "tokenizer.json"
@@ -201,14 +201,14 @@ def merged_stops(directories: Sequence[Path]) -> list[int] | None:
 
 
 def _configs(directory: Path) -> list[SimpleNamespace]:
-    """What config and generation config in a folder say of ends of texts."""
+    """What config and generation config in a folder say about ends of texts."""
     size = _read(directory / "config.json").get("vocab_size")
     files = (directory / "config.json", directory / "generation_config.json")
     return [SimpleNamespace(eos_token_id=_read(file).get("eos_token_id"), vocab_size=size) for file in files]
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing if there is none."""
+    """The contents of a JSON file; empty if there is none."""
     return read_json(path, "") if path.is_file() else {}
 
 

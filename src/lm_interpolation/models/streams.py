@@ -1,7 +1,7 @@
 """Blocks of tokens from a corpus that is too large to store: its files are read one by one while a model trains.
 
-A place in the stream is four integers, so that a training that was interrupted goes on at the very next token; of what
-lies before, it only skips the lines of the same file.
+Four integers give a place in the stream, so an interrupted training continues at exactly the next token. It only skips
+earlier lines of the same file.
 """
 
 import atexit
@@ -18,8 +18,9 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
-from lm_interpolation.data.corpora import checked_text, field_of
 from lm_interpolation.data.hub import reading_order
+from lm_interpolation.data.json_lines import field_of
+from lm_interpolation.data.raw_values import checked_text
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.blocks import check_special, cut_blocks
 from lm_interpolation.models.special_tokens import SpecialTokens, special_tokens
@@ -64,12 +65,12 @@ class Position:
 class TokenStream(IterableDataset):
     """An endless stream of blocks for causal language modelling, for one of several processes.
 
-    The documents are laid end to end and cut into blocks of ``block_length`` tokens (see ``blocks.cut_blocks``), across
-    the borders of files. The order of the files is drawn once from ``seed``; process ``rank`` of
-    ``processes`` reads the files number ``rank``, ``rank + processes``, ... in this order, then starts over. Where
+    The documents are concatenated and cut into blocks of ``block_length`` tokens (see ``blocks.cut_blocks``), across
+    files. The order of the files is drawn once from ``seed``; process ``rank`` of
+    ``processes`` reads the files number ``rank``, ``rank + processes``, ... in this order, then starts over. If
     there are fewer files than processes, every process reads all files, but only every ``processes``-th line.
 
-    ``special`` are by default the special tokens that the tokenizer names. Each item holds ``input_ids``, ``labels``
+    ``special`` defaults to the special tokens that the tokenizer names. Each item holds ``input_ids``, ``labels``
     and ``attention_mask``, int64 of shape (block_length,), and ``end``, int64 of shape (4,): the ``Position`` at which
     the next block starts.
 
@@ -103,7 +104,7 @@ class TokenStream(IterableDataset):
             raise RuntimeError("a stream has one reader; several would each give all of its blocks")
         for block in cut_blocks(self._documents(), self.block_length, self.special, self.start.offset):
             ids = torch.from_numpy(block.ids)
-            # The mask is given because the tokens that end a text also serve as padding, which they are not here.
+            # Give the mask, because tokens that end a text also serve as padding, but not here.
             yield {
                 "input_ids": ids,
                 "labels": torch.from_numpy(block.labels),
@@ -145,14 +146,14 @@ class TokenStream(IterableDataset):
 
 
 class StreamLoader(DataLoader):
-    """Batches of a ``TokenStream``. It remembers where the batch after the last one that it handed out starts.
+    """Batches of a ``TokenStream``. Remembers where the batch after the last returned one starts.
 
     With ``workers`` 1 another process reads and tokenizes ahead; the batches are the same. A SIGTERM does not end it,
-    for a training that gets one, too, goes on to the end of its step: only ``close``, or the end of this process, does.
+    because a training with a SIGTERM finishes its step first. Only ``close``, or the end of this process, ends it.
     """
 
     def __init__(self, stream: TokenStream, batch_size: int, workers: int = 0) -> None:
-        # A generator of its own: the default one, which decides on dropout, must go on from a checkpoint untouched.
+        # A separate generator: the default one decides on dropout and must continue unchanged from a checkpoint.
         super().__init__(
             stream,
             batch_size=batch_size,
@@ -178,11 +179,11 @@ class StreamLoader(DataLoader):
                 self.batches += 1
                 yield batch
         except UserError as error:
-            # Raised in a worker, it comes with the worker's traceback around it.
+            # An error raised in a worker arrives inside the worker's traceback.
             raise UserError(error.args[0].rstrip().rsplit("UserError: ", 1)[-1]) from None
 
     def close(self) -> None:
-        """End the process that reads ahead, if there is one; to be called when no more batches are wanted."""
+        """End the process that reads ahead, if there is one. Call it when no more batches are needed."""
         if self.num_workers and self._reader is not None:
             self._reader._shutdown_workers()
 
@@ -191,7 +192,7 @@ class StreamLoader(DataLoader):
         path.write_text(json.dumps(self.position.as_list()) + "\n")
 
     def load(self, path: Path) -> None:
-        """Go on from the position in ``path``."""
+        """Continue from the position in ``path``."""
         self.position = self.stream.start = Position(*json.loads(path.read_text()))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm_interpolation.study.kinds.wording import number, numbers
+from lm_interpolation.pages.wording import number, numbers
 
 
 def describe_search(name: str, spec: Mapping[str, Any]) -> str:

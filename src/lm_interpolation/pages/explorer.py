@@ -134,7 +134,7 @@ def _check_complete(frame: pd.DataFrame, shown: Shown, path: PathLike) -> None:
 def sweep_view(
     sweep: Sweep, entry: Mapping[str, Any], table: pd.DataFrame, judges: Mapping[str, Judge]
 ) -> dict[str, Any]:
-    """A sweep as the page draws it. ``entry`` is that of ``Study.explorer_settings``, ``table`` its table.
+    """A sweep as the page draws it. ``entry`` is an entry of ``study.explorer.settings``, ``table`` its table.
 
     ``judges`` has the judge of each scorer that is a classifier: labels say which statistics are those of a weak one.
     Returns ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts,
@@ -207,8 +207,18 @@ def panel_colours(data: pd.DataFrame, panel: Mapping[str, Any]) -> dict[str, Any
     return {**told, "note": scale.describe_interval()}
 
 
-def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLike]]) -> dict[str, Any]:
-    """All that the page shows. ``settings`` are those of ``Study.explorer_settings``, ``inputs`` its files.
+def page_data(
+    inputs: Mapping[str, Sequence[PathLike]],
+    *,
+    study: str,
+    samples: int,
+    sampling: str,
+    spaces: Mapping[str, str],
+    sweeps: Sequence[Mapping[str, Any]],
+    scorers: Mapping[str, Mapping[str, Any]],
+    judges: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """All that the page shows. ``inputs`` are its files, the other arguments those of ``study.explorer.settings``.
 
     Returns ``study``, ``sampling``, ``sweeps`` (see ``sweep_view``), ``prompts`` (set to ``rows``, ``texts``, and
     ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]
@@ -220,15 +230,15 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
 
     Raises ``UserError`` if there is no sweep, or if a file is damaged or lacks a text.
     """
-    if not settings["sweeps"]:
+    if not sweeps:
         raise UserError("config: sweeps: none generates texts, so there is nothing to explore; give one prompts")
-    sweeps = [sweep_from_settings(entry["sweep"]) for entry in settings["sweeps"]]
+    lines = [sweep_from_settings(entry["sweep"]) for entry in sweeps]
     prompts = {Path(path).stem: read_parquet(path).to_pandas() for path in inputs["prompts"]}
-    shown = choose_texts(sweeps, prompts, settings["samples"])
-    judges = read_judges(settings["judges"], inputs["judges"])
+    shown = choose_texts(lines, prompts, samples)
+    measured = read_judges(judges, inputs["judges"])
     views = [
-        sweep_view(sweep, entry, read_table(path), judges)
-        for sweep, entry, path in zip(sweeps, settings["sweeps"], inputs["tables"], strict=True)
+        sweep_view(sweep, entry, read_table(path), measured)
+        for sweep, entry, path in zip(lines, sweeps, inputs["tables"], strict=True)
     ]
     progress = Progress("explorer", len(inputs["texts"]) + len(inputs["scores"]), "files")
     texts: dict[str, dict[str, dict[str, list]]] = {}
@@ -242,20 +252,20 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
     # scores/<prompts>/<line>/<scorer>.parquet; a sweep may read points from the line of another.
     for done, path in enumerate(map(Path, inputs["scores"]), len(inputs["texts"]) + 1):
         name, line, scorer = path.parts[-3], path.parts[-2], path.stem
-        statistic = Statistic(**settings["scorers"][scorer]["statistic"])
-        of_set = scores.setdefault(scorer, {}).setdefault(settings["spaces"][line_owner(line)], {})
+        statistic = Statistic(**scorers[scorer]["statistic"])
+        of_set = scores.setdefault(scorer, {}).setdefault(spaces[line_owner(line)], {})
         of_set.setdefault(name, {}).update(line_scores(path, shown[name], statistic))
         progress.update(done)
     return {
-        "study": settings["study"],
-        "sampling": settings["sampling"],
+        "study": study,
+        "sampling": sampling,
         "sweeps": views,
         "prompts": {
             name: {
                 "rows": list(shown[name].rows),
                 "texts": list(frame.set_index("row").loc[list(shown[name].rows), "text"]),
                 "total": len(frame),
-                "samples": settings["samples"],
+                "samples": samples,
                 "shown": shown[name].samples,
             }
             for name, frame in prompts.items()
@@ -266,7 +276,7 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
         "above": ABOVE,
         "names": {
             "models": {
-                model: model_label(model) for model in dict.fromkeys(m for sweep in sweeps for m in sweep.models)
+                model: model_label(model) for model in dict.fromkeys(m for sweep in lines for m in sweep.models)
             },
             "prompts": {name: prompts_label(name) for name in prompts},
         },
@@ -275,11 +285,11 @@ def page_data(settings: Mapping[str, Any], inputs: Mapping[str, Sequence[PathLik
                 "description": spec["description"],
                 "range": score_range(spec["range"], scores.get(name, {})),
             }
-            for name, spec in settings["scorers"].items()
+            for name, spec in scorers.items()
         },
         "judges": {
             name: {"model": judge.model, "quality": judge.describe(), "weak": bool(judge.weaknesses)}
-            for name, judge in judges.items()
+            for name, judge in measured.items()
         },
     }
 

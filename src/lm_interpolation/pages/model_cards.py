@@ -14,7 +14,7 @@ from lm_interpolation.jobs.manifest import hub_commits
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.checkpoints import Checkpoint
-from lm_interpolation.pages.captions import describe_entry, describe_sampling
+from lm_interpolation.pages.facts import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import format_decimal
 from lm_interpolation.scores.judges import MARK, Judge, judge_lines

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lm_interpolation.claims.claim_kinds import VERDICTS, count_verdicts
+from lm_interpolation.claims.vocabulary import VERDICTS, count_verdicts
 from lm_interpolation.pages.markdown import plain, section, table_row
 
 if TYPE_CHECKING:

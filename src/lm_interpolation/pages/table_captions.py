@@ -1,13 +1,54 @@
 """The text beside each table: what a row is, what the columns mean, and what this study did."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from lm_interpolation.pages.captions import describe_size
+import pandas as pd
+
+from lm_interpolation.figures.findings import Find, findings
+from lm_interpolation.jobs.runtime import Job, atomic_path
+from lm_interpolation.pages.captions import describe_size, describe_tokens
 from lm_interpolation.pages.markdown import bullets, section
+from lm_interpolation.pages.pages import table_page
+from lm_interpolation.scores.judges import judge_lines, read_judges
 
-if TYPE_CHECKING:
-    import pandas as pd
+
+def describe_table(
+    job: Job,
+    find: Find | None,
+    drawn: Mapping[str, Any],
+    *,
+    row: str,
+    columns: Sequence[tuple[str, str]],
+    facts: Sequence[str],
+    judges: Sequence[Mapping[str, Any]],
+    tokens: Sequence[tuple[str, str]],
+    figures: Sequence[str],
+) -> None:
+    """Write the text beside the table of a job (see ``write_up_table``), and the table as a page to read.
+
+    ``find`` finds in it what ``drawn`` shows (see ``findings``); None if no figure is drawn from this table alone.
+    ``judges`` are entries for ``read_judges``, ``tokens`` those of ``Study.token_settings``, whose folders the job has.
+    """
+    path, table = job.input.table, job.wildcards.table
+    measured = read_judges(judges, job.input.judges)
+    text = write_up_table(
+        table,
+        row=row,
+        columns=columns,
+        facts=[*facts, *describe_tokens(tokens, job.input.tokenizers)],
+        judges=judge_lines(measured),
+        figures=figures,
+        # Texts may well read "null".
+        frame=pd.read_csv(path, keep_default_na=False),
+        found=[] if find is None else findings(find, [path], measured, drawn),
+    )
+    # Numbers as they stand in the file.
+    page = table_page(table, pd.read_csv(path, dtype=str, keep_default_na=False))
+    for output, content in ((job.output.text, text), (job.output.page, page)):
+        with atomic_path(Path(output)) as scratch:
+            scratch.write_text(content, encoding="utf-8")
 
 
 def write_up_table(
@@ -17,7 +58,7 @@ def write_up_table(
     facts: Sequence[str],
     judges: Sequence[str],
     figures: Sequence[str],
-    frame: "pd.DataFrame",
+    frame: pd.DataFrame,
     found: Sequence[str],
 ) -> str:
     """The text, in Markdown. ``frame`` is the table, ``figures`` are those that show it.

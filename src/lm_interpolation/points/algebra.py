@@ -37,7 +37,7 @@ def decimal(value: int | float | str | Decimal) -> Decimal:
     Floats are taken by their shortest decimal form (0.1 is 1/10, not 0.1000000000000000055).
     """
     exact = value if isinstance(value, Decimal) else Decimal(str(value))
-    # Far beyond any use, and what Decimal can round to so many places.
+    # Far beyond any use, but still within what Decimal can round to so many places.
     if not exact.is_finite() or abs(exact) > 10**15:
         raise UserError(f"{value} is no usable coefficient; give a number between -1e15 and 1e15")
     rounded = exact.quantize(_QUANTUM, rounding=ROUND_HALF_EVEN).normalize()
@@ -106,10 +106,10 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid of points over an origin, spanned by one direction (a line) or several (a plane), and anchors beside it.
+    """A grid of points over an origin, spanned by one direction (a line) or several (a plane), plus anchors.
 
-    ``points`` are ordered by the last coordinate first, so that the points of one line, which differ in the first
-    coordinate only, follow each other. ``scorers`` are the names of those that score its texts; None stands for all.
+    ``points`` are sorted by the last coordinate first, so the points of one line, which differ only in the first
+    coordinate, are adjacent. ``scorers`` names those that score its texts; None means all.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Sweep:
             space: ``weights``, or ``logits`` for ensembles.
 
         Eq. 1 of arXiv 2211.12092, alpha positive + (1 - alpha) negative, is ``Sweep.of({"negative": 1}, {"alpha":
-        {"positive": 1, "negative": -1}}, {"alpha": [0, 0.5, 1]})``. Raises ``UserError`` if sums are others, or if
+        {"positive": 1, "negative": -1}}, {"alpha": [0, 0.5, 1]})``. Raises ``UserError`` if the sums differ, or if
         ``grid`` and ``directions`` do not name the same coordinates.
         """
         if space not in ("weights", "logits"):
@@ -184,7 +184,7 @@ def grid_values(spec: Sequence[float | str] | Mapping[str, float]) -> tuple[Deci
 def build_sweep(name: str, spec: Mapping) -> Sweep:
     """The sweep that a config entry declares (keys: see config/README.md, ``sweeps``).
 
-    Raises ``UserError`` with the key path where an origin does not sum to 1, a direction does not sum to 0, or the
+    Raises ``UserError`` with the key path if an origin does not sum to 1, a direction does not sum to 0, or the
     grid and the directions do not match.
     """
     path = f"sweeps.{name}"
@@ -230,7 +230,7 @@ def build_sweep(name: str, spec: Mapping) -> Sweep:
 
 
 def sweep_settings(sweep: Sweep, spec: Mapping) -> dict:
-    """``sweep`` of ``spec`` as a job's parameter, where mappings get sorted: coordinates travel as a list."""
+    """``sweep`` of ``spec`` as a job's parameter. Mappings get sorted there, so coordinates travel as a list."""
     return {"name": sweep.name, "spec": spec, "coordinates": list(sweep.directions)}
 
 
@@ -244,8 +244,8 @@ def sweep_from_settings(settings: Mapping) -> Sweep:
 def _close(coefficients: Mapping[str, Decimal]) -> Point:
     """The point with these coefficients, whose exact sum is 1, after rounding each to ``DIGITS`` places.
 
-    Rounding can leave a sum of 1 +- a few quanta where factors have decimals of their own; the largest coefficient
-    takes up the difference, so that the point stays affine.
+    Rounding can leave a sum of 1 +- a few quanta if factors have decimals themselves; the largest coefficient
+    absorbs the difference, so that the point stays affine.
     """
     rounded = {model: decimal(value) for model, value in coefficients.items()}
     largest = max(rounded, key=lambda model: (abs(rounded[model]), model))
@@ -259,11 +259,11 @@ def line_owner(line: str) -> str:
 
 
 def assign_lines(sweeps: Iterable[Sweep]) -> list[Line]:
-    """Distribute the points of all sweeps over lines, such that each (space, prompts, point) is in exactly one.
+    """Distribute the points of all sweeps over lines, so that each (space, prompts, point) is in exactly one.
 
-    The first sweep that contains a point has it in its line; later sweeps read the score from there. So a point
-    that two figures ask for is scored once, and a new point touches the line of its sweep only. (A point that a later
-    sweep already has moves to the line of the earlier one; then both are scored again.)
+    A point belongs to the line of the first sweep that contains it; later sweeps read its score from there. So a point
+    that two figures need is scored once, and a new point affects only the line of its sweep. (If a later
+    sweep already has the point, it moves to the line of the earlier one; then both are scored again.)
     """
     taken: set[tuple[str, str, Point]] = set()
     lines = []

@@ -1,4 +1,4 @@
-"""Many points without checkpoints: one live model whose weights are set, in memory, to any affine combination.
+"""Many points without checkpoints: the weights of one live model are set, in memory, to any affine combination.
 
 For analyses that read the same texts at hundreds of points (the planes of Rofin, Balagansky and Gavrilov 2022,
 arXiv 2211.12092, section 4.3), where ``merging.merge`` would write and load a checkpoint for each. The values are those
@@ -17,13 +17,13 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.models.checkpoints import check_compatible, shortest_context
+from lm_interpolation.models.compatibility import check_compatible, shortest_context
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point, Sweep, SweepPoint
 from lm_interpolation.points.merging import check_tied
 
 CHUNK = 1 << 22
-"""Elements that are held in float64 at once."""
+"""Elements that are in float64 at once."""
 
 _Tensors = dict[str, torch.Tensor]
 
@@ -31,12 +31,12 @@ _Tensors = dict[str, torch.Tensor]
 class WeightSpace:
     """Models of one architecture held in memory, and one live model whose weights are set to any point between them.
 
-    Memory, all in float32 on ``device``: the models and the live one; while ``visit`` runs, two models more.
+    Memory, all in float32 on ``device``: the models and the live one, and two more while ``visit`` runs.
 
     Attributes:
-        model: the live model, in evaluation mode, no parameter requires a gradient. Before the first point is set it
+        model: the live model, in evaluation mode; no parameter requires a gradient. Before the first point is set, it
             equals the first of ``models``. Its weights are written in place: they are the same tensors at all points.
-        tokenizer: that of the first model (``check_compatible``: they all tokenize alike).
+        tokenizer: that of the first model (all tokenize alike, see ``check_compatible``).
         names: the models, in the order given.
     """
 
@@ -54,7 +54,7 @@ class WeightSpace:
         (see ``check_compatible``), if a weight is NaN or infinite, or if buffers (masks, say: tensors that are not
         weights) differ.
         """
-        # Before they are compared: a damaged file would look like that of another model.
+        # Before the comparison: a damaged file would look like that of another model.
         for directory in models.values():
             check_model(directory)
         checkpoints = check_compatible(models).values()
@@ -81,7 +81,7 @@ class WeightSpace:
             self.model.config.max_position_embeddings = context
         if attention is not None:
             self.model.set_attn_implementation(attention)
-            # transformers only warns where an architecture has no choice.
+            # transformers only warns if an architecture has no choice.
             if self.model.config._attn_implementation != attention:
                 raise UserError(f"{models[self.names[0]]}: its architecture has no attention {attention!r}")
 
@@ -100,10 +100,10 @@ class WeightSpace:
         self._check(point)
 
     def visit(self, sweep: Sweep) -> Iterator[SweepPoint]:
-        """All points of the sweep in its order; the live model is at each while the caller handles it.
+        """Yield all points of the sweep in order; the live model is at each point while the caller uses it.
 
         Along a line (points that differ in their first coordinate) weights are a + t d: ``a`` and ``d`` are computed
-        once, then each point costs one pass over the weights and no memory. Single models are exact. Raises what
+        once; then each point costs one pass over the weights and no memory. Single models are exact. Raises what
         ``set_point`` raises, and ``UserError`` if the sweep's space is not that of weights.
         """
         if sweep.space != "weights":
@@ -114,7 +114,7 @@ class WeightSpace:
         direction = {key: torch.empty_like(tensor) for key, tensor in self._live.items()}
         for _, group in itertools.groupby(sweep.points, key=lambda entry: entry.coordinates[1:]):
             line = list(group)
-            # The point with the smallest coefficients: there rounding `a` costs least.
+            # At the point with the smallest coefficients rounding `a` costs least.
             start = min(line, key=lambda entry: sum(abs(value) for _, value in entry.point.coefficients))
             slopes = _slopes(line)
             # For one or two points `a` and `d` would not pay.
@@ -123,7 +123,7 @@ class WeightSpace:
                 self._combine(slopes, direction)
             for entry in line:
                 step = entry.coordinates[0][1] - start.coordinates[0][1]
-                # Points have a fixed number of digits: rounding may have put one beside the line.
+                # Points have a fixed number of digits, so rounding may move one off the line.
                 on_line = _move(start.point, slopes, step) == dict(entry.point.coefficients)
                 if len(line) > 2 and len(entry.point.coefficients) > 1 and on_line:
                     for key, tensor in self._live.items():
@@ -168,7 +168,7 @@ class WeightSpace:
 
 
 def _not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
-    """Name of the first tensor that holds NaN or inf: without a copy of any, and waiting once for the device."""
+    """Name of the first tensor with NaN or inf. Copies no tensor, and waits for the device only once."""
     extremes = torch.stack([torch.stack(torch.aminmax(tensor)) for tensor in tensors.values()])
     finite = torch.isfinite(extremes).all(dim=-1).tolist()
     return next((name for name, good in zip(tensors, finite, strict=True) if not good), None)

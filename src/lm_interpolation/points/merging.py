@@ -1,10 +1,10 @@
 """Merging: the checkpoint theta = sum_m c_m theta_m of a point, streamed over tensors.
 
-Source: Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), Eqs. 1-4, all of which are affine combinations of
-models (see ``points``). Memory is constant whatever the size of the model, and torch is not needed.
+Source: Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092). Eqs. 1-4 are all affine combinations of
+models (see ``points``). Memory does not depend on the size of the model, and torch is not needed.
 
-Every byte is read once, digested on the way, and written once: one thread reads ahead, one sums, and one writes what
-was summed before (what that gains: benchmarks/notes.md).
+Every byte is read once, digested while it is read, and written once: one thread reads ahead, one sums, and one writes
+earlier sums (for the gain see benchmarks/notes.md).
 """
 
 import contextlib
@@ -25,33 +25,35 @@ import xxhash
 
 from lm_interpolation.jobs.checksums import CHECKSUMS, Reader, checked_reader, read_file, write_checksums
 from lm_interpolation.jobs.runtime import Progress, UserError, atomic_path
-from lm_interpolation.models.checkpoints import ITEM_SIZES, Checkpoint, Tensor, check_compatible, shortest_context
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.compatibility import check_compatible, shortest_context
+from lm_interpolation.models.headers import ITEM_SIZES, Tensor
 from lm_interpolation.models.model_folders import CONTEXT, names_in, settings_files
 from lm_interpolation.models.special_tokens import merged_stops
 from lm_interpolation.points.algebra import Point
 
 CHUNK = 1 << 15
-"""Elements that are worked on at once: so few that all models' stay in the processor's cache."""
+"""Elements that are processed at once: few enough that those of all models stay in the processor's cache."""
 
 _AHEAD = 1 << 22
-"""Bytes of each model that are read while others are summed."""
+"""Bytes of each model that are read ahead while others are summed."""
 
 _BLOCK = 1 << 24
 """Bytes that are written at once."""
 
 _SECTOR = 1 << 12
-"""What goes past the page cache begins, ends and lies in memory at multiples of so many bytes."""
+"""Writes past the page cache begin, end and lie in memory at multiples of this many bytes."""
 
 
 def merge(point: Point, models: Mapping[str, str | Path], output: str | Path, progress: Progress | None = None) -> None:
     """Write the model at ``point`` into the directory ``output``, loadable with ``from_pretrained``.
 
     Args:
-        point: coefficients; taken as they are, never normalised.
+        point: coefficients; used as they are, never normalised.
         models: model name -> Hugging Face directory (float32, float16 or bfloat16 safetensors); more than the point
             needs is allowed.
-        output: written whole or not at all: model.safetensors (float32), config and tokenizer of the first model; its
-            context is the shortest of all, and any token that ends texts of one of them ends its texts.
+        output: written whole or not at all: model.safetensors (float32), config and tokenizer of the first model. Its
+            context is the shortest of all, and any token that ends texts of one model ends its texts.
         progress: counts tensors.
 
     Sums are accumulated in float64 and stored as float32, so the point ``{m: 1}`` has exactly the values of ``m``.
@@ -118,8 +120,8 @@ def _header(tensors: Mapping[str, Tensor]) -> bytes:
 class _Writer(contextlib.AbstractContextManager["_Writer"]):
     """A new file, digested and written by a thread while its next block is filled.
 
-    Blocks go to the disk past the page cache, where the file system can do that: a checkpoint is larger than what is
-    worth keeping there beside its parents, which the next point reads again, and nothing is left to be flushed.
+    Blocks go to the disk past the page cache, if the file system supports that. A checkpoint is too large to keep in
+    the cache beside its parents, which the next point reads again; and nothing remains to be flushed.
 
     Errors of the thread (a full disk) are raised by whichever method comes next.
     """
@@ -127,7 +129,7 @@ class _Writer(contextlib.AbstractContextManager["_Writer"]):
     def __init__(self, path: Path) -> None:
         self.digest = xxhash.xxh3_128()
         self._descriptor = _open_direct(path)
-        # Of whole pages, as writing past the page cache needs.
+        # Whole pages, as writes past the page cache require.
         anonymous = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         self._blocks = [memoryview(mmap.mmap(-1, _BLOCK, flags=anonymous)) for _ in range(2)]
         self._used = self._size = 0
@@ -177,7 +179,7 @@ class _Writer(contextlib.AbstractContextManager["_Writer"]):
                     raise
 
     def _leave_direct(self) -> bool:
-        """Go on through the page cache, as some file systems refuse no sooner; whether that is anything new."""
+        """Continue through the page cache: some file systems refuse only now. Returns whether that changes anything."""
         flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
         fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags & ~os.O_DIRECT)
         return bool(flags & os.O_DIRECT)
@@ -198,9 +200,9 @@ def _open_direct(path: Path) -> int:
 def _read_ahead(
     names: Sequence[str], checkpoints: Mapping[str, Checkpoint], readers: Mapping[str, Reader]
 ) -> Generator[tuple[int, str, tuple[memoryview, ...]]]:
-    """The bytes of each tensor in all models, at most ``_AHEAD`` bytes at a time: its number, its name, and they.
+    """Yields (index, name, one block per model) for each tensor, with at most ``_AHEAD`` bytes per block.
 
-    They are overwritten by the next but one, which is read as soon as the next are asked for.
+    Blocks live in two alternating buffers: asking for the next block overwrites the one before the current.
     """
     buffers = {
         model: itertools.cycle([memoryview(bytearray(_AHEAD)), memoryview(bytearray(_AHEAD))]) for model in checkpoints
@@ -230,7 +232,7 @@ def _merge_floats(
     streams = [_doubles(tensor, [block]) for tensor, block in zip(tensors, blocks, strict=True)]
     sums = np.empty(CHUNK, "<f4")
     for chunks in zip(*streams, strict=True):
-        # Starting from the first product, not from zeros, keeps the sign of -0.0.
+        # Start from the first product, not from zeros, to keep the sign of -0.0.
         for model, chunk in zip(checkpoints, chunks, strict=True):
             np.multiply(chunk, weights[model], out=chunk)
         total, *others = chunks
@@ -264,7 +266,7 @@ def _copy_equal(
 
 
 def check_tied(checkpoint: Checkpoint, read: Reader = read_file) -> None:
-    """Where a file stores both tied tensors, dropping one is right only if they are equal."""
+    """If a file stores both tied tensors, one may be dropped only if they are equal."""
     if checkpoint.tied is None:
         return
     head, embedding = checkpoint.tied
@@ -287,20 +289,20 @@ _FLOATS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "F16": ("<f2", lambda values: values),
     "BF16": ("<u2", _widen_bfloat16),
 }
-"""dtype in safetensors -> numpy's dtype to read it with, and what makes numbers of it."""
+"""dtype in safetensors -> numpy's dtype to read it with, and the conversion to numbers."""
 
 
 def float_chunks(tensor: Tensor, read: Reader = read_file) -> Iterator[npt.NDArray[np.float64]]:
     """The values of a float32, float16 or bfloat16 tensor, flat, at most ``CHUNK`` at a time.
 
-    Each chunk lies where the one before did, and may be overwritten.
+    Each chunk reuses the buffer of the previous one; the caller may overwrite it.
     """
     buffer = memoryview(bytearray(ITEM_SIZES[tensor.dtype] * min(CHUNK, tensor.size)))
     return _doubles(tensor, _blocks(tensor, read, CHUNK, itertools.repeat(buffer)))
 
 
 def _doubles(tensor: Tensor, blocks: Iterable[memoryview]) -> Iterator[npt.NDArray[np.float64]]:
-    """As ``float_chunks``, of bytes that were read."""
+    """Like ``float_chunks``, for bytes already read."""
     if tensor.dtype not in _FLOATS:
         raise UserError(f"{tensor.file}: tensor {tensor.name} has dtype {tensor.dtype}; save the model in float32")
     dtype, widen = _FLOATS[tensor.dtype]
@@ -314,7 +316,7 @@ def _doubles(tensor: Tensor, blocks: Iterable[memoryview]) -> Iterator[npt.NDArr
 
 
 def _blocks(tensor: Tensor, read: Reader, elements: int, buffers: Iterator[memoryview]) -> Iterator[memoryview]:
-    """The bytes of a tensor, so many elements at a time, each block in the next of the buffers.
+    """The bytes of a tensor, some elements at a time, each block in the next of the buffers.
 
     Read rather than memory-mapped: mapped pages count as resident memory, and a file that shrinks would end the process
     with a signal instead of an error.

@@ -11,9 +11,9 @@ import pandas as pd
 
 from lm_interpolation.jobs.batches import AdaptiveBatches
 from lm_interpolation.jobs.runtime import UserError, note
+from lm_interpolation.models.class_probabilities import class_probabilities, encode_for_classifier
 from lm_interpolation.models.loading import context_length, load_model
 from lm_interpolation.models.special_tokens import describe_for_classifier
-from lm_interpolation.scores.class_probabilities import class_probabilities, encode_for_classifier
 from lm_interpolation.scores.readable import find_too_long, remedy, show_text
 
 PathLike = str | os.PathLike[str]

@@ -73,7 +73,7 @@ def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool
     """
     import torch
 
-    from lm_interpolation.points.logits import token_nll
+    from lm_interpolation.models.logits import token_nll
 
     ids, mask = pad_right(sequences, 0, model.device)
     before = cache.get_seq_length() if cache is not None else 0

@@ -7,7 +7,6 @@ import copy
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,28 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from pydantic import TypeAdapter
 
 from lm_interpolation.claims.claim_kinds import KINDS, check_claim, claim_needs
-from lm_interpolation.data.corpora import (
-    check_corpus,
-    check_corpus_files,
-    check_data_file,
-    check_prompts,
-    class_names,
-    prompt_files,
-)
-from lm_interpolation.figures.series import check_count, count_series
+from lm_interpolation.figures.series import check_count
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError, error_prefix
-from lm_interpolation.models.checkpoints import Checkpoint, check_compatible, check_same_tokenizer
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.models.model_folders import check_folder, context_of, model_files, read_json, text_config
+from lm_interpolation.models.tokenizer_files import check_same_tokenizer
 from lm_interpolation.points.algebra import Point, Sweep, build_sweep, decimal
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import check_sizes, check_values
 from lm_interpolation.study.config_values import show as _show
+from lm_interpolation.study.corpora import (
+    among,
+    check_corpora,
+    check_declared_files,
+    declared_corpora,
+    declared_prompts,
+)
+from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.catalog import AnyScorer
 from lm_interpolation.study.kinds.scorers.base import Scorer
+from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.names import check_names
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
@@ -98,17 +100,22 @@ def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         raise UserError(_explain(_meant(error)))
     check_names(resolved)
     _fill_defaults(resolved, schema, schema)
-    for name, corpus in resolved["corpora"].items():
-        with error_prefix("config"):
-            check_corpus(corpus, name)
     _share_out(resolved["corpora"])
     left_out = _leave_out(resolved)
     check_sizes(resolved)
     _check_references(resolved)
+    _check_counts(declared(resolved))
     for name, claim in resolved["claims"].items():
         if f"claims.{name}" not in left_out:
             _check_claim_names(resolved, f"claims.{name}", claim)
     return resolved, left_out
+
+
+def _check_counts(study: StudyConfig) -> None:
+    """Raise ``UserError`` for a figure of more series than can be told apart."""
+    for name, figure in study.figures.items():
+        with error_prefix(f"config: figures.{name}"):
+            check_count(figure.series(study))
 
 
 def extended(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,32 +150,26 @@ def _merged(base: Any, own: Any, path: str = "") -> Any:
     return merged
 
 
-def _share_out(corpora: dict[str, dict[str, Any]]) -> None:
-    """Give each corpus that is split from another the keys of a corpus of its own, in place.
+def _share_out(specs: dict[str, dict[str, Any]]) -> None:
+    """Check the corpora, and give each that is split from another the keys of a corpus of its own, in place.
 
     ``source`` becomes ``split``, ``offset`` is the sum of the shares declared before, and the classes are the parent's.
-    Raises ``UserError`` if the parent cannot be split, or if its shares sum up to more than 1.
+    Raises ``UserError`` for a corpus that does not hold.
     """
-    taken: dict[str, Decimal] = {}
-    for name, corpus in corpora.items():
-        if "split_from" not in corpus:
-            continue
-        parent, path = corpus["split_from"], f"corpora.{name}.split_from"
-        if "split_from" in corpora.get(parent, {}):
-            raise UserError(f"config: {path}: {parent!r} is a share itself; split the corpus that it comes from")
-        _known(parent, [known for known, spec in corpora.items() if "split_from" not in spec], path, "corpus")
-        if corpora[parent].get("stream"):
-            raise UserError(f"config: {path}: {parent!r} is a stream; choose a corpus that is stored")
-        offset = taken.get(parent, Decimal(0))
-        taken[parent] = offset + Decimal(str(corpus["share"]))
-        if taken[parent] > 1:
-            raise UserError(
-                f"config: corpora.{name}.share: the shares of {parent!r} sum up to {taken[parent]} with this one; "
-                "lower them to at most 1 together"
-            )
-        corpus |= {"source": "split", "offset": float(offset)}
-        if classes := class_names(corpora[parent]):
-            corpus |= {"label": "label", "classes": {class_name: [class_name] for class_name in classes}}
+    with error_prefix("config"):
+        corpora = declared_corpora({"corpora": specs})
+    for name, spec in specs.items():
+        if "split_from" in spec and not (spec["split_from"] in corpora and corpora[spec["split_from"]].is_share()):
+            whole = [known for known, corpus in corpora.items() if not corpus.is_share()]
+            _known(spec["split_from"], whole, f"corpora.{name}.split_from", "corpus")
+    with error_prefix("config"):
+        check_corpora(corpora)
+    for name, spec in specs.items():
+        if "split_from" in spec:
+            share = corpora[name].settings(name, among(corpora))["corpus"]
+            spec |= {"source": "split", "offset": share["offset"]}
+            if "classes" in share:
+                spec |= {"label": "label", "classes": share["classes"]}
 
 
 def _leave_out(config: dict[str, Any]) -> dict[str, str]:
@@ -405,12 +406,12 @@ def _known(name: str, names: Iterable[str], path: str, kind: str) -> None:
 
 def _check_references(config: Mapping[str, Any]) -> None:
     """Names that point to nothing, keys that do not fit each other."""
-    for name, prompts in config["prompts"].items():
-        with error_prefix("config"):
-            check_prompts(prompts, name)
+    with error_prefix("config"):
+        declared_prompts(config)
+    corpora = declared_corpora(config)
     for name, tokenizer in config["tokenizers"].items():
         _known(tokenizer["corpus"], config["corpora"], f"tokenizers.{name}.corpus", "corpus")
-        if config["corpora"][tokenizer["corpus"]].get("stream"):
+        if corpora[tokenizer["corpus"]].is_stream():
             raise UserError(
                 f"config: tokenizers.{name}.corpus: {tokenizer['corpus']!r} is a stream; choose a corpus that is stored"
             )
@@ -453,8 +454,6 @@ def _check_references(config: Mapping[str, Any]) -> None:
         _known(name, config["figures"], "quick", "figure")
     for name, figure in config["figures"].items():
         _check_figure(config, f"figures.{name}", figure)
-        with error_prefix(f"config: figures.{name}"):
-            check_count(count_series(config, figure))
 
 
 def _check_table_names(config: Mapping[str, Any]) -> None:
@@ -525,10 +524,11 @@ def _check_analysis(config: Mapping[str, Any], path: str, analysis: Mapping[str,
             _known(analysis["sweep"], config["sweeps"], f"{path}.sweep", "sweep")
             _in_weights(config, analysis["sweep"], f"{path}.sweep")
             _known(analysis["corpus"], config["corpora"], f"{path}.corpus", "corpus")
-            if config["corpora"][analysis["corpus"]].get("stream") and analysis["split"] == "test":
+            corpora = declared_corpora(config)
+            if corpora[analysis["corpus"]].is_stream() and analysis["split"] == "test":
                 raise UserError(f"config: {path}.split: the stream {analysis['corpus']!r} has no test split; use dev")
             for name in analysis.get("classes", []):
-                _known(name, class_names(config["corpora"][analysis["corpus"]]), f"{path}.classes", "class")
+                _known(name, corpora[analysis["corpus"]].class_names(among(corpora)), f"{path}.classes", "class")
         case "next_token":
             _known_sweep(config, analysis["sweep"], f"{path}.sweep", 1)
             _in_weights(config, analysis["sweep"], f"{path}.sweep")
@@ -747,8 +747,7 @@ def _check_model(config: Mapping[str, Any], name: str, model: Mapping[str, Any])
     if "hub" in start or "directory" in start:
         raise UserError(f"config: {path}: declare the model that training starts from as a model of its own")
     _known(data["corpus"], config["corpora"], f"{path}.data.corpus", "corpus")
-    corpus = config["corpora"][data["corpus"]]
-    classes = class_names(corpus)
+    classes = _class_names(config, data["corpus"])
     if "class" in data:
         _known(data["class"], classes, f"{path}.data.class", "class")
     if model["task"] == "classifier":
@@ -802,6 +801,11 @@ def _check_classes(name: str, scorer: Mapping[str, Any], classes: Iterable[str],
         _known(class_name, _relabelled(classes, scorer), f"scorers.{name}.weights", kind)
 
 
+def _class_names(config: Mapping[str, Any], corpus: str) -> list[str]:
+    corpora = declared_corpora(config)
+    return corpora[corpus].class_names(among(corpora))
+
+
 def _relabelled(classes: Iterable[str], scorer: Mapping[str, Any]) -> list[str]:
     """``classes`` of the scorer's model by the names that they have as scores."""
     labels = scorer.get("labels", {})
@@ -811,7 +815,7 @@ def _relabelled(classes: Iterable[str], scorer: Mapping[str, Any]) -> list[str]:
 def _trained_classes(config: Mapping[str, Any], scorer: Mapping[str, Any]) -> list[str]:
     """Names of the classes of a scorer's model that is trained here; empty if it is imported."""
     data = config["models"][scorer["model"]].get("data")
-    return class_names(config["corpora"][data["corpus"]]) if data else []
+    return _class_names(config, data["corpus"]) if data else []
 
 
 def _check_statistic(config: Mapping[str, Any], panel: Mapping[str, Any], path: str) -> None:
@@ -837,11 +841,7 @@ def build_sweeps(config: Mapping[str, Any]) -> dict[str, Sweep]:
 def check_files(config: Mapping[str, Any]) -> None:
     """Raise ``UserError`` for the first declared data file or local model that is not there or not as declared."""
     with error_prefix("config"):
-        for name, corpus in config["corpora"].items():
-            check_corpus_files(corpus, name)
-        for name, prompts in config["prompts"].items():
-            for file in prompt_files(prompts):
-                check_data_file(file, f"prompts.{name}.path")
+        check_declared_files(declared_corpora(config), declared_prompts(config))
     for name, scorer in config["scorers"].items():
         for key, words in _SCORER.validate_python(scorer).file_problems():
             raise UserError(f"config: scorers.{name}.{key}: {words}")

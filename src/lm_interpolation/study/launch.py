@@ -39,7 +39,10 @@ def prepare(folder: str) -> None:
     for path in (folder, str(SEARCH_PATH)) if Path(folder).is_absolute() else (str(SEARCH_PATH),):
         for character, reason in _BARRED.items():
             if character in path:
-                raise UserError(f"the folder {path!r} has {character!r} in its name: {reason}; move or rename it")
+                named = next(
+                    str(part) for part in [*reversed(Path(path).parents), Path(path)] if character in str(part)
+                )
+                raise UserError(f"the folder {named!r} has {character!r} in its name: {reason}; move or rename it")
     # Once: a Snakefile can be read twice, as a module.
     if Path(sys.executable).exists():
         sys.executable = shlex.quote(sys.executable)

@@ -1,4 +1,4 @@
-"""Names in a configuration that become names of files or rules: those that cannot be are told before anything runs."""
+"""Names in a configuration that become names of files or rules: impossible ones are errors before anything runs."""
 
 import functools
 import os

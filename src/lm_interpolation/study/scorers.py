@@ -1,7 +1,6 @@
 """The scorers of a study: who judges, what tables, claims, the summary and the explorer make of their scores."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, read_judges
 from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.scorers.base import Scorer
-from lm_interpolation.study.kinds.tables import SWEEP_TABLE, Table
 
 
 def statistics_settings(
@@ -66,19 +64,6 @@ def colour_settings(name: str, scorer: Scorer) -> dict[str, Any]:
         "range": colour.scale,
         "description": scorer.describe(name),
     }
-
-
-def sweep_table_of(scorers: Iterable[Scorer]) -> Table:
-    """``SWEEP_TABLE`` in the words of its ``scorers``."""
-    found = list(scorers)
-    statistics = dict.fromkeys(scorer.STATISTIC_WORDS for scorer in found)
-    reasons = list(dict.fromkeys(scorer.NO_SCORE for scorer in found if scorer.NO_SCORE is not None))
-    listed = " or ".join([", ".join(reasons[:-1])] * bool(reasons[:-1]) + reasons[-1:])
-    columns = {
-        "statistic": "; ".join(statistics),
-        "n_excluded": SWEEP_TABLE.columns["n_excluded"] + f": {listed}" * bool(listed),
-    }
-    return replace(SWEEP_TABLE, columns={**SWEEP_TABLE.columns, **columns})
 
 
 def main_panel(name: str, scorer: Scorer) -> dict[str, list[dict[str, Any]]]:

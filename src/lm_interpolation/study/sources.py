@@ -10,6 +10,7 @@ A digest is that of the syntax tree without comments and docstrings: better word
 import ast
 import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from lm_interpolation.jobs.code import code_digest, syntax_tree
@@ -85,7 +86,7 @@ def _file(module: str) -> Path:
 def _imports(path: Path) -> frozenset[str]:
     """The modules that a file imports anywhere; of our own only modules, no packages."""
     modules: set[str] = set()
-    for node in ast.walk(syntax_tree(path)):
+    for node in _statements(syntax_tree(path).body):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -99,6 +100,16 @@ def _imports(path: Path) -> frozenset[str]:
         if module.split(".")[0] == _PACKAGE and not _file(module).exists():
             raise ValueError(f"{path}: imports {module}, which is no module of ours; import from the module itself")
     return frozenset(modules)
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements of a file, those within others too. (Most nodes are expressions, which cannot import.)"""
+    for statement in body:
+        yield statement
+        for field in ("body", "orelse", "finalbody"):
+            yield from _statements(getattr(statement, field, []))
+        for part in (*getattr(statement, "handlers", []), *getattr(statement, "cases", [])):
+            yield from _statements(part.body)
 
 
 @functools.cache

@@ -10,16 +10,12 @@ from typing import Any, NoReturn
 
 from snakemake.exceptions import WorkflowError
 
-from lm_interpolation.claims.claim_kinds import claim_needs
-from lm_interpolation.data.corpora import SPLITS, corpus_digest, corpus_files, prompt_files
-from lm_interpolation.data.leaks import lineage, plan
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.runtime import error_prefix
 from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.models.searches import Trial, trials
-from lm_interpolation.pages.captions import describe_sampling, describe_sweep
-from lm_interpolation.pages.descriptions import describe_search, describe_training
 from lm_interpolation.points.algebra import Line, Point, Sweep, assign_lines, line_owner, sweep_settings
 from lm_interpolation.study.config import (
     build_sweeps,
@@ -29,21 +25,19 @@ from lm_interpolation.study.config import (
     root_of,
 )
 from lm_interpolation.study.declared import declared
+from lm_interpolation.study.explorer import pages
+from lm_interpolation.study.fetch_plan import fetch_plan
 from lm_interpolation.study.kinds.analyses.base import Analysis
-from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table, sweep_table
+from lm_interpolation.study.leak_plan import lineage, plan
 from lm_interpolation.study.names import check_file_names
 from lm_interpolation.study.scorers import (
-    colour_settings,
     judge_entries,
-    main_panel,
     shown_settings,
     statistics_settings,
-    sweep_table_of,
 )
 from lm_interpolation.study.settings import job_settings
 
-OTHER_SECTION = "Other results"
-"""Category, in the report, of what belongs to no section of the paper."""
 _NAMES_IN_FIGURES = ("label", "coordinate_labels")
 
 
@@ -73,11 +67,13 @@ class Study:
                 found = trials(spec["grid"], self._training(spec["model"])["schedule"])
             self._trials[name] = {trial.id: trial for trial in found}
         self.declared = declared(self.config)
+        self.corpora = self.declared.corpora
+        self.prompts = self.declared.prompts
         self.scorers = self.declared.scorers
-        self._table_of_analysis: dict[str, tuple[str, str]] = {
+        self.table_of_analysis: dict[str, tuple[str, str]] = {
             f"{name}{suffix}": (name, suffix)
             for name, analysis in self.declared.analyses.items()
-            for suffix in analysis.TABLES
+            for suffix in analysis.table_suffixes()
         }
         merged = {name: analysis.merged_points(self) for name, analysis in self.declared.analyses.items()}
         check_file_names(self.lines.values(), merged, self._trials)
@@ -85,6 +81,10 @@ class Study:
     def path(self, *parts: str) -> str:
         """A path below the study's results folder."""
         return "/".join((self.top, *parts))
+
+    def table(self, name: str) -> str:
+        """Path of a table."""
+        return self.path("tables", f"{name}.csv")
 
     def log(self, *parts: str) -> str:
         """Path of a log file."""
@@ -133,9 +133,29 @@ class Study:
         return self.config["compute"]["threads"][stage]
 
     def corpus_settings(self, corpus: str) -> dict[str, Any]:
-        """A corpus's config entry; ``replace``, whose order counts, as pairs, since ``settings`` sorts mappings."""
-        spec = self.config["corpora"][corpus]
-        return {**spec, "replace": list(spec.get("replace", {}).items())}
+        """What the job that makes a corpus is set by."""
+        return self.corpora[corpus].settings(corpus, self.declared)
+
+    def corpus_execution(self, corpus: str) -> str:
+        """How the job that makes a corpus runs."""
+        values: dict[str, Any] = {key: self.config.get(key) for key in self.corpora[corpus].EXECUTION}
+        return self.execution(**values)
+
+    def corpus_script(self, corpus: str) -> str:
+        """The script that makes a corpus, below workflow/scripts."""
+        return self.corpora[corpus].SCRIPT
+
+    def fetch_plan(self) -> dict[str, Any]:
+        """What the study takes from the hub."""
+        return fetch_plan(self.config, self.corpora)
+
+    def prompt_settings(self, prompts: str) -> dict[str, Any]:
+        """What the job that reads a prompt set is set by."""
+        return {**self.prompts[prompts].settings(), "readers": self.prompt_readers(prompts)}
+
+    def prompt_script(self, prompts: str) -> str:
+        """The script that reads a prompt set, below workflow/scripts."""
+        return self.prompts[prompts].SCRIPT
 
     def sweep_settings(self, sweep: str) -> dict[str, Any]:
         """What a job needs to know of a sweep: not how figures call it."""
@@ -146,7 +166,7 @@ class Study:
         """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
         return {
             "sweep": self.sweep_settings(sweep),
-            "scorers": statistics_settings(self.scorers, self._scorers_of(sweep)),
+            "scorers": statistics_settings(self.scorers, self.scorers_of(sweep)),
             "bootstrap": self.config["tables"],
         }
 
@@ -174,26 +194,6 @@ class Study:
         """What the job of an analysis is set by."""
         return self.analysis(name).settings(self, name)
 
-    def claim_settings(self) -> dict[str, Any]:
-        """What the verdicts are set by; lists are in the order of ``claim_inputs``."""
-        needs = [claim_needs(spec) for _, spec in self._claims(True)]
-        losses = self._named(needs, "losses")
-        sweeps = [*self._named(needs, "sweeps"), *(self.config["analyses"][name]["sweep"] for name in losses)]
-        scorers = self._claim_scorers()
-        return {
-            "study": self.name,
-            "described": [(name, scorer.describe(name)) for name, scorer in self.scorers.items() if name in scorers],
-            "judges": self.judge_settings(scorers),
-            "claims": self._claims(True),
-            "left_out": [(name, spec, self.left_out[f"claims.{name}"]) for name, spec in self._claims(False)],
-            "sweeps": [self.sweep_settings(name) for name in dict.fromkeys(sweeps)],
-            "spaces": self.spaces(self.claim_inputs()["scores"]),
-            "scorers": statistics_settings(self.scorers, scorers),
-            "tables": self._named(needs, "analyses"),
-            "losses": losses,
-            "seed": self.config["tables"]["seed"],
-        }
-
     def trial_settings(self, search: str, trial: str) -> dict[str, Any]:
         """What a trial is set by: the training of the search's model with the trial's values, and when to judge it."""
         found = self._trials[search][trial]
@@ -212,45 +212,6 @@ class Study:
                 for trial in self._trials[search].values()
             ],
             "configured": {key: self.config["models"][spec["model"]]["training"][key] for key in keys},
-        }
-
-    def figure_settings(self, figure: str) -> dict[str, Any]:
-        """A figure's config entry as its script takes it, with the labels of sweeps and coordinates."""
-        told = ("caption", "paper", "section", "texts")
-        spec = {key: value for key, value in self.config["figures"][figure].items() if key not in told}
-        sweeps = self.figure_sweeps(figure)
-        labels = {
-            name: label for sweep in sweeps for name, label in self.config["sweeps"][sweep]["coordinate_labels"].items()
-        }
-        spec["coordinate_labels"] = labels
-        spec["sweep_labels"] = {sweep: self.config["sweeps"][sweep].get("label", sweep) for sweep in sweeps}
-        if spec["kind"] == "plane":
-            tables = self.figure_tables(figure)
-            spec["coordinates"] = list(self.sweeps[spec["sweep"]].directions)
-            spec["panels"] = [
-                {**panel, "table": tables.index(self.path("tables", f"{panel.get('analysis', spec['sweep'])}.csv"))}
-                for panel in spec["panels"]
-            ]
-            spec["markers"] = [{**marker, "at": list(marker["at"].items())} for marker in spec["markers"]]
-            spec["lines"] = [{**line, "coefficients": list(line["coefficients"].items())} for line in spec["lines"]]
-        if spec["kind"] in ("curves", "plane"):
-            spec["judges"] = self.judge_settings(self._figure_scorers(figure))
-        return spec
-
-    def caption_settings(self, figure: str) -> dict[str, Any]:
-        """What the text beside a figure is made of; facts are lines on what this study did."""
-        spec, sweeps, used = self.config["figures"][figure], self.figure_sweeps(figure), self._figure_scorers(figure)
-        analyses = {part.get("analysis") for part in (spec, *spec.get("panels", []))} | {spec.get("cost")}
-        # Of texts, where there are any in the figure.
-        facts = self._facts(sweeps, used, bool(used), [name for name in self.config["analyses"] if name in analyses])
-        facts += [describe_search(name, self.config["searches"][name]) for name in spec.get("searches", [])]
-        facts += [describe_training(name, self.model_settings(name)["training"]) for name in spec.get("models", [])]
-        return {
-            "figure": {key: spec[key] for key in ("title", "caption", "paper")},
-            "drawn": self._drawn(figure),
-            "facts": facts,
-            "judges": self.judge_settings(used),
-            "tokens": self.figure_tokens(figure),
         }
 
     def token_settings(self, sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
@@ -282,143 +243,22 @@ class Study:
             for name, found in self.declared.analyses.items()
             if (texts := found.held_out()) is not None
         }
-        return plan(self.config, combined, measured)
-
-    def explorer_settings(self, page: str) -> dict[str, Any]:
-        """What a page of `explorer_pages` is set by; sweeps in the order of its tables."""
-        colours = {name: self._colour(name) for name in self.explorer_pages()[page]}
-        planes = {name: [f for f in self.figures_of("plane") if name in self.figure_sweeps(f)] for name in colours}
-        return {
-            "study": self.name,
-            "samples": self.config["generation"]["samples"],
-            "sampling": self._describe_sampling(colours),
-            "spaces": self.spaces(self.explorer_inputs(page)["scores"]),
-            "sweeps": [
-                {
-                    "sweep": self.sweep_settings(name),
-                    "label": self.config["sweeps"][name].get("label", name),
-                    "formula": describe_sweep(self.sweeps[name], self.config["sweeps"][name], False),
-                    "coordinate_labels": [
-                        self.config["sweeps"][name]["coordinate_labels"].get(coordinate, coordinate)
-                        for coordinate in self.sweeps[name].directions
-                    ],
-                    "colour": colours[name],
-                    "panels": self._explorer_panels(name),
-                    "markers": next((self.config["figures"][plane]["markers"] for plane in planes[name]), []),
-                }
-                for name in colours
-            ],
-            "scorers": {
-                name: colour_settings(name, scorer) for name, scorer in self.scorers.items() if name in colours.values()
-            },
-            "judges": self.judge_settings(self._page_scorers(page)),
-        }
-
-    def _facts(
-        self, sweeps: Sequence[str], scorers: Collection[str], texts: bool, analyses: Sequence[str]
-    ) -> list[str]:
-        """Lines on sweeps, with how their texts are sampled if it is about ``texts``, on scorers and analyses."""
-        facts = [describe_sweep(self.sweeps[name], self.config["sweeps"][name], texts) for name in sweeps]
-        if texts and not analyses:
-            # An analysis may generate texts of its own along a sweep without.
-            facts = [
-                fact if self.sweeps[name].prompts else f"{fact}; no texts"
-                for name, fact in zip(sweeps, facts, strict=True)
-            ]
-        if texts:
-            facts.append(self._describe_sampling(sweeps))
-        facts += [scorer.describe(name) for name, scorer in self.scorers.items() if name in scorers]
-        lower = {"texts": self.config["generation"]["precision"]} if texts else {}
-        lower |= {name: self.scorers[name].judge_precision() for name in sorted(scorers)}
-        facts += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
-        return facts + [self.analysis(name).describe(name) for name in analyses]
-
-    def _describe_sampling(self, sweeps: Iterable[str]) -> str:
-        """One line on how texts along these sweeps are sampled."""
-        ensembles = any(self.sweeps[name].space == "logits" for name in sweeps)
-        return describe_sampling(self.sampling(), self.config["generation"].get("nucleus") if ensembles else None)
+        return plan(self.config, self.corpora, combined, measured)
 
     # The report.
 
-    def table_caption_settings(self, table: str) -> dict[str, Any]:
-        """What the text beside a table is made of; facts are lines on what this study did."""
-        words, judged, sweeps = self._table_words(table), self._table_scorers(table), self._table_sweeps(table)
-        coordinates = list(dict.fromkeys(name for sweep in sweeps for name in self.sweeps[sweep].directions))
-        if table in self._table_of_analysis:
-            name, _ = self._table_of_analysis[table]
-            facts = self._facts(sweeps, judged, self.analysis(name).ABOUT_TEXTS, [name])
-        elif table in self._trials:
-            facts = [describe_search(table, self.config["searches"][table])]
-        else:
-            facts = self._facts(sweeps, judged, True, [])
-        return {
-            "row": words.row,
-            "columns": list(words.meanings(coordinates, sweeps)),
-            "drawn": self._drawn_alone(table),
-            "facts": facts,
-            "judges": self.judge_settings(judged),
-            "tokens": self.table_tokens(table),
-            "figures": self._figures_behind(table),
-        }
-
-    def _table_words(self, table: str) -> Table:
-        if table in self._table_of_analysis:
-            name, suffix = self._table_of_analysis[table]
+    def table_words(self, table: str) -> Table:
+        if table in self.table_of_analysis:
+            name, suffix = self.table_of_analysis[table]
             return self.analysis(name).TABLES[suffix]
-        if table in self._trials:
-            return SEARCH_TABLE
-        return sweep_table_of(self.scorers[name] for name in self._scorers_of(table))
+        return SEARCH_TABLE if table in self._trials else sweep_table(self.scorers[s] for s in self.scorers_of(table))
 
-    def _table_sweeps(self, table: str) -> list[str]:
+    def table_sweeps(self, table: str) -> list[str]:
         """Names of the sweeps that a table is about."""
-        if table in self._table_of_analysis:
-            name, _ = self._table_of_analysis[table]
+        if table in self.table_of_analysis:
+            name, _ = self.table_of_analysis[table]
             return self.analysis(name).sweeps_behind(self.declared)
         return [] if table in self._trials else [table]
-
-    def _drawn_alone(self, table: str) -> dict[str, Any] | None:
-        """Settings of the first figure that is drawn from this table and no other; None if there is none."""
-        path = self.path("tables", f"{table}.csv")
-        alone = (figure for figure in self.config["figures"] if self.figure_tables(figure) == [path])
-        return next((self._drawn(figure) for figure in alone), None)
-
-    def _drawn(self, figure: str) -> dict[str, Any]:
-        """What a figure draws, from which its findings are computed, without how it looks."""
-        looks = ("title", "columns", "panel_width", "panel_height", "dpi")
-        return {key: value for key, value in self.figure_settings(figure).items() if key not in looks}
-
-    def _figures_behind(self, table: str) -> list[str]:
-        """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""
-        return [
-            figure
-            for figure, spec in self.config["figures"].items()
-            if self.path("tables", f"{table}.csv") in self.figure_tables(figure)
-            or ("analysis" in spec and table in self.analysis(spec["analysis"]).analyses_behind())
-        ]
-
-    def section(self, figure: str) -> str:
-        """Category of a figure in the report."""
-        return " ".join(self.config["figures"][figure]["section"].split()) or OTHER_SECTION
-
-    def table_section(self, table: str) -> str:
-        """Category of a table in the report: that of the first figure behind which it stands."""
-        figures = self._figures_behind(table)
-        return self.section(figures[0]) if figures else OTHER_SECTION
-
-    def overview_settings(self) -> dict[str, Any]:
-        """What the front page of the report is made of, besides tables and verdicts."""
-        scored = self.scored_sweeps()
-        # A point that two sweeps share is one point, in one space.
-        points = {(self.sweeps[name].space, entry.point) for name in scored for entry in self.sweeps[name].points}
-        return {
-            "study": self.name,
-            # Of the tables, in the order of ``sweep_tables``.
-            "spaces": [self.sweeps[name].space for name in scored],
-            "points": len(points),
-            "ensembles": sum(space == "logits" for space, _ in points),
-            "facts": self._facts(list(self.sweeps), self.config["scorers"], bool(scored), []),
-            "judges": self.judge_settings(self.config["scorers"]),
-        }
 
     # Names, for wildcard constraints.
 
@@ -441,21 +281,17 @@ class Study:
             )
         )
 
-    def figures_of(self, kind: str) -> list[str]:
-        """Names of the figures of this kind."""
-        return [name for name, spec in self.config["figures"].items() if spec["kind"] == kind]
-
     def trial_names(self) -> list[str]:
         """Ids of the trials of all searches, each once."""
         return list(dict.fromkeys(trial for found in self._trials.values() for trial in found))
 
     def streamed(self, streamed: bool) -> list[str]:
         """Names of the corpora whose training texts are, or are not, read while a model trains."""
-        return [name for name, spec in self.config["corpora"].items() if spec.get("stream", False) == streamed]
+        return [name for name, corpus in self.corpora.items() if corpus.is_stream() == streamed]
 
     def shares(self) -> list[str]:
         """Names of the corpora that are shares of others."""
-        return [name for name, spec in self.config["corpora"].items() if spec["source"] == "split"]
+        return [name for name, corpus in self.corpora.items() if corpus.is_share()]
 
     def from_source(self) -> list[str]:
         """Names of the corpora that are read from their source as a whole."""
@@ -490,11 +326,7 @@ class Study:
 
     def corpus_files(self, corpus: str) -> list[str]:
         """Files that a corpus is read from, of many documents the newest; a dataset on the hub has none."""
-        return corpus_files(self.config["corpora"][corpus])
-
-    def corpus_digest(self, corpus: str) -> str | None:
-        """What tells, besides these files, that a corpus has changed; None if they tell all."""
-        return corpus_digest(self.config["corpora"][corpus])
+        return self.corpora[corpus].input_files()
 
     def parent_splits(self, corpus: str) -> dict[str, str]:
         """The splits of the corpus that this one is a share of."""
@@ -503,7 +335,7 @@ class Study:
 
     def prompt_files(self, prompts: str) -> list[str]:
         """Files that a prompt set is read from."""
-        return prompt_files(self.config["prompts"][prompts])
+        return self.prompts[prompts].input_files()
 
     def model_files(self, model: str) -> list[str]:
         """The files of a local directory that a model is imported from, as far as the import reads them."""
@@ -579,7 +411,7 @@ class Study:
             for sweep in analysis.sweeps_behind(self.declared)
         ]
         models = [(model, room) for name in (*sweeps, *measured) for model in self.sweeps[name].models]
-        scorers = [self.scorers[name] for name in dict.fromkeys(n for sweep in sweeps for n in self._scorers_of(sweep))]
+        scorers = [self.scorers[name] for name in dict.fromkeys(n for sweep in sweeps for n in self.scorers_of(sweep))]
         full = [(judge, 0) for scorer in scorers if scorer.judge_reads_prompts() and (judge := scorer.judge())]
         return self.readers([*models, *full])
 
@@ -601,13 +433,9 @@ class Study:
         name, start = root_of(self.config, model)
         return self.path("tokenizers", start["tokenizer"]) if "tokenizer" in start else self.path("models", name)
 
-    def figure_tokens(self, figure: str) -> list[tuple[str, str]]:
-        """``token_settings`` of what a figure shows."""
-        return self.token_settings(self.figure_sweeps(figure), self._figure_scorers(figure))
-
     def table_tokens(self, table: str) -> list[tuple[str, str]]:
         """``token_settings`` of what stands in a table."""
-        return self.token_settings(self._table_sweeps(table), self._table_scorers(table))
+        return self.token_settings(self.table_sweeps(table), self.table_scorers(table))
 
     def leak_inputs(self) -> list[str]:
         """The splits that are compared, in the order of the plan."""
@@ -618,61 +446,9 @@ class Study:
         models = dict.fromkeys(entry["model"] for entry in self.judge_settings(scorers) if entry["trained"])
         return [self.path("training", model, "metrics.json") for model in models]
 
-    def figure_judges(self, figure: str) -> list[str]:
-        """``judge_metrics`` of the scorers that a figure shows."""
-        return self.judge_metrics(self._figure_scorers(figure))
-
     def table_judges(self, table: str) -> list[str]:
         """``judge_metrics`` of the scorers in a table."""
-        return self.judge_metrics(self._table_scorers(table))
-
-    def claim_inputs(self) -> dict[str, list[str]]:
-        """Scores, tables of analyses and losses that the claims are tested on, and how good their judges are."""
-        needs = [claim_needs(spec) for _, spec in self._claims(True)]
-        scores = {
-            path
-            for need in needs
-            for sweep, prompts, scorer in need["scores"]
-            for path in self.sweep_scores(sweep, [scorer], [prompts])
-        }
-        return {
-            "scores": sorted(scores),
-            "tables": [
-                self.path("tables", f"{self._claim_table(name)}.csv") for name in self._named(needs, "analyses")
-            ],
-            "losses": [self.path("losses", f"{name}.parquet") for name in self._named(needs, "losses")],
-            "judges": self.judge_metrics(self._claim_scorers()),
-        }
-
-    def explorer_pages(self) -> dict[str, list[str]]:
-        """Page to the sweeps that are explored on it: all that have texts, or those that the quick part draws."""
-        drawn = {path for figure in self.config["quick"] for path in self.figure_tables(figure)}
-        sweeps = self.scored_sweeps()
-        return {
-            "explorer": sweeps,
-            "explorer-quick": [name for name in sweeps if self.path("tables", f"{name}.csv") in drawn],
-        }
-
-    def explorer_inputs(self, page: str) -> dict[str, list[str]]:
-        """Tables, prompts and texts of the sweeps of a page, scores that colour texts, and how good judges are."""
-        sweeps = {name: self.sweeps[name] for name in self.explorer_pages()[page]}
-        prompts = dict.fromkeys(prompts for sweep in sweeps.values() for prompts in sweep.prompts)
-        texts = {
-            self.path("texts", sweep.space, prompts, f"{entry.point.id}.parquet")
-            for sweep in sweeps.values()
-            for prompts in sweep.prompts
-            for entry in sweep.points
-        }
-        scores = {
-            path for name in sweeps if (scorer := self._colour(name)) for path in self.sweep_scores(name, [scorer])
-        }
-        return {
-            "tables": [self.path("tables", f"{name}.csv") for name in sweeps],
-            "prompts": [self.path("prompts", f"{name}.parquet") for name in prompts],
-            "texts": sorted(texts),
-            "scores": sorted(scores),
-            "judges": self.judge_metrics(self._page_scorers(page)),
-        }
+        return self.judge_metrics(self.table_scorers(table))
 
     def trial_metrics(self, search: str) -> list[str]:
         """Results of the trials of a search."""
@@ -706,7 +482,7 @@ class Study:
             self.path("scores", name, self._line_of[found.space, name, entry.point], f"{scorer}.parquet")
             for name in (prompts or found.prompts)
             for entry in found.points
-            for scorer in (scorers or self._scorers_of(sweep))
+            for scorer in (scorers or self.scorers_of(sweep))
         }
         return sorted(files)
 
@@ -716,44 +492,6 @@ class Study:
             owner: self.sweeps[owner].space for owner in sorted({line_owner(Path(path).parent.name) for path in scores})
         }
 
-    def figure_sweeps(self, figure: str) -> list[str]:
-        """Names of the sweeps that a figure shows, directly or through an analysis."""
-        spec = self.config["figures"][figure]
-        if "sweeps" in spec:
-            return list(spec["sweeps"])
-        if "sweep" in spec:
-            return [spec["sweep"]]
-        return self.analysis(spec["analysis"]).sweeps_behind(self.declared) if "analysis" in spec else []
-
-    def figure_tables(self, figure: str) -> list[str]:
-        """The tables, or loss curves, behind a figure."""
-        spec = self.config["figures"][figure]
-        match spec["kind"]:
-            case "curves":
-                names = spec["sweeps"] + [spec[key] for key in ("cost", "texts") if key in spec]
-            case "plane":
-                names = [panel.get("analysis", spec["sweep"]) for panel in spec["panels"]]
-            case "search":
-                names = spec["searches"]
-            case "training":
-                return [self.path("training", model, "loss.csv") for model in spec["models"]]
-            case "linearity":
-                names = [spec["analysis"], f"{spec['analysis']}_summary"]
-            case _:
-                names = [spec["analysis"]]
-        return [self.path("tables", f"{name}.csv") for name in dict.fromkeys(names)]
-
-    def curves_inputs(self, figure: str) -> dict[str, Any]:
-        """Tables of the sweeps of a figure of curves, how good its judges are, and the cost if it shows it."""
-        spec = self.config["figures"][figure]
-        inputs: dict[str, Any] = {
-            "tables": [self.path("tables", f"{sweep}.csv") for sweep in spec["sweeps"]],
-            "judges": self.figure_judges(figure),
-        }
-        if "cost" in spec:
-            inputs["cost"] = self.path("tables", f"{spec['cost']}.csv")
-        return inputs
-
     # Targets.
 
     def sweep_tables(self) -> list[str]:
@@ -762,12 +500,12 @@ class Study:
 
     def tables(self) -> list[str]:
         """All tables: of sweeps, analyses and searches."""
-        names = [*self._table_of_analysis, *self._trials]
+        names = [*self.table_of_analysis, *self._trials]
         return self.sweep_tables() + [self.path("tables", f"{name}.csv") for name in names]
 
     def measurements(self) -> list[str]:
         """Results that show times or memory, so that they, and what is made from them, differ between rebuilds."""
-        timed = [table for table, (name, _) in self._table_of_analysis.items() if self.analysis(name).MEASURES_TIME]
+        timed = [table for table, (name, _) in self.table_of_analysis.items() if self.analysis(name).MEASURES_TIME]
         return [*(self.path("tables", f"{table}.csv") for table in timed), self.path("summary.txt")]
 
     def figure(self, name: str) -> list[str]:
@@ -793,18 +531,18 @@ class Study:
         if not self.config["quick"]:
             raise WorkflowError("the study has no quick part; list the figures of one under its key quick")
         figures = [path for name in self.config["quick"] for path in self.figure(name)]
-        return figures + [self.path("explorer-quick.html")] * bool(self.explorer_pages()["explorer-quick"])
+        return figures + [self.path("explorer-quick.html")] * bool(pages(self)["explorer-quick"])
 
     def progress(self) -> str:
         """For people: what there is to look at, and how to get the rest."""
         drawn = [name for name in self.config["figures"] if all(map(os.path.exists, self.figure(name)))]
         missing = [name for name in self.config["figures"] if name not in drawn]
         lines = [f"Figures in {self.path('figures')}: {', '.join(drawn)}"] if drawn else []
-        pages = [self.path(f"{name}.html") for name in self.explorer_pages()]
-        pages = [path for path in pages if Path(path).exists()]
-        lines += [f"To read texts and scores point by point, open in a browser: {path}" for path in pages[:1]]
+        explorers = [self.path(f"{name}.html") for name in pages(self)]
+        explorers = [path for path in explorers if Path(path).exists()]
+        lines += [f"To read texts and scores point by point, open in a browser: {path}" for path in explorers[:1]]
         verdicts = ["the verdicts on the claims"] if self.config["claims"] else []
-        explorer = ["the explorer of all sweeps"] if self.explorer() and self.explorer() != pages[:1] else []
+        explorer = ["the explorer of all sweeps"] if self.explorer() and self.explorer() != explorers[:1] else []
         rest = ", ".join([*missing, *verdicts, *explorer, "a summary"])
         return "\n".join([*lines, f"Not built yet: {rest}. All of it: the same command without a target (make all)"])
 
@@ -820,81 +558,19 @@ class Study:
         """Tell whoever asks for something that is left out why it cannot be had."""
         raise WorkflowError(f"{path} cannot be built: {self.left_out[path]}; declare what is missing in the study")
 
-    def _claims(self, tested: bool) -> list[tuple[str, dict[str, Any]]]:
-        """(name, config entry) of the claims whose data the study declares, or does not."""
-        claims = self.config["claims"].items()
-        return [(name, spec) for name, spec in claims if (f"claims.{name}" not in self.left_out) == tested]
-
-    def _named(self, needs: Sequence[Mapping[str, list]], key: str) -> list[str]:
-        return list(dict.fromkeys(name for need in needs for name in need[key]))
-
-    def _claim_table(self, analysis: str) -> str:
-        return f"{analysis}_summary" if self.config["analyses"][analysis]["kind"] == "linearity" else analysis
-
     def _training(self, model: str) -> dict[str, Any]:
         return self.config["models"][model]["training"]
 
-    def _scorers_of(self, sweep: str) -> list[str]:
+    def scorers_of(self, sweep: str) -> list[str]:
         chosen = self.sweeps[sweep].scorers
         return [name for name in self.config["scorers"] if chosen is None or name in chosen]
 
-    def _figure_scorers(self, figure: str) -> set[str]:
-        """Names of the scorers whose statistics a figure shows."""
-        spec = self.config["figures"][figure]
-        parts = [part for panel in spec.get("panels", []) for part in (panel, panel.get("x", {}))]
-        analysis = self.config["analyses"].get(spec.get("analysis"), {})
-        return {part["scorer"] for part in [*parts, analysis] if "scorer" in part}
-
-    def _table_scorers(self, table: str) -> list[str]:
+    def table_scorers(self, table: str) -> list[str]:
         """Names of the scorers whose statistics stand in a table."""
-        if table in self._table_of_analysis:
-            name, _ = self._table_of_analysis[table]
+        if table in self.table_of_analysis:
+            name, _ = self.table_of_analysis[table]
             return self.analysis(name).scorers_behind(self.declared)
-        return [] if table in self._trials else self._scorers_of(table)
-
-    def _claim_scorers(self) -> set[str]:
-        """Names of the scorers that claims are tested on."""
-        return {scorer for _, spec in self._claims(True) for _, _, scorer in claim_needs(spec)["scores"]}
-
-    def _page_scorers(self, page: str) -> set[str]:
-        """Names of the scorers of the sweeps of a page of ``explorer_pages``."""
-        return {scorer for sweep in self.explorer_pages()[page] for scorer in self._scorers_of(sweep)}
-
-    def _colour(self, sweep: str) -> str | None:
-        """The scorer that colours the texts of a sweep: its first one that gives each text a score."""
-        return next((name for name in self._scorers_of(sweep) if self.scorers[name].colour() is not None), None)
-
-    def _explorer_panels(self, sweep: str) -> list[dict[str, Any]]:
-        """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
-
-        Scorers that no figure shows get their main statistic.
-        """
-        own: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        others: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        for name, figure in self.config["figures"].items():
-            found = own if sweep in self.figure_sweeps(name) else others
-            for panel in figure.get("panels", []):
-                if "scorer" in panel:
-                    found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
-        panels = []
-        for scorer in self._scorers_of(sweep):
-            drawn = own.get(scorer) or others.get(scorer) or main_panel(scorer, self.scorers[scorer])
-            for statistic, same in drawn.items():
-                # A panel of one set of prompts may say so in its label.
-                fitting = [panel for panel in same if panel.get("prompts") in (None, *self._only_prompts(sweep))]
-                panel = (fitting or same)[0]
-                kept: dict[str, Any] = {
-                    key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel
-                }
-                if not fitting:
-                    kept["label"] = f"{scorer} {statistic}"
-                panels.append({"scorer": scorer, "statistic": statistic, **kept})
-        return panels
-
-    def _only_prompts(self, sweep: str) -> tuple[str, ...]:
-        """The set of prompts of a sweep that has one only."""
-        prompts = self.sweeps[sweep].prompts
-        return prompts if len(prompts) == 1 else ()
+        return [] if table in self._trials else self.scorers_of(table)
 
 
 def alternatives(names: list[str]) -> str:

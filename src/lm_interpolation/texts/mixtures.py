@@ -5,7 +5,7 @@ import copy
 from lm_interpolation.models.dtypes import torch_dtype
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.interpolation import WeightSpace
-from lm_interpolation.texts.generation import Mixture, language_model
+from lm_interpolation.texts.language_models import Mixture, language_model
 
 
 def mixture_at(point: Point, space: WeightSpace, precision: str = "fp32") -> Mixture:

@@ -1,6 +1,6 @@
 """From words to a point: what the programs ``steer`` and ``export`` are asked for, and where its models lie.
 
-Imports neither torch nor pandas: what is wrong with a request is told at once.
+Imports neither torch nor pandas, so mistakes in a request are reported at once.
 """
 
 import itertools

@@ -22,7 +22,7 @@ from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import ANALYSES, AnyAnalysis
 from lm_interpolation.study.kinds.study_config import StudyConfig
-from lm_interpolation.study.kinds.tables import SEARCH_TABLE, SWEEP_TABLE
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, sweep_table
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.study.test_config import full_config
@@ -128,9 +128,23 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
     for key, table in tables.items():
         assert [name for name, _ in table.meanings(["alpha"], ["theta1", "theta2"])] == columns[key], key
         assert all([table.row, *table.columns.values()])
-    of_sweeps = [name for name, _ in SWEEP_TABLE.meanings(["alpha"], ["theta1"])]
+    of_sweeps = [name for name, _ in sweep_table([]).meanings(["alpha"], ["theta1"])]
     assert of_sweeps == ["sweep", "prompts", "alpha", "point", *STATISTIC_COLUMNS]
     assert list(SEARCH_TABLE.columns) == SEARCH_COLUMNS
+
+
+def test_the_table_of_a_sweep_tells_the_statistics_of_its_scorers_alone() -> None:
+    scorers = config_of().scorers
+    both = sweep_table([*scorers.values(), *scorers.values()]).columns
+    assert both["statistic"] == (
+        "score: weighted sum of class probabilities; p_…: mean probability of a class; perplexity of continuation or "
+        "text: mean over texts, or corpus = exp(total NLL / tokens); distinct_n: share of distinct n-grams of a prompt's "
+        "samples"
+    )
+    assert both["n_excluded"] == "texts without a score: no token, no predicted token or no word"
+    one = sweep_table([scorers["sentiment"]]).columns
+    assert "perplexity" not in one["statistic"] and one["n_excluded"] == "texts without a score: no token"
+    assert sweep_table([]).columns["n_excluded"] == "texts without a score"
 
 
 # --- checks ---
@@ -139,8 +153,6 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
 @pytest.mark.parametrize(
     ("name", "keys", "problem"),
     [
-        ("plane-loss", {"classes": ["positiv"]}, ("classes", "class 'positiv' is not declared; did you mean 'positive'?")),
-        ("line-loss", {"corpus": "stream"}, ("split", "the stream 'stream' has no test split; use dev")),
         ("words", {"ends": [0, 0.75]}, ("ends", "0.75 is not on the grid of sweep 'theta1'; add it there")),
         ("words", {"ends": [1, 1.0]}, ("ends", "both are 1; choose two values")),
         (
@@ -156,6 +168,20 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
     ],
 )  # fmt: skip
 def test_keys_that_do_not_fit_the_study(name: str, keys: dict[str, Any], problem: tuple[str, str]) -> None:
+    config = config_of(**{name: keys})
+    assert next(config.analyses[name].check(config)) == problem
+    sound = config_of()
+    assert list(sound.analyses[name].check(sound)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "problem"),
+    [
+        ("plane-loss", {"classes": ["positiv"]}, ("classes", "class 'positiv' is not declared; did you mean 'positive'?")),
+        ("line-loss", {"corpus": "stream"}, ("split", "the stream 'stream' has no test split; use dev")),
+    ],
+)  # fmt: skip
+def test_keys_that_do_not_fit_the_corpus(name: str, keys: dict[str, Any], problem: tuple[str, str]) -> None:
     config = config_of(**{name: keys})
     assert next(config.analyses[name].check(config)) == problem
     sound = config_of()
@@ -260,8 +286,9 @@ def test_what_analyses_rest_on() -> None:
         "plane-loss": ("reviews", "test", ["positive"], None),
         "line-loss": ("reviews", "test", None, None),
     }
-    compared = {name: found for name, a in config.analyses.items() if (found := a.precisions_compared(config))}
-    assert compared == {"half": ["generation", "scorers.sentiment", "scorers.perplexity"]}
+    compared = {name: found for name, a in config.analyses.items() if (found := a.compared_scorers(config))}
+    assert compared == {"half": ["sentiment", "perplexity"]}
+    assert [tag(kind) for kind in ANALYSES if kind.COMPARES_PRECISIONS] == ["precision"]
 
 
 def test_analyses_that_generate_have_points_merged_for_them() -> None:

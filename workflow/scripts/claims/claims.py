@@ -3,7 +3,9 @@
 from typing import Any
 
 from lm_interpolation.analyses.loss_files import read_losses
-from lm_interpolation.claims.claims import ClaimData, corrected, judge, read_analysis, untested, write_claims
+from lm_interpolation.claims.data import ClaimData, read_analysis
+from lm_interpolation.claims.page import write_claims
+from lm_interpolation.claims.verdicts import corrected, judge, untested
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.points.algebra import sweep_from_settings
@@ -18,8 +20,8 @@ def main(
     study: str,
     described: list[tuple[str, str]],
     judges: list[dict[str, Any]],
-    claims: list[tuple[str, dict[str, Any]]],
-    left_out: list[tuple[str, dict[str, Any], str]],
+    claims: list[dict[str, Any]],
+    left_out: list[tuple[dict[str, Any], str]],
     sweeps: list[dict[str, Any]],
     spaces: dict[str, str],
     scorers: list[tuple[str, list[dict[str, Any]]]],
@@ -36,8 +38,8 @@ def main(
         judges=read_judges(judges, job.input.judges),
         seed=seed,
     )
-    entries = [judge(name, spec, data) for name, spec in claims]
-    entries += [untested(name, spec, reason) for name, spec, reason in left_out]
+    entries = [judge(claim, data) for claim in claims]
+    entries += [untested(claim, reason) for claim, reason in left_out]
     entries = corrected(entries)
     lines = [f"{line}; {data.judges[name].describe()}" if name in data.judges else line for name, line in described]
     leaks = leak_lines(job.input.leaks)

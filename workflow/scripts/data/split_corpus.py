@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.data.corpora import SPLITS, load_share, write_corpus
+from lm_interpolation.data.corpora import write_corpus
+from lm_interpolation.data.corpus_paths import SPLITS
+from lm_interpolation.data.sources.split import load_share
 from lm_interpolation.jobs.runtime import Job, run_job
 
 

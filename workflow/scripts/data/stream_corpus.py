@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.data.corpora import load_stream, write_corpus
+from lm_interpolation.data.corpora import write_corpus
+from lm_interpolation.data.sources.stream import load_stream
 from lm_interpolation.jobs.runtime import Job, run_job
 
 

@@ -3,20 +3,14 @@
 from typing import Any
 
 from lm_interpolation.figures.plot_barrier import plot_barrier
-from lm_interpolation.figures.plots import draw
+from lm_interpolation.figures.style import draw
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.tables.analysis_tables import read_barriers
 
 
-def main(job: Job, *, figure: dict[str, Any]) -> None:
-    draw(
-        job,
-        figure,
-        plot_barrier,
-        read_barriers(job.input.table),
-        sweep_labels=figure["sweep_labels"],
-        coordinate_labels=figure["coordinate_labels"],
-    )
+def main(job: Job, *, look: dict[str, Any], sweep_labels: dict[str, str], coordinate_labels: dict[str, str]) -> None:
+    table = read_barriers(job.input.table)
+    draw(job, look, plot_barrier, table, sweep_labels=sweep_labels, coordinate_labels=coordinate_labels)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lm_interpolation.figures.plot_linearity import plot_linearity
-from lm_interpolation.figures.plots import draw
+from lm_interpolation.figures.style import draw
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.tables.tables import read_table
 
@@ -12,14 +12,14 @@ _MEASURES = ["value", "prediction", "change", "error", "relative_error"]
 _SUMMARY = ["c1", "c2", "r2", "r2_unit", "tolerance", "share_within", "reach"]
 
 
-def main(job: Job, *, figure: dict[str, Any]) -> None:
+def main(job: Job, *, look: dict[str, Any], coordinate_labels: dict[str, str]) -> None:
     draw(
         job,
-        figure,
+        look,
         plot_linearity,
         read_table(job.input.table, _MEASURES),
         read_table(job.input.summary, _SUMMARY),
-        coordinate_labels=figure["coordinate_labels"],
+        coordinate_labels=coordinate_labels,
     )
 
 

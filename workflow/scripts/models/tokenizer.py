@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lm_interpolation.data.corpora import read_corpus_split
 from lm_interpolation.jobs.runtime import Job, run_job
-from lm_interpolation.models.training import train_tokenizer
+from lm_interpolation.models.tokenizer_training import train_tokenizer
 
 
 def main(job: Job, *, vocab_size: int) -> None:

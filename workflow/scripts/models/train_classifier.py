@@ -8,7 +8,7 @@ from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.finished import publish
 from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.jobs.training_job import training_arguments
-from lm_interpolation.models.training import train_classifier
+from lm_interpolation.models.classifier_training import train_classifier
 
 
 def main(

@@ -6,9 +6,29 @@ from lm_interpolation.jobs.runtime import Job, run_job
 from lm_interpolation.pages.explorer import page_data, write_page
 
 
-def main(job: Job, *, page: dict[str, Any]) -> None:
+def main(
+    job: Job,
+    *,
+    study: str,
+    samples: int,
+    sampling: str,
+    spaces: dict[str, str],
+    sweeps: list[dict[str, Any]],
+    scorers: dict[str, dict[str, Any]],
+    judges: list[dict[str, Any]],
+) -> None:
     inputs = {name: getattr(job.input, name) for name in ("tables", "prompts", "texts", "scores", "judges")}
-    write_page(page_data(page, inputs), job.input.template[0], job.output[0])
+    data = page_data(
+        inputs,
+        study=study,
+        samples=samples,
+        sampling=sampling,
+        spaces=spaces,
+        sweeps=sweeps,
+        scorers=scorers,
+        judges=judges,
+    )
+    write_page(data, job.input.template[0], job.output[0])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lm_interpolation.analyses.rounding import describe_rounding
-from lm_interpolation.claims.claim_kinds import count_verdicts
+from lm_interpolation.claims.vocabulary import count_verdicts
 from lm_interpolation.data.leaks import leak_lines
 from lm_interpolation.jobs.runtime import Job, atomic_path, run_job
 from lm_interpolation.scores.judges import MARK, judge_lines, read_judges
@@ -71,7 +71,7 @@ def main(
         lines += ["", f"Claims of the paper: {told}"]
         lines += [f"  {_verdict(entry)}" for entry in entries]
     lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
-    # Not an input: times are told where a run left them, and nothing depends on them.
+    # Not an input: times are shown where a run left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(job.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
         seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]
         if seconds:

@@ -7,7 +7,7 @@ from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.runtime import Job, Progress, run_job
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.ensembles import generate_ensemble
+from lm_interpolation.texts.ensembles import generate_ensemble
 from lm_interpolation.texts.generation import Sampling, write_texts
 
 

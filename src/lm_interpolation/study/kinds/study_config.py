@@ -96,6 +96,10 @@ class StudyConfig(Declaration):
         return getattr(self, name)
 
     def scorers_of(self, sweep: str) -> list[str]:
-        """Names of the scorers of the texts of a sweep."""
+        """Names of the scorers of the texts of a sweep, in the order of the section."""
         chosen = self.sweeps[sweep].scorers
         return [name for name in self.scorers if chosen is None or name in chosen]
+
+    def judges_of(self, sweep: str) -> list[str]:
+        """Names of the scorers of a sweep that are models."""
+        return [name for name in self.scorers_of(sweep) if self.scorers[name].judge()]

@@ -1,7 +1,11 @@
 """What the rows and columns of a table are: declared with what makes the table, for the text beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.scorers.base import Scorer
 
 COORDINATES = "<coordinates>"
 """A column for each coordinate of the sweeps that a table is about."""
@@ -36,23 +40,29 @@ class Table:
                 yield name, meaning
 
 
-SWEEP_TABLE = Table(
-    row="One statistic of one scorer at one point, over the texts that continue one set of prompts.",
-    columns={
-        "sweep": SWEEP,
-        "prompts": PROMPTS,
-        COORDINATES: COORDINATE,
-        "point": POINT,
-        "scorer": SCORER,
-        "statistic": "the statistic",
-        "estimate": "the value",
-        "low": LOW,
-        "high": HIGH,
-        "n_prompts": "prompts that count",
-        "n_texts": N_TEXTS,
-        "n_excluded": "texts without a score",
-    },
-)
+def sweep_table(scorers: "Iterable[Scorer]") -> Table:
+    """The words on the table of a sweep whose texts have these ``scorers``."""
+    kinds = list(dict.fromkeys(type(scorer) for scorer in scorers))
+    reasons = list(dict.fromkeys(kind.NO_SCORE for kind in kinds if kind.NO_SCORE))
+    listed = f"{', '.join(reasons[:-1])} or {reasons[-1]}" if len(reasons) > 1 else "".join(reasons)
+    return Table(
+        row="One statistic of one scorer at one point, over the texts that continue one set of prompts.",
+        columns={
+            "sweep": SWEEP,
+            "prompts": PROMPTS,
+            COORDINATES: COORDINATE,
+            "point": POINT,
+            "scorer": SCORER,
+            "statistic": "; ".join(kind.STATISTIC_WORDS for kind in kinds),
+            "estimate": "the value",
+            "low": LOW,
+            "high": HIGH,
+            "n_prompts": "prompts that count",
+            "n_texts": N_TEXTS,
+            "n_excluded": f"texts without a score: {listed}" if listed else "texts without a score",
+        },
+    )
+
 
 SEARCH_TABLE = Table(
     row="One trial: a training with one combination of settings.",

@@ -33,10 +33,16 @@ class Analysis(Declaration):
     """Suffix of the name of each of its tables (empty: the first) to the words on it."""
     MEASURES_TIME: ClassVar[bool] = False
     """Whether its tables differ from rebuild to rebuild, since they show times or memory."""
+    COMPARES_PRECISIONS: ClassVar[bool] = False
+    """Whether it compares texts and scores in fp32 and in the study's precisions."""
     ABOUT_TEXTS: ClassVar[bool] = False
     """Whether it rests on generated texts, so that its caption says how they are sampled."""
 
     kind: str = Field(description="Kind of analysis.")
+
+    def table_suffixes(self) -> list[str]:
+        """What the names of its tables have behind its own."""
+        return list(self.TABLES)
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         """Names of the sweeps that it is about, directly or through other analyses, each once."""
@@ -62,8 +68,8 @@ class Analysis(Declaration):
         """Points that are merged to disk for it."""
         return []
 
-    def precisions_compared(self, config: "StudyConfig") -> list[str]:
-        """Key paths whose ``precision`` it compares with fp32: ``generation``, ``scorers.<name>``."""
+    def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        """Names of the scorers that it runs in fp32 and in their own precision."""
         return []
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:

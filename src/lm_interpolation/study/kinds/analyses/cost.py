@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from lm_interpolation.figures.naming import prompts_label
+from lm_interpolation.pages.wording import number, numbers
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.study.kinds.analyses.base import (
     Analysis,
@@ -17,7 +18,6 @@ from lm_interpolation.study.kinds.analyses.base import (
 )
 from lm_interpolation.study.kinds.base import Count, Name, Problem, PromptsName, Ref, Values
 from lm_interpolation.study.kinds.tables import POINT, Table
-from lm_interpolation.study.kinds.wording import number, numbers
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig

@@ -7,11 +7,11 @@ from annotated_types import Len
 from pydantic import Field
 
 from lm_interpolation.figures.naming import prompts_label
+from lm_interpolation.pages.wording import groups, number
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.study.kinds.analyses.base import Analysis, model_folders, prompts_file
 from lm_interpolation.study.kinds.base import WORDS, Count, Name, Positive, Problem, PromptsName, Ref, Words
 from lm_interpolation.study.kinds.tables import COORDINATE, COORDINATES, POINT, SWEEP, Table
-from lm_interpolation.study.kinds.wording import groups, number
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig

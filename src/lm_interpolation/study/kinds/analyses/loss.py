@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from lm_interpolation.pages.wording import number
 from lm_interpolation.study.kinds.analyses.base import Analysis, HeldOut, model_folders
 from lm_interpolation.study.kinds.base import (
     CorpusName,
@@ -18,7 +19,6 @@ from lm_interpolation.study.kinds.base import (
     undeclared,
 )
 from lm_interpolation.study.kinds.tables import CLASS, COORDINATE, COORDINATES, HIGH, LOW, N_TEXTS, POINT, SWEEP, Table
-from lm_interpolation.study.kinds.wording import number
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Len
 from pydantic import Field
 
+from lm_interpolation.pages.wording import groups, number
 from lm_interpolation.study.kinds.analyses.base import Analysis, check_on_grid, model_folders
 from lm_interpolation.study.kinds.base import WORDS, Count, Name, Number, Problem, Ref, Text, Words
 from lm_interpolation.study.kinds.tables import COORDINATE, COORDINATES, POINT, SWEEP, Table
-from lm_interpolation.study.kinds.wording import groups, number
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig

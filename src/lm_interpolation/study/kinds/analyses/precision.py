@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from lm_interpolation.figures.naming import prompts_label
+from lm_interpolation.pages.wording import number, numbers
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.study.kinds.analyses.base import (
     Analysis,
@@ -18,7 +19,6 @@ from lm_interpolation.study.kinds.analyses.base import (
 from lm_interpolation.study.kinds.base import Count, Name, NonNegative, Problem, PromptsName, Ref, Values
 from lm_interpolation.study.kinds.checks import check_prompted
 from lm_interpolation.study.kinds.tables import HIGH, LOW, POINT, SCORER, Table
-from lm_interpolation.study.kinds.wording import number, numbers
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -49,6 +49,7 @@ class PrecisionAnalysis(Analysis):
             },
         )
     }
+    COMPARES_PRECISIONS: ClassVar[bool] = True
     ABOUT_TEXTS: ClassVar[bool] = True
 
     kind: Literal["precision"] = Field(
@@ -70,24 +71,22 @@ class PrecisionAnalysis(Analysis):
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from check_prompted(config, self.sweep, self.prompts, "prompts")
         yield from check_on_grid(config, self.sweep, self.at, "at")
-        judged = self.scorers_behind(config)
+        judged = self.compared_scorers(config)
         if not judged:
             yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
-        elif {config.generation.precision, *(config.scorers[name].judge_precision() for name in judged)} == {"fp32"}:
-            yield (
-                "",
-                (
-                    f"generation and scorers of {self.sweep!r} are all in fp32; remove it, or choose another precision "
-                    "there"
-                ),
-            )
+            return
+        used = [config.scorers[name].judge_precision() for name in judged]
+        if config.generation is not None:
+            used.append(config.generation.precision)
+        if set(used) == {"fp32"}:
+            words = f"generation and scorers of {self.sweep!r} are all in fp32"
+            yield "", f"{words}; remove it, or choose another precision there"
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
 
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
-        # Scorers without a model have no precision.
-        return [name for name in config.scorers_of(self.sweep) if config.scorers[name].judge() is not None]
+        return self.compared_scorers(config)
 
     def continued_prompts(self) -> str:
         return self.prompts
@@ -95,8 +94,9 @@ class PrecisionAnalysis(Analysis):
     def merged_points(self, study: "Study") -> list[Point]:
         return points_at(study, self.sweep, self.at)
 
-    def precisions_compared(self, config: "StudyConfig") -> list[str]:
-        return ["generation", *(f"scorers.{name}" for name in self.scorers_behind(config))]
+    def compared_scorers(self, config: "StudyConfig") -> list[str]:
+        # Scorers without a model have no precision.
+        return config.judges_of(self.sweep)
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         return {
@@ -106,7 +106,7 @@ class PrecisionAnalysis(Analysis):
         }
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
-        scorers = self.scorers_behind(study.declared)
+        scorers = self.compared_scorers(study.declared)
         return {
             "models": self._models(study),
             "points": [point.id for point in self.merged_points(study)],
@@ -122,8 +122,8 @@ class PrecisionAnalysis(Analysis):
 
     def _models(self, study: "Study") -> list[str]:
         """The judges."""
-        scorers = self.scorers_behind(study.declared)
-        return list(dict.fromkeys(study.config["scorers"][scorer]["model"] for scorer in scorers))
+        scorers = self.compared_scorers(study.declared)
+        return [model for model in dict.fromkeys(study.scorers[name].judge() for name in scorers) if model is not None]
 
     def describe(self, name: str) -> str:
         return (

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from lm_interpolation.figures.naming import prompts_label
+from lm_interpolation.pages.wording import number, numbers
 from lm_interpolation.points.algebra import decimal
 from lm_interpolation.study.kinds.analyses.base import Analysis, check_on_grid, prompts_file
 from lm_interpolation.study.kinds.base import Count, Name, Names, Problem, PromptsName, Ref, Values
 from lm_interpolation.study.kinds.checks import check_prompted
 from lm_interpolation.study.kinds.tables import COORDINATE, SWEEPS, Table
-from lm_interpolation.study.kinds.wording import number, numbers
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig

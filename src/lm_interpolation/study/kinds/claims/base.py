@@ -1,17 +1,17 @@
 """What every kind of claim says of itself."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Len
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from lm_interpolation.study.kinds.base import Declaration, Maybe, Number, ScorerName
+from lm_interpolation.study.kinds.base import Declaration, Maybe, Name, Number, Problem, PromptsName, Ref, ScorerName
+from lm_interpolation.study.kinds.checks import check_prompted, check_scored, check_statistic
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
-
-AT_MOST, AT_LEAST = "at most", "at least"
 
 
 def _ordered(values: list[Any]) -> list[Any]:
@@ -22,6 +22,21 @@ def _ordered(values: list[Any]) -> list[Any]:
 
 Range = Annotated[list[Number], Len(2, 2), AfterValidator(_ordered)]
 """Two numbers, the lower one first."""
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("type", "a text")
+    return text
+
+
+Prose = Annotated[str, AfterValidator(_not_blank)]
+"""A text that is not blank."""
+Scale = Literal["linear", "log"]
+SCALE = "Whether values are compared as they are (linear) or by their logarithms (log)."
+STATISTIC = "Statistic of the scorer."
+Line = Annotated[Name, Ref("sweeps", directions=1, texts=True)]
+"""A sweep of one direction with texts."""
 
 
 class Score(Declaration):
@@ -38,39 +53,143 @@ class Claim(Declaration):
     """
 
     SECTION: ClassVar[str]
+    """Section of the paper that makes the claim."""
     STATEMENT: ClassVar[str]
     STATISTIC: ClassVar[str]
     UNIT: ClassVar[str]
     """Unit of the value (of its log with ``scale: log``)."""
+    SIDE: ClassVar[str]
+    """On which side of its threshold the claim holds: ``AT_MOST`` or ``AT_LEAST``."""
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
+    """Values of absent keys."""
 
     test: str = Field(description="The statistic; it decides which further keys are needed.")
     threshold: Number = Field(
         description="The claim holds if the whole interval of the statistic is on its right side."
     )
-    reason: str = Field(description="Why this threshold.")
-    statement: Maybe[str] = Field(default=None, description="The claim in words, by default as the paper makes it.")
-    section: Maybe[str] = Field(default=None, description="Section of the paper, by default where it makes the claim.")
+    reason: Prose = Field(description="Why this threshold.")
+    statement: Maybe[Prose] = Field(default=None, description="The claim in words, by default as the paper makes it.")
+    section: Maybe[Prose] = Field(
+        default=None, description="Section of the paper, by default where it makes the claim."
+    )
 
     def side(self) -> str:
         """On which side of its threshold the claim holds: ``at most`` or ``at least``."""
-        raise NotImplementedError
+        return self.SIDE
+
+    def keys(self) -> dict[str, Any]:
+        """The keys of its kind, with their defaults: what the value is computed from."""
+        return {**self.DEFAULTS, **{key: value for key, value in self.plain().items() if key not in Claim.model_fields}}
 
     def unit(self) -> str:
-        """Unit of the value."""
-        raise NotImplementedError
+        """Unit of the value: a ratio on a logarithmic scale."""
+        keys = self.keys()
+        return "log ratio" if keys.get("scale") == "log" else self.UNIT.format_map(keys)
+
+    def values_of_words(self) -> dict[str, Any]:
+        """What stands in its statement and statistic, by the name of its place there."""
+        values = self.keys()
+        if "within" in values:
+            values["within"] = "[{:g}, {:g}]".format(*values["within"])
+        return values
 
     def words(self) -> dict[str, str]:
-        """``section``, ``statement`` and ``statistic`` for people."""
-        raise NotImplementedError
+        """``section``, ``statement`` and ``statistic`` for people: its own, or those of its kind."""
+        values = self.values_of_words()
+        return {
+            "section": self.section or self.SECTION,
+            "statement": self.statement or self.STATEMENT.format_map(values),
+            "statistic": self.STATISTIC.format_map(values),
+        }
+
+    def settings(self, name: str) -> dict[str, Any]:
+        """What the verdict on the claim called ``name`` is set by."""
+        return {
+            "name": name,
+            "test": self.test,
+            **self.words(),
+            "unit": self.unit(),
+            "direction": self.side(),
+            "threshold": self.threshold,
+            "reason": self.reason,
+            "keys": self.keys(),
+            "statistics": self.statistics(),
+        }
+
+    def sweeps(self) -> list[str]:
+        """Names of the sweeps whose scores it reads."""
+        return []
 
     def scores_read(self) -> list[tuple[str, str, str]]:
         """(sweep, prompts, scorer) of the scores that it reads, each once."""
         return []
 
-    def tables_read(self, config: "StudyConfig") -> list[str]:
-        """Names of the tables of analyses that it reads."""
+    def statistics(self) -> list[tuple[str, str]]:
+        """(scorer, statistic) of the scores that it names."""
         return []
 
-    def losses_read(self) -> list[str]:
-        """Names of the analyses whose raw losses it reads."""
-        return []
+    def analysis_read(self) -> str | None:
+        """Name of the analysis whose table it reads; None if it reads none."""
+        return None
+
+    def table_read(self) -> str:
+        """Name of the table of that analysis which it reads."""
+        analysis = self.analysis_read()
+        assert analysis is not None
+        return analysis
+
+    def losses_read(self) -> str | None:
+        """Name of the analysis whose raw losses it reads too; None if it reads none."""
+        return None
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        for sweep, prompts, scorer in self.scores_read():
+            yield from check_scored(config, sweep, scorer, self.key_of_scorer(scorer))
+            yield from check_prompted(config, sweep, prompts, "prompts")
+        # Its own statistic first, then that of ``score``.
+        for key, (scorer, statistic) in zip(("statistic", "score.statistic"), self.statistics(), strict=False):
+            yield from check_statistic(config, scorer, statistic, key)
+
+    def key_of_scorer(self, scorer: str) -> str:
+        """Path of the key that names ``scorer``."""
+        return "scorer"
+
+
+class ScoreClaim(Claim):
+    """A claim on scores along a sweep of one direction, or two of them."""
+
+    SECOND: ClassVar[str | None] = None
+    """The key that names the second sweep."""
+
+    sweep: Line = Field(description="Name of the sweep.")
+    prompts: PromptsName = Field(description="Name of the prompt set.")
+    scorer: ScorerName = Field(description="Name of the scorer.")
+
+    def scorers(self) -> list[str]:
+        """Names of the scorers whose scores it reads along each sweep."""
+        return [self.scorer]
+
+    def sweeps(self) -> list[str]:
+        return [self.sweep] if self.SECOND is None else [self.sweep, getattr(self, self.SECOND)]
+
+    def scores_read(self) -> list[tuple[str, str, str]]:
+        return [(sweep, self.prompts, scorer) for sweep in self.sweeps() for scorer in dict.fromkeys(self.scorers())]
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        if self.SECOND is not None and getattr(self, self.SECOND) == self.sweep:
+            yield alike(self.SECOND, "sweep", self.sweep)
+        yield from super().check(config)
+
+
+class StatisticClaim(ScoreClaim):
+    """A claim on one statistic along sweeps of one direction."""
+
+    statistic: str = Field(description=STATISTIC)
+
+    def statistics(self) -> list[tuple[str, str]]:
+        return [(self.scorer, self.statistic)]
+
+
+def alike(key: str, other: str, value: str) -> Problem:
+    """What is wrong where a claim compares ``value`` with itself."""
+    return key, f"is {value!r}, like {other}; name another one to compare with"

@@ -1,25 +1,28 @@
 """The claim difference."""
 
-from typing import Annotated, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Name, PromptsName, Ref, ScorerName
-from lm_interpolation.study.kinds.claims.base import Claim, Range
+from lm_interpolation.claims.vocabulary import AT_MOST
+from lm_interpolation.study.kinds.claims.base import SCALE, Line, Range, Scale, StatisticClaim
 
 
-class DifferenceClaim(Claim):
-    """The test difference."""
+class DifferenceClaim(StatisticClaim):
+    """Two sweeps almost coincide."""
+
+    SECTION: ClassVar[str] = "4.4"
+    STATEMENT: ClassVar[str] = (
+        "Over {within}, {sweep} and {other} almost coincide in {scorer} {statistic} ({prompts} prompts)"
+    )
+    STATISTIC: ClassVar[str] = "{scorer} {statistic}: largest difference between {sweep} and {other} at one coordinate"
+    UNIT: ClassVar[str] = "as the statistic"
+    SIDE: ClassVar[str] = AT_MOST
+    SECOND: ClassVar[str | None] = "other"
 
     test: Literal["difference"] = Field(
         description="Scorer statistic: largest difference between sweep and other at one coordinate."
     )
-    sweep: Annotated[Name, Ref("sweeps", directions=1, texts=True)] = Field(description="Name of the sweep.")
-    other: Annotated[Name, Ref("sweeps", directions=1, texts=True)] = Field(description="Name of the other sweep.")
-    prompts: PromptsName = Field(description="Name of the prompt set.")
-    scorer: ScorerName = Field(description="Name of the scorer.")
-    statistic: str = Field(description="Statistic of the scorer or of the loss.")
+    other: Line = Field(description="Name of the other sweep.")
     within: Range = Field(description="Range of the coordinate.")
-    scale: Literal["linear", "log"] = Field(
-        description="Whether values are compared as they are (linear) or by their logarithms (log)."
-    )
+    scale: Scale = Field(description=SCALE)

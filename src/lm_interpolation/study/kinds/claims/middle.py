@@ -1,27 +1,28 @@
 """The claim middle."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Maybe, Name, PromptsName, Ref, ScorerName
-from lm_interpolation.study.kinds.claims.base import Claim, Range
+from lm_interpolation.claims.vocabulary import AT_LEAST
+from lm_interpolation.study.kinds.base import Maybe
+from lm_interpolation.study.kinds.claims.base import SCALE, Range, Scale, StatisticClaim
 
 
-class MiddleClaim(Claim):
-    """The test middle."""
+class MiddleClaim(StatisticClaim):
+    """In the middle of a sweep a statistic lies above, or below, both ends."""
+
+    SECTION: ClassVar[str] = "5.3"
+    STATEMENT: ClassVar[str] = (
+        "In the middle of {sweep}, {scorer} {statistic} lies {sign} both ends ({prompts} prompts)"
+    )
+    STATISTIC: ClassVar[str] = "{scorer} {statistic}: how far every point in {within} lies {sign} both ends"
+    UNIT: ClassVar[str] = "as the statistic"
+    SIDE: ClassVar[str] = AT_LEAST
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {"within": [0.25, 0.75]}
 
     test: Literal["middle"] = Field(description="Scorer statistic: how far every point in within lies sign both ends.")
-    sweep: Annotated[Name, Ref("sweeps", directions=1, texts=True)] = Field(description="Name of the sweep.")
-    prompts: PromptsName = Field(description="Name of the prompt set.")
-    scorer: ScorerName = Field(description="Name of the scorer.")
-    statistic: str = Field(description="Statistic of the scorer or of the loss.")
     within: Maybe[Range] = Field(default=None, description="Range of the coordinate.")
-    scale: Literal["linear", "log"] = Field(
-        description="Whether values are compared as they are (linear) or by their logarithms (log)."
-    )
-    sign: Literal["above", "below"] = Field(
-        description=(
-            "Whether lower or higher values are better. middle: whether the middle lies above or below both ends."
-        )
-    )
+    scale: Scale = Field(description=SCALE)
+    sign: Literal["above", "below"] = Field(description="Whether the middle lies above or below both ends.")

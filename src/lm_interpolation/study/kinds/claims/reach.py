@@ -1,21 +1,22 @@
 """The claim reach."""
 
-from typing import Annotated, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Name, PromptsName, Ref, ScorerName
-from lm_interpolation.study.kinds.claims.base import Claim
+from lm_interpolation.claims.vocabulary import AT_LEAST
+from lm_interpolation.study.kinds.claims.base import Line, StatisticClaim
 
 
-class ReachClaim(Claim):
-    """The test reach."""
+class ReachClaim(StatisticClaim):
+    """One sweep reaches as high a statistic as another."""
+
+    SECTION: ClassVar[str] = "4.2"
+    STATEMENT: ClassVar[str] = "{sweep} reaches a {scorer} {statistic} comparable to that of {than} ({prompts} prompts)"
+    STATISTIC: ClassVar[str] = "{scorer} {statistic}: highest value of {sweep} minus highest value of {than}"
+    UNIT: ClassVar[str] = "as the statistic"
+    SIDE: ClassVar[str] = AT_LEAST
+    SECOND: ClassVar[str | None] = "than"
 
     test: Literal["reach"] = Field(description="Scorer statistic: highest value of sweep minus highest value of than.")
-    sweep: Annotated[Name, Ref("sweeps", directions=1, texts=True)] = Field(description="Name of the sweep.")
-    than: Annotated[Name, Ref("sweeps", directions=1, texts=True)] = Field(
-        description="Name of the sweep it is compared with."
-    )
-    prompts: PromptsName = Field(description="Name of the prompt set.")
-    scorer: ScorerName = Field(description="Name of the scorer.")
-    statistic: str = Field(description="Statistic of the scorer or of the loss.")
+    than: Line = Field(description="Name of the sweep it is compared with.")

@@ -1,20 +1,23 @@
-"""What every source of a corpus says of itself, and the keys that sources share."""
+"""What every corpus says of itself, and the keys that sources share."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from annotated_types import MinLen
-from pydantic import Field, Tag
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from lm_interpolation.data.corpus_paths import SPLITS
+from lm_interpolation.data.raw_values import Key, as_string, cell_keys, value_key
 from lm_interpolation.study.kinds.base import (
     Cell,
     Count,
     Declaration,
-    Either,
-    Files,
     Fraction,
     Maybe,
     Name,
     NonNegativeInt,
+    Problem,
     Scalar,
 )
 
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 class Corpus(Declaration):
     """Labelled or unlabelled texts, split into train, dev and test."""
 
+    SCRIPT: ClassVar[str]
+    """The script that makes it, below workflow/scripts."""
+    EXECUTION: ClassVar[tuple[str, ...]] = ()
+    """Keys of the study that say how the script runs, on which no result depends."""
+
     def class_names(self, config: "StudyConfig") -> list[str]:
         """Names of its classes, sorted; empty if it is unlabelled."""
         raise NotImplementedError
@@ -32,6 +40,45 @@ class Corpus(Declaration):
     def is_stream(self) -> bool:
         """Whether its training texts are not stored, but read while a model trains."""
         return False
+
+    def is_share(self) -> bool:
+        """Whether it is a part of another corpus, whose stored splits its job reads."""
+        return False
+
+    def input_files(self) -> list[str]:
+        """Files outside the study that its job depends on, of many documents the newest; none if it lies on the hub."""
+        return []
+
+    def checked_files(self, key: str) -> Iterator[tuple[str, str]]:
+        """(key path, path) of files that must be there before anything runs; of many documents some.
+
+        ``key`` is the key path of the corpus. Raises ``UserError`` for a folder or glob without files.
+        """
+        yield from ()
+
+    def downloads(self) -> "Downloads":
+        """What its job, and trainings on it, take from the hub."""
+        return Downloads()
+
+    def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
+        """What its job is set by: exactly the arguments of its script; ``name`` is what the study calls it."""
+        raise NotImplementedError
+
+
+Corpora = Mapping[str, Corpus]
+"""All corpora of a study by their names, in the order of their declaration."""
+
+
+class Downloads(NamedTuple):
+    """What is taken from the hub, each entry as JSON has it."""
+
+    files: tuple[Mapping[str, Any], ...] = ()
+    """``id`` and ``revision`` of a dataset's repository, ``patterns`` of names in it, and the ``key`` that says so.
+
+    Where ``text`` (a column) is given, trainings read these files as a stream.
+    """
+    datasets: tuple[Mapping[str, Any], ...] = ()
+    """``id``, ``revision``, ``config`` (None: the only one) and ``splits`` of what ``load_dataset`` reads."""
 
 
 class Limit(Declaration):
@@ -52,8 +99,25 @@ class Fractions(Declaration):
 Classes = Annotated[dict[Name, Annotated[list[Scalar], MinLen(1)]], MinLen(1)]
 
 
+def _known_encoding(encoding: str) -> str:
+    try:
+        b"a".decode(encoding, "ignore")
+    except (LookupError, ValueError):
+        words = f": Python has no text encoding {encoding!r}; give one as utf-8, cp1252 or utf-16"
+        raise PydanticCustomError("words", words.replace("{", "{{").replace("}", "}}")) from None
+    return encoding
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+"""A codec for text, as Python calls it."""
+ENCODING = "Encoding of the text, as Python calls it; by default utf-8."
+
+
 class Source(Corpus):
     """A corpus that is read from a source. Its script reads the texts, shared steps make the splits."""
+
+    LABELS: ClassVar[str] = "its `label` column"
+    """What to name so that texts have labels, for messages."""
 
     source: str = Field(description="What the corpus is read from.")
     classes: Maybe[Classes] = Field(
@@ -80,52 +144,91 @@ class Source(Corpus):
     limit: Maybe[Limit] = Field(default=None, description="Take a random subset of this many texts of a split.")
     seed: NonNegativeInt = Field(default=0, description="Seed of the split, the subset and the synthetic generator.")
 
-    def input_files(self) -> list[str]:
-        """Files that the job that reads it depends on, of many documents the newest; none if it lies on the hub."""
-        raise NotImplementedError
+    # What its files hold.
 
-    def digest(self) -> str | None:
-        """What tells, besides these files, that the source has changed; None if they tell all."""
+    def text_column(self) -> str:
+        """The column of the texts."""
+        return "text"
+
+    def label_column(self) -> str | None:
+        """The column of the labels; None if there are none."""
         return None
 
-    def settings(self) -> dict[str, Any]:
-        """What the job that reads it is set by: exactly the arguments of the function that its script calls."""
+    def raw_classes(self) -> Mapping[str, Sequence[Any]]:
+        """Class name to its raw labels; empty if it is unlabelled."""
+        return self.classes or {}
+
+    def own_splits(self) -> Collection[str]:
+        """The splits that have data of their own."""
         raise NotImplementedError
 
+    # What the plan asks.
 
-class SplitFiles(Declaration):
-    """Files of each split."""
+    def class_names(self, config: "StudyConfig") -> list[str]:
+        return sorted(self.raw_classes())
 
-    train: Files = Field(description="Files with training texts.")
-    dev: Maybe[Files] = Field(
-        default=None, description="Files with development texts; without them a fraction of train is taken."
-    )
-    test: Maybe[Files] = Field(
-        default=None, description="Files with test texts; without them a fraction of train is taken."
-    )
+    def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
+        """``corpus``: the keys of the study, and the columns and classes that they mean (see ``steps.make_corpus``)."""
+        corpus = {key: value for key, value in self.plain().items() if key != "source"}
+        corpus["text"] = self.text_column()
+        if (label := self.label_column()) is not None:
+            corpus |= {"label": label, "classes": dict(self.raw_classes())}
+        if self.replace is not None:
+            corpus["replace"] = list(self.replace.items())
+        return {"corpus": corpus}
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        yield from self.label_problems()
+        yield from self.fraction_problems()
+
+    def label_problems(self) -> Iterator[Problem]:
+        """Labels and classes that do not fit."""
+        classes, column = self.raw_classes(), self.label_column()
+        if classes and column is None:
+            yield "classes", f"the source has no labels; name {self.LABELS} or remove this key"
+        if not classes and column is not None:
+            yield "classes", f"missing; map the values of {column!r} to classes or take no labels"
+        class_of_label: dict[Key, str] = {}
+        # Two labels are one if a cell may answer to both.
+        class_of_cell: dict[Key, str] = {}
+        for name, labels in classes.items():
+            for label in labels:
+                cells = cell_keys(label, untyped=True)
+                known = [class_of_cell.get(value_key(label)), *map(class_of_label.get, cells)]
+                other = next((found for found in known if found not in (None, name)), None)
+                if other is not None:
+                    yield f"classes.{name}", f"label {as_string(label)} is also in {other}; keep it in one class"
+                class_of_label[value_key(label)] = name
+                class_of_cell |= dict.fromkeys(cells, name)
+
+    def fraction_problems(self) -> Iterator[Problem]:
+        """Splits that have not either data of their own or a fraction of train."""
+        own = self.own_splits()
+        fractions = {} if self.fractions is None else self.fractions.plain()
+        for split in fractions:
+            if split in own:
+                yield f"fractions.{split}", "the split has data of its own; remove one of the two"
+        if sum(fractions.values()) >= 1:
+            yield "fractions", f"they sum to {sum(fractions.values()):g}; leave some of train to train"
+        for split in SPLITS:
+            if split not in own and (split == "train" or split not in fractions):
+                remedy = "give it data" if split == "train" else f"give it data, or add fractions.{split}"
+                yield "", f"no source for the {split} split; {remedy}"
 
 
-class ClassFiles(Declaration):
-    """Files of each split with texts of one class."""
+class Columns(Source):
+    """A source of tables, whose columns the study names."""
 
-    train: Files = Field(description="Files with training texts of the class.")
-    dev: Maybe[Files] = Field(
-        default=None, description="Files with its development texts; without them a fraction of train is taken."
-    )
-    test: Maybe[Files] = Field(
-        default=None, description="Files with its test texts; without them a fraction of train is taken."
-    )
+    text: str = Field(description="Column of the text.")
+    label: Maybe[str] = Field(default=None, description="Column of the label; leave it out for an unlabelled corpus.")
 
+    def text_column(self) -> str:
+        return self.text
 
-FilesOfClass = Annotated[
-    str | list[str] | ClassFiles,
-    Either(
-        [
-            Annotated[str, Tag("a string")],
-            Annotated[list[str], MinLen(1), Tag("a list")],
-            Annotated[ClassFiles, Tag("a mapping")],
-        ]
-    ),
-]
-"""One path or a list of paths, or those of each split."""
-FilesOfClasses = Annotated[dict[Name, FilesOfClass], MinLen(1)]
+    def label_column(self) -> str | None:
+        return self.label
+
+    def needed_columns(self) -> list[str]:
+        """All columns that are read."""
+        label = self.label_column()
+        return list(dict.fromkeys([self.text_column(), *([label] if label else []), *(self.drop or {})]))

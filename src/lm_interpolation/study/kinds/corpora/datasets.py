@@ -1,11 +1,13 @@
 """The source datasets."""
 
-from typing import Literal
+from collections.abc import Collection
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from lm_interpolation.study.kinds.base import Declaration, Maybe
-from lm_interpolation.study.kinds.corpora.base import Source
+from lm_interpolation.study.kinds.corpora.base import Columns, Downloads
 
 
 class DatasetSplits(Declaration):
@@ -20,13 +22,27 @@ class DatasetSplits(Declaration):
     )
 
 
-class Datasets(Source):
+class Datasets(Columns):
     """Whatever else datasets.load_dataset reads."""
+
+    SCRIPT: ClassVar[str] = "data/corpus_datasets.py"
 
     source: Literal["datasets"] = Field(description="Whatever else datasets.load_dataset reads.")
     id: str = Field(description="Id of the dataset's repository, or a local folder that load_dataset reads.")
     revision: str = Field(description="Commit, tag or branch on the hub; a commit is the only one that cannot drift.")
     splits: DatasetSplits = Field(description="The dataset's names of our splits.")
-    text: str = Field(description="Column of the text.")
-    label: Maybe[str] = Field(default=None, description="Column of the label; leave it out for an unlabelled corpus.")
     config: Maybe[str] = Field(default=None, description="Name of the configuration (subset) of the dataset.")
+
+    def own_splits(self) -> Collection[str]:
+        return self.splits.plain().keys()
+
+    def input_files(self) -> list[str]:
+        if not Path(self.id).is_dir():
+            return []
+        return sorted(str(path) for path in Path(self.id).rglob("*") if path.is_file())
+
+    def downloads(self) -> Downloads:
+        if Path(self.id).is_dir():
+            return Downloads()
+        dataset = {"id": self.id, "revision": self.revision, "config": self.config}
+        return Downloads(datasets=({**dataset, "splits": list(self.splits.plain().values())},))

@@ -1,11 +1,21 @@
 """The source synthetic."""
 
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.study.kinds.base import Count, Declaration, Maybe, NonNegativeInt
 from lm_interpolation.study.kinds.corpora.base import Source
+from lm_interpolation.study.kinds.corpora.sst import SENTIMENT
+
+_CLASSES: dict[str, dict[str, list[Any]]] = {
+    "reviews": SENTIMENT,
+    "general": {},
+    "acceptability": {"acceptable": ["acceptable"], "unacceptable": ["unacceptable"]},
+}
+"""Kind of texts to its classes."""
 
 
 class Counts(Declaration):
@@ -26,6 +36,8 @@ class Shard(Declaration):
 class Synthetic(Source):
     """The built-in synthetic generator."""
 
+    SCRIPT: ClassVar[str] = "data/corpus_synthetic.py"
+
     source: Literal["synthetic"] = Field(description="The built-in synthetic generator.")
     kind: Literal["reviews", "general", "acceptability"] = Field(
         description="Reviews (labels 0..4), general (unlabelled), or acceptability."
@@ -35,3 +47,12 @@ class Synthetic(Source):
         default=None,
         description=("Take the texts of shard index out of count; different shards have no text in common."),
     )
+
+    def label_column(self) -> str | None:
+        return "label" if _CLASSES[self.kind] else None
+
+    def raw_classes(self) -> Mapping[str, Sequence[Any]]:
+        return self.classes or _CLASSES[self.kind]
+
+    def own_splits(self) -> Collection[str]:
+        return SPLITS

@@ -1,6 +1,7 @@
 """The figure curves."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import MinLen
 from pydantic import Field
@@ -13,11 +14,17 @@ from lm_interpolation.study.kinds.base import (
     Name,
     Names,
     Parts,
+    Problem,
     Ref,
     Scale,
     ScorerName,
 )
+from lm_interpolation.study.kinds.checks import check_scored, check_statistic
 from lm_interpolation.study.kinds.figures.base import Figure
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
+    from lm_interpolation.study.study import Study
 
 
 class HorizontalAxis(Declaration):
@@ -48,7 +55,9 @@ class CurvesPanel(Declaration):
 class Curves(Figure):
     """Statistics along sweeps of one direction."""
 
-    SCRIPT: ClassVar[str] = "figures/curves.py"
+    SCRIPT: ClassVar[str] = "figures/plot_curves.py"
+    CAPTION: ClassVar[str] = "figures/caption_curves.py"
+    TABLE_CAPTION: ClassVar[str | None] = "tables/table_caption_curves.py"
 
     kind: Literal["curves"] = Field(description="Statistics along sweeps of one direction.")
     sweeps: Names[Annotated[Name, Ref("sweeps", directions=1, texts=True)]] = Field(
@@ -65,3 +74,69 @@ class Curves(Figure):
         default=None, description="Name of a texts analysis, shown in the text beside the figure."
     )
     panels: Annotated[list[CurvesPanel], MinLen(1), Parts()] = Field(description="What is drawn from left to right.")
+
+    def sweeps_behind(self, config: "StudyConfig") -> list[str]:
+        return self.sweeps
+
+    def scorers_behind(self, config: "StudyConfig") -> set[str]:
+        return {part.scorer for _, part in self._parts()}
+
+    def analyses_behind(self) -> list[str]:
+        return [] if self.cost is None else [self.cost]
+
+    def tables_behind(self, study: "Study") -> list[str]:
+        # In this order, which findings and the text beside the figure rest on.
+        names = [*self.sweeps, *(name for name in (self.cost, self.texts) if name is not None)]
+        return [study.table(name) for name in dict.fromkeys(names)]
+
+    def inputs(self, study: "Study") -> dict[str, Any]:
+        cost = {} if self.cost is None else {"cost": study.table(self.cost)}
+        judges = study.judge_metrics(self.scorers_behind(study.declared))
+        return {"tables": [study.table(name) for name in self.sweeps], "judges": judges, **cost}
+
+    def drawn(self, study: "Study") -> dict[str, Any]:
+        return {
+            "sweeps": self.sweeps,
+            "panels": self.score_panels(),
+            "overlay": self.overlay,
+            "cost": self.cost is not None,
+            "coordinate_labels": self.coordinate_labels(study.declared),
+            "sweep_labels": self.sweep_labels(study.declared),
+        }
+
+    def settings(self, study: "Study") -> dict[str, Any]:
+        return {
+            "panels": self.score_panels(),
+            "overlay": self.overlay,
+            "columns": self.columns,
+            "judges": study.judge_settings(self.scorers_behind(study.declared)),
+            "coordinate_labels": self.coordinate_labels(study.declared),
+            "sweep_labels": self.sweep_labels(study.declared),
+        }
+
+    def series(self, config: "StudyConfig") -> int:
+        if self.overlay:
+            return len(self.sweeps)
+        return len({prompts for sweep in self.sweeps for prompts in config.sweeps[sweep].prompts})
+
+    def score_panels(self) -> list[dict[str, Any]]:
+        return [panel.plain() for panel in self.panels]
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        yield from super().check(config)
+        for where, part in self._parts():
+            for sweep in self.sweeps:
+                yield from check_scored(config, sweep, part.scorer, f"{where}.scorer")
+            yield from check_statistic(config, part.scorer, part.statistic, f"{where}.statistic")
+        first, *others = (set(config.sweeps[sweep].prompts) for sweep in self.sweeps)
+        if self.overlay and len(first.intersection(*others)) != 1:
+            yield "overlay", "the sweeps need exactly one prompt set in common; set false"
+        if self.cost is not None and not self.overlay:
+            yield "cost", "is drawn beside one row of panels; set overlay: true"
+
+    def _parts(self) -> Iterator[tuple[str, CurvesPanel | HorizontalAxis]]:
+        """(key path, what shows a statistic): panels, and their horizontal axes."""
+        for index, panel in enumerate(self.panels):
+            yield f"panels.{index}", panel
+            if panel.x is not None:
+                yield f"panels.{index}.x", panel.x

@@ -1,18 +1,15 @@
 """The source of prompts text."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Maybe
-from lm_interpolation.study.kinds.prompts.base import Prompts
+from lm_interpolation.study.kinds.prompts.base import FileOfPrompts
 
 
-class TextPrompts(Prompts):
+class TextPrompts(FileOfPrompts):
     """One prompt per line."""
 
+    SCRIPT: ClassVar[str] = "data/prompts_text.py"
+
     source: Literal["text"] = Field(description="One prompt per line.")
-    path: str = Field(description="The file.")
-    encoding: Maybe[str] = Field(
-        default=None, description="Encoding of the file, as Python calls it; by default utf-8."
-    )

@@ -1,0 +1,36 @@
+"""The tests of claims by name: what measures each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lm_interpolation.claims import (
+    barrier,
+    better,
+    difference,
+    linear,
+    loss_barrier,
+    middle,
+    monotone,
+    norms,
+    reach,
+    stable,
+    valley,
+    words,
+)
+from lm_interpolation.claims.data import ClaimData, Measured
+
+TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
+    "barrier": barrier.measure,
+    "monotone": monotone.measure,
+    "stable": stable.measure,
+    "words": words.measure,
+    "better": better.measure,
+    "reach": reach.measure,
+    "valley": valley.measure,
+    "difference": difference.measure,
+    "norms": norms.measure,
+    "middle": middle.measure,
+    "linear": linear.measure,
+    "loss_barrier": loss_barrier.measure,
+}
+"""Name of a test to the function of a claim's keys and of the study's data that measures it."""

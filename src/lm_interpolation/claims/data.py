@@ -1,0 +1,87 @@
+"""What claims are measured on, and what measuring one gives."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.points.algebra import Sweep
+from lm_interpolation.scores.judges import Judge
+from lm_interpolation.scores.statistic import Statistic
+from lm_interpolation.statistics.inference import Inference
+
+PathLike = str | os.PathLike[str]
+
+
+class NotTested(Exception):
+    """The data do not allow to test a claim; the message says why."""
+
+
+@dataclass(frozen=True)
+class ClaimData:
+    """What claims are computed from.
+
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
+    the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
+    ``scorers`` has the statistics of each scorer, ``judges`` the judge of each that is a classifier. ``seed`` is that
+    of all draws.
+    """
+
+    sweeps: Mapping[str, Sweep]
+    scorers: Mapping[str, Sequence[Statistic]]
+    scores: Callable[[Sweep, str, str], pd.DataFrame]
+    tables: Mapping[str, pd.DataFrame]
+    losses: Mapping[str, pd.DataFrame]
+    judges: Mapping[str, Judge]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A statistic, and a remark on it; ``units`` and their ``kind`` (prompts, ...) are what its interval rests on.
+
+    ``undefined`` is the share of draws without a value; ``instead`` says what would decide where more units would not.
+    """
+
+    inference: Inference
+    note: str
+    units: int | None = None
+    kind: str = ""
+    undefined: float = 0.0
+    instead: str = "the value lies too near the threshold"
+
+
+def read_analysis(path: PathLike) -> pd.DataFrame:
+    """The table of an analysis, every column as text: a word may well be called "nan"."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of ``read_analysis`` as float64; an empty field is NaN."""
+    return table[column].replace("", "nan").to_numpy(dtype=np.float64)
+
+
+def rows_of(table: pd.DataFrame, spec: Mapping[str, Any], **wanted: str) -> pd.DataFrame:
+    """The rows of an analysis' table whose columns have the ``wanted`` values, of which there is at least one."""
+    for column, value in wanted.items():
+        known = list(dict.fromkeys(table[column]))
+        if value not in known:
+            raise UserError(f"analysis {spec['analysis']} has no {column} {value!r}, but {', '.join(known)}")
+        table = table[table[column] == value]
+    return table
+
+
+def sign(word: str, positive: str) -> int:
+    return 1 if word == positive else -1
+
+
+def compact(value: float) -> str:
+    """``value`` with three significant digits, in plain notation where that is readable: 0.0123, 1230, 1.2e-06."""
+    rounded = float(f"{value:.3g}")
+    if rounded == 0 or 1e-4 <= abs(rounded) < 1e6:
+        return np.format_float_positional(rounded + 0.0, trim="-")
+    return f"{rounded:.3g}"

@@ -1,0 +1,139 @@
+"""Verdicts on the claims of the paper: a value, its interval, a threshold, and whether the claim holds.
+
+How the 95 % intervals of each kind of claim are made, of prompts, texts, words or tensors, says ``inference.py``.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lm_interpolation.claims.catalog import TESTS
+from lm_interpolation.claims.data import ClaimData, NotTested
+from lm_interpolation.claims.vocabulary import AT_MOST, HOLDS, NOT_TESTED, REFUTED, UNDECIDED
+from lm_interpolation.jobs.runtime import error_prefix
+from lm_interpolation.statistics.inference import LEAST_UNITS, LEVEL, TAIL, Exact, holm, meets, p_value, units_to_decide
+from lm_interpolation.statistics.medians import Median, MedianRatio
+
+FEW = 0.05
+"""Share of draws in which a statistic may be undefined; with more, its interval would not be what it says."""
+
+
+def judge(claim: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
+    """The verdict on one claim, as an entry of ``claims.json``. ``claim`` is what ``Claim.settings`` gives.
+
+    Keys of the entry: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction,
+    verdict, p, units, unit_kind, units_to_decide, weak_judge, reason, note``, and ``p_holm, verdict_holm`` from
+    ``corrected``.
+    ``weak_judge`` says whether a statistic comes from a weak judge. Numbers are rounded to six significant digits
+    before they are compared with the threshold, so that the entry agrees with itself.
+
+    The claim holds if its whole interval lies on the right side of the threshold, and is refuted if that lies on the
+    wrong side. Otherwise it is undecided, and the note says about how many units would decide it; so it is with fewer
+    units than ``LEAST_UNITS``, and with so few words or tensors that they have no interval. It is not tested, and the
+    note says why, if the data do not give the value, or if the statistic is undefined in more than ``FEW`` of the
+    draws, so that there is no interval to judge by.
+
+    Raises ``UserError`` with the claim's key if it names what the data do not have.
+    """
+    with error_prefix(f"claims.{claim['name']}"):
+        try:
+            measured = TESTS[claim["test"]](claim["keys"], data)
+        except NotTested as reason:
+            return untested(claim, str(reason))
+    inference = measured.inference
+    if not math.isfinite(inference.value):
+        raise ValueError(f"claims.{claim['name']}: the statistic is {inference.value}")
+    weak = any(
+        scorer in data.judges and data.judges[scorer].is_weak(statistic) for scorer, statistic in claim["statistics"]
+    )
+    entry = _entry(claim) | {
+        "value": _round(inference.value),
+        "units": measured.units,
+        "unit_kind": measured.kind,
+        "weak_judge": weak,
+        "note": measured.note,
+    }
+    threshold, at_most = claim["threshold"], claim["direction"] == AT_MOST
+    if isinstance(inference, Exact):
+        return entry | {"verdict": HOLDS if meets(entry["value"], entry["value"], threshold, at_most) else REFUTED}
+    assert measured.units is not None
+    if measured.undefined > FEW:
+        undefined = f"undefined in {measured.undefined:.0%} of the draws, so there is no interval to judge by"
+        return entry | {"verdict": NOT_TESTED, "note": f"{measured.note}; {undefined}"}
+    low, high = map(_round, inference.limits(TAIL))
+    if math.isinf(low):
+        note = f"{measured.note}; {measured.units} {measured.kind} are too few for an interval"
+        return entry | {"verdict": UNDECIDED, "note": note}
+    entry |= {"low": low, "high": high}
+    met = meets(low, high, threshold, at_most)
+    by_order = isinstance(inference, Median | MedianRatio)
+    if measured.units < LEAST_UNITS and not by_order:
+        wanted = LEAST_UNITS if met is not None else units_to_decide(inference, measured.units, threshold, at_most)
+        wanted = None if wanted is None else max(wanted, LEAST_UNITS)
+        note = f"{measured.note}; a verdict needs {LEAST_UNITS} {measured.kind}, there are {measured.units}"
+        note += f", and about {wanted} would decide it" if wanted is not None and wanted > LEAST_UNITS else ""
+        return entry | {"verdict": UNDECIDED, "units_to_decide": wanted, "note": note}
+    entry["p"] = float(f"{p_value(inference, threshold, at_most):.2g}")
+    if met is not None:
+        return entry | {"verdict": HOLDS if met else REFUTED}
+    wanted = units_to_decide(inference, measured.units, threshold, at_most)
+    told = (
+        f"more {measured.kind} alone would not decide it: {measured.instead}"
+        if wanted is None
+        else f"about {wanted} {measured.kind} would decide it, there are {measured.units}"
+    )
+    return entry | {"verdict": UNDECIDED, "units_to_decide": wanted, "note": f"{measured.note}; {told}"}
+
+
+def corrected(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of a study with what Holm's correction for their number makes of them.
+
+    ``p_holm`` is the corrected p-value, ``verdict_holm`` the verdict that is left: one that holds or is refuted with
+    a larger ``p_holm`` than 0.05 is undecided. Verdicts without a p-value stay as they are.
+    """
+    entries = list(entries)
+    p_values = holm({entry["name"]: entry["p"] for entry in entries if entry["p"] is not None})
+    return [
+        {
+            **entry,
+            "p_holm": p_values.get(entry["name"]),
+            "verdict_holm": UNDECIDED if p_values.get(entry["name"], 0) > 1 - LEVEL else entry["verdict"],
+        }
+        for entry in entries
+    ]
+
+
+def untested(claim: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The entry of a claim that is not tested, for this ``reason``."""
+    return _entry(claim) | {"verdict": NOT_TESTED, "note": reason}
+
+
+def _entry(claim: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": claim["name"],
+        "section": claim["section"],
+        "statement": claim["statement"],
+        "test": claim["test"],
+        "statistic": claim["statistic"],
+        "value": None,
+        "low": None,
+        "high": None,
+        "unit": claim["unit"],
+        "threshold": claim["threshold"],
+        "direction": claim["direction"],
+        "verdict": NOT_TESTED,
+        "p": None,
+        "units": None,
+        "unit_kind": "",
+        "units_to_decide": None,
+        "weak_judge": False,
+        "reason": claim["reason"],
+        "note": "",
+        "p_holm": None,
+        "verdict_holm": NOT_TESTED,
+    }
+
+
+def _round(value: float) -> float:
+    # Beyond the twelfth digit there is nothing but rounding. + 0.0 turns a negative zero into zero.
+    return float(f"{round(value, 12):.6g}") + 0.0

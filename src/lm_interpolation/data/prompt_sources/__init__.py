@@ -1,0 +1,1 @@
+"""What sets of prompts are read from: one module for each source."""

@@ -1,0 +1,1 @@
+"""What corpora are read from: one module for each source."""

@@ -1,0 +1,113 @@
+"""What a study takes from the Hugging Face hub, brought into its cache before machines without network need it."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from lm_interpolation.data.hub import fetch, locked_commit, matching_files, reading_order
+from lm_interpolation.data.json_lines import field_of
+from lm_interpolation.jobs.runtime import UserError, announce, brief, error_prefix
+from lm_interpolation.models.hub_models import model_folder
+
+BYTES_PER_TOKEN = 5
+"""UTF-8 bytes of text for a token of a stream: more than the 4.5 or so of GPT-2's tokenizer on English, to be safe."""
+
+
+def fetch_all(
+    models: Sequence[Mapping[str, str]],
+    files: Sequence[Mapping[str, Any]],
+    datasets: Sequence[Mapping[str, Any]],
+    hub_lock: str | None,
+) -> None:
+    """Download every model and data set of the hub that a study names, as far as it is not there.
+
+    Args:
+        models: repositories, each with ``id``, ``revision`` and ``key``, the config key that names it.
+        files: of datasets, each with ``id``, ``revision``, ``key`` and ``patterns`` of names. A stream has besides
+            ``text``, the column of the texts, and ``readings``, the (seed, tokens in all, processes) of the trainings
+            that read it: as many of its files come as they read.
+        datasets: for ``load_dataset``, each with ``id``, ``revision``, ``config``, ``splits`` and ``key``.
+        hub_lock: file in which commits are kept (see ``hub.locked_commit``).
+
+    Revisions are resolved, locked and refused as by the jobs themselves. Raises ``UserError`` for what cannot be had.
+    """
+    for model in models:
+        commit = locked_commit(model["id"], "model", model["revision"], hub_lock)
+        fetch_model(model["id"], commit, model["key"])
+    for entry in files:
+        repository = entry["id"]
+        commit = locked_commit(repository, "dataset", entry["revision"], hub_lock)
+        names = matching_files(repository, commit, entry["patterns"], entry["key"])
+        if "readings" in entry:
+            _fetch_stream(names, commit, entry)
+            continue
+        for name in names:
+            announce(f"[fetch] dataset {repository}: {name}")
+            fetch(repository, commit, name)
+    for dataset in datasets:
+        _fetch_dataset(dataset)
+
+
+def fetch_model(repository: str, commit: str, key: str) -> Path:
+    """Folder, in the cache, of the files that loading a model with its tokenizer needs; ``key`` is for messages."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    announce(f"[fetch] model {repository} at {commit}")
+    with error_prefix(key):
+        folder = model_folder(repository, commit)
+        try:
+            for part in (AutoConfig, AutoTokenizer):
+                part.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # of whatever reads the files
+            raise UserError(
+                f"cannot load the configuration and the tokenizer of model {repository} at {commit}: {brief(error)}; "
+                "choose another"
+            ) from error
+    return folder
+
+
+def _fetch_stream(files: list[str], commit: str, entry: Mapping[str, Any]) -> None:
+    """The files that trainings on a stream read, in their order, until there is text enough for all of their steps."""
+    for seed, tokens, processes in entry["readings"]:
+        needed, order = tokens * BYTES_PER_TOKEN, reading_order(len(files), seed)
+        ratio, text, count = 0.0, 0.0, 0
+        # Each process reads files of its own, so that all need their last one.
+        while count < len(order) and (text < needed or count % processes):
+            path = fetch(entry["id"], commit, files[order[count]])
+            # Files of a data set are alike, and there may be hundreds.
+            ratio = ratio or _text_bytes(path, entry["text"]) / max(1, path.stat().st_size)
+            text, count = text + ratio * path.stat().st_size, count + 1
+            announce(
+                f"[fetch] dataset {entry['id']}: {files[order[count - 1]]}, {min(1, text / needed):.0%} of the text"
+            )
+
+
+def _text_bytes(path: Path, field: str) -> int:
+    """UTF-8 bytes of the texts of a file of JSON lines. Raises ``UserError`` if it is something else, or damaged."""
+    total = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            for number, line in enumerate(cast(BinaryIO, file), start=1):
+                if not line.isspace():
+                    total += len(str(field_of(json.loads(line), field, f"{path}:{number}")).encode())
+    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{path}: not a whole file of JSON lines ({error}); delete it and fetch it again") from None
+    return total
+
+
+def _fetch_dataset(dataset: Mapping[str, Any]) -> None:
+    import datasets
+
+    repository, revision = dataset["id"], dataset["revision"]
+    for split in dataset["splits"]:
+        announce(f"[fetch] dataset {repository}, split {split}")
+        try:
+            datasets.load_dataset(repository, dataset["config"], split=split, revision=revision)
+        except Exception as error:  # see fetch_model
+            raise UserError(
+                f"{dataset['key']}: cannot fetch split {split!r} of dataset {repository}: {brief(error)}; check the "
+                "network, id, config, revision and splits"
+            ) from error

@@ -1,0 +1,46 @@
+"""What a study did, in words: one line each on its sweeps, texts and scorers. Imports nothing heavy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lm_interpolation.points.algebra import Sweep, format_decimal, grid_values
+from lm_interpolation.points.formulas import combination
+
+
+def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
+    """One line on a sweep, declared by ``spec``: its formula, its grid and, if it is about texts, its prompts."""
+    terms = [combination(spec["origin"])]
+    terms += [f"{coordinate} ({combination(spec['directions'][coordinate])})" for coordinate in sweep.directions]
+    values = {coordinate: grid_values(spec["grid"][coordinate]) for coordinate in sweep.directions}
+    grids = [
+        f"{name}: {len(along)} values from {format_decimal(along[0])} to {format_decimal(along[-1])}"
+        for name, along in values.items()
+    ]
+    beside = sum(any(value not in values[name] for name, value in entry.coordinates) for entry in sweep.points)
+    if beside:
+        grids.append(f"{beside} more {'point' if beside == 1 else 'points'} off the grid")
+    combined = {"weights": "weights", "logits": "logits, an ensemble"}[sweep.space]
+    prompts = f"; prompts: {', '.join(sweep.prompts)}" if texts and sweep.prompts else ""
+    return f"{sweep.name} = {' + '.join(terms)} ({combined}); {'; '.join(grids)}{prompts}"
+
+
+def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
+    """One line on how texts are sampled; ``nucleus`` names the model that decides it for ensembles."""
+    ensembles = f"; the nucleus of ensembles is that of {nucleus}" if nucleus else ""
+    return (
+        f"texts: {sampling['samples']} continuations per prompt of at most {sampling['max_new_tokens']} tokens, "
+        f"top-p {sampling['top_p']}{ensembles}"
+    )
+
+
+def describe_entry(name: str, entry: Mapping[str, Any]) -> str:
+    """One line on an entry of the config, as it stands there."""
+    return f"{name}: {', '.join(f'{key} {_plain(value)}' for key, value in entry.items())}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_plain(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_plain, value)) + "]"
+    return str(value)

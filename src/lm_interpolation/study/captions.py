@@ -1,0 +1,158 @@
+"""The plan of the texts beside figures and tables, and of the front page of the report."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lm_interpolation.pages.descriptions import describe_search
+from lm_interpolation.pages.facts import describe_sampling, describe_sweep
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.figures.base import Figure
+    from lm_interpolation.study.study import Study
+
+OTHER_SECTION = "Other results"
+"""Category, in the report, of what belongs to no section of the paper."""
+
+TABLE_CAPTION = "tables/table_caption.py"
+"""The script that writes the text beside a table from which alone no figure is drawn."""
+
+
+def figure_inputs(study: "Study", figure: str) -> dict[str, list[str]]:
+    """The tables behind a figure, how good its judges are, and folders with the special tokens of its models."""
+    return {
+        "tables": study.declared.figures[figure].tables_behind(study),
+        "judges": study.judge_metrics(_scorers(study, figure)),
+        "tokenizers": [folder for _, folder in _tokens(study, figure)],
+    }
+
+
+def figure_settings(study: "Study", figure: str) -> dict[str, Any]:
+    """What the text beside a figure is set by; facts are lines on what this study did."""
+    spec, scorers = study.declared.figures[figure], _scorers(study, figure)
+    behind = spec.analyses_behind()
+    analyses = [name for name in study.config["analyses"] if name in behind]
+    sweeps = spec.sweeps_behind(study.declared)
+    return {
+        "drawn": spec.drawn(study),
+        "text": {
+            "words": {"title": spec.title, "caption": spec.caption, "paper": spec.paper},
+            # On texts, where the figure shows any.
+            "facts": facts(study, sweeps, scorers, bool(scorers), analyses) + spec.facts(study),
+            "judges": study.judge_settings(scorers),
+            "tokens": _tokens(study, figure),
+        },
+    }
+
+
+def table_script(study: "Study", table: str) -> str:
+    """The script that writes the text beside a table: it says what a figure shows that is drawn from it alone."""
+    figure = _drawn_alone(study, table)
+    return TABLE_CAPTION if figure is None else str(figure.TABLE_CAPTION)
+
+
+def table_settings(study: "Study", table: str) -> dict[str, Any]:
+    """What the text beside a table is set by; facts are lines on what this study did."""
+    words, judged, sweeps = study.table_words(table), study.table_scorers(table), study.table_sweeps(table)
+    coordinates = list(dict.fromkeys(name for sweep in sweeps for name in study.sweeps[sweep].directions))
+    text = {
+        "row": words.row,
+        "columns": list(words.meanings(coordinates, sweeps)),
+        "facts": _table_facts(study, table),
+        "judges": study.judge_settings(judged),
+        "tokens": study.table_tokens(table),
+        "figures": figures_behind(study, table),
+    }
+    figure = _drawn_alone(study, table)
+    return {"text": text} if figure is None else {"drawn": figure.drawn(study), "text": text}
+
+
+def _table_facts(study: "Study", table: str) -> list[str]:
+    if table in study.config["searches"]:
+        return [describe_search(table, study.config["searches"][table])]
+    sweeps, judged = study.table_sweeps(table), study.table_scorers(table)
+    if table not in study.table_of_analysis:
+        return facts(study, sweeps, judged, True, [])
+    name, _ = study.table_of_analysis[table]
+    return facts(study, sweeps, judged, study.analysis(name).ABOUT_TEXTS, [name])
+
+
+def _drawn_alone(study: "Study", table: str) -> "Figure | None":
+    """The first figure that is drawn from this table and no other; None if there is none."""
+    for figure in study.declared.figures.values():
+        if figure.TABLE_CAPTION is not None and figure.tables_behind(study) == [study.table(table)]:
+            return figure
+    return None
+
+
+def overview_settings(study: "Study") -> dict[str, Any]:
+    """What the front page of the report is made of, besides tables and verdicts."""
+    scored = study.scored_sweeps()
+    # A point that two sweeps share is one point, in one space.
+    points = {(study.sweeps[name].space, entry.point) for name in scored for entry in study.sweeps[name].points}
+    return {
+        "study": study.name,
+        # In the order of ``sweep_tables``.
+        "spaces": [study.sweeps[name].space for name in scored],
+        "points": len(points),
+        "ensembles": sum(space == "logits" for space, _ in points),
+        "facts": facts(study, list(study.sweeps), study.config["scorers"], bool(scored), []),
+        "judges": study.judge_settings(study.config["scorers"]),
+    }
+
+
+def section(study: "Study", figure: str) -> str:
+    """Category of a figure in the report."""
+    return " ".join(study.declared.figures[figure].section.split()) or OTHER_SECTION
+
+
+def table_section(study: "Study", table: str) -> str:
+    """Category of a table in the report: that of the first figure that shows it."""
+    figures = figures_behind(study, table)
+    return section(study, figures[0]) if figures else OTHER_SECTION
+
+
+def figures_behind(study: "Study", table: str) -> list[str]:
+    """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""
+    path, found = study.table(table), []
+    for name, figure in study.declared.figures.items():
+        through = (study.analysis(other).analyses_behind() for other in figure.analyses_behind())
+        if path in figure.tables_behind(study) or any(table in names for names in through):
+            found.append(name)
+    return found
+
+
+def facts(
+    study: "Study", sweeps: Sequence[str], scorers: Collection[str], texts: bool, analyses: Sequence[str]
+) -> list[str]:
+    """Lines on sweeps, with how their texts are sampled if it is about ``texts``, on scorers and analyses."""
+    found = [describe_sweep(study.sweeps[name], study.config["sweeps"][name], texts) for name in sweeps]
+    if texts and not analyses:
+        # An analysis may generate texts of its own along a sweep without.
+        found = [
+            fact if study.sweeps[name].prompts else f"{fact}; no texts"
+            for name, fact in zip(sweeps, found, strict=True)
+        ]
+    if texts:
+        found.append(sampling(study, sweeps))
+    found += [scorer.describe(name) for name, scorer in study.scorers.items() if name in scorers]
+    lower = {"texts": study.config["generation"]["precision"]} if texts else {}
+    lower |= {name: study.scorers[name].judge_precision() for name in sorted(scorers)}
+    found += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
+    return found + [study.analysis(name).describe(name) for name in analyses]
+
+
+def sampling(study: "Study", sweeps: Iterable[str]) -> str:
+    """One line on how texts along these sweeps are sampled."""
+    ensembles = any(study.sweeps[name].space == "logits" for name in sweeps)
+    return describe_sampling(study.sampling(), study.config["generation"].get("nucleus") if ensembles else None)
+
+
+def _scorers(study: "Study", figure: str) -> set[str]:
+    """Names of the scorers whose statistics a figure shows."""
+    return study.declared.figures[figure].scorers_behind(study.declared)
+
+
+def _tokens(study: "Study", figure: str) -> list[tuple[str, str]]:
+    """``Study.token_settings`` of what a figure shows."""
+    sweeps = study.declared.figures[figure].sweeps_behind(study.declared)
+    return study.token_settings(sweeps, _scorers(study, figure))

@@ -1,0 +1,114 @@
+"""The plan of the explorer: its pages, what each reads, and what it is set by."""
+
+from typing import TYPE_CHECKING, Any
+
+from lm_interpolation.pages.facts import describe_sweep
+from lm_interpolation.study.captions import sampling
+from lm_interpolation.study.scorers import colour_settings, main_panel
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.study import Study
+
+
+def pages(study: "Study") -> dict[str, list[str]]:
+    """Page to the sweeps that are explored on it: all that have texts, or those that the quick part draws."""
+    drawn = {path for name in study.config["quick"] for path in study.declared.figures[name].tables_behind(study)}
+    sweeps = study.scored_sweeps()
+    return {"explorer": sweeps, "explorer-quick": [name for name in sweeps if study.table(name) in drawn]}
+
+
+def inputs(study: "Study", page: str) -> dict[str, list[str]]:
+    """Tables, prompts and texts of the sweeps of a page, scores that colour texts, and how good judges are."""
+    sweeps = {name: study.sweeps[name] for name in pages(study)[page]}
+    prompts = dict.fromkeys(prompts for sweep in sweeps.values() for prompts in sweep.prompts)
+    texts = {
+        study.path("texts", sweep.space, prompts, f"{entry.point.id}.parquet")
+        for sweep in sweeps.values()
+        for prompts in sweep.prompts
+        for entry in sweep.points
+    }
+    scores = {
+        path for name in sweeps if (scorer := _colour(study, name)) for path in study.sweep_scores(name, [scorer])
+    }
+    return {
+        "tables": [study.table(name) for name in sweeps],
+        "prompts": [study.path("prompts", f"{name}.parquet") for name in prompts],
+        "texts": sorted(texts),
+        "scores": sorted(scores),
+        "judges": study.judge_metrics(_scorers(study, page)),
+    }
+
+
+def settings(study: "Study", page: str) -> dict[str, Any]:
+    """What a page is set by; sweeps in the order of its tables."""
+    colours = {name: _colour(study, name) for name in pages(study)[page]}
+    return {
+        "study": study.name,
+        "samples": study.config["generation"]["samples"],
+        "sampling": sampling(study, colours),
+        "spaces": study.spaces(inputs(study, page)["scores"]),
+        "sweeps": [_sweep(study, name, colour) for name, colour in colours.items()],
+        "scorers": {
+            name: colour_settings(name, scorer) for name, scorer in study.scorers.items() if name in colours.values()
+        },
+        "judges": study.judge_settings(_scorers(study, page)),
+    }
+
+
+def _sweep(study: "Study", name: str, colour: str | None) -> dict[str, Any]:
+    """What a page shows of a sweep."""
+    spec = study.config["sweeps"][name]
+    marked = (figure.markers_on(name) for figure in study.declared.figures.values())
+    return {
+        "sweep": study.sweep_settings(name),
+        "label": spec.get("label", name),
+        "formula": describe_sweep(study.sweeps[name], spec, False),
+        "coordinate_labels": [
+            spec["coordinate_labels"].get(coordinate, coordinate) for coordinate in study.sweeps[name].directions
+        ],
+        "colour": colour,
+        "panels": _panels(study, name),
+        # As the first plane of the sweep marks them.
+        "markers": next((markers for markers in marked if markers is not None), []),
+    }
+
+
+def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
+    """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
+
+    Scorers that no figure shows get their main statistic.
+    """
+    own: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    others: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for figure in study.declared.figures.values():
+        found = own if sweep in figure.sweeps_behind(study.declared) else others
+        for panel in figure.score_panels():
+            found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
+    panels = []
+    for scorer in study.scorers_of(sweep):
+        drawn = own.get(scorer) or others.get(scorer) or main_panel(scorer, study.scorers[scorer])
+        for statistic, same in drawn.items():
+            # A panel of one set of prompts may say so in its label.
+            fitting = [panel for panel in same if panel.get("prompts") in (None, *_only_prompts(study, sweep))]
+            panel = (fitting or same)[0]
+            kept: dict[str, Any] = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
+            if not fitting:
+                kept["label"] = f"{scorer} {statistic}"
+            panels.append({"scorer": scorer, "statistic": statistic, **kept})
+    return panels
+
+
+def _only_prompts(study: "Study", sweep: str) -> tuple[str, ...]:
+    """The set of prompts of a sweep that has one only."""
+    prompts = study.sweeps[sweep].prompts
+    return prompts if len(prompts) == 1 else ()
+
+
+def _colour(study: "Study", sweep: str) -> str | None:
+    """The scorer that colours the texts of a sweep: its first one that gives each text a score."""
+    return next((name for name in study.scorers_of(sweep) if study.scorers[name].colour() is not None), None)
+
+
+def _scorers(study: "Study", page: str) -> set[str]:
+    """Names of the scorers of the sweeps of a page."""
+    return {scorer for sweep in pages(study)[page] for scorer in study.scorers_of(sweep)}

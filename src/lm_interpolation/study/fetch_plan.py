@@ -1,0 +1,36 @@
+"""What a study takes from the Hugging Face hub, as ``models.fetching`` downloads it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lm_interpolation.study.kinds.corpora.base import Corpora
+
+
+def fetch_plan(config: Mapping[str, Any], corpora: Corpora) -> dict[str, list[dict[str, Any]]]:
+    """The models, files and datasets that the resolved ``config`` takes from the hub: see ``fetch_all``."""
+    models: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, model in config["models"].items():
+        start = model["start"]
+        if "hub" in start:
+            found = {"id": start["hub"], "revision": start["revision"], "key": f"models.{name}.start"}
+            models.setdefault((start["hub"], start["revision"]), found)
+    plan: dict[str, list[dict[str, Any]]] = {"models": list(models.values()), "files": [], "datasets": []}
+    for name, corpus in corpora.items():
+        downloads, key = corpus.downloads(), f"corpora.{name}"
+        for entry in downloads.files:
+            streamed = {"readings": sorted(set(_readings(name, config)))} if "text" in entry else {}
+            plan["files"].append({**entry, "key": f"{key}.{entry['key']}", **streamed})
+        plan["datasets"] += [{**entry, "key": f"{key}.id"} for entry in downloads.datasets]
+    return plan
+
+
+def _readings(name: str, config: Mapping[str, Any]) -> Iterator[tuple[int, int, int]]:
+    """Seed, tokens in all and processes of the trainings on a corpus, the models' and those of searches."""
+    for key, model in config["models"].items():
+        if model.get("data", {}).get("corpus") != name:
+            continue
+        training = model["training"]
+        grids = [search["grid"] for search in config["searches"].values() if search["model"] == key]
+        tokens = [training["steps"] * training["batch_size"]]
+        tokens += [max(grid["steps"]) * max(grid["batch_size"]) for grid in grids]
+        yield training["seed"], max(tokens) * training["block_length"], training["processes"]

@@ -1,0 +1,139 @@
+"""Which texts of a study are compared to find leaks, from its configuration alone; ``data.leaks`` reads them."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from lm_interpolation.study.kinds.corpora.base import Corpora
+
+
+def plan(
+    config: Mapping[str, Any],
+    corpora: Corpora,
+    combined: Mapping[str, Sequence[str]],
+    measured: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What is compared in the study of ``config``; ``combined`` names the models of each sweep.
+
+    ``measured`` are the analyses, by name, that measure the loss of ``models`` on texts of a corpus: ``corpus, split,
+    classes, limit`` as below.
+
+    Returns ``splits``, the pairs (corpus, split) that are read; ``comparisons``, each ``{kind, texts, what, seen,
+    where}``: are ``texts``, which the words ``what`` describe, among those ``seen``, described by ``where``?
+    ``configured``, lines on leaks that the configuration alone tells; and ``unknown``, lines on what cannot be
+    compared. Texts are ``{corpus, split, classes, limit}``: those of these classes (None: all), of each the first
+    ``limit`` (None: all).
+    """
+    models = config["models"]
+    ends = list(dict.fromkeys(itertools.chain.from_iterable(combined.values())))
+    judges: dict[str, list[str]] = {}
+    for scorer, spec in config["scorers"].items():
+        if "model" in spec:
+            judges.setdefault(spec["model"], []).append(scorer)
+    streams = {name for name, corpus in corpora.items() if corpus.is_stream()}
+
+    used = {texts["corpus"] for texts in measured.values()}
+    used |= {model["data"]["corpus"] for model in models.values() if "data" in model}
+    comparisons = [
+        *_between_splits(name for name in corpora if name in used),
+        *_of_judges(models, judges, ends),
+        *_of_losses(models, measured),
+    ]
+    # Of a stream the dev split alone is stored.
+    comparisons = [
+        entry
+        for entry in comparisons
+        if all(part["corpus"] not in streams or part["split"] == "dev" for part in (entry["texts"], entry["seen"]))
+    ]
+    configured = []
+    for judge, scorers in judges.items():
+        if judge in lineage(models, ends):
+            combine = "it, too" if judge in ends else "models that were trained from it"
+            configured.append(f"{judge} is the judge of {_list(scorers)}, and sweeps combine {combine}")
+    relevant = lineage(models, [*ends, *judges])
+    unknown = [
+        f"{source[0]} is a stream, whose texts cannot be compared; {_list(learners)} learnt from it"
+        for source, learners in _taught(models, relevant).items()
+        if source[0] in streams
+    ]
+    imported = [name for name in relevant if "data" not in models[name]]
+    if imported:
+        unknown.append(f"what imported models learnt from is not known: {', '.join(imported)}")
+    read = {(part["corpus"], part["split"]) for entry in comparisons for part in (entry["texts"], entry["seen"])}
+    return {"splits": sorted(read), "comparisons": comparisons, "configured": configured, "unknown": unknown}
+
+
+def _between_splits(corpora: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for corpus, (first, split) in itertools.product(corpora, itertools.combinations(("train", "dev", "test"), 2)):
+        yield {
+            "kind": "splits",
+            "texts": _texts(corpus, split=split),
+            "what": f"in the {split} split of {corpus}",
+            "seen": _texts(corpus, split=first),
+            "where": f"in its {first} split",
+        }
+
+
+def _of_judges(models: Mapping[str, Any], judges: Iterable[str], ends: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for judge in judges:
+        data = models[judge].get("data")
+        if data is None:
+            continue
+        learnt = f"that {judge} learnt from ({', '.join(_source(data))})"
+        for source, learners in _taught(models, ends).items():
+            # What a judge shares with itself is no finding.
+            others = [name for name in learners if name != judge]
+            if others:
+                yield _compare("judge", _texts(*_source(data)), learnt, source, others)
+        if models[judge]["task"] == "classifier":
+            measured = f"that the accuracy of {judge} is measured on ({data['corpus']}, test)"
+            for source, learners in _taught(models, lineage(models, [judge])[1:]).items():
+                yield _compare("accuracy", _texts(data["corpus"], split="test"), measured, source, learners)
+
+
+def _of_losses(models: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for name, found in measured.items():
+        texts = _texts(found["corpus"], *(found["classes"] or []), split=found["split"], limit=found["limit"])
+        for source, learners in _taught(models, found["models"]).items():
+            what = f"whose losses {name} measures ({found['corpus']}, {found['split']})"
+            yield _compare("loss", texts, what, source, learners)
+
+
+def _compare(
+    kind: str, texts: Mapping[str, Any], what: str, source: Sequence[str], learners: Sequence[str]
+) -> dict[str, Any]:
+    """Compare ``texts`` with what the ``learners`` learnt from."""
+    where = f"that {_list(learners)} learnt from ({', '.join(source)})"
+    return {"kind": kind, "texts": texts, "what": what, "seen": _texts(*source), "where": where}
+
+
+def lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """The models of these names, each followed by those that it was trained from, each once."""
+    found: dict[str, None] = {}
+    for name in names:
+        model: str | None = name
+        while model is not None and model not in found:
+            found[model] = None
+            model = models[model]["start"].get("model")
+    return list(found)
+
+
+def _taught(models: Mapping[str, Any], names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
+    """(corpus,) or (corpus, class) to the models that learnt from it, of these models and those before them."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in lineage(models, names):
+        if "data" in models[name]:
+            found.setdefault(_source(models[name]["data"]), []).append(name)
+    return found
+
+
+def _source(data: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(data[key] for key in ("corpus", "class") if key in data)
+
+
+def _texts(corpus: str, *classes: str, split: str = "train", limit: int | None = None) -> dict[str, Any]:
+    return {"corpus": corpus, "split": split, "classes": list(classes) or None, "limit": limit}
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

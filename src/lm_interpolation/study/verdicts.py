@@ -1,0 +1,71 @@
+"""The plan of the verdicts: which claims are tested, what they read, and what they are set by."""
+
+from typing import TYPE_CHECKING, Any
+
+from lm_interpolation.study.scorers import statistics_settings
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.claims.base import Claim
+    from lm_interpolation.study.study import Study
+
+
+def inputs(study: "Study") -> dict[str, list[str]]:
+    """Scores, tables of analyses and losses that the claims are tested on, and how good their judges are."""
+    scores = {
+        path
+        for claim in _claims(study, tested=True).values()
+        for sweep, prompts, scorer in claim.scores_read()
+        for path in study.sweep_scores(sweep, [scorer], [prompts])
+    }
+    return {
+        "scores": sorted(scores),
+        "tables": [study.table(table) for table in _tables(study).values()],
+        "losses": [study.path("losses", f"{name}.parquet") for name in _losses(study)],
+        "judges": study.judge_metrics(_scorers(study)),
+    }
+
+
+def settings(study: "Study") -> dict[str, Any]:
+    """What the verdicts are set by; lists are in the order of ``inputs``."""
+    tested, scorers = _claims(study, tested=True), _scorers(study)
+    along = [study.config["analyses"][name]["sweep"] for name in _losses(study)]
+    sweeps = dict.fromkeys([*(name for claim in tested.values() for name in claim.sweeps()), *along])
+    return {
+        "study": study.name,
+        "described": [(name, scorer.describe(name)) for name, scorer in study.scorers.items() if name in scorers],
+        "judges": study.judge_settings(scorers),
+        "claims": [claim.settings(name) for name, claim in tested.items()],
+        "left_out": [
+            (claim.settings(name), study.left_out[f"claims.{name}"])
+            for name, claim in _claims(study, tested=False).items()
+        ],
+        "sweeps": [study.sweep_settings(name) for name in sweeps],
+        "spaces": study.spaces(inputs(study)["scores"]),
+        "scorers": statistics_settings(study.scorers, scorers),
+        "tables": list(_tables(study)),
+        "losses": _losses(study),
+        "seed": study.config["tables"]["seed"],
+    }
+
+
+def _claims(study: "Study", tested: bool) -> "dict[str, Claim]":
+    """The claims whose data the study declares, or does not."""
+    claims = study.declared.claims.items()
+    return {name: claim for name, claim in claims if (f"claims.{name}" not in study.left_out) == tested}
+
+
+def _tables(study: "Study") -> dict[str, str]:
+    """Analysis to the table of it that claims read."""
+    claims = _claims(study, tested=True).values()
+    return {analysis: claim.table_read() for claim in claims if (analysis := claim.analysis_read()) is not None}
+
+
+def _losses(study: "Study") -> list[str]:
+    """Names of the analyses whose raw losses claims read, each once."""
+    found = (claim.losses_read() for claim in _claims(study, tested=True).values())
+    return list(dict.fromkeys(name for name in found if name is not None))
+
+
+def _scorers(study: "Study") -> set[str]:
+    """Names of the scorers that claims are tested on."""
+    return {scorer for claim in _claims(study, tested=True).values() for _, _, scorer in claim.scores_read()}

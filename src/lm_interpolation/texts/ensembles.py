@@ -1,0 +1,109 @@
+"""Logit-space ensembles: points whose coefficients are applied to next-token logits instead of weights.
+
+Source: DExperts (Liu et al. 2021, https://aclanthology.org/2021.acl-long.522, Eq. 1), softmax(z + gamma (z+ - z-)), as
+used by Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), sections 3.2 and 4.4. Every point is allowed, not only
+theirs. The module is separate from ``generation``, so that an edit here does not affect the texts of weight space.
+"""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from lm_interpolation.jobs.batches import AdaptiveBatches
+from lm_interpolation.jobs.checksums import check_model
+from lm_interpolation.jobs.runtime import Progress, UserError, announce, error_prefix
+from lm_interpolation.models.tokenizer_files import check_same_tokenizer
+from lm_interpolation.points.algebra import Point
+from lm_interpolation.texts.generation import Sampling, sample_texts
+from lm_interpolation.texts.language_models import LanguageModel, Mixture, load_language_model
+
+
+def generate_ensemble(
+    point: Point,
+    models: Mapping[str, str | Path],
+    prompts: pd.DataFrame,
+    sampling: Sampling,
+    nucleus: str | None,
+    batch_size: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    precision: str = "fp32",
+) -> pd.DataFrame:
+    """Sample continuations of every prompt with next-token logits sum_m c_m z_m over the models of ``point``.
+
+    The models compute logits in ``precision``; the sum is float64. The random numbers are those of
+    ``generation.generate``, and ``{m: 1}`` gives exactly its texts of m.
+
+    Args:
+        point, models, nucleus, device, precision: see ``load_ensemble``.
+        prompts, sampling, batch_size, progress: see ``generation.generate``, also for what is returned.
+
+    Raises ``UserError`` naming two models that do not fit together, or the point and the prompt row (see
+    ``generation.sample_texts``).
+    """
+    mixture = load_ensemble(point, models, nucleus, device, precision)
+    with error_prefix(f"point {point.id}"):
+        return sample_texts(mixture, prompts, sampling, AdaptiveBatches(batch_size), progress)
+
+
+def load_ensemble(
+    point: Point, models: Mapping[str, str | Path], nucleus: str | None, device: str = "cpu", precision: str = "fp32"
+) -> Mixture:
+    """Load the models of ``point``, and the one of ``nucleus``, and combine them: ``load_members``, ``ensemble``.
+
+    ``models`` may hold more; only the needed ones are loaded.
+    """
+    names = dict.fromkeys([*point.models, *([] if nucleus is None else [nucleus])])
+    return ensemble(point, load_members({name: models[name] for name in names}, device, precision), nucleus)
+
+
+def load_members(
+    models: Mapping[str, str | Path], device: str = "cpu", precision: str = "fp32"
+) -> dict[str, LanguageModel]:
+    """Load ``models`` (name -> Hugging Face directory) onto ``device``, cast to ``precision``, to add their logits.
+
+    They may differ in architecture and size. If they differ in the tokens that end a text, the log says so. Raises
+    ``UserError`` naming two models whose tokenizers or numbers of logits differ.
+    """
+    try:
+        check_same_tokenizer(models)
+    except UserError:
+        # Damage may be the cause, and has another remedy.
+        for directory in models.values():
+            check_model(directory)
+        raise
+    loaded = {
+        name: load_language_model(directory, device, f"model {name}", precision) for name, directory in models.items()
+    }
+    for one, two in itertools.pairwise(loaded.values()):
+        _check_outputs(one, two)
+    return loaded
+
+
+def ensemble(point: Point, members: Mapping[str, LanguageModel], nucleus: str | None) -> Mixture:
+    """The sum of logits at ``point`` of ``load_members``, which may hold more models than needed.
+
+    ``nucleus``: None takes the top-p nucleus from the combined logits. A model's name takes it from the logits of that
+    model, whatever its coefficient, and samples from the softmax of the combined logits over the kept tokens: DExperts
+    filters the logits of the base model before it adds the difference of the experts.
+    """
+    coefficients = {name: float(value) for name, value in point.coefficients}
+    if nucleus is not None:
+        coefficients.setdefault(nucleus, 0.0)
+    place = None if nucleus is None else list(coefficients).index(nucleus)
+    return Mixture(tuple((value, members[name]) for name, value in coefficients.items()), place)
+
+
+def _check_outputs(one: LanguageModel, two: LanguageModel) -> None:
+    if one.vocabulary != two.vocabulary:
+        raise UserError(
+            f"{one.name} gives {one.vocabulary} logits and {two.name} {two.vocabulary}, which cannot be added; "
+            "use models with the same vocab_size in config.json"
+        )
+    if one.special.stops != two.special.stops:
+        announce(
+            f"{one.name} stops at {sorted(one.special.stops)} and {two.name} at {sorted(two.special.stops)}: texts of "
+            "both stop at any of these tokens"
+        )

@@ -1,0 +1,75 @@
+"""Loaded language models that texts are sampled from, alone or with their logits combined."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForCausalLM
+
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models.loading import context_length, load_model, takes_cache
+from lm_interpolation.models.special_tokens import SpecialTokens, of_model
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded causal language model; ``name`` is how errors call it.
+
+    ``special`` are its special tokens, ``context`` is the largest number of positions (None: no limit is known),
+    ``vocabulary`` the number of logits.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    special: SpecialTokens
+    context: int | None
+    vocabulary: int
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What texts are sampled from: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
+
+    The members share device, tokenizer and vocabulary. ``nucleus`` is the place of the member whose logits decide on
+    the top-p nucleus; None: the sum decides. A member may have the coefficient 0.
+    """
+
+    members: tuple[tuple[float, LanguageModel], ...]
+    nucleus: int | None = None
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """The tokens that end a continuation: those of any member that is not multiplied by 0."""
+        return frozenset().union(*(model.special.stops for coefficient, model in self.members if coefficient))
+
+
+def load_language_model(
+    model_dir: str | Path, device: str, name: str = "the model", precision: str = "fp32"
+) -> LanguageModel:
+    """Load a Hugging Face directory, its weights cast to ``precision``, in evaluation mode, with its tokenizer.
+
+    Raises ``UserError`` if the folder is damaged or incomplete (see ``load_model``), or as ``language_model`` does.
+    """
+    model, tokenizer = load_model(AutoModelForCausalLM, model_dir, device, precision)
+    return language_model(model, tokenizer, name)
+
+
+def language_model(model: Any, tokenizer: Any, name: str = "the model") -> LanguageModel:
+    """A causal language model of transformers, in evaluation mode, as texts are sampled from it.
+
+    Raises ``UserError`` if its architecture keeps no cache of keys and values that texts could go on from (Mamba, say).
+    """
+    if not takes_cache(model):
+        raise UserError(
+            f"{name}: {type(model).__name__} keeps no cache of keys and values, without which texts cannot be sampled "
+            "here; choose another architecture"
+        )
+    return LanguageModel(
+        name=name,
+        model=model,
+        tokenizer=tokenizer,
+        special=of_model(model, tokenizer),
+        context=context_length(model, tokenizer),
+        vocabulary=model.config.vocab_size,
+    )

@@ -1,0 +1,99 @@
+# Pages to read: the report, which shows what other rules mark when they name their outputs; its front page; the explorer.
+
+
+from lm_interpolation.jobs.places import WORKFLOW
+from lm_interpolation.study import captions, explorer
+
+
+# The front page.
+report: "../report/workflow.rst"
+
+
+def category(section):
+    """``section`` as a category. An invisible character after each brace keeps Snakemake from seeing a wildcard."""
+    return section.replace("{", "{\u2060")
+
+
+def drawn(suffix, format):
+    """A file of a figure, as the report shows it, which names its ``format``."""
+    return report(
+        study.path("figures", f"{{figure}}.{suffix}"),
+        caption="../report/figure.rst",
+        category=lambda wildcards: category(captions.section(study, wildcards.figure)),
+        subcategory="Figures",
+        labels={"figure": "{figure}", "format": format},
+    )
+
+
+def tabulated(table, caption="../report/table.rst", suffix="csv", format="table (CSV)"):
+    """A file of the table called ``table``, as the report shows it, which names its ``format``."""
+    return report(
+        study.path("tables", f"{table}.{suffix}"),
+        caption=caption,
+        category=lambda wildcards, output: category(captions.table_section(study, Path(output[0]).stem)),
+        subcategory="Tables",
+        labels={"table": table, "format": format},
+    )
+
+
+def verdicts_file(suffix, format):
+    """A file of the verdicts, as the report shows it, which names its ``format``."""
+    return report(
+        study.path(f"claims.{suffix}"),
+        caption="../report/claims.rst",
+        category="Claims",
+        labels={"claims": "verdicts", "format": format},
+    )
+
+
+rule overview:
+    input:
+        tables=study.sweep_tables(),
+        claims=study.claims(),
+        judges=study.judge_metrics(config["scorers"]),
+        leaks=study.path("leaks.json"),
+    output:
+        study.path("overview.md"),
+    log:
+        study.log("overview"),
+    benchmark:
+        study.benchmark("overview")
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        settings=lambda wildcards: study.settings("pages/overview.py", **captions.overview_settings(study)),
+    message:
+        "Write the front page of the report"
+    script:
+        "../scripts/pages/overview.py"
+
+
+rule write_explorer:
+    input:
+        unpack(lambda wildcards: explorer.inputs(study, wildcards.page)),
+        # From the folder that Snakemake runs in, so that a study can be moved.
+        template=[os.path.relpath(WORKFLOW / "report" / f"explorer.{suffix}") for suffix in ("html", "css", "js")],
+    output:
+        study.path("{page}.html"),
+    log:
+        study.log("{page}"),
+    benchmark:
+        study.benchmark("{page}")
+    wildcard_constraints:
+        page=alternatives(list(explorer.pages(study))),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        settings=lambda wildcards: study.settings("pages/explorer.py", **explorer.settings(study, wildcards.page)),
+    message:
+        "Write {wildcards.page}"
+    script:
+        "../scripts/pages/explorer.py"

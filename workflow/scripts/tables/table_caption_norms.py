@@ -1,0 +1,15 @@
+"""The text beside a table behind one figure of norms alone, and the table as a page to read."""
+
+from typing import Any
+
+from lm_interpolation.figures.finding_norms import find_norms
+from lm_interpolation.jobs.runtime import Job, run_job
+from lm_interpolation.pages.table_captions import describe_table
+
+
+def main(job: Job, *, drawn: dict[str, Any], text: dict[str, Any]) -> None:
+    describe_table(job, find_norms, drawn, **text)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
