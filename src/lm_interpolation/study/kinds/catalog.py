@@ -61,8 +61,11 @@ from lm_interpolation.study.kinds.prompts.list import ListedPrompts
 from lm_interpolation.study.kinds.prompts.text import TextPrompts
 from lm_interpolation.study.kinds.scorers.base import Scorer
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
+from lm_interpolation.study.kinds.scorers.command import Command
 from lm_interpolation.study.kinds.scorers.distinct import Distinct
+from lm_interpolation.study.kinds.scorers.length import Length
 from lm_interpolation.study.kinds.scorers.perplexity import Perplexity
+from lm_interpolation.study.kinds.scorers.python import Python
 
 SOURCES: tuple[type[Source], ...] = (
     Sst,
@@ -92,6 +95,9 @@ SCORERS: tuple[type[Scorer], ...] = (
     Classifier,
     Perplexity,
     Distinct,
+    Length,
+    Python,
+    Command,
 )
 ANALYSES: tuple[type[Analysis], ...] = (
     Loss,
