@@ -305,10 +305,10 @@ def plan(path: str) -> None:
     study.judge_settings(config["scorers"])
     for name in config["corpora"]:
         study.corpus_files(name)
-        study.corpus_digest(name)
-        study.corpus_settings(name)
+        study.corpora[name].settings(name, study.declared)
     for name in config["prompts"]:
         study.prompt_files(name)
+        study.prompt_settings(name)
         study.prompt_readers(name)
     for name in study.trained("language-model") + study.trained("classifier"):
         study.model_settings(name)

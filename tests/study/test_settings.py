@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.settings import arguments_of, to_text
@@ -27,8 +27,8 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 # --- the text ---
 
 
-class Reader(BaseModel):
-    name: str
+class Reader(BaseModel, validate_by_name=True):
+    name: str = Field(alias="class")
     context: int | None = None
 
 
@@ -45,7 +45,7 @@ def test_fields_keep_the_order_of_their_declaration_and_free_mappings_are_sorted
     arguments = {"spec": spec, "at": {"y": 1, "x": [{"d": (1, 0.5), "c": None}]}, "all": [("b", 1), ("a", 2)]}
     text = job_settings("points/merge.py", arguments)
     assert text.startswith(
-        '{"settings": {"spec": {"steps": 2, "readers": [{"name": "θ", "context": 3}], '
+        '{"settings": {"spec": {"steps": 2, "readers": [{"class": "θ", "context": 3}], '
         '"classes": {"a": [], "b": ["x"]}, "rank": 8}, '
         '"at": {"x": [{"c": null, "d": [1, 0.5]}], "y": 1}, "all": [["b", 1], ["a", 2]]}, '
         '"packages": {"'
@@ -60,6 +60,10 @@ def test_a_field_that_was_added_later_is_left_out_while_it_is_as_before() -> Non
     assert canonical(Spec(steps=1, rank=0)) == {"steps": 1, "readers": [], "classes": {}}
     assert canonical(Spec(steps=1, rank=0, adapter="lora"))["adapter"] == "lora"
     assert canonical({"models": [Spec(steps=1)]})["models"][0]["rank"] == 8
+
+
+def test_an_absent_key_is_left_out() -> None:
+    assert canonical(Reader(name="θ")) == {"class": "θ"}
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, Path("x")])
@@ -135,6 +139,7 @@ EVERY_SOURCE: dict[str, dict[str, Any]] = {
     "part": {"split_from": "reviews", "share": 1},
     **{source: {"source": source, "files": FILES, "text": "text"} for source in ("csv", "jsonl", "parquet")},
     **{source: {"source": source, "files": FILES} for source in ("lines", "documents")},
+    "archive": {"source": "archive", "path": "own/data/texts.zip", "files": FILES},
     "datasets": {
         "source": "datasets",
         "id": "someone/texts",
@@ -157,6 +162,8 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     full = full_config()
     full["corpora"] |= EVERY_SOURCE
     full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
+    for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
+        full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))
     configs["full.yaml"] = yaml.safe_dump(full, sort_keys=False)
     found: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
     for name, text in configs.items():

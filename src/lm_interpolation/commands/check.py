@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
             resolved, left_out = resolve(config)
             sweeps, notes = build_sweeps(resolved), []
     except UserError as error:
-        raise UserError(f"{', '.join(files)}: {str(error).removeprefix('config: ')}") from None
+        raise error.at(", ".join(files)) from None
     for path, reason in left_out.items():
         say(f"{path} is left out: {reason}")
     for note in notes:

@@ -49,7 +49,7 @@ def open_study(
         resolved, left_out = resolve(config)
         sweeps = build_sweeps(resolved)
     except UserError as error:
-        raise UserError(f"{path}: {str(error).removeprefix('config: ')}") from None
+        raise error.at(str(path)) from None
     folder = Path(results) if results else Path("results", resolved["study"])
     return OpenStudy(path, resolved, left_out, sweeps, folder)
 

@@ -37,6 +37,10 @@ class UserError(Exception):
         """One line for each mistake."""
         return [printable(str(line)) for line in self.args]
 
+    def at(self, file: str) -> "UserError":
+        """The same mistakes in a configuration that was read from ``file``."""
+        return UserError(*(f"{file}: {str(line).removeprefix('config: ')}" for line in self.args))
+
     def __str__(self) -> str:
         return "\n".join(self.lines())
 

@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lm_interpolation.jobs.places import WORKFLOW
+from lm_interpolation.study.kinds.base import Declaration
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
@@ -28,8 +29,9 @@ class _Generator(GenerateJsonSchema):
         if found.get("default", ...) is None:
             del found["default"]
         if "default_factory" in schema:
-            # An empty list or mapping; of a declaration its own defaults.
-            found["default"] = [] if schema["default_factory"] is list else {}
+            default = schema["default_factory"]()  # type: ignore[call-arg]
+            # Of a declaration its own defaults.
+            found["default"] = {} if isinstance(default, Declaration) else default
         return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:

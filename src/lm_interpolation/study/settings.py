@@ -1,9 +1,10 @@
 """What a job is told, as two JSON texts: the settings that its result depends on, and how it runs.
 
 Settings
-    Fields of a declaration (a pydantic model) stand in the order of their declaration, and so do the arguments of
-    ``job_settings``. Other mappings are free: their keys are sorted, since a config may name them in any order. Where
-    an order counts, pass a list of pairs (``list(mapping.items())``).
+    Fields of a declaration (a pydantic model) stand in the order of their declaration, without those that are None, for
+    absent keys. The arguments of ``job_settings`` keep their order, too. Other mappings are free: their keys are
+    sorted, since a config may name them in any order. Where an order counts, pass a list of pairs
+    (``list(mapping.items())``).
 
 Fields that are added later
     A new field would change the settings of every job that existed before it. Mark it where it is declared::
@@ -47,11 +48,13 @@ def canonical(value: Any) -> Any:
     """``value`` as JSON has it, in the one order that the module describes."""
     match value:
         case BaseModel():
-            return {
-                name: canonical(getattr(value, name))
-                for name, field in type(value).model_fields.items()
-                if not _as_before(field.metadata, getattr(value, name))
+            fields = [(field, getattr(value, name), name) for name, field in type(value).model_fields.items()]
+            found = {
+                field.alias or name: canonical(part)
+                for field, part, name in fields
+                if part is not None and not _as_before(field.metadata, part)
             }
+            return found | canonical(value.model_extra or {})
         case Mapping():
             return {key: canonical(value[key]) for key in sorted(value)}
         case list() | tuple():
