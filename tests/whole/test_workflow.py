@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -195,6 +196,19 @@ THETA1_SCORED = {
     "table": 2,
     **AFTER_TABLES,
 }
+
+
+def test_each_kind_of_scorer_ran_its_own_script(finished: Path) -> None:
+    # One rule scores; what a file holds tells which script wrote it.
+    keys = ["point", "row", "sample"]
+    expected = {
+        "sentiment": [*keys, "p_negative", "p_neutral", "p_positive"],
+        "grammar": [*keys, "p_acceptable", "p_unacceptable"],
+        "perplexity": [*keys, "nll_continuation", "tokens_continuation", "nll_text", "tokens_text"],
+        "distinct": ["point", "row", "texts", "distinct_1", "distinct_2"],
+    }
+    folder = finished / "results" / "tiny" / "scores" / "neutral" / "theta1"
+    assert {path.stem: pq.read_schema(path).names for path in folder.glob("*.parquet")} == expected
 
 
 def test_one_more_alpha(finished: Path, edit: Callable) -> None:
