@@ -180,7 +180,7 @@ def _at_scale(folder: Path, overhead: float) -> Row:
     merging = float(in_process(["-c", code, folder / "merged", *parents]).stdout.split()[-1])
     code = (
         "import sys, time\n"
-        "from lm_interpolation.texts.generation import load_language_model\n"
+        "from lm_interpolation.texts.language_models import load_language_model\n"
         "started = time.perf_counter()\n"
         "load_language_model(sys.argv[1], 'cpu')\n"
         "print(time.perf_counter() - started)\n"

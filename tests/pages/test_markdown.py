@@ -22,6 +22,7 @@ from lm_interpolation.pages.markdown import bullets, plain, table_row
 from lm_interpolation.pages.overview import write_overview
 from lm_interpolation.pages.pages import markdown_page, table_page
 from lm_interpolation.pages.table_captions import write_up_table
+from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "workflow" / "report"
@@ -124,7 +125,8 @@ def test_plain_words_stay_readable() -> None:
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_no_text_of_a_config_is_markup_on_a_page(text: str) -> None:
     claim = {"test": "barrier", "sweep": "theta1", "prompts": "neutral", "scorer": "perplexity", "threshold": 0.1}
-    entry = untested("mine", {**claim, "reason": text, "statement": text, "section": text}, f"not tested: {text}")
+    settings = BarrierClaim.model_validate({**claim, "reason": "ours"}).settings("mine")
+    entry = untested({**settings, "reason": text, "statement": text, "section": text}, f"not tested: {text}")
     fact = describe_entry("losses", {"kind": "loss", "pairs": {text: {"model": "a"}}})
     frame = pd.DataFrame({"row": [0], "prompt": [text], "coordinate": [0], text: [text]})
     pages = {

@@ -297,7 +297,7 @@ def make_results(study: Study, folder: Path) -> None:
     search = {"search": "search", "learning_rate": [0.003, 0.003], "batch_size": 8, "steps": [5, 10], "dev_loss": 2.0}
     search |= {"dev_perplexity": 7.4, "chosen": ["true", "false"], "configured": "false"}
     pd.DataFrame(search).to_csv(folder / study.path("tables", "search.csv"), index=False)
-    entries = [untested(name, spec, "nothing was run") for name, spec in study.config["claims"].items()]
+    entries = [untested(claim.settings(name), "nothing was run") for name, claim in study.declared.claims.items()]
     write_claims(study.name, corrected(entries), [], [], *(folder / path for path in study.claims()))
     (folder / study.path("summary.txt")).write_text("made up\n")
 

@@ -139,6 +139,7 @@ EVERY_SOURCE: dict[str, dict[str, Any]] = {
     "part": {"split_from": "reviews", "share": 1},
     **{source: {"source": source, "files": FILES, "text": "text"} for source in ("csv", "jsonl", "parquet")},
     **{source: {"source": source, "files": FILES} for source in ("lines", "documents")},
+    "archive": {"source": "archive", "path": "own/data/texts.zip", "files": FILES},
     "datasets": {
         "source": "datasets",
         "id": "someone/texts",
@@ -161,6 +162,8 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     full = full_config()
     full["corpora"] |= EVERY_SOURCE
     full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
+    for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
+        full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))
     configs["full.yaml"] = yaml.safe_dump(full, sort_keys=False)
     found: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
     for name, text in configs.items():

@@ -160,7 +160,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     language = {"train_language_model.py", "trial.py"}
     training = language | {"tokenizer.py", "train_classifier.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
-    scores = {"classifier.py", "distinct.py", "perplexity.py"}
+    scores = {Path(kind.SCRIPT).name for kind in SCORERS}
     draw = {script for script in SCRIPTS if script.startswith("plot_")}
     assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
     assert users("trainer") == language | {"train_classifier.py"}
@@ -176,8 +176,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("loss_tables") == {"loss_table.py"}
     assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
     # A kind of scorer that is edited does not run the others again.
-    for kind in ("classifier", "perplexity", "distinct"):
-        assert users(kind) & scores == {f"{kind}.py"}
+    for kind in SCORERS:
+        script = Path(kind.SCRIPT)
+        assert users(script.stem) & scores == {script.name}
     assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
     captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}

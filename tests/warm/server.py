@@ -129,6 +129,9 @@ def become(asked: dict[str, Any]) -> None:
     for number, stream in enumerate(asked["streams"]):
         os.dup2(stream, number)
         os.close(stream)
+    # Those of the server may lie on files, in which one can seek, and these on pipes.
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(asked["cwd"])
     environment = asked["environment"]
     os.environ.clear()

@@ -9,6 +9,7 @@ from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.study.kinds.catalog import SCORERS
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
+from lm_interpolation.study.kinds.tables import sweep_table
 from tests.scorers import scorer
 
 SENTIMENT: dict[str, Any] = {"weights": {"positive": 1, "neutral": 0.5}}
@@ -99,3 +100,15 @@ def test_a_kind_names_a_script_that_is_there(kind: Any) -> None:
     assert (WORKFLOW / "scripts" / kind.SCRIPT).is_file()
     assert kind.MEMORY > 0 and kind.MINUTES > 0 and ": " in kind.STATISTIC_WORDS
     assert ("model" in kind.model_fields) == kind.IN_BATCHES and (kind.COMPUTES or not kind.IN_BATCHES)
+
+
+def test_the_text_beside_a_table_explains_the_statistics_of_its_scorers() -> None:
+    columns = sweep_table(ALL).columns
+    assert columns["statistic"] == (
+        "score: weighted sum of class probabilities; p_…: mean probability of a class; perplexity of continuation or "
+        "text: mean over texts, or corpus = exp(total NLL / tokens); distinct_n: share of distinct n-grams of a "
+        "prompt's samples"
+    )
+    assert columns["n_excluded"] == "texts without a score: no token, no predicted token or no word"
+    alone = sweep_table([ALL[0], ALL[0]]).columns
+    assert alone["statistic"].count("score: ") == 1 and alone["n_excluded"] == "texts without a score: no token"

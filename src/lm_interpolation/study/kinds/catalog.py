@@ -28,6 +28,7 @@ from lm_interpolation.study.kinds.claims.reach import ReachClaim
 from lm_interpolation.study.kinds.claims.stable import StableClaim
 from lm_interpolation.study.kinds.claims.valley import ValleyClaim
 from lm_interpolation.study.kinds.claims.words import WordsClaim
+from lm_interpolation.study.kinds.corpora.archive import Archive
 from lm_interpolation.study.kinds.corpora.base import Corpus, Source
 from lm_interpolation.study.kinds.corpora.csv import Csv
 from lm_interpolation.study.kinds.corpora.datasets import Datasets
@@ -60,8 +61,11 @@ from lm_interpolation.study.kinds.prompts.list import ListedPrompts
 from lm_interpolation.study.kinds.prompts.text import TextPrompts
 from lm_interpolation.study.kinds.scorers.base import Scorer
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
+from lm_interpolation.study.kinds.scorers.command import Command
 from lm_interpolation.study.kinds.scorers.distinct import Distinct
+from lm_interpolation.study.kinds.scorers.length import Length
 from lm_interpolation.study.kinds.scorers.perplexity import Perplexity
+from lm_interpolation.study.kinds.scorers.python import Python
 
 SOURCES: tuple[type[Source], ...] = (
     Sst,
@@ -70,6 +74,7 @@ SOURCES: tuple[type[Source], ...] = (
     Parquet,
     Lines,
     Documents,
+    Archive,
     Hub,
     Datasets,
     Synthetic,
@@ -90,6 +95,9 @@ SCORERS: tuple[type[Scorer], ...] = (
     Classifier,
     Perplexity,
     Distinct,
+    Length,
+    Python,
+    Command,
 )
 ANALYSES: tuple[type[Analysis], ...] = (
     Loss,

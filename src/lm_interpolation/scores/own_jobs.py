@@ -1,0 +1,18 @@
+"""How a job gets ready to run code of the study's own."""
+
+import os
+
+from lm_interpolation.jobs.leases import lease_gpus
+
+
+def prepare_own(threads: int, gpus: int) -> None:
+    """Lease ``gpus`` GPUs, and let libraries that the code uses see these alone and take ``threads`` threads.
+
+    To be called before any code of the study runs. Raises what ``lease_gpus`` raises.
+    """
+    if gpus:
+        lease_gpus(gpus)
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)

@@ -1,0 +1,55 @@
+"""The scorer command."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import MinLen
+from pydantic import Field
+
+from lm_interpolation.study.kinds.base import Positive, Problem, Text
+from lm_interpolation.study.kinds.scorers.own import OwnScorer, unreadable
+
+
+class Command(OwnScorer):
+    """Numbers that a program gives each text, which it reads and answers as JSON lines."""
+
+    SCRIPT: ClassVar[str] = "scores/command.py"
+
+    kind: Literal["command"] = Field(
+        description="Numbers that a program gives each text, which it reads and answers as JSON lines."
+    )
+    command: Annotated[list[Text], MinLen(1)] = Field(
+        description=(
+            "The program and its arguments. It runs without a shell, once per line of points. Words that are files are "
+            "part of the code: a change scores anew."
+        )
+    )
+    timeout: Positive = Field(
+        default=3600, description="Seconds to wait for the next line of the program. Changes no score."
+    )
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "command": self.command,
+            "scores": self.scores,
+            "digests": self.digests(word for word in self.command if Path(word).is_file()),
+        }
+
+    def execution(self) -> dict[str, Any]:
+        return {"timeout": self.timeout}
+
+    def describe(self, name: str) -> str:
+        scores = f"{', '.join(self.scores)} by " if self.scores != ["score"] else ""
+        return f"{name}: {scores}the command {' '.join(self.command)}"
+
+    def file_problems(self) -> Iterator[Problem]:
+        program = self.command[0]
+        # Without a slash it is looked up where the job runs.
+        if os.sep in program:
+            problems = [*unreadable(program)]
+            if not problems and not os.access(program, os.X_OK):
+                problems = [f"{program} is no program; make it executable (chmod +x), or name what runs it before it"]
+            yield from (("command.0", words) for words in problems)
+        yield from super().file_problems()

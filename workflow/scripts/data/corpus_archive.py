@@ -1,0 +1,17 @@
+"""Make a corpus of the text files in an archive."""
+
+from pathlib import Path
+from typing import Any
+
+from lm_interpolation.data.corpora import write_corpus
+from lm_interpolation.data.sources.archive import load_archive
+from lm_interpolation.jobs.runtime import Job, run_job
+
+
+def main(job: Job, *, corpus: dict[str, Any]) -> None:
+    splits = load_archive(corpus, job.wildcards.corpus)
+    write_corpus(splits, {split: Path(job.output[split]) for split in splits})
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
