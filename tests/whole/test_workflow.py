@@ -259,7 +259,7 @@ AFTER_GENERATION = {
 
 
 # Of its own: one point, scored by one scorer, in a table of its own.
-IN_LOGIT_SPACE = {"generate_ensemble": 1, "score": 3, "table": 3}
+IN_LOGIT_SPACE = {"generate_ensemble": 1, "score": AFTER_GENERATION["score"] + 1, "table": 3}
 
 
 def test_sampling_seed(finished: Path, edit: Callable) -> None:
@@ -319,13 +319,20 @@ def test_swapped_values_within_a_stage(finished: Path, edit: Callable) -> None:
 
 
 def test_edited_merging(finished: Path, append: Callable) -> None:
-    append("src/lm_interpolation/points/merging.py", "# edited\n")
+    append("src/lm_interpolation/points/merging.py", "EDITED = True\n")
     assert planned(finished) == {"merge": 4, **AFTER_GENERATION, "evaluate_losses": 1, "loss_table": 1}
 
 
 def test_edited_plots(finished: Path, append: Callable) -> None:
     append("src/lm_interpolation/figures/style.py", "EDITED = 1\n")
     assert planned(finished) == {"draw_figure": 1}
+
+
+def test_edited_comments_and_docstrings(finished: Path, append: Callable) -> None:
+    append("src/lm_interpolation/points/merging.py", "# edited\n")
+    append("src/lm_interpolation/texts/generation.py", '"""Edited."""\n')
+    append("workflow/scripts/models/train_classifier.py", "# edited\n")
+    assert planned(finished) == {}
 
 
 def test_edited_page(finished: Path, append: Callable) -> None:
