@@ -59,6 +59,15 @@ def test_the_study_of_the_walk_through_holds():
     assert set(build_sweeps(resolved)) == {"line"}
 
 
+def test_the_walk_through_of_a_kind_shows_its_files():
+    """Each block of CONTRIBUTING.md that names a file is that file."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```\w+\n# (\S+/\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    assert len(blocks) == 5
+    for path, block in blocks.items():
+        assert block == (ROOT / path).read_text(encoding="utf-8"), path
+
+
 def test_the_picture_of_the_stages_shows_the_rules():
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--rulegraph", "dot", "fig3"],

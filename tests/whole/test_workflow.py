@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -197,6 +198,19 @@ THETA1_SCORED = {
 }
 
 
+def test_each_kind_of_scorer_ran_its_own_script(finished: Path) -> None:
+    # One rule scores; what a file holds tells which script wrote it.
+    keys = ["point", "row", "sample"]
+    expected = {
+        "sentiment": [*keys, "p_negative", "p_neutral", "p_positive"],
+        "grammar": [*keys, "p_acceptable", "p_unacceptable"],
+        "perplexity": [*keys, "nll_continuation", "tokens_continuation", "nll_text", "tokens_text"],
+        "distinct": ["point", "row", "texts", "distinct_1", "distinct_2"],
+    }
+    folder = finished / "results" / "tiny" / "scores" / "neutral" / "theta1"
+    assert {path.stem: pq.read_schema(path).names for path in folder.glob("*.parquet")} == expected
+
+
 def test_one_more_alpha(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["sweeps"]["theta1"]["grid"]["alpha"].append(0.25))
     assert planned(finished) == {
@@ -245,7 +259,7 @@ AFTER_GENERATION = {
 
 
 # Of its own: one point, scored by one scorer, in a table of its own.
-IN_LOGIT_SPACE = {"generate_ensemble": 1, "score": 3, "table": 3}
+IN_LOGIT_SPACE = {"generate_ensemble": 1, "score": AFTER_GENERATION["score"] + 1, "table": 3}
 
 
 def test_sampling_seed(finished: Path, edit: Callable) -> None:
@@ -305,13 +319,20 @@ def test_swapped_values_within_a_stage(finished: Path, edit: Callable) -> None:
 
 
 def test_edited_merging(finished: Path, append: Callable) -> None:
-    append("src/lm_interpolation/points/merging.py", "# edited\n")
+    append("src/lm_interpolation/points/merging.py", "EDITED = True\n")
     assert planned(finished) == {"merge": 4, **AFTER_GENERATION, "evaluate_losses": 1, "loss_table": 1}
 
 
 def test_edited_plots(finished: Path, append: Callable) -> None:
     append("src/lm_interpolation/figures/style.py", "EDITED = 1\n")
     assert planned(finished) == {"draw_figure": 1}
+
+
+def test_edited_comments_and_docstrings(finished: Path, append: Callable) -> None:
+    append("src/lm_interpolation/points/merging.py", "# edited\n")
+    append("src/lm_interpolation/texts/generation.py", '"""Edited."""\n')
+    append("workflow/scripts/models/train_classifier.py", "# edited\n")
+    assert planned(finished) == {}
 
 
 def test_edited_page(finished: Path, append: Callable) -> None:

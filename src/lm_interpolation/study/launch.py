@@ -3,6 +3,8 @@
 Only the Snakefile imports this module.
 """
 
+import contextlib
+import io
 import os
 import shlex
 import sys
@@ -75,14 +77,20 @@ def move_results(workflow: "Workflow", top: str) -> str:
     return moved
 
 
-def odd_triggers(workflow: "Workflow", folder: str) -> Iterator[str]:
+def odd_triggers(folder: str) -> Iterator[str]:
     """A line if jobs would run again for other reasons than those of our profiles, which a module does not bring.
 
-    Raises ``UserError`` where that would end Snakemake with a traceback: ``folder`` is that of the Snakefile.
+    Raises ``UserError`` where that would end Snakemake with a traceback: ``folder`` is that of the Snakefile. Read off
+    the command line: Snakemake itself takes note of them only after it has read the Snakefile.
     """
-    if workflow.dag_settings is None:
+    if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
         return
-    triggers = {str(trigger) for trigger in workflow.rerun_triggers}
+    from snakemake.cli import parse_args
+
+    # It names the profile again.
+    with contextlib.redirect_stderr(io.StringIO()):
+        _, options = parse_args(sys.argv[1:])
+    triggers = {str(trigger) for trigger in options.rerun_triggers}
     if "code" in triggers and folder.startswith("git+file:"):
         # LocalGitFile.join of Snakemake 9.27.
         raise UserError(

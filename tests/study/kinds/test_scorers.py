@@ -8,6 +8,7 @@ import pytest
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.study.kinds.catalog import SCORERS
+from lm_interpolation.study.kinds.checks import check_statistic
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
 from lm_interpolation.study.kinds.tables import sweep_table
 from tests.scorers import scorer
@@ -49,7 +50,7 @@ def test_names_of_statistics() -> None:
     relabelled = scorer("classifier", **SENTIMENT, labels={"LABEL_0": "negative"})
     assert relabelled.statistic_names(trained) == ["score", "p_negative", "p_neutral", "p_positive"]
     # The classes of an imported model are known when its files are.
-    assert relabelled.statistic_names(config(None)) is None
+    assert relabelled.statistic_names(config(None)) == ["score", "p_<class>"]
     assert ALL[1].statistic_names(trained) == [
         "continuation_mean",
         "continuation_corpus",
@@ -112,3 +113,18 @@ def test_the_text_beside_a_table_explains_the_statistics_of_its_scorers() -> Non
     assert columns["n_excluded"] == "texts without a score: no token, no predicted token or no word"
     alone = sweep_table([ALL[0], ALL[0]]).columns
     assert alone["statistic"].count("score: ") == 1 and alone["n_excluded"] == "texts without a score: no token"
+
+
+def test_statistics_are_checked_as_far_as_they_are_known() -> None:
+    def problems(study: Any, statistic: str) -> list[tuple[str, str]]:
+        study.scorers = {"mine": ALL[0]}
+        return list(check_statistic(study, "mine", statistic, "statistic"))
+
+    trained, imported = config(["neutral", "positive"]), config(None)
+    assert problems(trained, "p_neutral") == problems(imported, "p_any") == problems(imported, "score") == []
+    assert problems(trained, "p_any") == [
+        ("statistic", "'p_any' is no statistic of mine; choose one of score, p_neutral, p_positive")
+    ]
+    assert problems(imported, "mean") == [
+        ("statistic", "'mean' is no statistic of mine; choose one of score, p_<class>")
+    ]

@@ -28,7 +28,9 @@ def check_prompted(config: "StudyConfig", sweep: str, prompts: str, key: str) ->
 def check_statistic(config: "StudyConfig", scorer: str, statistic: str, key: str) -> Iterator[Problem]:
     """A scorer has this statistic, as far as that is known before it has scored."""
     known = config.scorers[scorer].statistic_names(config)
-    if known is not None and statistic not in known:
+    # The classes of an imported model are known when it is read.
+    open_ended = tuple(name.partition("<")[0] for name in known if "<" in name)
+    if statistic not in known and not statistic.startswith(open_ended):
         yield key, f"{statistic!r} is no statistic of {scorer}; choose one of {', '.join(known)}"
 
 

@@ -99,8 +99,8 @@ class Scorer(Declaration):
         """Its statistics, in the order of tables."""
         raise NotImplementedError
 
-    def statistic_names(self, config: "StudyConfig") -> list[str] | None:
-        """Names of its statistics, for checks; None if they depend on a model that is read later."""
+    def statistic_names(self, config: "StudyConfig") -> list[str]:
+        """Names of its statistics, for checks: as ``p_<class>`` where what is in brackets is known later."""
         return [statistic.name for statistic in self.statistics()]
 
     def main_statistic(self) -> Statistic:

@@ -91,9 +91,9 @@ class Classifier(Scorer):
             Statistic("p_*", each="p_", least=0, most=1),
         ]
 
-    def statistic_names(self, config: "StudyConfig") -> list[str] | None:
+    def statistic_names(self, config: "StudyConfig") -> list[str]:
         classes = self._relabelled(self._trained_classes(config))
-        return ["score", *(f"p_{label}" for label in classes)] if classes else None
+        return ["score", *(f"p_{label}" for label in classes or ["<class>"])]
 
     def colour(self) -> Colour:
         # Classes without a weight count 0. Where classes do not exclude each other, weights may add up to more.
