@@ -1,6 +1,6 @@
-"""Checks of the keys of claims, as long as ``config.py`` does not read claims through ``study/kinds/claims``.
+"""Checks of the keys of claims, until ``config.py`` reads claims through ``study/kinds/claims``.
 
-Words, units and what a claim reads are in those declarations.
+Those declarations hold the words, the units and the inputs of claims.
 """
 
 import difflib
@@ -58,7 +58,7 @@ class ClaimKind:
     """One kind of claim.
 
     ``keys`` are required, ``optional`` ones are not; of the ``alternatives`` (sets of keys) exactly one is given.
-    ``coordinates`` is how many coordinates its sweeps (or the sweep of its analysis) have, ``analysis`` the kind of its
+    ``coordinates`` is the number of coordinates of its sweeps (or of its analysis' sweep), ``analysis`` the kind of its
     analysis.
     """
 
@@ -142,7 +142,7 @@ KINDS: dict[str, ClaimKind] = {
 
 
 def check_claim(name: str, spec: Mapping[str, Any]) -> None:
-    """Check the config entry ``claims.<name>`` by itself; that the names in it are declared is for the caller to check.
+    """Check the config entry ``claims.<name>`` by itself; the caller checks that the names in it are declared.
 
     Raises ``UserError`` with the key, what is wrong, and what to do.
     """
@@ -203,7 +203,7 @@ def claim_needs(spec: Mapping[str, Any]) -> dict[str, list]:
     - ``sweeps``: names of sweeps, each with ``KINDS[test].coordinates`` coordinates;
     - ``scores``: (sweep, prompts, scorer) triples;
     - ``analyses``: names of analyses of kind ``KINDS[test].analysis``, whose table it reads;
-    - ``losses``: those of them whose raw losses (``losses/<analysis>.parquet``) it reads too.
+    - ``losses``: the analyses among them whose raw losses (``losses/<analysis>.parquet``) it reads too.
     """
     sweeps = [spec[key] for key in ("sweep", "than", "other") if key in spec]
     scorers = [spec["scorer"]] if "scorer" in spec else []
