@@ -1,4 +1,4 @@
-"""The first prompts of a set, which several analyses take as prefixes."""
+"""The first prompts of a set, which several analyses use as prefixes."""
 
 import os
 

@@ -41,7 +41,7 @@ class ClaimData:
 
 @dataclass(frozen=True)
 class Measured:
-    """A statistic, and a remark on it; ``units`` and their ``kind`` (prompts, ...) are what its interval rests on.
+    """A statistic and a remark on it; its interval rests on this many ``units`` of this ``kind`` (prompts, ...).
 
     ``undefined`` is the share of draws without a value; ``instead`` says what would decide the claim if more units
     would not.
