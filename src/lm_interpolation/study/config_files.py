@@ -1,7 +1,7 @@
-"""Files of configuration, read as Snakemake reads them (JSON, else YAML) but strictly.
+"""Configuration files, read as Snakemake reads them (JSON, else YAML) but strictly.
 
-Snakemake takes the last of two equal keys, has no bounds, and tells neither file nor line. What it reads otherwise, or
-would choke on, is an error here: one line with the place.
+Snakemake takes the last of two equal keys, has no size limits, and names neither file nor line. Whatever it would
+misread or fail on is an error here, in one line with the place.
 """
 
 import json
@@ -28,11 +28,11 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The mapping in a file, as it stands there. Raises ``UserError`` naming the file, and the line, if there is none.
+    """The mapping in a file, as written. Raises ``UserError`` naming the file and the line if it is invalid.
 
-    Refused are, besides what is neither JSON nor YAML: a key that a mapping has twice (one beside ``<<`` may override
-    those that come with it), aliases that refer to what they are part of, what passes the bounds above, and
-    ``__use_yte__``, with which Snakemake would run Python code from the file.
+    It refuses files that are neither JSON nor YAML, a key that a mapping has twice (a key beside ``<<`` may override
+    merged ones), aliases that refer to a value that contains them, anything beyond the limits above, and
+    ``__use_yte__``, which would make Snakemake run Python code from the file.
     """
     with error_prefix(str(path)):
         text = _read_text(Path(path))
@@ -79,7 +79,7 @@ def _parse(text: str) -> Any:
         _check_depth(content)
         return content
     try:
-        # That of PyYAML in Python: libyaml, which is faster, differs in what it takes.
+        # PyYAML's parser in Python: libyaml is faster but accepts different files.
         return _Loader(text).get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -120,7 +120,7 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = self._count = 0
-        # Values in a node that is composed to its end, those behind aliases counted as often as they occur.
+        # Number of values in a completely composed node; aliased values count each time they occur.
         self._sizes: dict[int, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -166,7 +166,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
-            # PyYAML lets errors of int, float and date through: "month must be in 1..12".
+            # PyYAML does not catch errors of int, float and date: "month must be in 1..12".
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
 
 

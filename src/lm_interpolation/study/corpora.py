@@ -17,12 +17,12 @@ from lm_interpolation.study.kinds.study_config import StudyConfig
 
 _CORPUS: TypeAdapter[Corpus] = TypeAdapter(AnyCorpus)
 _PROMPTS: TypeAdapter[Prompts] = TypeAdapter(AnyPrompts)
-# What resolving adds to a share of another corpus.
+# Keys that resolving adds to a share of another corpus.
 _RESOLVED = frozenset({"source", "offset", "label", "classes"})
 
 
 def declared_corpora(config: Mapping[str, Any]) -> Corpora:
-    """The corpora of ``config`` by name. Raises ``UserError`` for a key that a source lacks or does not know."""
+    """The corpora of ``config`` by name. Raises ``UserError`` for a missing or unknown key of a source."""
     return {
         name: _declared(
             _CORPUS,
@@ -45,7 +45,7 @@ def check_corpora(corpora: Corpora) -> None:
 
 
 def check_declared_files(corpora: Corpora, prompts: Mapping[str, Prompts]) -> None:
-    """Raise ``UserError`` for a file of a source that is not there, and for a pointer in its place."""
+    """Raise ``UserError`` if a file of a source is missing, or is only a pointer (Git LFS, git-annex)."""
     entries: dict[str, Corpus | Prompts] = {f"corpora.{name}": corpus for name, corpus in corpora.items()}
     entries |= {f"prompts.{name}": source for name, source in prompts.items()}
     for place, entry in entries.items():
@@ -57,7 +57,7 @@ def check_declared_files(corpora: Corpora, prompts: Mapping[str, Prompts]) -> No
 
 
 def among(corpora: Corpora) -> StudyConfig:
-    """What corpora see of their study."""
+    """The part of their study that corpora see."""
     return cast(StudyConfig, SimpleNamespace(corpora=corpora))
 
 
