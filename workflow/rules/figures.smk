@@ -24,8 +24,8 @@ rule draw_figure:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         script=lambda wildcards, threads: declaration(wildcards).SCRIPT,
         settings=lambda wildcards: study.settings(
@@ -52,8 +52,8 @@ rule describe_figure:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         script=lambda wildcards, threads: declaration(wildcards).CAPTION,
         settings=lambda wildcards: study.settings(

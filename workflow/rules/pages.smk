@@ -62,8 +62,8 @@ rule overview:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=lambda wildcards: study.settings("pages/overview.py", **captions.overview_settings(study)),
     message:
@@ -76,7 +76,10 @@ rule write_explorer:
     input:
         unpack(lambda wildcards: explorer.inputs(study, wildcards.page)),
         # From the folder that Snakemake runs in, so that a study can be moved.
-        template=[os.path.relpath(WORKFLOW / "report" / f"explorer.{suffix}") for suffix in ("html", "css", "js")],
+        template=[
+            os.path.relpath(WORKFLOW / "report" / name)
+            for name in ("explorer.html", "explorer.css", "explorer_plots.js", "explorer.js")
+        ],
     output:
         study.path("{page}.html"),
     log:
@@ -89,8 +92,8 @@ rule write_explorer:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: study.settings("pages/explorer.py", **explorer.settings(study, wildcards.page)),
     message:
