@@ -1,4 +1,4 @@
-"""``make verify``: the target ``verify`` without a job, for archives that cannot be written."""
+"""``make verify``: the target ``verify`` without a job, for read-only archives."""
 
 import json
 import os

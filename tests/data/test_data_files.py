@@ -1,4 +1,4 @@
-"""Encodings, pointers in place of data, and columns of one name, in all formats."""
+"""Encodings, pointers in place of data, and duplicate column names, in all formats."""
 
 import gzip
 import json

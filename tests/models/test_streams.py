@@ -1,4 +1,4 @@
-"""Streams of blocks: which tokens come in which order, for which process, and where a stream goes on."""
+"""Streams of blocks: which tokens come in which order for which process, and where a stream resumes."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Scores by a program of the study's own: what it reads, what it may write, and what is said of all else."""
+"""Scores by a study's own program: what it reads, what it may write, and the errors for anything else."""
 
 import json
 import os

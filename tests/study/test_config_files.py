@@ -1,4 +1,4 @@
-"""Files of configuration: what cannot be read, or is read otherwise than it was meant, is told in one line at once."""
+"""Configuration files: one line at once for files that cannot be read or would be misread."""
 
 import json
 import os

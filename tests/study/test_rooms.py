@@ -1,4 +1,4 @@
-"""Data flows one way: a room of the package imports only rooms of stages before its own, and what is below all."""
+"""Data flows one way: a room of the package imports only rooms of earlier stages, and those shared by all."""
 
 import ast
 from pathlib import Path

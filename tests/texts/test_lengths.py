@@ -1,4 +1,4 @@
-"""Texts beyond what models read: counted all at once, cut or dropped, before anything is trained."""
+"""Texts longer than models can read: counted all at once, cut or dropped, before anything is trained."""
 
 import json
 from pathlib import Path

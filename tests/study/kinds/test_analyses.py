@@ -1,4 +1,4 @@
-"""Kinds of analyses: what they say of themselves."""
+"""Kinds of analyses: what they declare."""
 
 # ruff: noqa: E501
 

@@ -1,4 +1,4 @@
-"""Kinds of figures and claims: what they say of themselves, and what they find wrong with a study."""
+"""Kinds of figures and claims: what they declare, and which mistakes they find in a study."""
 
 # ruff: noqa: E501
 

@@ -1,4 +1,4 @@
-"""What is said of a study's own scorers before anything runs, and what their scores depend on."""
+"""A study's own scorers: which mistakes are found before anything runs, and what scores depend on."""
 
 from pathlib import Path
 from typing import Any

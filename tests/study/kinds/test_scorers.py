@@ -1,4 +1,4 @@
-"""What each kind of scorer says of itself."""
+"""What each kind of scorer declares."""
 
 from types import SimpleNamespace
 from typing import Any
