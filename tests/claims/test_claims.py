@@ -887,7 +887,7 @@ def test_words_are_formatted_with_keys_and_their_defaults():
         ({"test": "barier"}, "claims.c.test: there is no test 'barier'; did you mean 'barrier'?"),
         (
             SPECS["stable"] | {"test": "stable", "wose": 1},
-            "claims.c.wose: is no key of test stable; did you mean 'worse'?",
+            "claims.c.wose: is not a key of test stable; did you mean 'worse'?",
         ),
         (SPECS["stable"] | {"test": "stable", "worse": "up"}, "claims.c.worse: is 'up'; choose one of higher, lower"),
         (SPECS["stable"] | {"test": "stable", "within": [1, 0]}, r"claims.c.within: is \[1, 0\]; give two numbers"),

@@ -93,9 +93,9 @@ GOOD = "    print('{\"score\": 1}', flush=True)\n"
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        (LOOP + "    print('0.5')\n", f"the line for {FIRST} is no JSON object: '0.5'; write one such"),
-        (LOOP + "    print('high')\n", f"the line for {FIRST} is no JSON: 'high'; write an object such"),
-        (LOOP + "    print()\n", f"the line for {FIRST} is no JSON: ''; write an object"),
+        (LOOP + "    print('0.5')\n", f"the line for {FIRST} is not a JSON object: '0.5'; write one such"),
+        (LOOP + "    print('high')\n", f"the line for {FIRST} is not JSON: 'high'; write an object such"),
+        (LOOP + "    print()\n", f"the line for {FIRST} is not JSON: ''; write an object"),
         (LOOP + "    print('{\"score\": NaN}')\n", f"the line for {FIRST} has a 'score' that is nan; give a"),
         (LOOP + "    print('{\"score\": \"1\"}')\n", f"the line for {FIRST} has a 'score' that is '1' (str); "),
         (LOOP + "    print('{\"sore\": 1}')\n", f"the line for {FIRST} has no 'score', which the study declares"),

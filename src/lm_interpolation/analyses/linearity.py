@@ -128,7 +128,8 @@ def _check_plane(sweep: Sweep, origin: Point) -> None:
         )
     if len(origin.models) != 1:
         raise UserError(
-            f"sweeps.{sweep.name}.origin: {origin.id} is a mixture; linearity is that around one model, start there"
+            f"sweeps.{sweep.name}.origin: {origin.id} is a mixture; linearity is measured around one model, "
+            "so make that the origin"
         )
 
 

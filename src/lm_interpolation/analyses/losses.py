@@ -60,7 +60,7 @@ def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]],
     for name, ids in zip(names, encoded, strict=True):
         if len(ids) <= special.context:
             own = len(ids) - len(special.start)
-            raise UserError(f"{name}: {own} token(s), so that none is predicted; take it out of the corpus")
+            raise UserError(f"{name}: {own} token(s), so there is nothing to predict; remove it from the corpus")
         if limit is not None and len(ids) > limit:
             raise UserError(
                 f"{name}: {len(ids)} tokens, but the model reads at most {limit}; shorten it or take it out"

@@ -157,7 +157,9 @@ def _ends(sweep: Sweep, ends: tuple[float, float]) -> tuple[Decimal, Decimal]:
                 f"{', '.join(map(format_decimal, grid))}"
             )
     if first == last:
-        raise UserError(f"ends: both are {format_decimal(first)}, so that nothing rises or falls; choose two values")
+        raise UserError(
+            f"ends: both are {format_decimal(first)}, so nothing rises or falls; choose two different values"
+        )
     return first, last
 
 
@@ -200,7 +202,7 @@ def encode_word(tokenizer: Any, prompt: str, word: str) -> list[int]:
             "tokenizer the word does not follow it; choose another prompt or word"
         )
     if len(both) == len(prompt_ids):
-        raise UserError(f"words: the tokenizer makes no token of {word!r}; remove it")
+        raise UserError(f"words: the tokenizer gives no token for {word!r}; remove it")
     return both[len(prompt_ids) :]
 
 

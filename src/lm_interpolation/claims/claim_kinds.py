@@ -158,7 +158,7 @@ def check_claim(name: str, spec: Mapping[str, Any]) -> None:
     required = {**_COMMON, **kind.keys, **_alternative(path, spec, kind)}
     checks = {**required, **kind.optional, **_OVERRIDES}
     for key in sorted(set(spec) - set(checks)):
-        raise UserError(f"{path}.{key}: is no key of test {test}; {_hint(str(key), checks, 'its keys:')}")
+        raise UserError(f"{path}.{key}: is not a key of test {test}; {_hint(str(key), checks, 'its keys:')}")
     for key in required:
         if key not in spec:
             raise UserError(f"{path}.{key}: is missing; test {test} needs {', '.join(required)}")

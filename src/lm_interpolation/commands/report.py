@@ -46,7 +46,7 @@ def check_current(study: Study, arguments: list[str], how: str, start: Path) -> 
     plan = subprocess.run(command, cwd=start, check=False, capture_output=True, text=True)
     if plan.returncode != 0:
         print(f"{plan.stdout}{plan.stderr}".rstrip(), file=sys.stderr)
-        raise UserError("snakemake cannot plan the study, see above; mend that first")
+        raise UserError("snakemake cannot plan the study, see above; fix that first")
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(
             f"note: results of study {study.name} are older than its settings, data or sources; the report shows them "

@@ -97,7 +97,7 @@ def _rows(path: Path, key: str, spec: Mapping[str, Any]) -> Iterator[_Row]:
                 yield _Row(reader.line_num, fields)
     except csv.Error as error:
         raise UserError(
-            f"{path}:{reader.line_num}: malformed row, {error}; mend it, or set `quoting: false` if quotes are text"
+            f"{path}:{reader.line_num}: malformed row, {error}; fix it, or set `quoting: false` if quotes are text"
         ) from None
 
 

@@ -118,8 +118,8 @@ def _check_causal(model: Any, tokenizer: Any, name: str) -> None:
     logits = [model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.float() for ids in (one, two)]
     if _differ(*(values[:, : length // 2] for values in logits)):
         raise UserError(
-            f"{name}: {type(model).__name__} reads the words that come later: it is no causal language model, and its "
-            "perplexities would mean nothing; choose one that is, as GPT-2"
+            f"{name}: {type(model).__name__} reads the words that come later: it is not a causal language model, and "
+            "its perplexities would mean nothing; choose one that is, such as GPT-2"
         )
 
 
@@ -206,4 +206,4 @@ def _texts(tokenizer: Any, name: str) -> tuple[str, str, str]:
             found.append(text)
         if len(found) == 3:
             return found[0], found[1], found[2]
-    raise UserError(f"{name}: its tokenizer makes no two tokens of its own words; is it the one of this model?")
+    raise UserError(f"{name}: its tokenizer gives fewer than two tokens for its own words; is it the right one?")

@@ -25,7 +25,7 @@ from lm_interpolation.models.training_state import Reporter, last_checkpoint
 
 
 class _Trainer(Trainer):
-    """The Trainer, with a loader of our own for training data, and dev data dealt out to the processes.
+    """The Trainer, with a loader of our own for training data, and dev data divided among the processes.
 
     By default its processes would round up the last batch of an epoch, and of dev, with items from the beginning.
     """
@@ -109,7 +109,7 @@ def _parts(name: str, settings: Mapping[str, Any], micro_batch: int | None) -> t
     key, batch, processes = f"models.{name}.training.batch_size", settings["batch_size"], processes_of(settings)
     share, rest = divmod(batch, processes)
     if rest:
-        raise UserError(f"{key}: {batch} cannot be dealt out to {processes} processes; make it a multiple of them")
+        raise UserError(f"{key}: {batch} cannot be divided among {processes} processes; choose a multiple")
     part = min(micro_batch or share, share)
     if share % part:
         raise UserError(

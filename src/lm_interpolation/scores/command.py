@@ -107,9 +107,9 @@ def _read(line: bytes, scores: Sequence[str]) -> dict[str, float | None]:
     try:
         answer = json.loads(line)
     except ValueError:
-        raise UserError(f"is no JSON: {_shown(line)}; write an object such as {example}") from None
+        raise UserError(f"is not JSON: {_shown(line)}; write an object such as {example}") from None
     if not isinstance(answer, dict):
-        raise UserError(f"is no JSON object: {_shown(line)}; write one such as {example}")
+        raise UserError(f"is not a JSON object: {_shown(line)}; write one such as {example}")
     check_names(answer, scores)
     values = {}
     for name in scores:

@@ -124,7 +124,7 @@ def _read_quality(path: Path, labels: Mapping[str, str]) -> Quality:
             test["expected_calibration_error"],
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no metrics of a classifier ({error!r}); delete it and run again") from None
+        raise UserError(f"{path}: not the metrics of a classifier ({error!r}); delete it and run again") from None
 
 
 def judge_lines(judges: Mapping[str, Judge]) -> list[str]:

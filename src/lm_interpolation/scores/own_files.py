@@ -27,7 +27,7 @@ def check_digests(digests: Mapping[str, str]) -> None:
         except OSError as error:
             raise UserError(f"{file}: {error.strerror}") from None
         if found != digest:
-            raise UserError(f"{file}: it was changed after this run began; run again, with the file as it is now")
+            raise UserError(f"{file}: changed after this run began; run again to use the file as it is now")
 
 
 # Planning asks once per line of points.

@@ -30,7 +30,7 @@ def load_function(file: str | os.PathLike[str], name: str) -> Function:
     module_name = path.stem if path.stem not in sys.modules else f"scorer_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise UserError(f"{file}: is no Python file; its name ends in .py")
+        raise UserError(f"{file}: is not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:

@@ -38,7 +38,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         text = _read_text(Path(path))
         content = _parse(text)
         if not isinstance(content, dict):
-            found = "is empty" if content is None else f"is no mapping but {type(content).__name__}"
+            found = "is empty" if content is None else f"is not a mapping but {type(content).__name__}"
             raise UserError(f"{found}; give a configuration")
         if _TEMPLATE in content:
             raise UserError(f"{_TEMPLATE} lets a configuration run Python code, which no study needs; remove it")
@@ -60,7 +60,7 @@ def _read_text(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"cannot be read: {reason}; correct the path, or its permissions") from None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        raise UserError("is in UTF-16, or no text; save it in UTF-8")
+        raise UserError("is in UTF-16, or is not text; save it in UTF-8")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -85,17 +85,17 @@ def _parse(text: str) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         words = " ".join(" ".join(filter(None, (error.context, error.problem))).split())
-        raise UserError(f"not a YAML file: {place}{words}; mend it") from None
+        raise UserError(f"not a YAML file: {place}{words}; fix it") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise UserError(f"not a YAML file: line {line}: character U+{error.character:04X}; mend it") from None
+        raise UserError(f"not a YAML file: line {line}: character U+{error.character:04X}; fix it") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key, value in pairs:
         if key in mapping:
-            raise UserError(f"key {key!r} is twice in one mapping; remove one")
+            raise UserError(f"key {key!r} occurs twice in one mapping; remove one")
         mapping[key] = value
     return mapping
 
@@ -129,7 +129,7 @@ class _Loader(yaml.SafeLoader):
             if event.anchor in self.anchors:
                 target = id(self.anchors[event.anchor])
                 if target not in self._sizes:
-                    raise UserError(f"{_line(event)}: *{event.anchor} refers to what it is part of; write it out")
+                    raise UserError(f"{_line(event)}: *{event.anchor} refers to a value that contains it; write it out")
                 self._add(self._sizes[target], event)
             return super().compose_node(parent, index)
         before = self._count
@@ -146,7 +146,7 @@ class _Loader(yaml.SafeLoader):
         self._count += values
         if self._count > MAX_VALUES:
             raise UserError(
-                f"{_line(event)}: more than {MAX_VALUES} values, those behind aliases counted again; shorten the file"
+                f"{_line(event)}: more than {MAX_VALUES} values, counting aliased ones each time; shorten the file"
             )
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:

@@ -28,7 +28,7 @@ def check_values(value: Any, path: str) -> list[str]:
         for key, item in value.items():
             if not isinstance(key, str):
                 place = path or "the top level"
-                lines.append(f"config: {place}: key {show(key)} is no string; put it in quotes")
+                lines.append(f"config: {place}: key {show(key)} is not a string; put it in quotes")
                 continue
             lines += check_values(key, f"{path}: a key" if path else "a key")
             lines += check_values(item, f"{path}.{key}" if path else key)

@@ -94,7 +94,7 @@ def odd_triggers(folder: str) -> Iterator[str]:
     if "code" in triggers and folder.startswith("git+file:"):
         # LocalGitFile.join of Snakemake 9.27.
         raise UserError(
-            f"{folder}: Snakemake cannot look for changed code in a module of git+file; take over profiles/default, or "
+            f"{folder}: Snakemake cannot look for changed code in a module of git+file; copy profiles/default, or "
             "give --rerun-triggers input mtime params"
         )
     if triggers != TRIGGERS:

@@ -54,7 +54,7 @@ def verify(
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     raise UserError(
         f"{top}/{first.path} (rule {first.rule}) {_WORDS[first.kind]}, the first in the order of the data flow; "
-        f"compared with {path}: {counts}, {found.equal} equal{uncompared}; all that are not are listed in "
+        f"compared with {path}: {counts}, {found.equal} equal{uncompared}; all differences are listed in "
         f"{log}"
     )
 

@@ -80,7 +80,7 @@ def fit(
             continue
         if reader.tokenizer is None:
             if too_long != "error":
-                raise UserError(f"{key}.too_long: {too_long} needs a tokenizer.json, which {reader.name} has not")
+                raise UserError(f"{key}.too_long: {too_long} needs a tokenizer.json, but {reader.name} has none")
             continue
         lengths = reader.lengths(current)
         over = [place for place, length in enumerate(lengths) if length > reader.room]

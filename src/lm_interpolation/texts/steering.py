@@ -73,7 +73,7 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
             raise UserError(f"sweep {describe_range(chosen)} has no point {words!r}; name each of its coordinates")
     elif set(values) <= language_models:
         if fitting:
-            raise UserError(f"{words!r}: both models and coordinates are called so; name the sweep with --sweep")
+            raise UserError(f"{words!r}: both models and coordinates have these names; choose a sweep with --sweep")
         return Place(Point.of(values), "weights", None, ())
     elif fitting:
         chosen = fitting[0]

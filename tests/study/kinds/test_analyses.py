@@ -206,7 +206,7 @@ def edited(**sections: Any) -> StudyConfig:
         (
             "taylor",
             {"sweeps/theta3/origin": {"base": 0.5, "positive": 0.5}},
-            ("sweep", "the origin of 'theta3' is no single model; change it"),
+            ("sweep", "the origin of 'theta3' is not a single model; change it"),
         ),
         (
             "barriers",

@@ -31,10 +31,10 @@ def check_statistic(config: "StudyConfig", scorer: str, statistic: str, key: str
     # The classes of an imported model are known only when it is read.
     open_ended = tuple(name.partition("<")[0] for name in known if "<" in name)
     if statistic not in known and not statistic.startswith(open_ended):
-        yield key, f"{statistic!r} is no statistic of {scorer}; choose one of {', '.join(known)}"
+        yield key, f"{statistic!r} is not a statistic of {scorer}; choose one of {', '.join(known)}"
 
 
 def check_loss_statistic(statistic: str, key: str) -> Iterator[Problem]:
     """The loss must have this statistic."""
     if statistic not in LOSS_STATISTICS:
-        yield key, f"{statistic!r} is no statistic of a loss; choose one of {', '.join(LOSS_STATISTICS)}"
+        yield key, f"{statistic!r} is not a statistic of a loss; choose one of {', '.join(LOSS_STATISTICS)}"

@@ -68,7 +68,7 @@ class Linearity(Analysis):
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         if len(Point.of(config.sweeps[self.sweep].origin).models) != 1:
-            yield "sweep", f"the origin of {self.sweep!r} is no single model; change it"
+            yield "sweep", f"the origin of {self.sweep!r} is not a single model; change it"
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]

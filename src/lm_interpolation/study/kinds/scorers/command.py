@@ -50,6 +50,6 @@ class Command(OwnScorer):
         if os.sep in program:
             problems = [*unreadable(program)]
             if not problems and not os.access(program, os.X_OK):
-                problems = [f"{program} is no program; make it executable (chmod +x), or name what runs it before it"]
+                problems = [f"{program} is not executable; use chmod +x, or put the program that runs it first"]
             yield from (("command.0", words) for words in problems)
         yield from super().file_problems()

@@ -83,6 +83,6 @@ def unreadable(file: str) -> Iterator[str]:
     if not Path(file).exists():
         yield f"file {file} does not exist; paths are relative to the folder in which the study runs ({Path.cwd()})"
     elif not Path(file).is_file():
-        yield f"{file} is no file; name the files in it one by one"
+        yield f"{file} is not a file; name the files in it one by one"
     elif not os.access(file, os.R_OK):
         yield f"file {file} may not be read; change its permissions"

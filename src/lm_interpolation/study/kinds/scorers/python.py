@@ -54,7 +54,7 @@ class Python(OwnScorer):
 
     def _code_problems(self) -> Iterator[Problem]:
         if Path(self.file).suffix != ".py":
-            yield "file", f"{self.file} is no Python file by its name; let it end in .py"
+            yield "file", f"{self.file} is not a Python file; its name must end in .py"
             return
         try:
             tree = ast.parse(Path(self.file).read_bytes(), self.file)
