@@ -94,9 +94,11 @@ def test_parts_are_corpora_like_others() -> None:
     study = Study(config)
     assert study.config["corpora"]["judge"]["offset"] == 0.6
     assert study.corpora["judge"].class_names(study.declared) == ["negative", "neutral", "positive"]
-    assert study.parent_splits("judge") == {split: f"results/small/corpora/tiny/{split}.parquet" for split in SPLITS}
-    assert study.shares() == ["ends", "judge"] and study.from_source() == ["tiny"]
-    assert study.training_inputs("positive")["train"] == "results/small/corpora/ends/train.parquet"
+    assert study.data.parent_splits("judge") == {
+        split: f"results/small/corpora/tiny/{split}.parquet" for split in SPLITS
+    }
+    assert study.data.shares() == ["ends", "judge"] and study.data.from_source() == ["tiny"]
+    assert study.models.inputs("positive")["train"] == "results/small/corpora/ends/train.parquet"
     assert "class 'dull' is not declared" in error_of_model(config, "dull")
 
 

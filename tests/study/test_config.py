@@ -241,7 +241,11 @@ def settled(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_the_small_study_holds() -> None:
-    assert [line.id for line in Study(small_config()).lines.values()] == ["theta1", "theta3+beta=0", "theta3+beta=1"]
+    assert [line.id for line in Study(small_config()).lines.all.values()] == [
+        "theta1",
+        "theta3+beta=0",
+        "theta3+beta=1",
+    ]
 
 
 def test_the_full_study_holds() -> None:
@@ -720,7 +724,7 @@ def test_a_barrier_lies_between_0_and_1() -> None:
 def test_a_sweep_without_texts_has_no_table() -> None:
     config = full_config()
     config["analyses"]["quiet"] = config["analyses"]["line-loss"] | {"sweep": "quiet"}
-    assert Study(config).tables().count("results/small/tables/quiet.csv") == 1
+    assert Study(config).targets.tables().count("results/small/tables/quiet.csv") == 1
 
 
 def test_the_quick_part_names_figures() -> None:
@@ -854,8 +858,8 @@ def with_directories(positive: Path, negative: Path) -> dict[str, Any]:
 
 def test_local_models_of_one_shape_can_be_combined(tmp_path: Path) -> None:
     study = Study(with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b")))
-    assert study.imported() == ["positive", "negative"]
-    assert [Path(path).name for path in study.model_files("positive")] == [
+    assert study.models.imported() == ["positive", "negative"]
+    assert [Path(path).name for path in study.models.files("positive")] == [
         "config.json",
         "model.safetensors",
         "tokenizer.json",
@@ -1011,13 +1015,13 @@ def test_adapters_and_gguf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_lies_beside_a_local_model_is_no_input(tmp_path: Path) -> None:
     config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
-    before = Study(config).model_files("negative")
+    before = Study(config).models.files("negative")
     for name in ("README.md", "training_args.bin", "trainer_state.json", "consolidated.safetensors", "tf_model.h5"):
         (tmp_path / "b" / name).write_text("x")
     os.mkfifo(tmp_path / "b" / "notes.txt")
-    assert Study(config).model_files("negative") == before
+    assert Study(config).models.files("negative") == before
     (tmp_path / "b" / "chat_template.jinja").write_text("x")
-    assert Study(config).model_files("negative") == sorted([*before, f"{tmp_path}/b/chat_template.jinja"])
+    assert Study(config).models.files("negative") == sorted([*before, f"{tmp_path}/b/chat_template.jinja"])
 
 
 def test_the_shards_of_an_index_are_inputs(tmp_path: Path) -> None:
@@ -1025,7 +1029,7 @@ def test_the_shards_of_an_index_are_inputs(tmp_path: Path) -> None:
     (tmp_path / "b" / "model.safetensors").rename(tmp_path / "b" / "part.safetensors")
     index = {"weight_map": {"transformer.wte.weight": "part.safetensors"}}
     (tmp_path / "b" / "model.safetensors.index.json").write_text(json.dumps(index))
-    names = {Path(path).name for path in Study(config).model_files("negative")}
+    names = {Path(path).name for path in Study(config).models.files("negative")}
     assert names == {"config.json", "tokenizer.json", "part.safetensors", "model.safetensors.index.json"}
 
 
@@ -1044,14 +1048,14 @@ def test_harmless_differences_of_local_models_are_told_once(tmp_path: Path) -> N
 
 def test_rounding_is_measured_of_imported_models_that_others_do_not_start_from(tmp_path: Path) -> None:
     config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
-    assert Study(config).rounding_references() == {"negative": "positive", "positive": "negative"}
+    assert Study(config).models.rounding_references() == {"negative": "positive", "positive": "negative"}
     # A child shares the rounding of its parent.
     config["models"]["tuned"] = language_model(model="negative")
     config["sweeps"]["theta1"] |= {"origin": {"tuned": 1}, "directions": {"alpha": {"negative": 1, "tuned": -1}}}
-    assert Study(config).rounding_references() == {}
+    assert Study(config).models.rounding_references() == {}
     config["sweeps"]["theta1"] |= {"space": "logits", "origin": {"positive": 1}}
     config["sweeps"]["theta1"]["directions"] = {"alpha": {"negative": 1, "positive": -1}}
-    assert Study(config).rounding_references() == {}
+    assert Study(config).models.rounding_references() == {}
 
 
 def test_models_fine_tuned_from_local_ones_count_as_those(tmp_path: Path) -> None:
@@ -1187,7 +1191,7 @@ def test_optional_parts_may_be_left_out() -> None:
     config = small_config()
     del config["figures"], config["sweeps"]["theta1"]["prompts"]
     resolved = settled(config)
-    assert resolved["figures"] == {} and Study(config).figures() == []
+    assert resolved["figures"] == {} and Study(config).targets.figures() == []
     assert resolved["sweeps"]["theta1"]["prompts"] == [] and Study(config).scored_sweeps() == ["theta3"]
 
 
@@ -1434,7 +1438,7 @@ def test_an_architecture_may_be_that_of_another_model() -> None:
     config = changed("models/other/start", {"architecture_of": "positive"})
     config["sweeps"]["theta1"]["origin"] = {"other": 1}
     study = Study(config)
-    assert study.training_inputs("other")["like"] == "results/small/models/positive"
+    assert study.models.inputs("other")["like"] == "results/small/models/positive"
     config["models"]["other"]["training"]["block_length"] = 9
     assert "models.other.training.block_length: 9 exceeds the context of 8 tokens" in error_of(config)
 
@@ -1464,7 +1468,7 @@ def test_the_embedded_study_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(ROOT)
     declared, resolved, _ = declare(read_study([SHIPPED[0]]))
     check_files(declared)
-    assert Study(resolved).imported() == []
+    assert Study(resolved).models.imported() == []
 
 
 def test_overrides_on_the_command_line_are_typed() -> None:

@@ -80,7 +80,7 @@ class Barrier(Analysis):
             "sweeps": [study.sweep_settings(sweep) for sweep in self.sweeps],
             "scorer": self.scorer,
             "statistic": self._statistic(study.declared).settings(),
-            "spaces": study.spaces(self._scores(study)),
+            "spaces": study.lines.spaces(self._scores(study)),
             "losses": [study.points_settings(sweep) for sweep in self._loss_sweeps(study.declared)],
             "seed": study.config["tables"]["seed"],
         }
@@ -92,7 +92,7 @@ class Barrier(Analysis):
         return statistic
 
     def _scores(self, study: "Study") -> list[str]:
-        return sorted({path for sweep in self.sweeps for path in study.sweep_scores(sweep, [self.scorer])})
+        return sorted({path for sweep in self.sweeps for path in study.lines.scores(sweep, [self.scorer])})
 
     def _loss_sweeps(self, config: "StudyConfig") -> list[str]:
         """The sweep of each of ``losses``, which is the analysis loss: the reference says so."""
