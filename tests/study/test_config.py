@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import verdicts
-from lm_interpolation.study.config import build_sweeps, declare, resolve, typed_overrides
+from lm_interpolation.study.config import declare, typed_overrides
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import FAMILIES
 from lm_interpolation.study.local_models import check_files, check_sweep_models
@@ -235,7 +235,7 @@ def error_of(config: Mapping[str, Any], check: Callable[[Mapping[str, Any]], Any
 
 def settled(config: Mapping[str, Any]) -> dict[str, Any]:
     """The resolved config, of which nothing was left out."""
-    resolved, left_out = resolve(config)
+    _, resolved, left_out = declare(config)
     assert left_out == {}
     return resolved
 
@@ -354,7 +354,7 @@ def test_the_full_study_holds() -> None:
     ],
 )
 def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[str]) -> None:
-    message = error_of(changed(path, value), resolve)
+    message = error_of(changed(path, value), declare)
     for word in words:
         assert word in message
 
@@ -1255,10 +1255,9 @@ def test_shipped_configs_hold(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(ROOT)
     declared, resolved, left_out = declare(read_study([path]))
     assert left_out == {}
-    sweeps = build_sweeps(resolved)
-    check_sweep_models(declared, sweeps)
+    check_sweep_models(declared, declared.built_sweeps())
     assert resolved["study"] == {"config": "demo"}.get(path.stem, path.stem)
-    assert {"theta1", "theta2", "theta3", "ensemble", "plane", "unrelated"} <= sweeps.keys()
+    assert {"theta1", "theta2", "theta3", "ensemble", "plane", "unrelated"} <= declared.sweeps.keys()
     targets = {"fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "table2", "barrier"}
     assert resolved["figures"].keys() == targets | {"linearity"}
     assert len(resolved["claims"]) >= 12
@@ -1346,7 +1345,7 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
         "far-learning": {"kind": "training", "models": ["base", "other"]},
     }
     config["claims"]["far"] = config["claims"]["rises"] | {"sweep": "unrelated"}
-    resolved, left_out = resolve(config)
+    _, resolved, left_out = declare(config)
     unknown, sweep = "the study declares no model 'other'", "sweeps.unrelated is left out"
     assert left_out == {
         "sweeps.unrelated": unknown,
@@ -1385,7 +1384,7 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
 def test_an_analysis_without_any_of_its_parts_is_left_out() -> None:
     config = without("other")
     del config["analyses"]["distances"]["pairs"]["tuned"]
-    left_out = resolve(config)[1]
+    left_out = declare(config).left_out
     assert left_out["analyses.distances"] == "nothing is left of its pairs"
     assert left_out["figures.moves"] == "analyses.distances is left out"
 
@@ -1397,7 +1396,7 @@ def test_a_name_that_resembles_a_declared_model_is_misspelt() -> None:
     config = full_config()
     # Its comparison with fp32 is left out, too.
     config["scorers"]["sentiment"]["precision"] = "fp32"
-    left_out = resolve(changed("sweeps/theta1/directions/alpha/zz", 0, config))[1]
+    left_out = declare(changed("sweeps/theta1/directions/alpha/zz", 0, config)).left_out
     assert left_out["sweeps.theta1"] == "the study declares no model 'zz'"
     assert left_out["analyses.words"] == left_out["figures.both"] == "sweeps.theta1 is left out"
 
@@ -1418,7 +1417,7 @@ def test_a_claim_that_is_left_out_is_checked_by_itself() -> None:
 
 
 def test_anchors_are_points_beside_the_grid() -> None:
-    sweep = build_sweeps(settled(changed("sweeps/theta3/anchors", [{"alpha": 3, "beta": 0.25}])))["theta3"]
+    sweep = declare(changed("sweeps/theta3/anchors", [{"alpha": 3, "beta": 0.25}])).config.sweep("theta3")
     assert "base=-2.25+negative=0.25+positive=3" in [entry.point.id for entry in sweep.points]
     message = error_of(changed("sweeps/theta3/anchors", [{"alpha": 3}]))
     assert "sweeps.theta3.anchors.0: has ['alpha'], but the directions are ['alpha', 'beta']; name the same" in message

@@ -33,7 +33,7 @@ class Study:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.declared, self.config, self.left_out = declare(config)
-        self.sweeps: dict[str, Sweep] = {name: self.declared.sweep(name) for name in self.declared.sweeps}
+        self.sweeps: dict[str, Sweep] = self.declared.built_sweeps()
         check_files(self.declared)
         self.notes = check_sweep_models(self.declared, self.sweeps)
         self.name: str = self.config["study"]
@@ -141,7 +141,7 @@ class Study:
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
         """What is to be known of the classifiers among ``scorers`` to tell how good they are."""
-        return judge_entries(self.config, {name: s for name, s in self.scorers.items() if name in scorers})
+        return judge_entries(self.declared, scorers)
 
     # Names, for wildcard constraints.
 
