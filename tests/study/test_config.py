@@ -560,7 +560,7 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         (
             "analyses/barriers/scorer",
             "sentiment",
-            ["analyses.barriers.scorer: 'sentiment' is of kind classifier; choose one of kind perplexity"],
+            ["analyses.barriers.scorer: 'sentiment' has no perplexity, whose logarithm could have a barrier"],
         ),
         *(
             (f"analyses/{name}/sweep", "ensemble", [f"analyses.{name}.sweep: 'ensemble' is in the space of logits"])
@@ -637,7 +637,7 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         (
             "claims/flat/scorer",
             "sentiment",
-            ["claims.flat.scorer: 'sentiment' is of kind classifier; choose one of kind perplexity"],
+            ["claims.flat.scorer: 'sentiment' has no perplexity, whose logarithm could have a barrier"],
         ),
         ("claims/rises/sweep", "theta3", ["claims.rises.sweep: 'theta3' has 2 directions; choose a sweep of one"]),
         ("claims/rises/sweep", "quiet", ["claims.rises.sweep: sweep 'quiet' has no prompts"]),

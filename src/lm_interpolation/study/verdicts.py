@@ -42,6 +42,11 @@ def settings(study: "Study") -> dict[str, Any]:
         "sweeps": [study.sweep_settings(name) for name in sweeps],
         "spaces": study.lines.spaces(inputs(study)["scores"]),
         "scorers": statistics_settings(study.scorers, scorers),
+        "barriers": {
+            name: statistic.name
+            for name, scorer in study.scorers.items()
+            if name in scorers and (statistic := scorer.barrier_statistic()) is not None
+        },
         "tables": list(_tables(study)),
         "losses": _losses(study),
         "seed": study.config["tables"]["seed"],

@@ -45,7 +45,7 @@ class Barrier(Analysis):
     sweeps: Annotated[Names[Annotated[Name, Ref("sweeps", directions=1, texts=True)]], Parts()] = Field(
         description="Names of sweeps of one direction with generated texts."
     )
-    scorer: Annotated[Name, Ref("scorers", kind="perplexity")] = Field(description="Name of the scorer of perplexity.")
+    scorer: Annotated[Name, Ref("scorers", barrier=True)] = Field(description="Name of the scorer of perplexity.")
     losses: Annotated[Unique[Annotated[Name, Ref("analyses", kind="loss", along=1)]], Parts(may_be_empty=True)] = Field(
         default_factory=list, description="Names of loss analyses along sweeps of one direction."
     )
