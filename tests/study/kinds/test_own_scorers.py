@@ -133,6 +133,15 @@ def test_a_program_by_its_path_is_there_and_can_be_run(tmp_path: Path) -> None:
     assert list(command("./mine.py").file_problems()) == []
 
 
+def test_words_that_are_no_paths() -> None:
+    """A whole program may follow ``sh -c``: longer than any path."""
+    long = command("sh", "-c", "cat " * 2000)
+    assert list(long.file_problems()) == [] and long.settings()["digests"] == {}
+    (problem,) = python(file="x" * 5000).file_problems()
+    assert problem == ("file", f"{'x' * 40}...: File name too long; give the path of a file")
+    assert [key for key, _ in command("cat", "a\0").file_problems()] == ["command.1"]
+
+
 def test_scores_of_a_command_depend_on_its_words_and_files() -> None:
     settings = command("python3", "mine.py", files=["words.txt"]).settings()
     assert settings["digests"].keys() == {"mine.py", "words.txt"}

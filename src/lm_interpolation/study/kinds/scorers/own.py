@@ -76,9 +76,23 @@ class OwnScorer(Scorer):
                 yield f"files.{index}", words
 
 
+def is_file(word: str) -> bool:
+    """Whether a word is the path of a file, however long it is."""
+    try:
+        return Path(word).is_file()
+    except OSError:
+        return False
+
+
 def unreadable(file: str) -> Iterator[str]:
     """Why a file cannot be read; nothing if it can."""
-    if not Path(file).exists():
+    try:
+        exists = Path(file).exists()
+    except OSError as error:
+        # A name that is too long, say.
+        yield f"{file[:40]}...: {error.strerror}; give the path of a file"
+        return
+    if not exists:
         yield f"file {file} does not exist; paths are relative to the folder in which the study runs ({Path.cwd()})"
     elif not Path(file).is_file():
         yield f"{file} is no file; name the files in it one by one"
