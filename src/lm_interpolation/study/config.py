@@ -63,10 +63,11 @@ def declare(config: Mapping[str, Any]) -> Declared:
     whoever has no second pretrained model deletes it, and keeps the rest. A name that resembles a declared one is taken
     for a misspelling.
     """
-    written = extended(config)
-    _raise(check_values(written, ""))
+    written, idle = extended(config)
+    if lines := check_values(written, ""):
+        _raise([*idle, *lines])
     inherited = None if config.get("extends") is None else lambda path: not wrote(config, path)
-    draft = _draft(written, inherited)
+    draft = _draft(written, inherited, idle)
     problems = Problems(draft.lines)
     problems.keep(check_names, written)
     if not problems.keep(check_sizes, draft.config.plain()):
@@ -129,11 +130,14 @@ class _Draft(NamedTuple):
     lines: list[str]
 
 
-def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None) -> _Draft:
-    """``written`` as far as it is valid. Raises ``UserError`` if an error lies outside the entries of sections."""
+def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> _Draft:
+    """``written`` as far as it is valid; its lines begin with those from ``before``.
+
+    Raises ``UserError`` if an error lies outside the entries of sections.
+    """
     incomplete: dict[Path, str] = {}
     broken: dict[str, list[str]] = {}
-    lines: list[str] = []
+    lines = list(before)
     while True:
         try:
             return _Draft(StudyConfig.model_validate(written), broken, incomplete, lines)
