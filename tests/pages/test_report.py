@@ -426,7 +426,10 @@ def test_an_unfinished_study_is_told_what_it_lacks(tmp_path: Path) -> None:
 def test_a_mistake_in_the_config_is_told_in_one_line(tmp_path: Path) -> None:
     copy_workflow(tmp_path)
     shutil.copy(TINY, tmp_path / "mine.yaml")
-    for arguments, told in [(("mine.yaml", "--config", "study=a/b"), "study"), (("none.yaml",), "none.yaml")]:
+    for arguments, told in [
+        (("mine.yaml", "--config", "study=a/b"), "mine.yaml: study"),
+        (("none.yaml",), "none.yaml"),
+    ]:
         done = write_report(tmp_path, *arguments)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         assert done.stderr.splitlines()[-1].startswith("error: ") and told in done.stderr.splitlines()[-1]

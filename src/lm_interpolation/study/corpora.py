@@ -14,6 +14,7 @@ from lm_interpolation.study.kinds.catalog import AnyCorpus, AnyPrompts
 from lm_interpolation.study.kinds.corpora.base import Corpora, Corpus
 from lm_interpolation.study.kinds.prompts.base import Prompts
 from lm_interpolation.study.kinds.study_config import StudyConfig
+from lm_interpolation.study.paths import system_errors
 
 _CORPUS: TypeAdapter[Corpus] = TypeAdapter(AnyCorpus)
 _PROMPTS: TypeAdapter[Prompts] = TypeAdapter(AnyPrompts)
@@ -50,9 +51,9 @@ def check_declared_files(corpora: Corpora, prompts: Mapping[str, Prompts]) -> No
     entries |= {f"prompts.{name}": source for name, source in prompts.items()}
     for place, entry in entries.items():
         for key, path in entry.checked_files(place):
-            if not Path(path).is_file() and not Path(path).is_symlink():
-                raise UserError(f"{key}: no file {path}; correct the path (relative ones start at {Path.cwd()})")
-            with error_prefix(key):
+            with error_prefix(key), system_errors():
+                if not Path(path).is_file() and not Path(path).is_symlink():
+                    raise UserError(f"no file {path}; correct the path (relative ones start at {Path.cwd()})")
                 require_file(Path(path), key)
 
 

@@ -9,6 +9,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import show
 from lm_interpolation.study.kinds.base import hint
+from lm_interpolation.study.paths import is_file
 
 
 def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -22,7 +23,7 @@ def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         return copy.deepcopy(dict(config)), []
     if not isinstance(path, str):
         raise UserError(f"config: extends is {show(path)}; give the path of a file")
-    if not Path(path).is_file():
+    if not is_file(path):
         raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
     base = read_config(path)
     if "extends" in base:

@@ -18,6 +18,7 @@ from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.scratch import FromScratch
 from lm_interpolation.study.kinds.study_config import StudyConfig
+from lm_interpolation.study.paths import system_errors
 
 
 def check_files(config: StudyConfig) -> None:
@@ -38,7 +39,7 @@ def check_files(config: StudyConfig) -> None:
 
 
 def _check_local(config: StudyConfig, name: str, directory: Path) -> None:
-    with error_prefix(f"models.{name}.start.directory"):
+    with error_prefix(f"models.{name}.start.directory"), system_errors():
         settings = check_folder(directory, config.models[name].task)
         if not _is_pickled(directory):
             Checkpoint.open(directory)

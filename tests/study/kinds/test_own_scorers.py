@@ -138,7 +138,7 @@ def test_words_that_are_no_paths() -> None:
     long = command("sh", "-c", "cat " * 2000)
     assert list(long.file_problems()) == [] and long.settings()["digests"] == {}
     (problem,) = python(file="x" * 5000).file_problems()
-    assert problem == ("file", f"{'x' * 40}...: File name too long; give the path of a file")
+    assert problem == ("file", f"{'x' * 60}: File name too long; correct the path, or its permissions")
     assert [key for key, _ in command("cat", "a\0").file_problems()] == ["command.1"]
 
 

@@ -8,7 +8,8 @@ from annotated_types import MinLen
 from pydantic import Field
 
 from lm_interpolation.study.kinds.base import Positive, Problem, Text
-from lm_interpolation.study.kinds.scorers.own import OwnScorer, is_file, unreadable
+from lm_interpolation.study.kinds.scorers.own import OwnScorer, unreadable
+from lm_interpolation.study.paths import is_file
 
 
 class Command(OwnScorer):
