@@ -49,6 +49,22 @@ def typed_overrides(value: Any) -> Any:
     return value
 
 
+def with_typed_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with ``typed_overrides`` of what ``--config`` has set in it, or in the config that it is a part of."""
+    parts = [overrides]
+    # The list grows while it is read.
+    for part in parts:
+        config = _typed_like(config, part)
+        parts += [item for item in part.values() if isinstance(item, Mapping)]
+    return dict(config)
+
+
+def _typed_like(value: Any, overrides: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(overrides, Mapping):
+        return {key: _typed_like(item, overrides[key]) if key in overrides else item for key, item in value.items()}
+    return typed_overrides(value) if value == overrides else value
+
+
 def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """``plain`` and ``left_out`` of ``declare``."""
     found = declare(config)
