@@ -4,7 +4,8 @@
 
 By turns tests/tiny.yaml and config/minimal.yaml (or ``--bases``) are mutated: values (types, keys, numbers, names), or
 the text of the file (indentation, anchors, encodings, bombs). Each mutation is read and planned in this process, with
-an alarm, and some of them once more by what ``make`` runs: check_yaml, then ``snakemake -n``, which must say the same.
+an alarm, and some of them once more by what ``make`` runs: ``check --syntax``, then ``snakemake -n``, which must say
+the same.
 Anything but an accepted file or an error of one line is printed with its mutation, and ends the campaign with status 1.
 """
 

@@ -356,6 +356,18 @@ def test_results_older_than_the_settings_are_told(report: Path, capsys: pytest.C
         assert "note: results of study tiny are older than its settings" in capsys.readouterr().err
 
 
+def test_what_is_not_as_it_was_made_is_shown_as_it_stands(report: Path, tmp_path: Path) -> None:
+    """Also where no record says which rule made it, by which Snakemake sorts."""
+    folder = shutil.copytree(report.parents[2], tmp_path / "copy", ignore=shutil.ignore_patterns(".snakemake"))
+    study = Study(read_study([folder / "mine.yaml"]))
+    (folder / study.explorer()[0]).write_text("changed")
+    for record in (folder / study.path("made", "figures")).rglob("fig3.png*"):
+        record.unlink()
+    done = write_report(folder, "mine.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "note: results of study tiny are older" in done.stderr
+
+
 class Scripts(HTMLParser):
     """What stands in the scripts of a page, by their ids."""
 
@@ -414,7 +426,10 @@ def test_an_unfinished_study_is_told_what_it_lacks(tmp_path: Path) -> None:
 def test_a_mistake_in_the_config_is_told_in_one_line(tmp_path: Path) -> None:
     copy_workflow(tmp_path)
     shutil.copy(TINY, tmp_path / "mine.yaml")
-    for arguments, told in [(("mine.yaml", "--config", "study=a/b"), "study"), (("none.yaml",), "none.yaml")]:
+    for arguments, told in [
+        (("mine.yaml", "--config", "study=a/b"), "mine.yaml: study"),
+        (("none.yaml",), "none.yaml"),
+    ]:
         done = write_report(tmp_path, *arguments)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         assert done.stderr.splitlines()[-1].startswith("error: ") and told in done.stderr.splitlines()[-1]

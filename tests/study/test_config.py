@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import verdicts
-from lm_interpolation.study.config import declare, typed_overrides
+from lm_interpolation.study.config import declare, typed_overrides, with_typed_overrides
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import FAMILIES
 from lm_interpolation.study.local_models import check_files, check_sweep_models
@@ -1476,3 +1476,13 @@ def test_overrides_on_the_command_line_are_typed() -> None:
     typed = {"a": [1, -2.5, 1e-4, True, False], "b": text["b"]}
     assert typed_overrides(text) == typed
     assert [type(value) for value in typed_overrides(text)["a"]] == [int, float, float, bool, bool]
+
+
+def test_overrides_are_typed_in_the_part_of_a_config_that_a_module_gets() -> None:
+    said = {"steering": {"models": {"base": {"training": {"steps": "5"}}}, "tables": {"resamples": "7"}}}
+    config = {"study": "5", "models": {"base": {"training": {"steps": "5", "seed": "5"}}}, "tables": {"resamples": 8}}
+    expected = copy.deepcopy(config)
+    expected["models"]["base"]["training"]["steps"] = 5
+    assert with_typed_overrides(config, said) == expected
+    assert with_typed_overrides({"steering": config}, said) == {"steering": expected}
+    assert with_typed_overrides(config, {}) == config

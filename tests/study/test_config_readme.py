@@ -141,7 +141,7 @@ def test_examples_are_of_whole_sections() -> None:
 def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "config")
     # One that extends another file is valid on top of it.
-    for section, value in extended(example).items():
+    for section, value in extended(example)[0].items():
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(value)] == [], section
     for name, corpus in example.get("corpora", {}).items():
@@ -149,7 +149,7 @@ def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPat
             check_corpus(corpus, name)
     for name, prompts in example.get("prompts", {}).items():
         check_prompts(prompts, name)
-    for name, sweep in extended(example).get("sweeps", {}).items():
+    for name, sweep in extended(example)[0].get("sweeps", {}).items():
         assert build_sweep(name, {"space": "weights", "prompts": [], **sweep}).points
 
 

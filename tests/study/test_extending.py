@@ -131,9 +131,13 @@ def test_all_mistakes_are_told_at_once() -> None:
         config["sweeps"]["theta1"]["origin"] = {"negative": 0.5}
         config["analyses"]["next-words"]["top"] = 0
         config["scorers"]["sentiment"]["weights"] = {"postive": 1}
+        config["figures"] = {"fig33": None}
+        config["claims"]["score-rise"] = None
 
     lines = errors_of(overridden(override))
     assert [line.split(" is ")[0].split("; ")[0] for line in lines] == [
+        "config: figures.fig33: null removes nothing",
+        "config: claims.score-rise: null removes nothing",
         "config: analyses.next-words.top",
         "config: unknown key 'shards' at corpora.judge-grammar",
         "config: models.grammar-judge.training.steps",

@@ -48,6 +48,22 @@ def typed_overrides(value: Any) -> Any:
     return value
 
 
+def with_typed_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with ``typed_overrides`` of what ``--config`` has set in it, or in the config that it is a part of."""
+    parts = [overrides]
+    # The list grows while it is read.
+    for part in parts:
+        config = _typed_like(config, part)
+        parts += [item for item in part.values() if isinstance(item, Mapping)]
+    return dict(config)
+
+
+def _typed_like(value: Any, overrides: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(overrides, Mapping):
+        return {key: _typed_like(item, overrides[key]) if key in overrides else item for key, item in value.items()}
+    return typed_overrides(value) if value == overrides else value
+
+
 def declare(config: Mapping[str, Any]) -> Declared:
     """``config``, which may extend a file, checked, with all defaults filled in. Raises ``UserError`` for mistakes.
 
@@ -56,10 +72,11 @@ def declare(config: Mapping[str, Any]) -> Declared:
     whoever has no second pretrained model deletes it, and keeps the rest. A name that resembles a declared one is taken
     for a misspelling.
     """
-    written = extended(config)
-    _raise(check_values(written, ""))
+    written, idle = extended(config)
+    if lines := check_values(written, ""):
+        _raise([*idle, *lines])
     inherited = None if config.get("extends") is None else lambda path: not wrote(config, path)
-    draft = _draft(written, inherited)
+    draft = _draft(written, inherited, idle)
     problems = Problems(draft.lines)
     problems.keep(check_names, written)
     if not problems.keep(check_sizes, draft.config.plain()):
@@ -116,11 +133,14 @@ class _Draft(NamedTuple):
     lines: list[str]
 
 
-def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None) -> _Draft:
-    """``written`` as far as it is valid. Raises ``UserError`` if an error lies outside the entries of sections."""
+def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> _Draft:
+    """``written`` as far as it is valid; its lines begin with those from ``before``.
+
+    Raises ``UserError`` if an error lies outside the entries of sections.
+    """
     incomplete: dict[Path, str] = {}
     broken: dict[str, list[str]] = {}
-    lines: list[str] = []
+    lines = list(before)
     while True:
         try:
             return _Draft(StudyConfig.model_validate(written), broken, incomplete, lines)

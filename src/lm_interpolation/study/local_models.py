@@ -20,6 +20,7 @@ from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.scratch import FromScratch
 from lm_interpolation.study.kinds.prompts.base import Prompts
 from lm_interpolation.study.kinds.study_config import StudyConfig
+from lm_interpolation.study.paths import system_errors
 
 
 def check_files(config: StudyConfig) -> None:
@@ -42,14 +43,14 @@ def check_files(config: StudyConfig) -> None:
 def _check_declared_files(place: str, declared: Corpus | Prompts) -> None:
     """Raise ``UserError`` for a file that is not there, and for a pointer in its place."""
     for key, path in declared.checked_files(place):
-        if not Path(path).is_file() and not Path(path).is_symlink():
-            raise UserError(f"{key}: no file {path}; correct the path (relative ones start at {Path.cwd()})")
-        with error_prefix(key):
+        with error_prefix(key), system_errors():
+            if not Path(path).is_file() and not Path(path).is_symlink():
+                raise UserError(f"no file {path}; correct the path (relative ones start at {Path.cwd()})")
             require_file(Path(path), key)
 
 
 def _check_local(config: StudyConfig, name: str, directory: Path) -> None:
-    with error_prefix(f"models.{name}.start.directory"):
+    with error_prefix(f"models.{name}.start.directory"), system_errors():
         settings = check_folder(directory, config.models[name].task)
         if not _is_pickled(directory):
             Checkpoint.open(directory)

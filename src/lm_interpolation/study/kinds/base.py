@@ -223,10 +223,6 @@ def _shape(value: Any) -> str:
     return next((shape for kind, shape in shapes if isinstance(value, kind)), "")
 
 
-SHAPES = ("a string", "a list", "a mapping")
-"""Alternatives that the type of a value tells apart, see ``Either``."""
-
-
 class Either:
     """Marks a type of which each value is one of ``alternatives``; ``chosen`` gives the ``Tag`` of the right one.
 
@@ -295,7 +291,6 @@ Scalar = Annotated[str | int | float | bool, PlainValidator(_scalar), WithJsonSc
 Cell = Annotated[str | int | float | bool | None, PlainValidator(_cell), WithJsonSchema({"type": [*_SCALARS, "null"]})]
 """What a cell of a table may hold."""
 
-AnyModel = Annotated[Name, Ref("models")]
 LanguageModel = Annotated[Name, Ref("models", task="language-model")]
 TrainedLanguageModel = Annotated[Name, Ref("models", task="language-model", trained=True)]
 ClassifierModel = Annotated[Name, Ref("models", task="classifier")]
