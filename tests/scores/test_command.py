@@ -45,6 +45,10 @@ def test_each_text_has_its_number_or_null(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(found, expected)
 
 
+def test_a_timeout_may_be_longer_than_python_waits(tmp_path: Path) -> None:
+    assert scored(program(tmp_path, LOOP + "    print('{\"score\": 1}')\n"), timeout=1e300)["score"].tolist() == [1] * 4
+
+
 def test_it_gets_all_of_a_text_and_answers_line_by_line_or_at_the_end(tmp_path: Path) -> None:
     whole = "import sys, json, pathlib\nlines = sys.stdin.read().splitlines()\n"
     whole += "pathlib.Path('seen.jsonl').write_text('\\n'.join(lines))\nprint('a word', file=sys.stderr)\n"
@@ -95,6 +99,8 @@ GOOD = "    print('{\"score\": 1}', flush=True)\n"
     [
         (LOOP + "    print('0.5')\n", f"the line for {FIRST} is not a JSON object: '0.5'; write one such"),
         (LOOP + "    print('high')\n", f"the line for {FIRST} is not JSON: 'high'; write an object such"),
+        (LOOP + "    print('[' * 100000)\n", f"the line for {FIRST} is not JSON: '[[["),
+        ("import os\nos.kill(os.getpid(), 35)\n", f"is ended by signal 35 after 0 of 4 lines, before {FIRST}"),
         (LOOP + "    print()\n", f"the line for {FIRST} is not JSON: ''; write an object"),
         (LOOP + "    print('{\"score\": NaN}')\n", f"the line for {FIRST} has a 'score' that is nan; give a"),
         (LOOP + "    print('{\"score\": \"1\"}')\n", f"the line for {FIRST} has a 'score' that is '1' (str); "),

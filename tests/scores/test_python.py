@@ -53,6 +53,13 @@ def test_what_libraries_return_is_taken(tmp_path: Path, returned: str) -> None:
     assert found["score"].tolist() == [9, 8, 0, 6]
 
 
+def test_masked_values_are_no_scores(tmp_path: Path) -> None:
+    """Without its mask such a value would be a number: 0."""
+    code = "import numpy as np\ndef score(texts, prompts):\n    return np.ma.masked_equal([len(t) for t in texts], 8)\n"
+    expected = pd.DataFrame({"score": pd.array([9, None, 0, 6], "Float64")}, index=TEXTS.index)
+    pd.testing.assert_frame_equal(scored(tmp_path, code), expected)
+
+
 def test_several_scores_have_names(tmp_path: Path) -> None:
     code = (
         "def score(texts, prompts):\n"

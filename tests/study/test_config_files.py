@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmarks.dag import copy_workflow
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config import typed_overrides
 from lm_interpolation.study.config_files import MAX_BYTES, MAX_DEPTH, read_config
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 from tests.campaign import fuzz_config
 
@@ -122,6 +124,43 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
         with pytest.raises(UserError) as caught:
             read_config(path)
         assert str(caught.value).startswith(f"{path}: {words}")
+
+
+def test_a_link_extends_what_lies_beside_it_or_beside_its_target(tmp_path: Path) -> None:
+    for folder in ("real", "links"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "real" / "base.yaml").write_text("study: base\n")
+    (tmp_path / "real" / "own.yaml").write_text("extends: base.yaml\n")
+    link = tmp_path / "links" / "own.yaml"
+    link.symlink_to("../real/own.yaml")
+    assert read_study([link])["extends"] == str(tmp_path / "real" / "base.yaml")
+    (tmp_path / "links" / "base.yaml").write_text("study: other\n")
+    assert read_study([link])["extends"] == str(tmp_path / "links" / "base.yaml")
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0"])
+def test_what_is_no_path_is_extended_by_none(path: str, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(json.dumps({"extends": path}))
+    with pytest.raises(UserError, match=r"own\.yaml: extends: no file"):
+        read_study([own])
+
+
+def test_paths_that_no_file_can_have_are_told_with_their_keys() -> None:
+    long = "x" * 300
+    config = yaml.safe_load(TINY)
+    config["corpora"]["mine"] = {"source": "csv", "files": {"train": f"{long}.csv"}, "text": "t"}
+    config["corpora"]["mine"]["fractions"] = {"dev": 0.1, "test": 0.1}
+    config["corpora"]["hub"] = {"source": "datasets", "id": long, "revision": "main", "text": "t"}
+    config["corpora"]["hub"]["splits"] = {"train": "train", "dev": "dev", "test": "test"}
+    config["prompts"]["mine"] = {"source": "text", "path": long}
+    config["models"]["mine"] = {"task": "language-model", "start": {"directory": long}}
+    with pytest.raises(UserError) as caught:
+        Study(config)
+    assert caught.value.lines() == [
+        f"config: {key}: {long[:60]}: File name too long; correct the path, or its permissions"
+        for key in ("corpora.mine.files.train", "prompts.mine.path", "models.mine.start.directory")
+    ]
 
 
 def test_what_a_config_extends_is_read_strictly_too(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from lm_interpolation.claims.verdicts import untested
 from lm_interpolation.claims.vocabulary import AT_LEAST, AT_MOST
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep
-from lm_interpolation.study.config import resolve
+from lm_interpolation.study.config import declare
 from lm_interpolation.study.extending import extended
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import CLAIMS, FAMILIES
@@ -141,7 +141,7 @@ def test_examples_are_of_whole_sections() -> None:
 def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "config")
     # One that extends another file is valid on top of it.
-    for section, value in extended(example).items():
+    for section, value in extended(example)[0].items():
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(value)] == [], section
     for name, corpus in example.get("corpora", {}).items():
@@ -149,13 +149,13 @@ def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPat
             check_corpus(corpus, name)
     for name, prompts in example.get("prompts", {}).items():
         check_prompts(prompts, name)
-    for name, sweep in extended(example).get("sweeps", {}).items():
+    for name, sweep in extended(example)[0].get("sweeps", {}).items():
         assert build_sweep(name, {"space": "weights", "prompts": [], **sweep}).points
 
 
 def test_whole_study_is_valid() -> None:
     (study,) = [example for example in EXAMPLES if "study" in example]
-    resolved, left_out = resolve(study)
+    _, resolved, left_out = declare(study)
     assert resolved["tables"]["resamples"] == 2000 and left_out == {}
 
 
@@ -170,7 +170,7 @@ def test_examples_of_sections_make_a_study_together() -> None:
     # The examples of processes and of parts of a batch stand apart.
     assert scratch["batch_size"] % (scratch["processes"] * config["compute"]["batch_size"]["train"]) == 0
     config["models"]["judge"] = config["models"]["base"]
-    resolved, left_out = resolve(config)
+    _, resolved, left_out = declare(config)
     assert left_out == {} and len(resolved["figures"]) == 9 and len(resolved["claims"]) == 3
 
 
@@ -180,7 +180,7 @@ def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: 
     base = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     own = {key: base[key] for key in base if key not in ("sweeps", "analyses", "searches", "figures", "claims")}
     own["corpora"] = own["corpora"] | {"sst": base["corpora"]["reviews"]}
-    resolved, left_out = resolve(own | example)
+    _, resolved, left_out = declare(own | example)
     assert left_out == {}
     assert "table2" not in resolved["figures"] and resolved["searches"] == {} and resolved["claims"]
 

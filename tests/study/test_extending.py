@@ -33,7 +33,7 @@ def overridden(override: Callable[[Config], Any]) -> Config:
 def planned(config: Config) -> Study:
     """The study, all of whose settings can be said."""
     study = Study(config)
-    assert study.results() and verdicts.settings(study) and captions.overview_settings(study)
+    assert study.targets.results() and verdicts.settings(study) and captions.overview_settings(study)
     for name, figure in study.declared.figures.items():
         assert figure.settings(study) is not None and captions.figure_settings(study, name)
     for name in study.config["analyses"]:
@@ -131,9 +131,13 @@ def test_all_mistakes_are_told_at_once() -> None:
         config["sweeps"]["theta1"]["origin"] = {"negative": 0.5}
         config["analyses"]["next-words"]["top"] = 0
         config["scorers"]["sentiment"]["weights"] = {"postive": 1}
+        config["figures"] = {"fig33": None}
+        config["claims"]["score-rise"] = None
 
     lines = errors_of(overridden(override))
     assert [line.split(" is ")[0].split("; ")[0] for line in lines] == [
+        "config: figures.fig33: null removes nothing",
+        "config: claims.score-rise: null removes nothing",
         "config: analyses.next-words.top",
         "config: unknown key 'shards' at corpora.judge-grammar",
         "config: models.grammar-judge.training.steps",
@@ -146,7 +150,7 @@ def test_a_study_may_end_with_a_model() -> None:
     config = copy.deepcopy({key: EMBEDDED[key] for key in ("study", "corpora", "tokenizers")})
     config["models"] = {"base": EMBEDDED["models"]["base"]}
     study = planned(config)
-    assert "results/demo/models/base" in study.results() and study.left_out == {}
+    assert "results/demo/models/base" in study.targets.results() and study.left_out == {}
     config["sweeps"] = {"line": {"origin": {"base": 1}, "directions": {"a": {"base": 0}}, "grid": {"a": [0]}}}
     config["prompts"] = {"neutral": {"source": "list", "texts": ["The film"]}}
     config["sweeps"]["line"]["prompts"] = ["neutral"]

@@ -77,7 +77,7 @@ OVERRIDES: dict[str, Any] = {
 }
 
 
-PAPER = extended(read_study([ROOT / "config" / "paper.yaml"]))
+PAPER, _ = extended(read_study([ROOT / "config" / "paper.yaml"]))
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ def trained(wildcards):
 
 def processes(wildcards):
     """Number of processes that train it together; on cuda each has a GPU."""
-    return study.processes(trained(wildcards))
+    return study.models.processes(trained(wildcards))
 
 
 _registered = workflow.modifier.rules

@@ -73,7 +73,11 @@ class Run:
         for file in self.files:
             if not Path(file).is_file():
                 raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
-        return Study(read_study(self.files, self.overrides()))
+        config = read_study(self.files, self.overrides())
+        try:
+            return Study(config)
+        except UserError as error:
+            raise error.at(", ".join(self.files)) from None
 
 
 def _read(arguments: list[str]) -> argparse.Namespace:

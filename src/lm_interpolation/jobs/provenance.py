@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 BY_CHECKSUM = 100_000_000
 """Snakemake compares inputs up to this many bytes by checksum, larger ones and folders by time: as in the profiles."""
 
+_REFUSED = "not trusted: "
+_UNKNOWN = "unknown"
+"""The rule in a note where no record says which."""
 # Parts of a study's folder that no rule has as output.
 _ASIDE = frozenset({FOLDER, "logs", "benchmarks", "scratch"})
 
@@ -120,7 +123,7 @@ def note_of(output: str, record: Record, top: str) -> MetadataRecord:
         params=[repr(to_text(record.settings))],
         record_format_version=RECORD_FORMAT_VERSION,
         # The report distinguishes jobs by it.
-        job_hash=int.from_bytes(hashlib.sha256(record.log.encode()).digest()[:7]),
+        job_hash=_number(record.log),
         starttime=None if ended is None else ended - seconds,
         endtime=ended,
         incomplete=False,
@@ -128,11 +131,22 @@ def note_of(output: str, record: Record, top: str) -> MetadataRecord:
     )
 
 
-def _refusal(reason: str) -> MetadataRecord:
-    """A note that equals no settings for Snakemake."""
+def _refusal(output: str, reason: str, rule: str) -> MetadataRecord:
+    """A note that equals no settings for Snakemake. Its report sorts by rules and times, which it must have."""
+    ended = time_of(output)
     return MetadataRecord(
-        params=[f"not trusted: {reason}"], record_format_version=RECORD_FORMAT_VERSION, incomplete=False
+        rule=rule,
+        params=[f"{_REFUSED}{reason}"],
+        record_format_version=RECORD_FORMAT_VERSION,
+        job_hash=_number(output),
+        starttime=ended,
+        endtime=ended,
+        incomplete=False,
     )
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
 
 
 def benchmark_of(log: str, top: str) -> str:
@@ -188,7 +202,7 @@ def restore(top: str, workflow: "Workflow", adopt: str) -> Iterator[str]:
     for output in taken.keys() - late:
         notes.settle(output)
     for output in unknown:
-        notes.write(output, _refusal("nothing says what made it"), settled=False)
+        notes.write(output, _refusal(output, "nothing says what made it", _UNKNOWN), settled=False)
     if changed:
         first = min(changed)
         yield (
@@ -221,6 +235,7 @@ def judge(
     """
     note = notes.read(output)
     reason: str | None
+    rule = _UNKNOWN
     try:
         record = read_record(file, comparison.top)
     except DamagedRecord as error:
@@ -229,6 +244,7 @@ def judge(
             return None, None
         reason = str(error)
     else:
+        rule = record.rule
         agreed = note is not None and is_about(note, record)
         if agreed and not thorough:
             return record, None
@@ -241,7 +257,7 @@ def judge(
             if not agreed:
                 notes.write(output, note_of(output, record, str(comparison.top)), settled=False)
             return record, None
-    notes.write(output, _refusal(reason), settled=False)
+    notes.write(output, _refusal(output, reason, rule), settled=False)
     return None, reason
 
 
@@ -306,4 +322,4 @@ def find_unknown(top: str, recorded: Collection[str], rules: Iterable[Rule], not
 
 def _is_a_job(note: MetadataRecord | None) -> bool:
     """Whether a note is about a job; ``_refusal`` is not."""
-    return note is not None and note.rule is not None
+    return note is not None and not str(note.params[0] if note.params else "").startswith(_REFUSED)

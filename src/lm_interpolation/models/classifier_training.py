@@ -45,7 +45,7 @@ def train_classifier(
     alphabetical order. Texts longer than ``settings["block_length"]`` tokens are cut, and their number is reported.
     Other arguments and outputs as in ``train_language_model``, but in one process; ``metrics`` holds accuracy, the
     share of the most frequent class, recall per class, and the expected calibration error, on dev and test, all as
-    ``scoring.score_classifier`` reads these texts: padded on the right, in fp32.
+    ``classifier.score_classifier`` reads these texts: padded on the right, in fp32.
     """
     if processes_of(settings) != 1:
         raise UserError(f"models.{name}.training.processes: a classifier trains in one process; remove the key")

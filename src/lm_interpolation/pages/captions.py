@@ -15,7 +15,7 @@ from lm_interpolation.scores.judges import judge_lines, read_judges
 
 
 def describe_tokens(settings: Sequence[tuple[str, str]], directories: Sequence[str]) -> list[str]:
-    """A line for each pair (names of models, folder) in ``Study.token_settings``; ``directories`` are these folders."""
+    """A line for each (names of models, folder); ``directories`` are these folders as inputs of the job."""
     pairs = zip(settings, map(Path, directories), strict=True)
     return [f"model{'s' * (', ' in models)} {models}: {describe_folder(directory)}" for (models, _), directory in pairs]
 
@@ -32,9 +32,8 @@ def describe_figure(
 ) -> None:
     """Write the text beside the figure of a job (see ``write_up``).
 
-    ``find`` states what the tables show under the settings ``drawn`` (see ``findings``). ``words`` are the figure's
-    title, caption and paper. ``judges`` are entries for ``read_judges``, ``tokens`` those of ``Study.token_settings``;
-    their folders are inputs of the job.
+    ``find`` finds in them what ``drawn`` shows (see ``findings``). ``words`` are the figure's title, caption and paper.
+    ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``, whose folders the job has.
     """
     output, paths = Path(job.output[0]), list(job.input.tables)
     # Texts may well read "null".

@@ -45,6 +45,8 @@ def score_command(
     writes other lines, or writes nothing for ``timeout`` seconds.
     """
     what = f"command {' '.join(command)}"
+    # Python waits no longer.
+    timeout = min(timeout, threading.TIMEOUT_MAX)
     values: dict[str, list[float | None]] = {name: [] for name in scores}
     with _running(command, what) as process:
         lines: _Lines = queue.Queue()
@@ -106,7 +108,7 @@ def _read(line: bytes, scores: Sequence[str]) -> dict[str, float | None]:
     example = json.dumps(dict.fromkeys(scores, 0.5))
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"is not JSON: {_shown(line)}; write an object such as {example}") from None
     if not isinstance(answer, dict):
         raise UserError(f"is not a JSON object: {_shown(line)}; write one such as {example}")
@@ -126,7 +128,11 @@ def _shown(line: bytes) -> str:
 
 
 def _ending(status: int) -> str:
-    return f"ends with status {status}" if status >= 0 else f"is ended by {signal.Signals(-status).name}"
+    if status >= 0:
+        return f"ends with status {status}"
+    # Those for programs' own use have no name.
+    names = {known.value: known.name for known in signal.Signals}
+    return f"is ended by {names.get(-status, f'signal {-status}')}"
 
 
 @contextlib.contextmanager

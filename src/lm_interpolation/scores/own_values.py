@@ -5,6 +5,7 @@ import numbers
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lm_interpolation.jobs.runtime import UserError
@@ -32,12 +33,12 @@ def check_names(given: Collection[Any], names: Sequence[str]) -> None:
 
 
 def as_number(value: Any, nothing: str) -> float | None:
-    """``value`` as a float. None (no score) stays None; ``nothing`` is how the scorer's language writes it.
+    """``value`` as a float, or None where a text has no score. ``nothing`` is how the scorer writes that.
 
-    Numpy numbers and one-element tensors count as numbers; so do True and False. Raises ``UserError`` if ``value`` is
-    not a finite number.
+    NA of pandas and what numpy masks mean None. Numpy numbers and one-element tensors count as numbers; so do True and
+    False. Raises ``UserError`` if ``value`` is not a finite number.
     """
-    if value is None or value is pd.NA:
+    if value is None or value is pd.NA or value is np.ma.masked:
         return None
     if not isinstance(value, numbers.Real) and getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         value = value.item()

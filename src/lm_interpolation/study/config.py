@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lm_interpolation.jobs.runtime import UserError, error_prefix
-from lm_interpolation.points.algebra import Sweep, build_sweep
+from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.checks import check_entry, check_whole
 from lm_interpolation.study.config_errors import describe, place
 from lm_interpolation.study.config_values import check_sizes, check_values
@@ -50,10 +49,20 @@ def typed_overrides(value: Any) -> Any:
     return value
 
 
-def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """``plain`` and ``left_out`` of ``declare``."""
-    found = declare(config)
-    return found.plain, found.left_out
+def with_typed_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with ``typed_overrides`` of what ``--config`` has set in it, or in the config that it is a part of."""
+    parts = [overrides]
+    # The list grows while it is read.
+    for part in parts:
+        config = _typed_like(config, part)
+        parts += [item for item in part.values() if isinstance(item, Mapping)]
+    return dict(config)
+
+
+def _typed_like(value: Any, overrides: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(overrides, Mapping):
+        return {key: _typed_like(item, overrides[key]) if key in overrides else item for key, item in value.items()}
+    return typed_overrides(value) if value == overrides else value
 
 
 def declare(config: Mapping[str, Any]) -> Declared:
@@ -64,10 +73,11 @@ def declare(config: Mapping[str, Any]) -> Declared:
     others they are entries that need a model that is not declared. So somebody without the second pretrained model can
     delete it and keep the rest. A name that resembles a declared one is treated as a misspelling.
     """
-    written = extended(config)
-    _raise(check_values(written, ""))
+    written, idle = extended(config)
+    if lines := check_values(written, ""):
+        _raise([*idle, *lines])
     inherited = None if config.get("extends") is None else lambda path: not wrote(config, path)
-    draft = _draft(written, inherited)
+    draft = _draft(written, inherited, idle)
     problems = Problems(draft.lines)
     problems.keep(check_names, written)
     if not problems.keep(check_sizes, draft.config.plain()):
@@ -93,12 +103,6 @@ def declare(config: Mapping[str, Any]) -> Declared:
             if "classes" in found_share:
                 plain["corpora"][name] |= {"label": "label", "classes": found_share["classes"]}
     return Declared(declared, plain, {".".join(path): reason for path, reason in gone.items()})
-
-
-def build_sweeps(config: Mapping[str, Any]) -> dict[str, Sweep]:
-    """All sweeps of a resolved config. Raises ``UserError`` with the key of a sweep that is not affine."""
-    with error_prefix("config"):
-        return {name: build_sweep(name, spec) for name, spec in config["sweeps"].items()}
 
 
 class Problems:
@@ -130,11 +134,14 @@ class _Draft(NamedTuple):
     lines: list[str]
 
 
-def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None) -> _Draft:
-    """The valid part of ``written``. Raises ``UserError`` if an error lies outside the entries of sections."""
+def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> _Draft:
+    """``written`` as far as it is valid; its lines begin with those from ``before``.
+
+    Raises ``UserError`` if an error lies outside the entries of sections.
+    """
     incomplete: dict[Path, str] = {}
     broken: dict[str, list[str]] = {}
-    lines: list[str] = []
+    lines = list(before)
     while True:
         try:
             return _Draft(StudyConfig.model_validate(written), broken, incomplete, lines)

@@ -9,24 +9,28 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import show
 from lm_interpolation.study.kinds.base import hint
+from lm_interpolation.study.paths import is_file
 
 
-def extended(config: Mapping[str, Any]) -> dict[str, Any]:
+def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A copy of ``config`` merged into the file that it ``extends``: mappings key by key; null removes a key.
 
-    Raises ``UserError`` if the file does not exist or extends another one, or if null removes nothing.
+    Returns it with a line for each null that removes nothing. Raises ``UserError`` if there is no such file, or if that
+    extends another one.
     """
     path = config.get("extends")
     if path is None:
-        return copy.deepcopy(dict(config))
+        return copy.deepcopy(dict(config)), []
     if not isinstance(path, str):
         raise UserError(f"config: extends is {show(path)}; give the path of a file")
-    if not Path(path).is_file():
+    if not is_file(path):
         raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
     base = read_config(path)
     if "extends" in base:
         raise UserError(f"{path}: extends another file itself; give a plain configuration")
-    return _merged(base, {key: _entries(value, base.get(key)) for key, value in config.items() if key != "extends"})
+    own = {key: _entries(value, base.get(key)) for key, value in config.items() if key != "extends"}
+    idle: list[str] = []
+    return _merged(base, own, "", idle), idle
 
 
 def _entries(section: Any, base: Any) -> Any:
@@ -36,7 +40,8 @@ def _entries(section: Any, base: Any) -> Any:
     return {name: entry for name, entry in section.items() if entry is not None}
 
 
-def _merged(base: Any, own: Any, path: str = "") -> Any:
+def _merged(base: Any, own: Any, path: str, idle: list[str]) -> Any:
+    """``own`` on top of ``base``; lines on each null that removes nothing are added to ``idle``."""
     if not isinstance(base, Mapping) or not isinstance(own, Mapping):
         return copy.deepcopy(own)
     merged = {}
@@ -46,9 +51,9 @@ def _merged(base: Any, own: Any, path: str = "") -> Any:
         if key not in own:
             merged[key] = copy.deepcopy(base[key])
         elif own[key] is not None:
-            merged[key] = _merged(base.get(key), own[key], place)
+            merged[key] = _merged(base.get(key), own[key], place, idle)
         elif key not in base:
-            raise UserError(f"config: {place}: null removes nothing; {hint(str(key), map(str, base), 'there are')}")
+            idle.append(f"config: {place}: null removes nothing; {hint(str(key), map(str, base), 'there are')}")
     return merged
 
 

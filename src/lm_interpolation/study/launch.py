@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.jobs.places import FROM_SOURCE, SEARCH_PATH
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.config import with_typed_overrides
 from lm_interpolation.study.opening import anchored
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def module_config(workflow: "Workflow", config: Mapping[str, Any]) -> dict[str, 
         raise UserError(
             f"module {workflow.modifier.namespace}: no study; add config: config, or the part of it that declares one"
         )
-    return anchored(config, workflow.configfiles)
+    return anchored(with_typed_overrides(config, workflow.config_settings.config), workflow.configfiles)
 
 
 def move_results(workflow: "Workflow", top: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from lm_interpolation.jobs.runtime import UserError, short_path
 from lm_interpolation.study.config import typed_overrides
 from lm_interpolation.study.config_files import read_config
+from lm_interpolation.study.paths import is_file
 
 DEFAULT = "config/config.yaml"
 """The file that is read where none is named, relative to the working directory."""
@@ -39,15 +40,17 @@ def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = 
 def extended_file(extends: str, file: PathLike) -> str:
     """The file that ``file`` extends, relative to the working directory if it lies below.
 
+    If ``file`` is a link, it lies beside the link, or beside what that points to.
+
     Raises ``UserError`` if it does not exist, with the right spelling if ``extends`` is relative to the working
     directory, as it was until version 0.1.
     """
     folder = Path(file).absolute().parent
-    path = folder / extends
-    if path.is_file():
-        return short_path(os.path.normpath(path))
+    for place in (folder, Path(file).resolve().parent):
+        if is_file(path := place / extends):
+            return short_path(os.path.normpath(path))
     shown = short_path(file)
-    if Path(extends).is_file():
+    if is_file(extends):
         right = os.path.relpath(extends, folder)
         raise UserError(
             f"{shown}: extends is relative to this file, not to the working directory: write extends: {right}"

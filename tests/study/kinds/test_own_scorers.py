@@ -82,6 +82,31 @@ def test_scores_depend_on_code_and_files_and_on_no_words() -> None:
     assert python(gpu=True).settings() == python().settings()
 
 
+def test_scores_depend_on_the_modules_beside_the_file() -> None:
+    """On those that it imports, directly or not, and on no others."""
+    Path("lib", "deep").mkdir(parents=True)
+    Path("elsewhere").mkdir()
+    for name in ("helper", "unused", "lib/__init__", "lib/words", "lib/other", "lib/deep/__init__", "lib/deep/bottom"):
+        Path(f"{name}.py").write_text("")
+    Path("broken.py").write_text("def (")
+    Path("helper.py").write_text("import mine, broken\nfrom lib import words\n")
+    Path("lib/words.py").write_text("from .deep import bottom\nfrom . import missing\nfrom ..... import far\n")
+    Path("mine.py").write_text(f"import json, numpy\nif True:\n    from helper import *\n{CODE}")
+    expected = {"mine.py", "helper.py", "broken.py", "lib/__init__.py", "lib/words.py"}
+    expected |= {"lib/deep/__init__.py", "lib/deep/bottom.py"}
+    settings = python(files=["helper.py"]).settings()
+    assert settings["digests"].keys() == expected
+    Path("unused.py").write_text("1 + 1")
+    Path("helper.py").write_text(Path("helper.py").read_text() + "# better words\n")
+    assert python(files=["helper.py"]).settings() == settings
+    Path("lib/deep/bottom.py").write_text("GOOD = 2")
+    assert python(files=["helper.py"]).settings() != settings
+    # A link runs where it points to.
+    Path("elsewhere/linked.py").symlink_to(Path("mine.py").resolve())
+    digests = python(file="elsewhere/linked.py").settings()["digests"]
+    assert digests.keys() == {"elsewhere/linked.py"} | {str(Path(name).resolve()) for name in expected - {"mine.py"}}
+
+
 def test_a_file_that_changes_while_the_study_runs_is_told() -> None:
     digests = python(files=["words.txt"]).settings()["digests"]
     check_digests(digests)
@@ -131,6 +156,15 @@ def test_a_program_by_its_path_is_there_and_can_be_run(tmp_path: Path) -> None:
     )
     Path("mine.py").chmod(0o755)
     assert list(command("./mine.py").file_problems()) == []
+
+
+def test_words_that_are_no_paths() -> None:
+    """A whole program may follow ``sh -c``: longer than any path."""
+    long = command("sh", "-c", "cat " * 2000)
+    assert list(long.file_problems()) == [] and long.settings()["digests"] == {}
+    (problem,) = python(file="x" * 5000).file_problems()
+    assert problem == ("file", f"{'x' * 60}: File name too long; correct the path, or its permissions")
+    assert [key for key, _ in command("cat", "a\0").file_problems()] == ["command.1"]
 
 
 def test_scores_of_a_command_depend_on_its_words_and_files() -> None:

@@ -138,10 +138,10 @@ def unmarked(annotation: Any) -> tuple[Any, list[Any]]:
 class Ref:
     """Marks a field as the name of an entry of ``section``.
 
-    ``section`` may contain another key in braces (``analyses.{analysis}.pairs``). The other fields say what the entry
-    must be: its ``kind``; the ``task`` of a model, and whether the study trains it; the number of ``directions`` of a
-    sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a stream is not); the number of
-    directions of the sweep that an analysis is ``along``.
+    ``section`` may name another key in braces (``analyses.{analysis}.pairs``). The rest is what the entry must be:
+    ``kind`` of it; ``task`` of a model, and whether the study trains it; number of ``directions`` of a sweep, whether
+    it has ``texts``, and its ``space``; whether a corpus is ``stored``, which a stream is not; number of directions of
+    the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``.
     """
 
     section: str
@@ -153,6 +153,7 @@ class Ref:
     space: str | None = None
     stored: bool = False
     along: int | None = None
+    barrier: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,10 +221,6 @@ def _cell(value: Any) -> Any:
 def _shape(value: Any) -> str:
     shapes: tuple[tuple[type, str], ...] = ((str, "a string"), (list, "a list"), (dict, "a mapping"))
     return next((shape for kind, shape in shapes if isinstance(value, kind)), "")
-
-
-SHAPES = ("a string", "a list", "a mapping")
-"""Alternatives that the type of a value tells apart, see ``Either``."""
 
 
 class Either:
@@ -294,7 +291,6 @@ Scalar = Annotated[str | int | float | bool, PlainValidator(_scalar), WithJsonSc
 Cell = Annotated[str | int | float | bool | None, PlainValidator(_cell), WithJsonSchema({"type": [*_SCALARS, "null"]})]
 """What a cell of a table may hold."""
 
-AnyModel = Annotated[Name, Ref("models")]
 LanguageModel = Annotated[Name, Ref("models", task="language-model")]
 TrainedLanguageModel = Annotated[Name, Ref("models", task="language-model", trained=True)]
 ClassifierModel = Annotated[Name, Ref("models", task="classifier")]

@@ -16,12 +16,6 @@ def scored(config: "StudyConfig", sweep: str, scorer: str, path: str) -> Iterato
         yield path, f"scorer {scorer!r} does not score sweep {sweep!r}; add it to sweeps.{sweep}.scorers"
 
 
-def prompted(config: "StudyConfig", sweep: str, prompts: str, path: str) -> Iterator[Problem]:
-    """Whether the sweep generates texts from the prompts."""
-    if prompts not in config.sweeps[sweep].prompts:
-        yield path, f"sweep {sweep!r} has no prompts {prompts!r}; add them to sweeps.{sweep}.prompts"
-
-
 def on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], path: str) -> Iterator[Problem]:
     """Whether a sweep of one direction has points at all these values of its coordinate."""
     known = {entry.coordinates[0][1] for entry in config.sweep(sweep).points}

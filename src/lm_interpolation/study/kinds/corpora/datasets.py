@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lm_interpolation.study.kinds.base import Declaration, Maybe
 from lm_interpolation.study.kinds.corpora.base import Columns, Downloads
+from lm_interpolation.study.paths import is_dir
 
 
 class DatasetSplits(Declaration):
@@ -37,12 +38,12 @@ class Datasets(Columns):
         return self.splits.plain().keys()
 
     def input_files(self) -> list[str]:
-        if not Path(self.id).is_dir():
+        if not is_dir(self.id):
             return []
         return sorted(str(path) for path in Path(self.id).rglob("*") if path.is_file())
 
     def downloads(self) -> Downloads:
-        if Path(self.id).is_dir():
+        if is_dir(self.id):
             return Downloads()
         dataset = {"id": self.id, "revision": self.revision, "config": self.config}
         return Downloads(datasets=({**dataset, "splits": list(self.splits.plain().values())},))

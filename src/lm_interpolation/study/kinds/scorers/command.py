@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import MinLen
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from lm_interpolation.study.kinds.base import Positive, Problem, Text
 from lm_interpolation.study.kinds.scorers.own import OwnScorer, unreadable
+from lm_interpolation.study.paths import is_file
 
 
 class Command(OwnScorer):
@@ -34,7 +34,7 @@ class Command(OwnScorer):
         return {
             "command": self.command,
             "scores": self.scores,
-            "digests": self.digests(word for word in self.command if Path(word).is_file()),
+            "digests": self.digests(filter(is_file, self.command)),
         }
 
     def execution(self) -> dict[str, Any]:
@@ -52,4 +52,7 @@ class Command(OwnScorer):
             if not problems and not os.access(program, os.X_OK):
                 problems = [f"{program} is not executable; use chmod +x, or put the program that runs it first"]
             yield from (("command.0", words) for words in problems)
+        for index, word in enumerate(self.command):
+            if "\0" in word:
+                yield f"command.{index}", "holds a character NUL, which no program can be given; remove it"
         yield from super().file_problems()

@@ -9,10 +9,12 @@ from annotated_types import MinLen
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.own_files import source_digest
 from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.study.kinds.base import Problem, Text, Unique
 from lm_interpolation.study.kinds.scorers.base import Colour, Scorer
+from lm_interpolation.study.paths import system_errors
 
 _KEYS = ("point", "row", "sample")
 
@@ -80,7 +82,13 @@ class OwnScorer(Scorer):
 
 def unreadable(file: str) -> Iterator[str]:
     """Why a file cannot be read; nothing if it can be."""
-    if not Path(file).exists():
+    try:
+        with system_errors():
+            exists = Path(file).exists()
+    except UserError as error:
+        yield str(error)
+        return
+    if not exists:
         yield f"file {file} does not exist; paths are relative to the folder in which the study runs ({Path.cwd()})"
     elif not Path(file).is_file():
         yield f"{file} is not a file; name the files in it one by one"

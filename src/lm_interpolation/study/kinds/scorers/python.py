@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from lm_interpolation.study.kinds.base import Problem, Text, hint
 from lm_interpolation.study.kinds.scorers.own import OwnScorer, unreadable
+from lm_interpolation.study.local_imports import with_imports
 
 
 class Python(OwnScorer):
@@ -38,7 +39,7 @@ class Python(OwnScorer):
             "function": self.function,
             "text": self.text,
             "scores": self.scores,
-            "digests": self.digests([self.file]),
+            "digests": self.digests(with_imports(self.file)),
         }
 
     def describe(self, name: str) -> str:

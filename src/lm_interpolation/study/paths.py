@@ -1,0 +1,37 @@
+"""Paths as a study may write them.
+
+``Path.is_file`` and ``Path.is_dir`` raise where no file can be found: in a folder that may not be read, or if a name is
+too long.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lm_interpolation.jobs.runtime import UserError
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file at ``path`` that can be found."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
+def is_dir(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder at ``path`` that can be found."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def system_errors() -> Iterator[None]:
+    """Say in one line why a path cannot be looked at in the block."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{str(error.filename)[:60]}: {error.strerror}; correct the path, or its permissions") from None
