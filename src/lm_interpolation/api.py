@@ -188,7 +188,7 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 def _folders(models: Mapping[str, Model], names: Sequence[str]) -> dict[str, Path]:
-    """Folders of the models ``names``. Raises ``UserError`` if one is not given, or is not there."""
+    """Folders of the models ``names``. Raises ``UserError`` if one is not given or does not exist."""
     missing = [name for name in names if name not in models]
     if missing:
         raise UserError(f"models: no {', '.join(missing)}; there are {', '.join(models) or 'none'}")

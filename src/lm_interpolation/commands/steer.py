@@ -150,7 +150,7 @@ def _prompts(study: OpenStudy, options: Namespace) -> list[tuple[int, str]]:
 
 
 def _sampling(study: OpenStudy, options: Namespace) -> dict[str, Any]:
-    """Arguments of ``generation.Sampling``: those of the command line, else the study's."""
+    """Arguments of ``generation.Sampling``, from the command line or else from the study."""
     given = {key: getattr(options, key) for key in ("top_p", "max_new_tokens", "samples", "seed")}
     return {key: study.config["generation"][key] if value is None else value for key, value in given.items()}
 

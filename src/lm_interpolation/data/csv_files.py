@@ -1,4 +1,4 @@
-"""Tables of separated values, and quotes that are text: these would swallow all rows up to the next quote.
+"""Tables of separated values. Quotes that are text need care: they would swallow all rows up to the next quote.
 
 A quote that opens a field by mistake extends to the next such quote, and all rows between become one text.
 Nothing is malformed then. The sign is that lines of the text are rows themselves.

@@ -89,7 +89,7 @@ def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
 
 @contextlib.contextmanager
 def _must(do: str, subject: str, name: str) -> Iterator[None]:
-    """Turn whatever goes wrong in the block into one line."""
+    """Turn any error in the block into a one-line error."""
     try:
         yield
     except UserError:
@@ -119,7 +119,7 @@ def _check_causal(model: Any, tokenizer: Any, name: str) -> None:
     if _differ(*(values[:, : length // 2] for values in logits)):
         raise UserError(
             f"{name}: {type(model).__name__} reads the words that come later: it is not a causal language model, and "
-            "its perplexities would mean nothing; choose one that is, such such as GPT-2"
+            "its perplexities would mean nothing; choose one that is, such as GPT-2"
         )
 
 

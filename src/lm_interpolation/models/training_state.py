@@ -39,7 +39,7 @@ class _Termination:
         self.received = True
 
     def agreed(self, args: TrainingArguments) -> bool:
-        """Whether any of the processes has received one; asked by all after the same step, it tells all the same."""
+        """Whether any process has received one. All processes ask after the same step and get the same answer."""
         if args.world_size == 1:
             return self.received
         received = torch.tensor(int(self.received), device=args.device)

@@ -110,7 +110,7 @@ def point_texts(path: PathLike, shown: Shown) -> list[list[str]]:
 
 
 def line_scores(path: PathLike, shown: Shown, statistic: Statistic) -> dict[str, list[list[float | None]]]:
-    """Point to the scores of its shown texts, from a score file: a list per prompt, 3 decimals.
+    """Map each point to the scores of its shown texts, from a score file: a list per prompt, with 3 decimals.
 
     ``statistic`` is the mean of these scores. A text without a score has None. Raises ``UserError`` if the file is
     damaged or lacks a shown text or a column of the statistic.
