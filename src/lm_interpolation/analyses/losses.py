@@ -1,9 +1,9 @@
 """Losses of the models at all points of a sweep on texts of a corpus: the heat maps of Fig. 8.
 
 Fig. 8 of Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092, section 4.3) shows the mean NLL of the SST test
-sentences over the plane theta3(alpha, beta), positive and negative sentences apart. We tabulate the mean over texts and
-the mean over tokens. The NLL of a text is defined as in ``perplexity.score_perplexity``: over all its tokens after the
-special tokens that texts of the model start with, or over all but the first if there are none.
+sentences over the plane theta3(alpha, beta), separately for positive and negative sentences. We tabulate the mean over
+texts and the mean over tokens. The NLL of a text is defined as in ``perplexity.score_perplexity``: over all its tokens
+after the special tokens that texts of the model start with, or over all but the first if there are none.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -19,7 +19,7 @@ from lm_interpolation.data.raw_values import is_number
 from lm_interpolation.jobs.runtime import UserError, announce
 
 _LINE_END = re.compile("\r\n|\r|\n")
-# Separators that also occur in prose: a line with as many of them as a row is no evidence yet.
+# Separators that also occur in prose: a line with as many of them as a row proves nothing yet.
 _PROSE = frozenset(",;: -./")
 _FEW = 20
 """A column of categories has at most this many different values."""

@@ -129,7 +129,7 @@ def _differ(one: torch.Tensor, two: torch.Tensor) -> bool:
 
 
 def _check_generation(language: Any) -> None:
-    """Raise ``UserError`` unless texts of a batch are sampled from the logits that each text has on its own."""
+    """Raise ``UserError`` unless a batch gives each text the same logits as the text alone."""
     model = language.model
     prompts = pd.DataFrame({"row": [0, 1], "text": _texts(language.tokenizer, language.name)[:2]})
     reads: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []

@@ -52,7 +52,8 @@ class _Trainer(Trainer):
     ) -> Any:
         """The loss, whose value is the cross-entropy of the logits: whatever else the model adds is only learnt by.
 
-        (The loss of a router, where a mixture of experts has ``output_router_logits: true``, is no nats per token.)
+        (A mixture of experts with ``output_router_logits: true`` adds the loss of its router, which is not in nats per
+        token.)
         """
         blocks = inputs["labels"].ndim == 2
         router = blocks and getattr(self.model.config, "output_router_logits", False)
