@@ -25,10 +25,10 @@ class NotTested(Exception):
 class ClaimData:
     """The data that claims are computed from.
 
-    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
-    the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
-    ``scorers`` has the statistics of each scorer, ``barriers`` the name of the one whose logarithm is a loss, of each
-    that has such a statistic, ``judges`` the judge of each that is a classifier. ``seed`` is that of all draws.
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``). ``tables`` and ``losses`` map
+    names of analyses to their tables (see ``read_analysis``) and raw losses (see ``loss_files.read_losses``).
+    ``scorers`` has the statistics of each scorer, ``barriers`` the name of the statistic whose logarithm is a loss, if
+    the scorer has one, and ``judges`` the judge of each classifier. All draws use ``seed``.
     """
 
     sweeps: Mapping[str, Sweep]

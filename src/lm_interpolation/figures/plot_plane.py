@@ -191,7 +191,7 @@ def _draw_bracket(axes: Axes, scale: ColourScale) -> None:
 
 
 def _hatch(axes: Axes, cells: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarray, **style: Any) -> None:
-    """Mark the ``cells``, (n_y, n_x) bool, by a pattern."""
+    """Mark the ``cells``, (n_y, n_x) bool, with a pattern."""
     for j, i in np.argwhere(cells):
         corner, size = (x_edges[i], y_edges[j]), (x_edges[i + 1] - x_edges[i], y_edges[j + 1] - y_edges[j])
         axes.add_patch(Rectangle(corner, *size, linewidth=0, **style))

@@ -56,7 +56,7 @@ def without_router_losses(model: Any) -> None:
 
 
 def context_length(model: Any, tokenizer: Any) -> int | None:
-    """The longest text, in tokens, that the model can read; None if neither config nor tokenizer knows a limit.
+    """The longest text, in tokens, that the model can read; None if neither config nor tokenizer sets a limit.
 
     Raises ``UserError`` if the config gives anything but a positive number.
     """

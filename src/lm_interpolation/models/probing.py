@@ -38,7 +38,7 @@ _SAMPLING = Sampling(top_p=0.9, max_new_tokens=3, samples=2, seed=0)
 def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.Tensor]) -> None:
     """Raise ``UserError`` unless the model in ``folder`` (fp32, with tokenizer) can do all that a study needs.
 
-    ``task`` is ``language-model`` or ``classifier``, ``name`` is how errors call the model. ``buffers`` are those that
+    ``task`` is ``language-model`` or ``classifier``, errors call the model ``name``. ``buffers`` are those that
     the model had before it was saved: tensors that are not weights, which must be the same whenever it is loaded.
     """
     if task == "classifier":
@@ -67,7 +67,7 @@ def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.
 def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
     """Raise ``UserError`` unless texts can be generated from a loaded causal language model as a study does it.
 
-    ``name`` is how errors call it. The model keeps its mode (training or evaluation).
+    Errors call it ``name``. The model keeps its mode (training or evaluation).
     """
     training, router = model.training, getattr(model.config, "output_router_logits", None)
     model.eval()

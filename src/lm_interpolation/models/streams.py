@@ -113,7 +113,7 @@ class TokenStream(IterableDataset):
             }
 
     def _documents(self) -> Iterator[tuple[tuple[int, int, int], Sequence[int]]]:
-        """Epoch, file and line, and the token ids, of each document, from ``start`` on, without end."""
+        """Endlessly yield each document from ``start`` on: its epoch, file and line, and its token ids."""
         at = self.start
         while True:
             found = False

@@ -85,7 +85,7 @@ class Reporter(TrainerCallback):
             self.progress.update(state.global_step - self.first, note)
 
     def diverged(self, key: str, loss: float, state: Any, control: Any) -> None:
-        """What becomes of a run whose loss is not finite."""
+        """End a run whose loss is not finite."""
         raise UserError(
             f"models.{self.name}.training: {key} is {loss} at step {state.global_step}; "
             "lower learning_rate, or clip with max_grad_norm"

@@ -32,8 +32,9 @@ def describe_figure(
 ) -> None:
     """Write the text beside the figure of a job (see ``write_up``).
 
-    ``find`` finds in them what ``drawn`` shows (see ``findings``). ``words`` are the figure's title, caption and paper.
-    ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``, whose folders the job has.
+    ``find`` states what the tables show under the settings ``drawn`` (see ``findings``). ``words`` are the figure's
+    title, caption and paper. ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``,
+    whose folders the job has.
     """
     output, paths = Path(job.output[0]), list(job.input.tables)
     # Texts may well read "null".

@@ -28,8 +28,9 @@ def describe_table(
 ) -> None:
     """Write the text beside the table of a job (see ``write_up_table``), and the table as an HTML page.
 
-    ``find`` finds in it what ``drawn`` shows (see ``findings``); None if no figure is drawn from this table alone.
-    ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``, whose folders the job has.
+    ``find`` states what the table shows under the settings ``drawn`` (see ``findings``); it is None if no figure is
+    drawn from this table alone. ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``,
+    whose folders the job has.
     """
     path, table = job.input.table, job.wildcards.table
     measured = read_judges(judges, job.input.judges)

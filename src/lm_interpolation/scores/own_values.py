@@ -33,10 +33,10 @@ def check_names(given: Collection[Any], names: Sequence[str]) -> None:
 
 
 def as_number(value: Any, nothing: str) -> float | None:
-    """``value`` as a float, or None where a text has no score. ``nothing`` is how the scorer writes that.
+    """``value`` as a float, or None if a text has no score; ``nothing`` is how the scorer's language writes None.
 
-    NA of pandas and what numpy masks mean None. Numpy numbers and one-element tensors count as numbers; so do True and
-    False. Raises ``UserError`` if ``value`` is not a finite number.
+    pandas' NA and masked values of numpy mean None. Numpy numbers and one-element tensors count as numbers; so do True
+    and False. Raises ``UserError`` if ``value`` is not a finite number.
     """
     if value is None or value is pd.NA or value is np.ma.masked:
         return None

@@ -135,7 +135,7 @@ class _Draft(NamedTuple):
 
 
 def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> _Draft:
-    """``written`` as far as it is valid; its lines begin with those from ``before``.
+    """The valid part of ``written``; its lines begin with those from ``before``.
 
     Raises ``UserError`` if an error lies outside the entries of sections.
     """

@@ -15,7 +15,7 @@ from lm_interpolation.study.paths import is_file
 def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A copy of ``config`` merged into the file that it ``extends``: mappings key by key; null removes a key.
 
-    Returns it with a line for each null that removes nothing. Raises ``UserError`` if there is no such file, or if that
+    Returns it with a line for each null that removes nothing. Raises ``UserError`` if the file does not exist or
     extends another one.
     """
     path = config.get("extends")
@@ -41,7 +41,7 @@ def _entries(section: Any, base: Any) -> Any:
 
 
 def _merged(base: Any, own: Any, path: str, idle: list[str]) -> Any:
-    """``own`` on top of ``base``; lines on each null that removes nothing are added to ``idle``."""
+    """``own`` merged into ``base``; a line on each null that removes nothing is added to ``idle``."""
     if not isinstance(base, Mapping) or not isinstance(own, Mapping):
         return copy.deepcopy(own)
     merged = {}

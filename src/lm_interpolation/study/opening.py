@@ -40,7 +40,7 @@ def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = 
 def extended_file(extends: str, file: PathLike) -> str:
     """The file that ``file`` extends, relative to the working directory if it lies below.
 
-    If ``file`` is a link, it lies beside the link, or beside what that points to.
+    If ``file`` is a link, the extended file lies beside the link or beside its target.
 
     Raises ``UserError`` if it does not exist, with the right spelling if ``extends`` is relative to the working
     directory, as it was until version 0.1.

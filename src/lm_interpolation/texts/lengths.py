@@ -108,7 +108,7 @@ def fit(
 
 
 def open_readers(settings: Sequence[Mapping[str, Any]], directories: Sequence[str | Path]) -> list[Reader]:
-    """The readers in a job's settings (``Models.readers``), with the folders that are its inputs.
+    """The readers in a job's settings (``Models.readers``), opened from the folders among its inputs.
 
     Raises ``UserError`` if a file that the workflow wrote there is missing.
     """

@@ -138,10 +138,10 @@ def unmarked(annotation: Any) -> tuple[Any, list[Any]]:
 class Ref:
     """Marks a field as the name of an entry of ``section``.
 
-    ``section`` may name another key in braces (``analyses.{analysis}.pairs``). The rest is what the entry must be:
-    ``kind`` of it; ``task`` of a model, and whether the study trains it; number of ``directions`` of a sweep, whether
-    it has ``texts``, and its ``space``; whether a corpus is ``stored``, which a stream is not; number of directions of
-    the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``.
+    ``section`` may contain another key in braces (``analyses.{analysis}.pairs``). The other fields say what the entry
+    must be: its ``kind``; the ``task`` of a model, and whether the study trains it; the number of ``directions`` of a
+    sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a stream is not); the number of
+    directions of the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``.
     """
 
     section: str
