@@ -27,7 +27,7 @@ OnDone = Callable[[int], object]
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and how errors call it.
+    """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and its name in errors.
 
     In each text the first ``context`` tokens are not scored; ``scored`` (n,) int64 counts those that are. ``batches``
     determines how the texts are read.

@@ -23,7 +23,7 @@ def same_text(text: str) -> str:
 
 
 def places(splits: Mapping[str, Sequence[tuple[int, str, str | None]]]) -> dict[str, list[Fraction]]:
-    """The place, at least 0 and less than 1, of each (row, text, label) of a corpus; places decide on the shares.
+    """The place, at least 0 and less than 1, of each (row, text, label) of a corpus; places determine the shares.
 
     Texts of one document (a row of a split) have the same place, and so have all that differ only in case and white
     space, in any split. Otherwise the texts of each class in each split are spread evenly. Places depend only

@@ -97,7 +97,7 @@ def write_manifest(manifest: Mapping[str, Any], path: PathLike) -> None:
 
 
 def read_manifest(path: PathLike) -> dict[str, Any]:
-    """What ``write_manifest`` wrote. Raises ``UserError`` if the file is missing or something else."""
+    """What ``write_manifest`` wrote. Raises ``UserError`` if the file is missing or is not a manifest."""
     try:
         manifest = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

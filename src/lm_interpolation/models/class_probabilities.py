@@ -1,4 +1,4 @@
-"""How a sequence classifier reads texts: in one way when its training measures it, and when it scores.
+"""How a sequence classifier reads texts, both when its training evaluates it and when it scores.
 
 torch is imported in the function that runs a model.
 """

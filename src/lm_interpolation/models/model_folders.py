@@ -108,7 +108,7 @@ def _is_plain(name: str) -> bool:
 
 
 def model_files(directory: str | os.PathLike[str]) -> list[Path]:
-    """The files of a local folder that importing its model reads, sorted; all are regular files, or links to such.
+    """The files of a local folder that importing its model reads, sorted; all are regular files or links to them.
 
     Other files there have no effect. Raises ``UserError`` if the folder does not exist, or if one of these names
     belongs to something that cannot be read to its end (a named pipe, a broken link).

@@ -201,7 +201,7 @@ def merged_stops(directories: Sequence[Path]) -> list[int] | None:
 
 
 def _configs(directory: Path) -> list[SimpleNamespace]:
-    """What config and generation config in a folder say about ends of texts."""
+    """Config and generation config of a folder, reduced to the end tokens and the vocabulary size."""
     size = _read(directory / "config.json").get("vocab_size")
     files = (directory / "config.json", directory / "generation_config.json")
     return [SimpleNamespace(eos_token_id=_read(file).get("eos_token_id"), vocab_size=size) for file in files]

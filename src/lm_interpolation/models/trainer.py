@@ -140,7 +140,7 @@ def run_trainer(
 ) -> Trainer:
     """Run the Trainer from the last whole checkpoint in ``scratch``, or from the start.
 
-    Raises ``UserError`` if a SIGTERM comes meanwhile, after saving a checkpoint.
+    If a SIGTERM comes in the meantime, it saves a checkpoint and raises ``UserError``.
     """
     rank, processes = rank_of(settings), processes_of(settings)
     part, parts = _parts(name, settings, micro_batch)

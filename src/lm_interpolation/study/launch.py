@@ -33,7 +33,7 @@ _BARRED = {
 
 
 def prepare(folder: str) -> None:
-    """Let Snakemake start jobs of the workflow in ``folder``, a path or a URI. Raises ``UserError`` if it cannot.
+    """Prepare Snakemake to start jobs of the workflow in ``folder`` (path or URI). Raises ``UserError`` if it cannot.
 
     Snakemake inserts the path of Python into shell commands without quotes, so it is quoted here. (A plain path does
     not change.) Jobs of a checkout find this package on ``PYTHONPATH``, which they inherit: its folder comes first
