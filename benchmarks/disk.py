@@ -43,7 +43,7 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
         # Trained without the GPU that is not there.
         snakemake(study, "--cores", "2", "--configfile", f"{name}.yaml", "--", *models)
         write_plane(study, name, POINTS, **settings)
-        scores = Study(yaml.safe_load((study / f"{name}.yaml").read_text(encoding="utf-8"))).sweep_scores("plane")
+        scores = Study(yaml.safe_load((study / f"{name}.yaml").read_text(encoding="utf-8"))).lines.scores("plane")
         most = _Watch(top / "checkpoints" / "neutral")
         with most:
             snakemake(study, *arguments, "--configfile", f"{name}.yaml", "--", *scores)

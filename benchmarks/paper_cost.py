@@ -125,13 +125,13 @@ class Estimate:
             if "training" in model:
                 yield self._training(f"train {name}", name, model["training"])
         for name, search in self.config["searches"].items():
-            for path in self.study.trial_metrics(name):
-                settings = self.study.trial_settings(name, Path(path).parent.name)["model"]["training"]
+            for path in self.study.searches.trial_metrics(name):
+                settings = self.study.searches.trial_settings(name, Path(path).parent.name)["model"]["training"]
                 yield self._training("search", search["model"], settings)
 
     def _texts(self) -> Iterator[Job]:
         seen: set[tuple[str, str, Point]] = set()
-        for (prompts, _), line in self.study.lines.items():
+        for (prompts, _), line in self.study.lines.all.items():
             for point in line.points:
                 if (line.space, prompts, point) not in seen:
                     seen.add((line.space, prompts, point))
@@ -144,13 +144,13 @@ class Estimate:
         scored = {
             (prompts, line, scorer)
             for sweep in self.study.scored_sweeps()
-            for path in self.study.sweep_scores(sweep)
+            for path in self.study.lines.scores(sweep)
             for prompts, line, scorer in [(*Path(path).parts[-3:-1], Path(path).stem)]
         }
         for prompts, line, scorer in sorted(scored):
             spec = self.config["scorers"][scorer]
             if "model" in spec:
-                texts = self.texts(prompts) * len(self.study.lines[prompts, line].points)
+                texts = self.texts(prompts) * len(self.study.lines.all[prompts, line].points)
                 flops = 2 * self.parameters(spec["model"]) * texts * self.tokens
                 yield Job(f"score {scorer}", flops, self.speed.fp32)
 
@@ -173,11 +173,11 @@ class Estimate:
         streamed = sum(
             model["training"]["steps"] * model["training"]["batch_size"] * model["training"]["block_length"]
             for model in models.values()
-            if "data" in model and model["data"]["corpus"] in self.study.streamed(True)
+            if "data" in model and model["data"]["corpus"] in self.study.data.streamed()
         )
         files = math.ceil(streamed / STREAM_TOKENS * STREAM_FILES)
         yield f"hub cache: {files} files of C4", files * STREAM_BYTES / STREAM_FILES
-        texts = sum(self.texts(prompts) * len(line.points) for (prompts, _), line in self.study.lines.items())
+        texts = sum(self.texts(prompts) * len(line.points) for (prompts, _), line in self.study.lines.all.items())
         yield (
             f"{texts / 1e6:.0f} million texts and their scores",
             texts * (TEXT_BYTES + SCORE_BYTES * len(self.config["scorers"])),
@@ -191,7 +191,7 @@ class Estimate:
 
     def _merged(self) -> list[Point]:
         """The points, once for each of their prompt sets."""
-        return [point for line in self.study.lines.values() if line.space == "weights" for point in line.points]
+        return [point for line in self.study.lines.all.values() if line.space == "weights" for point in line.points]
 
 
 def dry_run(config: str) -> str:

@@ -108,7 +108,7 @@ import json, sys, time
 from pathlib import Path
 import pandas as pd
 from lm_interpolation.jobs.compute import prepare_torch
-from lm_interpolation.study.config import resolve
+from lm_interpolation.study.config import declare
 from lm_interpolation.texts.generation import Sampling, generate
 from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.scores.line_texts import read_line_texts
@@ -116,7 +116,7 @@ from lm_interpolation.scores.perplexity import score_perplexity
 import yaml
 
 folder = Path(sys.argv[1])
-config, _ = resolve(yaml.safe_load((folder / "point.yaml").read_text()))
+_, config, _ = declare(yaml.safe_load((folder / "point.yaml").read_text()))
 top = folder / "results" / "point"
 prepare_torch(1)
 prompts = pd.read_parquet(top / "prompts" / "neutral.parquet")

@@ -34,7 +34,7 @@ from snakemake.iocontainers import Wildcards
 from lm_interpolation.study.lineage import settings_of
 from lm_interpolation.jobs.records import Input, digest, record_path, write_records
 
-jobs = jobs_behind(study.results(), workflow.rules, ())
+jobs = jobs_behind(study.targets.results(), workflow.rules, ())
 settings = dict(settings_of(jobs, workflow.rules))
 for job in jobs:
     maker = workflow.get_rule(job.rule)
@@ -82,7 +82,7 @@ def made_score(point: Point, row: int, sample: int) -> float:
 
 def write_metrics(study: Study, folder: Path = Path(), models: Sequence[str] | None = None, **test: Any) -> None:
     """Write what the trainings of classifiers (``models``, or all) measured, below ``folder``; ``test`` sets values."""
-    for model in models or study.trained("classifier"):
+    for model in models or study.models.trained("classifier"):
         classes = study.corpora[study.config["models"][model]["data"]["corpus"]].class_names(study.declared)
         measured = {"texts": 90, "accuracy": 0.9, "majority_share": 0.5, "recall": dict.fromkeys(classes, 0.9)}
         measured |= {"expected_calibration_error": 0.05, **test}
@@ -102,18 +102,18 @@ def make_results(study: Study, text: Text = plain_text) -> None:
     for name, spec in study.config["prompts"].items():
         table = pa.table({"row": pa.array(range(len(spec["texts"])), pa.int64()), "text": spec["texts"]})
         write_parquet(table, study.path("prompts", f"{name}.parquet"))
-    for (prompts, name), line in study.lines.items():
+    for (prompts, name), line in study.lines.all.items():
         rows = range(len(study.config["prompts"][prompts]["texts"]))
         keys = [(point, row, sample) for point in line.points for row in rows for sample in range(samples)]
         frame = pd.DataFrame({"point": [p.id for p, _, _ in keys], "row": [r for _, r, _ in keys]})
         frame["sample"] = np.array([sample for _, _, sample in keys], dtype=np.int32)
         frame["continuation"] = [text(*key) for key in keys]
-        for point, path in zip(line.points, study.line_texts(prompts, name), strict=True):
+        for point, path in zip(line.points, study.lines.texts(prompts, name), strict=True):
             texts = frame.loc[frame["point"] == point.id, ["row", "sample", "continuation"]]
             write_parquet(pa.Table.from_pandas(texts, preserve_index=False), path)
         score = np.array([made_score(*key) for key in keys])
         tokens = frame["continuation"].str.split().str.len().to_numpy(dtype=np.int32)
-        for scorer in study.scorers_of(line.id.partition("+")[0]):
+        for scorer in study.declared.scorers_of(line.id.partition("+")[0]):
             kind = study.config["scorers"][scorer]["kind"]
             values = frame[["point", "row", "sample"]].copy()
             if kind == "classifier":
@@ -139,8 +139,8 @@ def make_results(study: Study, text: Text = plain_text) -> None:
             write_scores(values, study.path("scores", prompts, name, f"{scorer}.parquet"))
     for name in study.scored_sweeps():
         sweep = study.sweeps[name]
-        files = ScoreFiles(study.sweep_scores(name), {key: study.sweeps[key].space for key in study.sweeps})
-        scorers = {scorer: study.scorers[scorer].statistics() for scorer in study.scorers_of(name)}
+        files = ScoreFiles(study.lines.scores(name), {key: study.sweeps[key].space for key in study.sweeps})
+        scorers = {scorer: study.scorers[scorer].statistics() for scorer in study.declared.scorers_of(name)}
         scores = {prompts: {scorer: files(sweep, prompts, scorer) for scorer in scorers} for prompts in sweep.prompts}
         write_table(sweep_table(sweep, scores, scorers, **study.config["tables"]), study.path("tables", f"{name}.csv"))
 

@@ -27,7 +27,7 @@ from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.study.captions import figure_settings
-from lm_interpolation.study.config import resolve
+from lm_interpolation.study.config import declare
 from lm_interpolation.study.study import Study
 from lm_interpolation.texts.ensembles import generate_ensemble, load_ensemble
 from lm_interpolation.texts.generation import Sampling, generate
@@ -307,7 +307,7 @@ def tiny(**changes: Any) -> dict[str, Any]:
 def test_fp32_is_the_default() -> None:
     config = tiny()
     del config["analyses"]["half"]
-    resolved, _ = resolve(config)
+    _, resolved, _ = declare(config)
     assert resolved["generation"]["precision"] == "fp32"
     assert [scorer.get("precision") for scorer in resolved["scorers"].values()] == ["fp32", "fp32", "fp32", None]
 
@@ -339,14 +339,14 @@ def test_what_the_comparison_reads() -> None:
 
 def mistake(config: dict[str, Any]) -> str:
     with pytest.raises(UserError) as error:
-        resolve(config)
+        declare(config)
     return str(error.value)
 
 
 @pytest.mark.parametrize("name", ["generation", "sentiment", "perplexity"])
 def test_a_lower_precision_without_a_comparison(name: str) -> None:
     config = tiny(**{name: "bf16"})
-    resolve(config)
+    declare(config)
     del config["analyses"]["half"]
     path = name if name == "generation" else f"scorers.{name}"
     assert mistake(config).startswith(f"config: {path}.precision: bf16 is compared with fp32 nowhere; add an analysis")

@@ -151,6 +151,7 @@ def study(
     return ClaimData(
         sweeps={sweep.name: sweep for sweep in sweeps},
         scorers=SCORERS,
+        barriers={"perplexity": "continuation_corpus"},
         scores=lambda sweep, prompts, scorer: (scores or {})[sweep.name, scorer],  # type: ignore[arg-type, return-value]
         tables=tables or {},
         losses=losses or {},  # type: ignore[arg-type]

@@ -41,6 +41,7 @@ from benchmarks.dag import copy_workflow
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import captions, explorer, verdicts
 from lm_interpolation.study.config_files import read_config
+from lm_interpolation.study.leak_plan import leak_plan
 from lm_interpolation.study.names import rule_names
 from lm_interpolation.study.study import Study
 
@@ -298,31 +299,31 @@ def plan(path: str) -> None:
     """What a dry run asks of a study. Raises ``UserError``."""
     study = Study(read_config(path))
     config = study.config
-    study.results()
+    study.targets.results()
     verdicts.inputs(study)
     verdicts.settings(study)
     captions.overview_settings(study)
-    study.leak_plan()
+    leak_plan(study)
     study.judge_settings(config["scorers"])
     for name in config["corpora"]:
-        study.corpus_files(name)
+        study.corpora[name].input_files()
         study.corpora[name].settings(name, study.declared)
     for name in config["prompts"]:
-        study.prompt_files(name)
-        study.prompt_settings(name)
-        study.prompt_readers(name)
-    for name in study.trained("language-model") + study.trained("classifier"):
-        study.model_settings(name)
-        study.training_inputs(name)
+        study.prompts[name].input_files()
+        study.data.prompt_settings(name)
+        study.data.prompt_readers(name)
+    for name in study.models.trained("language-model") + study.models.trained("classifier"):
+        study.models.settings(name)
+        study.models.inputs(name)
     for name in study.scored_sweeps():
         study.table_settings(name)
-        study.sweep_scores(name)
+        study.lines.scores(name)
     for name in config["analyses"]:
         study.analysis_settings(name)
         study.analysis_inputs(name)
     for name in config["searches"]:
-        study.search_settings(name)
-        study.trial_metrics(name)
+        study.searches.settings(name)
+        study.searches.trial_metrics(name)
     for name, figure in study.declared.figures.items():
         figure.inputs(study)
         figure.settings(study)

@@ -19,13 +19,14 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sweep_settings
 from lm_interpolation.scores.judges import Judge
 from lm_interpolation.scores.score_files import ScoreFiles, write_scores
-from lm_interpolation.study.config_errors import describe
+from lm_interpolation.study import config
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import CLAIMS, AnyClaim
 from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.study_config import StudyConfig
 from tests.by_hand import make_job
 from tests.scorers import statistics
+from tests.study.test_config import full_config
 from workflow.scripts.claims.claims import main
 
 SCORERS = {
@@ -82,6 +83,7 @@ def data(
     return ClaimData(
         sweeps={sweep.name: sweep for sweep in sweeps},
         scorers=SCORERS,
+        barriers={"perplexity": "continuation_corpus"},
         scores=lambda sweep, prompts, scorer: (scores or {})[sweep.name, scorer],
         tables=tables or {},
         losses=losses or {},
@@ -724,6 +726,7 @@ def test_script_writes_verdicts(tmp_path):
         "sweeps": [sweep_settings(sweep, spec)],
         "spaces": {"line": "weights"},
         "scorers": [(name, [entry.settings() for entry in found]) for name, found in SCORERS.items()],
+        "barriers": {"perplexity": "continuation_corpus"},
         "tables": ["next"],
         "losses": [],
         "seed": 3,
@@ -888,23 +891,38 @@ def test_words_are_formatted_with_keys_and_their_defaults():
         (SPECS["stable"] | {"test": "stable", "wose": 1}, "unknown key 'wose' at claims.c; did you mean 'worse'?"),
         (SPECS["stable"] | {"test": "stable", "worse": "up"}, 'claims.c.worse is "up"; choose one of higher, lower'),
         (SPECS["stable"] | {"test": "stable", "within": [1, 0]}, "claims.c.within is [1, 0]; give two numbers"),
+        (SPECS["stable"] | {"test": "stable", "within": 1}, "claims.c.within is 1; give a list"),
         (SPECS["norms"] | {"test": "norms", "threshold": "1e-4"}, 'claims.c.threshold is "1e-4"; give a number'),
         (SPECS["norms"] | {"test": "norms", "threshold": True}, "claims.c.threshold is true; give a number"),
         (SPECS["norms"] | {"test": "norms", "reason": " "}, 'claims.c.reason is " "; give a text'),
         (SPECS["norms"] | {"test": "norms", "section": 5.3}, "claims.c.section is 5.3; give a string (in quotes)"),
-        (SPECS["better"] | {"test": "better", "score": "sentiment"}, 'claims.c.score is "sentiment"; give a mapping'),
+        (SPECS["better"] | {"score": "sentiment"}, 'claims.c.score is "sentiment"; give a mapping'),
         (BASE | {"test": "valley", "statistic": "s"}, "claims.c has none; give exactly one of sweep, analysis"),
         (CURVE | {"test": "valley", "class": "good"}, "claims.c: class needs analysis; add analysis or remove class"),
         (CURVE | {"test": "valley", "lowest": 10}, "claims.c.lowest is 10; give at most 1"),
         ("barrier", 'claims.c is "barrier"; give a mapping'),
     ],
 )
-def test_mistakes_in_the_config_are_told(spec: Any, message: str) -> None:
-    models = {"base": {"task": "language-model", "start": {"directory": "base"}}}
-    with pytest.raises(ValidationError) as caught:
-        StudyConfig.model_validate({"study": "mine", "models": models, "claims": {"c": spec}})
-    (line,) = describe(caught.value.errors(include_url=False))
-    assert line.startswith(f"config: {message}")
+def test_mistakes_in_the_config_are_told(spec, message):
+    with pytest.raises(UserError) as caught:
+        config.declare(full_config() | {"claims": {"c": spec}})
+    assert str(caught.value).startswith(f"config: {message}")
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        (SPECS["norms"] | {"test": "norms", "against": "p"}, ("against", "is 'p', like pair; name another one")),
+        (BETTER | {"than": "line"}, ("than", "is 'line', like sweep; name another one")),
+        (
+            BASE | {"test": "valley", "analysis": "plane-loss", "class": "positive", "statistic": "nll"},
+            ("statistic", "'nll' is no statistic of a loss; choose one of nll_text, nll_token"),
+        ),
+    ],
+)
+def test_what_types_cannot_say_is_checked(spec, problem):
+    (key, words) = next(declare(spec).check(StudyConfig.model_validate(full_config())))
+    assert key == problem[0] and words.startswith(problem[1])
 
 
 def test_what_claims_read():

@@ -169,11 +169,12 @@ def test_labels_and_classes_come_together(tmp_path: Path) -> None:
 
 def test_keys_fit_the_source(tmp_path: Path) -> None:
     spec = csv_spec(tmp_path)
-    assert error_of(spec | {"detokenize": True}) == "corpora.mine.detokenize: source csv has no use for it; remove it"
-    assert (
-        error_of({k: v for k, v in spec.items() if k != "files"}) == "corpora.mine.files: missing; source csv needs it"
-    )
-    assert prompt_error_of({"source": "text"}) == "prompts.mine.path: missing; source text needs it"
+    unknown = "config: corpora.mine.detokenize: source csv has no use for it; remove it"
+    assert error_of(spec | {"detokenize": True}) == unknown
+    missing = "config: key 'files' is missing at corpora.mine; source csv needs it"
+    assert error_of({k: v for k, v in spec.items() if k != "files"}) == missing
+    missing = "config: key 'path' is missing at prompts.mine; source text needs it"
+    assert prompt_error_of({"source": "text"}) == missing
     check_corpus(spec, "mine")
 
 
@@ -225,10 +226,10 @@ def test_fraction_errors(tmp_path: Path) -> None:
     spec = unlabelled_spec(tmp_path, ["a", "b", "c"])
     assert "corpora.mine.fractions: they sum to 1.2" in error_of(spec | {"fractions": {"dev": 0.6, "test": 0.6}})
     assert "no source for the test split" in error_of(spec | {"fractions": {"dev": 0.4}})
-    assert "corpora.mine.fractions.train" in error_of(spec | {"fractions": {"train": 0.4}})
+    assert "unknown key 'train' at corpora.mine.fractions" in error_of(spec | {"fractions": {"train": 0.4}})
     assert "no text in the test split" in error_of(spec | {"fractions": {"dev": 0.4, "test": 0.1}})
     spec["files"] = {"dev": spec["files"]["train"]}
-    assert "corpora.mine.files.train: missing; source jsonl needs it" in error_of(spec | {"fractions": {"test": 0.1}})
+    assert "key 'train' is missing at corpora.mine.files" in error_of(spec | {"fractions": {"test": 0.1}})
 
 
 def test_limit_takes_a_nested_subset_in_source_order(tmp_path: Path) -> None:
@@ -739,7 +740,7 @@ def test_hub_errors_name_the_key(repository: Path) -> None:
     message = error_of({**HUB, "files": {"train": "some*.jsonl"}, "fractions": fractions})
     assert message.startswith("corpora.mine.files.train: no file of dataset someone/texts matches 'some*.jsonl'")
     message = error_of({**HUB, "files": {"train": "all.txt.zip"}, "fractions": fractions})
-    assert message.startswith("corpora.mine.files.train: all.txt.zip ends in none of .csv, ")
+    assert message.startswith("config: corpora.mine.files.train: all.txt.zip ends in none of .csv, ")
     message = error_of({**HUB, "files": {"train": "all.jsonl"}, "fractions": fractions, "text": "body"})
     assert "all.jsonl:1: no column 'body'; the line has text" in message
 
@@ -794,4 +795,4 @@ def test_stream_takes_no_further_steps(change: dict[str, Any], expected: str) ->
     files = {"train": "a.json", "dev": "b.json.gz"}
     with pytest.raises(UserError) as caught:
         check_corpus({**HUB, "files": files, "stream": True, "limit": {"dev": 5}} | change, "mine")
-    assert str(caught.value).startswith(expected)
+    assert str(caught.value).startswith(f"config: {expected}")

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.dag import copy_workflow
 from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.study.config import resolve
+from lm_interpolation.study.config import declare
 from tests.reading import check_corpus, check_files, class_names, corpus_files, load_corpus
 from tests.study.test_study import CONFIG, dry_run, planned, write_config
 
@@ -351,16 +351,16 @@ def test_snakemake_notices_changed_documents(films: dict[str, Any], tmp_path: Pa
 def test_layouts_are_checked_by_the_schema(films: dict[str, Any]) -> None:
     config = copy.deepcopy(CONFIG)
     config["corpora"]["films"] = films
-    resolve(config)
+    declare(config)
     films["class_files"]["positive"] = {"dev": "pos"}
     with pytest.raises(UserError, match=r"key 'train' is missing at corpora\.films\.class_files\.positive"):
-        resolve(config)
+        declare(config)
     films["class_files"]["positive"] = {"train": "pos", "validation": "x"}
     with pytest.raises(UserError, match=r"unknown key 'validation' at corpora\.films\.class_files\.positive"):
-        resolve(config)
+        declare(config)
     films["class_files"]["positive"] = 3
     with pytest.raises(UserError, match=r"corpora\.films\.class_files\.positive is 3; give "):
-        resolve(config)
+        declare(config)
 
 
 @needs_data

@@ -14,6 +14,7 @@ from lm_interpolation.data.leaks import count_leaks, leak_lines
 from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.data.shares import same_text
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.leak_plan import leak_inputs, leak_plan
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
 from tests.by_hand import make_job
@@ -49,7 +50,7 @@ def write_texts(study: Study, **splits: dict[str, list[str]]) -> None:
 
     ``splits`` maps ``<corpus>_<split>`` (``_`` for ``-``) to class (or "", without one) to texts.
     """
-    for path in map(Path, study.leak_inputs()):
+    for path in map(Path, leak_inputs(study)):
         corpus, split = path.parent.name, path.stem
         labels = CLASSES if corpus in ("reviews", "judged") else ("",)
         own = {label: [f"{corpus} {split} {label} {i}" for i in range(9 // len(labels))] for label in labels}
@@ -61,7 +62,7 @@ def write_texts(study: Study, **splits: dict[str, list[str]]) -> None:
 
 def report(study: Study, **splits: dict[str, list[str]]) -> dict[str, Any]:
     write_texts(study, **splits)
-    return count_leaks(canonical(study.leak_plan()), list(map(Path, study.leak_inputs())))
+    return count_leaks(canonical(leak_plan(study)), list(map(Path, leak_inputs(study))))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -164,7 +165,7 @@ def test_a_judge_that_is_combined_itself_is_told() -> None:
     for name in ("toward", "ensemble"):
         del config["sweeps"][name]
     config["figures"] = {}
-    assert Study(config).leak_plan()["configured"] == [
+    assert leak_plan(Study(config))["configured"] == [
         "base is the judge of perplexity, and sweeps combine models that were trained from it"
     ]
 
@@ -196,7 +197,7 @@ def test_streams_and_imported_models_are_said_to_be_unknown() -> None:
     config["analyses"]["on-web"] = {"kind": "loss", "sweep": "theta1", "corpus": "web", "split": "dev"}
     study = Study(config)
     # Of the stream the dev split alone is stored.
-    assert [path for path in study.leak_inputs() if "web" in path] == ["results/tiny/corpora/web/dev.parquet"]
+    assert [path for path in leak_inputs(study) if "web" in path] == ["results/tiny/corpora/web/dev.parquet"]
     found = report(study, web_dev={"": ["one", "two"]}, reviews_train={"negative": ["ONE"]})
     assert lines(found) == [
         "1 of 2 texts whose losses on-web measures (web, dev) is also among the 1 that negative learnt from "
@@ -215,7 +216,7 @@ def test_a_study_that_trains_nothing_compares_nothing() -> None:
     config["scorers"]["perplexity"]["model"] = "base"
     config["scorers"]["sentiment"]["weights"] = {"positive": 1}
     study = Study(config)
-    assert study.leak_inputs() == []
+    assert leak_inputs(study) == []
     assert lines(report(study)) == [
         "base is the judge of perplexity, and sweeps combine it, too",
         "compared: nothing, for no model is trained here on a corpus that is stored",
@@ -251,7 +252,7 @@ def test_many_texts_are_hashed_not_held() -> None:
             }
         )
         write_parquet(table, study.path("corpora", "judged", f"{split}.parquet"))
-    found = count_leaks(study.leak_plan(), list(map(Path, study.leak_inputs())))
+    found = count_leaks(leak_plan(study), list(map(Path, leak_inputs(study))))
     assert found["leaks"] == [
         f"7 of {count} texts in the test split of judged are also among the {count} in its train split"
     ]
@@ -259,15 +260,15 @@ def test_many_texts_are_hashed_not_held() -> None:
 
 def test_the_job_tells_on_the_console_what_leaks(capsys: pytest.CaptureFixture[str]) -> None:
     study = Study(leak_config())
-    job = make_job({"splits": study.leak_inputs()}, ["leaks.json"])
+    job = make_job({"splits": leak_inputs(study)}, ["leaks.json"])
     write_texts(study)
-    main(job, plan=study.leak_plan())
+    main(job, plan=leak_plan(study))
     assert capsys.readouterr().err == ""
     assert json.loads(Path("leaks.json").read_text())["leaks"] == []
     write_texts(
         study, reviews_train={"neutral": ["x"]}, reviews_dev={"neutral": ["x"]}, reviews_test={"neutral": ["X"]}
     )
-    main(job, plan=study.leak_plan())
+    main(job, plan=leak_plan(study))
     leak = "1 of 7 texts in the dev split of reviews is also among the 7 in its train split"
     assert capsys.readouterr().err == f"[leaks] {leak}; 2 more in leaks.json\n"
     assert len(json.loads(Path("leaks.json").read_text())["leaks"]) == 3
@@ -281,4 +282,4 @@ def test_a_damaged_split_is_told() -> None:
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"reviews/train.parquet: damaged"):
-        count_leaks(study.leak_plan(), list(map(Path, study.leak_inputs())))
+        count_leaks(leak_plan(study), list(map(Path, leak_inputs(study))))

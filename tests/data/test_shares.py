@@ -19,8 +19,7 @@ from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.data.shares import places
 from lm_interpolation.data.sources.split import load_share
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.study.config import resolve
-from lm_interpolation.study.corpora import among, declared_corpora
+from lm_interpolation.study.config import declare
 from lm_interpolation.study.study import Study
 from tests.reading import load_corpus
 from tests.study.test_study import CONFIG, planned, write_config
@@ -40,7 +39,7 @@ def config_with(**corpora: Any) -> dict[str, Any]:
 
 def error_of(**corpora: Any) -> str:
     with pytest.raises(UserError) as caught:
-        resolve(config_with(**corpora))
+        declare(config_with(**corpora))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -50,11 +49,10 @@ def shares_of(folder: Path, parent: dict[str, Any], **children: dict[str, Any]) 
     whole = load_corpus(parent, "whole")
     paths = {split: folder / f"{split}.parquet" for split in SPLITS}
     write_corpus(whole, paths)
-    corpora = resolve(
+    config = declare(
         config_with(whole=parent, **{name: {"split_from": "whole"} | spec for name, spec in children.items()})
-    )[0]["corpora"]
-    declared = declared_corpora({"corpora": corpora})
-    shares = {name: declared[name].settings(name, among(declared))["corpus"] for name in children}
+    ).config
+    shares = {name: config.corpora[name].settings(name, config)["corpus"] for name in children}
     return whole, {name: load_share(shares[name], name, paths) for name in children}
 
 
@@ -94,9 +92,11 @@ def test_parts_are_corpora_like_others() -> None:
     study = Study(config)
     assert study.config["corpora"]["judge"]["offset"] == 0.6
     assert study.corpora["judge"].class_names(study.declared) == ["negative", "neutral", "positive"]
-    assert study.parent_splits("judge") == {split: f"results/small/corpora/tiny/{split}.parquet" for split in SPLITS}
-    assert study.shares() == ["ends", "judge"] and study.from_source() == ["tiny"]
-    assert study.training_inputs("positive")["train"] == "results/small/corpora/ends/train.parquet"
+    assert study.data.parent_splits("judge") == {
+        split: f"results/small/corpora/tiny/{split}.parquet" for split in SPLITS
+    }
+    assert study.data.shares() == ["ends", "judge"] and study.data.from_source() == ["tiny"]
+    assert study.models.inputs("positive")["train"] == "results/small/corpora/ends/train.parquet"
     assert "class 'dull' is not declared" in error_of_model(config, "dull")
 
 
@@ -109,9 +109,8 @@ def error_of_model(config: dict[str, Any], class_name: str) -> str:
 
 def test_parts_of_an_unlabelled_corpus() -> None:
     general = {"source": "synthetic", "kind": "general", "counts": {"train": 9, "dev": 9, "test": 9}}
-    resolved, _ = resolve(config_with(general=general, part={"split_from": "general", "share": 1}))
-    corpora = declared_corpora(resolved)
-    assert corpora["part"].class_names(among(corpora)) == []
+    config = declare(config_with(general=general, part={"split_from": "general", "share": 1})).config
+    assert config.corpora["part"].class_names(config) == []
 
 
 STREAM = {
@@ -165,7 +164,7 @@ def test_errors_of_parts(corpora: dict[str, Any], message: str) -> None:
 def test_shares_may_sum_up_to_one_exactly() -> None:
     for shares in ([0.1] * 10, [0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [1]):
         children = {f"part{i}": {"split_from": "tiny", "share": share} for i, share in enumerate(shares)}
-        resolve(config_with(**children))
+        declare(config_with(**children))
         assert "sum up to 1.001" in error_of(**children, more={"split_from": "tiny", "share": 0.001})
 
 

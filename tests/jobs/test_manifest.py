@@ -106,7 +106,8 @@ def test_jobs_of_the_embedded_study_are_those_that_snakemake_plans(tmp_path: Pat
     copy_sources(tmp_path)
     shutil.copytree(ROOT / "config", tmp_path / "config")
     listing = "\nwith open('jobs.json', 'w') as handle:\n    import json\n    json.dump("
-    listing += "[asdict(job) for job in jobs_behind(study.results(), workflow.rules, study.measurements())], handle)\n"
+    listing += "[asdict(job) for job in "
+    listing += "jobs_behind(study.targets.results(), workflow.rules, study.targets.measurements())], handle)\n"
     with open(tmp_path / "Snakefile", "a") as handle:
         handle.write(listing)
     planned = run(tmp_path, "--dry-run", "--quiet", "rules")

@@ -530,7 +530,7 @@ import json
 from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.study.lineage import settings_of
 with open("listed.json", "w") as handle:
-    jobs = jobs_behind(study.results(), workflow.rules, study.measurements())
+    jobs = jobs_behind(study.targets.results(), workflow.rules, study.targets.measurements())
     settings = dict(settings_of(jobs, workflow.rules))
     told = [[to_text(value), to_text(json.loads(json.dumps(value)))] for value in settings.values()]
     logs = [[str(rule.log[0]), str(rule.benchmark)] for rule in workflow.rules if rule.output]

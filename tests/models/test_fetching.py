@@ -13,9 +13,9 @@ from lm_interpolation.data.hub import reading_order
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models import fetching
 from lm_interpolation.models.fetching import BYTES_PER_TOKEN, fetch_all
-from lm_interpolation.study.corpora import declared_corpora
 from lm_interpolation.study.fetch_plan import fetch_plan
 from tests.hub_cache import commit_of, make_cache, repository_folder
+from tests.reading import study_with
 
 GPT2, ROBERTA = "openai-community/gpt2-large", "textattack/roberta-base-CoLA"
 
@@ -65,7 +65,7 @@ def study(tmp_path: Path, **training: int) -> dict[str, Any]:
 
 
 def fetch_study(config: dict[str, Any]) -> None:
-    fetch_all(**fetch_plan(config, declared_corpora(config)), hub_lock=config.get("hub_lock"))
+    fetch_all(**fetch_plan(config, study_with(config["corpora"], {}).corpora), hub_lock=config.get("hub_lock"))
 
 
 @pytest.fixture

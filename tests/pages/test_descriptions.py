@@ -20,7 +20,7 @@ def test_searches_and_trainings() -> None:
         "(40, 1,000)"
     )
     config = read_study([ROOT / "config" / "config.yaml"])
-    training = Study(config).model_settings("scratch")["training"]
+    training = Study(config).models.settings("scratch")["training"]
     assert describe_training("scratch", training) == (
         "scratch: 300 steps, 50 of them warm-up, of 32 sequences of 64 tokens; learning rate 0.003 (cosine), AdamW with "
         "betas 0.9 and 0.95, weight decay 0.01; fp32, seed 7"

@@ -310,7 +310,7 @@ def test_a_text_file_without_a_sample_is_told(study: Study) -> None:
 
 def test_a_study_without_texts_has_no_explorer() -> None:
     study = Study(made_config(sweeps={"bare": {**PLANE, "prompts": [], "anchors": []}}, figures={}))
-    assert study.explorer() == [] and "results/tiny/explorer.html" not in study.results()
+    assert study.targets.explorer() == [] and "results/tiny/explorer.html" not in study.targets.results()
     with pytest.raises(UserError, match="config: sweeps: none generates texts"):
         make_page(study, "page.html")
 
@@ -319,7 +319,10 @@ def test_points_shared_by_sweeps_are_read_and_kept_once(study: Study) -> None:
     # theta1 at 1 and the plane at (1, 0).
     texts = inputs(study, "explorer")["texts"]
     assert len(texts) == len(set(texts)) == 4 * 2 + 7 - 2
-    assert study.explorer() == ["results/tiny/explorer.html"] and study.explorer()[0] in study.results()
+    assert (
+        study.targets.explorer() == ["results/tiny/explorer.html"]
+        and study.targets.explorer()[0] in study.targets.results()
+    )
 
 
 def test_the_quick_part_has_a_page_of_its_own() -> None:
@@ -328,14 +331,17 @@ def test_the_quick_part_has_a_page_of_its_own() -> None:
     sweeps = {"plane": {**PLANE, "scorers": list(made_config()["scorers"])}, "theta1": LABELLED}
     config = made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures=figures, quick=["fig3"])
     study = Study(config)
-    assert study.quick()[-1] == "results/tiny/explorer-quick.html" and study.quick()[-1] not in study.results()
+    assert (
+        study.targets.quick()[-1] == "results/tiny/explorer-quick.html"
+        and study.targets.quick()[-1] not in study.targets.results()
+    )
     quick = inputs(study, "explorer-quick")
     assert quick["tables"] == ["results/tiny/tables/theta1.csv"] and len(quick["texts"]) == 2 * 4
     make_results(study)
     assert [view["name"] for view in make_page(study, "quick.html", "explorer-quick")["sweeps"]] == ["theta1"]
     # A figure of no texts: there is nothing to explore.
     bare = {**config, "figures": {"fig11": {"kind": "training", "models": ["base"]}}, "quick": ["fig11"]}
-    assert Study(bare).quick()[-1].endswith("fig11.md")
+    assert Study(bare).targets.quick()[-1].endswith("fig11.md")
 
 
 # --- page ---

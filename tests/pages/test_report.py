@@ -98,7 +98,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, dict[str, 
     shutil.copytree(ROOT / "config", folder / "config")
     (folder / "listing.py").write_text(LISTING)
     with open(folder / "Snakefile", "a") as handle:
-        handle.write("\nimport listing\n\nlisting.write(workflow, study.results())\n")
+        handle.write("\nimport listing\n\nlisting.write(workflow, study.targets.results())\n")
     done = run(folder, "snakemake", "--cores", "1", "--dry-run", "--quiet", "all")
     assert done.returncode == 0, done.stdout + done.stderr
     study = Study(read_study([ROOT / "config" / "config.yaml"]))
@@ -274,7 +274,7 @@ def make_results(study: Study, folder: Path) -> None:
     """Made-up metrics, tables and verdicts of tests/tiny.yaml, as if its jobs had run, one after the other."""
     write_metrics(study, folder)
     # What else these trainings make: without it they would run.
-    for model in study.trained("classifier"):
+    for model in study.models.trained("classifier"):
         (folder / study.path("models", model)).mkdir(parents=True)
         (folder / study.path("training", model, "loss.csv")).touch()
     (folder / study.path("leaks.json")).write_text(json.dumps({"configured": [], "leaks": ["one leak"], "unknown": []}))
@@ -298,7 +298,7 @@ def make_results(study: Study, folder: Path) -> None:
     search |= {"dev_perplexity": 7.4, "chosen": ["true", "false"], "configured": "false"}
     pd.DataFrame(search).to_csv(folder / study.path("tables", "search.csv"), index=False)
     entries = [untested(claim.settings(name), "nothing was run") for name, claim in study.declared.claims.items()]
-    write_claims(study.name, corrected(entries), [], [], *(folder / path for path in study.claims()))
+    write_claims(study.name, corrected(entries), [], [], *(folder / path for path in study.targets.claims()))
     (folder / study.path("summary.txt")).write_text("made up\n")
 
 
@@ -332,10 +332,10 @@ def report(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) -> Pa
     shutil.copytree(tiny_tokenizer, folder / study.path("tokenizers", "bpe"))
     keep_records(folder, "mine.yaml")
     options = ("--cores", "1", "--configfile", "mine.yaml", "--rerun-triggers", "mtime", "--quiet", "all")
-    made = run(folder, "snakemake", *options, "--", *study.figures(), *study.pages())
+    made = run(folder, "snakemake", *options, "--", *study.targets.figures(), *study.targets.pages())
     assert made.returncode == 0, made.stdout + made.stderr
     # It is not in the report, and there are no texts to make it of.
-    (page,) = study.explorer()
+    (page,) = study.targets.explorer()
     (folder / page).write_text("")
     keep_records(folder, "mine.yaml")
     done = write_report(folder, "mine.yaml")
@@ -413,11 +413,11 @@ def test_a_report_that_cannot_be_written_leaves_the_older_one(report: Path) -> N
 
 def test_an_unfinished_study_is_told_what_it_lacks(tmp_path: Path) -> None:
     study = copy_study(tmp_path)
-    missing = [path for path in study.results() if not (tmp_path / path).exists()]
+    missing = [path for path in study.targets.results() if not (tmp_path / path).exists()]
     done = write_report(tmp_path, "mine.yaml")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1] == (
-        f"error: study tiny is not finished: {len(missing)} of {len(study.results())} results are missing "
+        f"error: study tiny is not finished: {len(missing)} of {len(study.targets.results())} results are missing "
         f"({', '.join(missing[:3])}, ...); build them with make all CONFIG=mine.yaml, then ask for the report again"
     )
     assert not (tmp_path / study.path("report.html")).exists()

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, Quality, judge_lines, marked, read_judges
 from lm_interpolation.study import captions
+from lm_interpolation.study.scorers import shown_settings
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.study import Study
 from tests.by_hand import make_job
@@ -156,14 +157,18 @@ def test_captions_say_how_good_the_judges_are(study: Study) -> None:
     told = run(caption_curves, inputs, captions.figure_settings(study, "fig3"), figure="fig3")
     # Of the judges that the figure shows.
     assert f"- {WEAK}" in told and f"- {FINE}" not in told
-    inputs = {"table": study.table("theta1"), "judges": study.table_judges("theta1")}
+    inputs = {"table": study.table("theta1"), "judges": captions.table_inputs(study, "theta1")["judges"]}
     told = run(table_caption, inputs, captions.table_settings(study, "theta1"), table="theta1")
     assert told[told.index("**Judges.**") + 2 :][:3] == [f"- {WEAK}", f"- {FINE}", ""]
 
 
 def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: Study) -> None:
     scorers = study.config["scorers"]
-    common = {"tables": study.sweep_tables(), "judges": study.judge_metrics(scorers), "leaks": study.path("leaks.json")}
+    common = {
+        "tables": study.targets.sweep_tables(),
+        "judges": study.judge_metrics(scorers),
+        "leaks": study.path("leaks.json"),
+    }
     claim = {"section": "4.1", "verdict": "holds", "statement": "It rises", "value": 1.0}
     claim |= {"direction": "at least", "threshold": 0.5, "weak_judge": True, "low": 0.9, "high": 1.0}
     claim |= {"verdict_holm": "holds", "units_to_decide": None}
@@ -173,7 +178,7 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
     assert "Of **1 claims of the paper** 1 holds. 1 of them rests on a weak judge." in told
     Path("benchmarks").mkdir()
     settings = {"study": "mine", "tables": [], "figures": [], "claims": [], "explorer": []}
-    settings |= {"judges": study.judge_settings(scorers), "shown": study.shown_settings()}
+    settings |= {"judges": study.judge_settings(scorers), "shown": shown_settings(study.scorers)}
     told = run(summary, {**common, "claims": ["claims.json"], "metrics": [], "rounding": []}, settings)
     assert f"  {WEAK}" in told and f"  {FINE}" in told and "  3 texts leak" in told
     # Each of its curves, and no other.
@@ -216,7 +221,7 @@ def test_an_imported_judge_has_no_file_of_metrics() -> None:
     config["models"]["sentiment-judge"] = {"task": "classifier", "start": directory}
     study = Study(config)
     assert captions.figure_inputs(study, "fig3")["judges"] == []
-    assert study.table_judges("theta1") == ["results/tiny/training/grammar-judge/metrics.json"]
+    assert captions.table_inputs(study, "theta1")["judges"] == ["results/tiny/training/grammar-judge/metrics.json"]
     (told, *_) = judge_lines(read_judges(study.judge_settings(["sentiment"]), []))
     assert told == "sentiment by sentiment-judge: imported; its accuracy was not measured here"
 
@@ -224,4 +229,4 @@ def test_an_imported_judge_has_no_file_of_metrics() -> None:
 def test_judges_decide_on_no_score_and_no_table() -> None:
     study = Study(made_config())
     assert "judges" not in study.table_settings("theta1")
-    assert not [path for path in study.sweep_scores("theta1") if "training" in path]
+    assert not [path for path in study.lines.scores("theta1") if "training" in path]

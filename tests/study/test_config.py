@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import verdicts
-from lm_interpolation.study.config import build_sweeps, declare, resolve, typed_overrides, with_typed_overrides
+from lm_interpolation.study.config import declare, typed_overrides, with_typed_overrides
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import FAMILIES
 from lm_interpolation.study.local_models import check_files, check_sweep_models
@@ -235,13 +235,17 @@ def error_of(config: Mapping[str, Any], check: Callable[[Mapping[str, Any]], Any
 
 def settled(config: Mapping[str, Any]) -> dict[str, Any]:
     """The resolved config, of which nothing was left out."""
-    resolved, left_out = resolve(config)
+    _, resolved, left_out = declare(config)
     assert left_out == {}
     return resolved
 
 
 def test_the_small_study_holds() -> None:
-    assert [line.id for line in Study(small_config()).lines.values()] == ["theta1", "theta3+beta=0", "theta3+beta=1"]
+    assert [line.id for line in Study(small_config()).lines.all.values()] == [
+        "theta1",
+        "theta3+beta=0",
+        "theta3+beta=1",
+    ]
 
 
 def test_the_full_study_holds() -> None:
@@ -350,7 +354,7 @@ def test_the_full_study_holds() -> None:
     ],
 )
 def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[str]) -> None:
-    message = error_of(changed(path, value), resolve)
+    message = error_of(changed(path, value), declare)
     for word in words:
         assert word in message
 
@@ -556,7 +560,7 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         (
             "analyses/barriers/scorer",
             "sentiment",
-            ["analyses.barriers.scorer: 'sentiment' is of kind classifier; choose one of kind perplexity"],
+            ["analyses.barriers.scorer: 'sentiment' has no perplexity, whose logarithm could have a barrier"],
         ),
         *(
             (f"analyses/{name}/sweep", "ensemble", [f"analyses.{name}.sweep: 'ensemble' is in the space of logits"])
@@ -633,7 +637,7 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         (
             "claims/flat/scorer",
             "sentiment",
-            ["claims.flat.scorer: 'sentiment' is of kind classifier; choose one of kind perplexity"],
+            ["claims.flat.scorer: 'sentiment' has no perplexity, whose logarithm could have a barrier"],
         ),
         ("claims/rises/sweep", "theta3", ["claims.rises.sweep: 'theta3' has 2 directions; choose a sweep of one"]),
         ("claims/rises/sweep", "quiet", ["claims.rises.sweep: sweep 'quiet' has no prompts"]),
@@ -720,7 +724,7 @@ def test_a_barrier_lies_between_0_and_1() -> None:
 def test_a_sweep_without_texts_has_no_table() -> None:
     config = full_config()
     config["analyses"]["quiet"] = config["analyses"]["line-loss"] | {"sweep": "quiet"}
-    assert Study(config).tables().count("results/small/tables/quiet.csv") == 1
+    assert Study(config).targets.tables().count("results/small/tables/quiet.csv") == 1
 
 
 def test_the_quick_part_names_figures() -> None:
@@ -854,8 +858,8 @@ def with_directories(positive: Path, negative: Path) -> dict[str, Any]:
 
 def test_local_models_of_one_shape_can_be_combined(tmp_path: Path) -> None:
     study = Study(with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b")))
-    assert study.imported() == ["positive", "negative"]
-    assert [Path(path).name for path in study.model_files("positive")] == [
+    assert study.models.imported() == ["positive", "negative"]
+    assert [Path(path).name for path in study.models.files("positive")] == [
         "config.json",
         "model.safetensors",
         "tokenizer.json",
@@ -1011,13 +1015,13 @@ def test_adapters_and_gguf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_lies_beside_a_local_model_is_no_input(tmp_path: Path) -> None:
     config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
-    before = Study(config).model_files("negative")
+    before = Study(config).models.files("negative")
     for name in ("README.md", "training_args.bin", "trainer_state.json", "consolidated.safetensors", "tf_model.h5"):
         (tmp_path / "b" / name).write_text("x")
     os.mkfifo(tmp_path / "b" / "notes.txt")
-    assert Study(config).model_files("negative") == before
+    assert Study(config).models.files("negative") == before
     (tmp_path / "b" / "chat_template.jinja").write_text("x")
-    assert Study(config).model_files("negative") == sorted([*before, f"{tmp_path}/b/chat_template.jinja"])
+    assert Study(config).models.files("negative") == sorted([*before, f"{tmp_path}/b/chat_template.jinja"])
 
 
 def test_the_shards_of_an_index_are_inputs(tmp_path: Path) -> None:
@@ -1025,7 +1029,7 @@ def test_the_shards_of_an_index_are_inputs(tmp_path: Path) -> None:
     (tmp_path / "b" / "model.safetensors").rename(tmp_path / "b" / "part.safetensors")
     index = {"weight_map": {"transformer.wte.weight": "part.safetensors"}}
     (tmp_path / "b" / "model.safetensors.index.json").write_text(json.dumps(index))
-    names = {Path(path).name for path in Study(config).model_files("negative")}
+    names = {Path(path).name for path in Study(config).models.files("negative")}
     assert names == {"config.json", "tokenizer.json", "part.safetensors", "model.safetensors.index.json"}
 
 
@@ -1044,14 +1048,14 @@ def test_harmless_differences_of_local_models_are_told_once(tmp_path: Path) -> N
 
 def test_rounding_is_measured_of_imported_models_that_others_do_not_start_from(tmp_path: Path) -> None:
     config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b"))
-    assert Study(config).rounding_references() == {"negative": "positive", "positive": "negative"}
+    assert Study(config).models.rounding_references() == {"negative": "positive", "positive": "negative"}
     # A child shares the rounding of its parent.
     config["models"]["tuned"] = language_model(model="negative")
     config["sweeps"]["theta1"] |= {"origin": {"tuned": 1}, "directions": {"alpha": {"negative": 1, "tuned": -1}}}
-    assert Study(config).rounding_references() == {}
+    assert Study(config).models.rounding_references() == {}
     config["sweeps"]["theta1"] |= {"space": "logits", "origin": {"positive": 1}}
     config["sweeps"]["theta1"]["directions"] = {"alpha": {"negative": 1, "positive": -1}}
-    assert Study(config).rounding_references() == {}
+    assert Study(config).models.rounding_references() == {}
 
 
 def test_models_fine_tuned_from_local_ones_count_as_those(tmp_path: Path) -> None:
@@ -1187,7 +1191,7 @@ def test_optional_parts_may_be_left_out() -> None:
     config = small_config()
     del config["figures"], config["sweeps"]["theta1"]["prompts"]
     resolved = settled(config)
-    assert resolved["figures"] == {} and Study(config).figures() == []
+    assert resolved["figures"] == {} and Study(config).targets.figures() == []
     assert resolved["sweeps"]["theta1"]["prompts"] == [] and Study(config).scored_sweeps() == ["theta3"]
 
 
@@ -1251,10 +1255,9 @@ def test_shipped_configs_hold(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(ROOT)
     declared, resolved, left_out = declare(read_study([path]))
     assert left_out == {}
-    sweeps = build_sweeps(resolved)
-    check_sweep_models(declared, sweeps)
+    check_sweep_models(declared, declared.built_sweeps())
     assert resolved["study"] == {"config": "demo"}.get(path.stem, path.stem)
-    assert {"theta1", "theta2", "theta3", "ensemble", "plane", "unrelated"} <= sweeps.keys()
+    assert {"theta1", "theta2", "theta3", "ensemble", "plane", "unrelated"} <= declared.sweeps.keys()
     targets = {"fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "table2", "barrier"}
     assert resolved["figures"].keys() == targets | {"linearity"}
     assert len(resolved["claims"]) >= 12
@@ -1342,7 +1345,7 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
         "far-learning": {"kind": "training", "models": ["base", "other"]},
     }
     config["claims"]["far"] = config["claims"]["rises"] | {"sweep": "unrelated"}
-    resolved, left_out = resolve(config)
+    _, resolved, left_out = declare(config)
     unknown, sweep = "the study declares no model 'other'", "sweeps.unrelated is left out"
     assert left_out == {
         "sweeps.unrelated": unknown,
@@ -1381,7 +1384,7 @@ def test_what_needs_an_undeclared_model_is_left_out() -> None:
 def test_an_analysis_without_any_of_its_parts_is_left_out() -> None:
     config = without("other")
     del config["analyses"]["distances"]["pairs"]["tuned"]
-    left_out = resolve(config)[1]
+    left_out = declare(config).left_out
     assert left_out["analyses.distances"] == "nothing is left of its pairs"
     assert left_out["figures.moves"] == "analyses.distances is left out"
 
@@ -1393,7 +1396,7 @@ def test_a_name_that_resembles_a_declared_model_is_misspelt() -> None:
     config = full_config()
     # Its comparison with fp32 is left out, too.
     config["scorers"]["sentiment"]["precision"] = "fp32"
-    left_out = resolve(changed("sweeps/theta1/directions/alpha/zz", 0, config))[1]
+    left_out = declare(changed("sweeps/theta1/directions/alpha/zz", 0, config)).left_out
     assert left_out["sweeps.theta1"] == "the study declares no model 'zz'"
     assert left_out["analyses.words"] == left_out["figures.both"] == "sweeps.theta1 is left out"
 
@@ -1414,7 +1417,7 @@ def test_a_claim_that_is_left_out_is_checked_by_itself() -> None:
 
 
 def test_anchors_are_points_beside_the_grid() -> None:
-    sweep = build_sweeps(settled(changed("sweeps/theta3/anchors", [{"alpha": 3, "beta": 0.25}])))["theta3"]
+    sweep = declare(changed("sweeps/theta3/anchors", [{"alpha": 3, "beta": 0.25}])).config.sweep("theta3")
     assert "base=-2.25+negative=0.25+positive=3" in [entry.point.id for entry in sweep.points]
     message = error_of(changed("sweeps/theta3/anchors", [{"alpha": 3}]))
     assert "sweeps.theta3.anchors.0: has ['alpha'], but the directions are ['alpha', 'beta']; name the same" in message
@@ -1434,7 +1437,7 @@ def test_an_architecture_may_be_that_of_another_model() -> None:
     config = changed("models/other/start", {"architecture_of": "positive"})
     config["sweeps"]["theta1"]["origin"] = {"other": 1}
     study = Study(config)
-    assert study.training_inputs("other")["like"] == "results/small/models/positive"
+    assert study.models.inputs("other")["like"] == "results/small/models/positive"
     config["models"]["other"]["training"]["block_length"] = 9
     assert "models.other.training.block_length: 9 exceeds the context of 8 tokens" in error_of(config)
 
@@ -1464,7 +1467,7 @@ def test_the_embedded_study_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(ROOT)
     declared, resolved, _ = declare(read_study([SHIPPED[0]]))
     check_files(declared)
-    assert Study(resolved).imported() == []
+    assert Study(resolved).models.imported() == []
 
 
 def test_overrides_on_the_command_line_are_typed() -> None:

@@ -19,7 +19,7 @@ from lm_interpolation.claims.verdicts import untested
 from lm_interpolation.claims.vocabulary import AT_LEAST, AT_MOST
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep
-from lm_interpolation.study.config import resolve
+from lm_interpolation.study.config import declare
 from lm_interpolation.study.extending import extended
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import CLAIMS, FAMILIES
@@ -155,7 +155,7 @@ def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPat
 
 def test_whole_study_is_valid() -> None:
     (study,) = [example for example in EXAMPLES if "study" in example]
-    resolved, left_out = resolve(study)
+    _, resolved, left_out = declare(study)
     assert resolved["tables"]["resamples"] == 2000 and left_out == {}
 
 
@@ -170,7 +170,7 @@ def test_examples_of_sections_make_a_study_together() -> None:
     # The examples of processes and of parts of a batch stand apart.
     assert scratch["batch_size"] % (scratch["processes"] * config["compute"]["batch_size"]["train"]) == 0
     config["models"]["judge"] = config["models"]["base"]
-    resolved, left_out = resolve(config)
+    _, resolved, left_out = declare(config)
     assert left_out == {} and len(resolved["figures"]) == 9 and len(resolved["claims"]) == 3
 
 
@@ -180,7 +180,7 @@ def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: 
     base = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     own = {key: base[key] for key in base if key not in ("sweeps", "analyses", "searches", "figures", "claims")}
     own["corpora"] = own["corpora"] | {"sst": base["corpora"]["reviews"]}
-    resolved, left_out = resolve(own | example)
+    _, resolved, left_out = declare(own | example)
     assert left_out == {}
     assert "table2" not in resolved["figures"] and resolved["searches"] == {} and resolved["claims"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lm_interpolation.study.config import build_sweeps, resolve
+from lm_interpolation.study.config import declare
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -53,10 +53,10 @@ def test_the_study_of_the_walk_through_holds():
     own = yaml.safe_load("".join(f"{key}:\n{body}" for key, body in sections.items()))
     rest = yaml.safe_load((ROOT / "config" / "minimal.yaml").read_text(encoding="utf-8"))
     assert {"corpora", "models", "scorers", "sweeps", "figures"} == set(own)
-    resolved, left_out = resolve({**{key: rest[key] for key in ("study", "prompts", "generation")}, **own})
+    declared, resolved, left_out = declare({**{key: rest[key] for key in ("study", "prompts", "generation")}, **own})
     assert not left_out
     assert set(resolved["models"]) == {"base", "review", "encyclopaedia", "genre-judge"}
-    assert set(build_sweeps(resolved)) == {"line"}
+    assert set(declared.built_sweeps()) == {"line"}
 
 
 def test_the_walk_through_of_a_kind_shows_its_files():

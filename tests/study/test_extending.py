@@ -33,7 +33,7 @@ def overridden(override: Callable[[Config], Any]) -> Config:
 def planned(config: Config) -> Study:
     """The study, all of whose settings can be said."""
     study = Study(config)
-    assert study.results() and verdicts.settings(study) and captions.overview_settings(study)
+    assert study.targets.results() and verdicts.settings(study) and captions.overview_settings(study)
     for name, figure in study.declared.figures.items():
         assert figure.settings(study) is not None and captions.figure_settings(study, name)
     for name in study.config["analyses"]:
@@ -150,7 +150,7 @@ def test_a_study_may_end_with_a_model() -> None:
     config = copy.deepcopy({key: EMBEDDED[key] for key in ("study", "corpora", "tokenizers")})
     config["models"] = {"base": EMBEDDED["models"]["base"]}
     study = planned(config)
-    assert "results/demo/models/base" in study.results() and study.left_out == {}
+    assert "results/demo/models/base" in study.targets.results() and study.left_out == {}
     config["sweeps"] = {"line": {"origin": {"base": 1}, "directions": {"a": {"base": 0}}, "grid": {"a": [0]}}}
     config["prompts"] = {"neutral": {"source": "list", "texts": ["The film"]}}
     config["sweeps"]["line"]["prompts"] = ["neutral"]

@@ -131,7 +131,7 @@ def test_the_name_of_a_point_fits_into_a_file() -> None:
     assert error_of(config).startswith("config: analyses.time: the point ")
     fitting = many_models(15)
     fitting["sweeps"]["wide"]["prompts"] = ["neutral"]
-    assert max(len(point.id) for line in Study(fitting).lines.values() for point in line.points) == 8 * 21 + 7
+    assert max(len(point.id) for line in Study(fitting).lines.all.values() for point in line.points) == 8 * 21 + 7
 
 
 def test_the_name_of_a_line_fits_into_a_file() -> None:

@@ -98,8 +98,8 @@ def test_the_order_of_fields_in_a_config_changes_no_settings() -> None:
     other["generation"] = turned(other["generation"])
     one, two = Study(config), Study(turned(other))
     for name in config["models"]:
-        assert one.settings("models/trial.py", model=one.model_settings(name)) == two.settings(
-            "models/trial.py", model=two.model_settings(name)
+        assert one.settings("models/trial.py", model=one.models.settings(name)) == two.settings(
+            "models/trial.py", model=two.models.settings(name)
         )
     for name in config["analyses"]:
         assert one.settings("analyses/loss.py", **one.analysis_settings(name)) == two.settings(
@@ -126,8 +126,8 @@ def texts(maker, values):
 
 makers = {maker.name: maker for maker in workflow.rules}
 listed = [texts(maker, {}) for maker in makers.values() if maker.script and not maker.output]
-targets = [*study.results(), study.path("manifest.json")]
-targets += [study.path("corpora", name, "train.parquet") for name in study.streamed(False)]
+targets = [*study.targets.results(), study.path("manifest.json")]
+targets += [study.path("corpora", name, "train.parquet") for name in study.data.from_source() + study.data.shares()]
 targets += [study.path("prompts", f"{name}.parquet") for name in study.prompts]
 for job in jobs_behind(targets, workflow.rules, ()):
     listed.append(texts(makers[job.rule], makers[job.rule].get_wildcards(job.outputs[0])))

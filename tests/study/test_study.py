@@ -116,20 +116,20 @@ def test_a_study_does_not_change_its_config() -> None:
 
 
 def test_each_point_is_in_one_line(study: Study) -> None:
-    assert {key: [point.id for point in line.points] for key, line in study.lines.items()} == {
+    assert {key: [point.id for point in line.points] for key, line in study.lines.all.items()} == {
         ("neutral", "theta1"): ["negative=1", "negative=0.5+positive=0.5", "positive=1"],
         ("neutral", "theta3+beta=0"): ["base=1"],
         ("neutral", "theta3+beta=1"): ["base=-1+negative=1+positive=1"],
     }
-    assert study.line_points("neutral", "theta3+beta=0") == ["base=1"]
-    assert study.line_texts("neutral", "theta3+beta=0") == ["results/small/texts/weights/neutral/base=1.parquet"]
+    assert study.lines.points("neutral", "theta3+beta=0") == ["base=1"]
+    assert study.lines.texts("neutral", "theta3+beta=0") == ["results/small/texts/weights/neutral/base=1.parquet"]
 
 
 def test_a_sweep_reads_the_scores_of_shared_points_from_the_first(study: Study) -> None:
     scores = [f"results/small/scores/neutral/{line}/{scorer}.parquet" for line in ("theta1", "theta3+beta=0",
               "theta3+beta=1") for scorer in ("perplexity", "sentiment")]  # fmt: skip
-    assert study.sweep_scores("theta1") == scores[:2]
-    assert study.sweep_scores("theta3") == scores
+    assert study.lines.scores("theta1") == scores[:2]
+    assert study.lines.scores("theta3") == scores
 
 
 def test_a_merge_reads_its_models_in_the_order_of_the_point(study: Study) -> None:
@@ -141,18 +141,18 @@ def test_a_merge_reads_its_models_in_the_order_of_the_point(study: Study) -> Non
 
 def test_training_reads_data_and_its_start(study: Study) -> None:
     corpus = {split: f"results/small/corpora/tiny/{split}.parquet" for split in ("train", "dev")}
-    assert study.training_inputs("base") == corpus | {"tokenizer": "results/small/tokenizers/bpe"}
-    assert study.training_inputs("positive") == corpus | {"start": "results/small/models/base"}
+    assert study.models.inputs("base") == corpus | {"tokenizer": "results/small/tokenizers/bpe"}
+    assert study.models.inputs("positive") == corpus | {"start": "results/small/models/base"}
     # A classifier is measured on test, too.
     corpus["test"] = "results/small/corpora/tiny/test.parquet"
-    assert study.training_inputs("judge") == corpus | {"start": "results/small/models/base"}
+    assert study.models.inputs("judge") == corpus | {"start": "results/small/models/base"}
 
 
 def test_models_are_trained_or_imported(study: Study) -> None:
-    assert study.trained("language-model") == ["base", "positive", "negative"]
-    assert study.trained("classifier") == ["judge"]
-    assert study.imported() == ["gpt2-large"]
-    assert study.model_files("gpt2-large") == []
+    assert study.models.trained("language-model") == ["base", "positive", "negative"]
+    assert study.models.trained("classifier") == ["judge"]
+    assert study.models.imported() == ["gpt2-large"]
+    assert study.models.files("gpt2-large") == []
     assert list(study.scorers) == ["sentiment", "perplexity"]
 
 
@@ -184,7 +184,7 @@ def test_alternatives_match_names_and_nothing_else() -> None:
 
 def test_an_ensemble_runs_its_models_and_that_of_the_nucleus() -> None:
     study = full(generation={"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "nucleus": "base"})
-    assert study.line_texts("neutral", "ensemble") == results(
+    assert study.lines.texts("neutral", "ensemble") == results(
         "texts/logits/neutral/negative=1.parquet",
         "texts/logits/neutral/negative=0.5+positive=0.5.parquet",
         "texts/logits/neutral/positive=1.parquet",
@@ -200,10 +200,10 @@ def test_a_sweep_is_scored_by_its_scorers() -> None:
     study = full()
     assert [name for name, _ in study.table_settings("theta3")["scorers"]] == ["sentiment", "perplexity"]
     assert [name for name, _ in study.table_settings("theta1")["scorers"]] == ["sentiment", "perplexity", "distinct"]
-    assert study.sweep_scores("theta1", ["perplexity"]) == results("scores/neutral/theta1/perplexity.parquet")
-    assert not [path for path in study.sweep_scores("theta3") if "distinct" in path]
+    assert study.lines.scores("theta1", ["perplexity"]) == results("scores/neutral/theta1/perplexity.parquet")
+    assert not [path for path in study.lines.scores("theta3") if "distinct" in path]
     # The ensemble's points are others, though their coefficients are those of theta1.
-    assert all("/ensemble/" in path for path in study.sweep_scores("ensemble"))
+    assert all("/ensemble/" in path for path in study.lines.scores("ensemble"))
 
 
 def test_a_streamed_corpus_has_no_training_split() -> None:
@@ -211,29 +211,29 @@ def test_a_streamed_corpus_has_no_training_split() -> None:
     config["models"]["other"]["data"] = {"corpus": "stream"}
     config["analyses"]["line-loss"] |= {"corpus": "stream", "split": "dev"}
     study = Study(config)
-    assert study.streamed(True) == ["stream"] and study.streamed(False) == ["reviews"]
-    assert study.training_inputs("other") == {
+    assert study.data.streamed() == ["stream"] and study.data.from_source() == ["reviews"]
+    assert study.models.inputs("other") == {
         "dev": "results/small/corpora/stream/dev.parquet",
         "stream": "results/small/corpora/stream/stream.json",
         "tokenizer": "results/small/tokenizers/bpe",
     }
     texts = study.analysis("line-loss").texts_inputs(study)
     assert texts["corpus"] == "results/small/corpora/stream/dev.parquet"
-    assert study.corpus_files("stream") == []
+    assert study.corpora["stream"].input_files() == []
 
 
 def test_processes_train_together() -> None:
     config = full_config()
     config["models"]["base"]["training"]["processes"] = 2
     study = Study(config)
-    assert (study.processes("base"), study.processes("positive")) == (2, 1)
+    assert (study.models.processes("base"), study.models.processes("positive")) == (2, 1)
 
 
 def test_when_to_save_is_no_setting_of_a_model() -> None:
     config = full_config()
-    before = Study(config).model_settings("base")
+    before = Study(config).models.settings("base")
     config["models"]["base"]["training"]["save_steps"] = 7
-    assert Study(config).model_settings("base") == before
+    assert Study(config).models.settings("base") == before
     assert before["training"]["processes"] == 1
 
 
@@ -350,16 +350,16 @@ def test_barriers_are_set_by_scorer_sweeps_and_losses() -> None:
 def test_trials_share_runs_where_the_schedule_allows_it() -> None:
     study = full()
     runs = ["learning_rate=0.001+batch_size=2", "learning_rate=0.01+batch_size=2"]
-    assert study.trial_names() == runs
-    assert study.trial_metrics("search") == results(*(f"searches/search/{run}/metrics.json" for run in runs))
-    settings = study.trial_settings("search", runs[1])
+    assert study.searches.trial_names() == runs
+    assert study.searches.trial_metrics("search") == results(*(f"searches/search/{run}/metrics.json" for run in runs))
+    settings = study.searches.trial_settings("search", runs[1])
     assert settings["checkpoints"] == [1, 2]
-    assert settings["model"]["training"] == study.model_settings("positive")["training"] | {
+    assert settings["model"]["training"] == study.models.settings("positive")["training"] | {
         "learning_rate": 0.01,
         "batch_size": 2,
         "steps": 2,
     }
-    assert study.search_settings("search") == {
+    assert study.searches.settings("search") == {
         "search": "search",
         "trials": [
             {"learning_rate": rate, "batch_size": 2, "steps": 2, "checkpoints": [1, 2]} for rate in (0.001, 0.01)
@@ -375,11 +375,11 @@ def test_trials_of_a_schedule_with_an_end_are_runs_of_their_own() -> None:
     config["searches"]["again"] = config["searches"]["search"] | {"model": "negative"}
     study = Study(config)
     single = [f"learning_rate={rate}+batch_size=2+steps={steps}" for rate in ("0.001", "0.01") for steps in (1, 2)]
-    assert study.trial_names() == single
-    assert study.trial_settings("search", single[2])["checkpoints"] == [1]
-    assert study.trial_settings("search", single[2])["model"]["training"]["steps"] == 1
-    assert len(study.trial_metrics("again")) == 4
-    assert study.trial_settings("again", single[0])["model"]["start"] == {"model": "base"}
+    assert study.searches.trial_names() == single
+    assert study.searches.trial_settings("search", single[2])["checkpoints"] == [1]
+    assert study.searches.trial_settings("search", single[2])["model"]["training"]["steps"] == 1
+    assert len(study.searches.trial_metrics("again")) == 4
+    assert study.searches.trial_settings("again", single[0])["model"]["start"] == {"model": "base"}
 
 
 # --- claims ---
@@ -409,11 +409,16 @@ def test_claims_read_scores_tables_and_losses() -> None:
     # All that may own a line of a point in question, and the scorers that are read.
     assert [sweep["name"] for sweep in settings["sweeps"]] == ["theta1", "theta3", "ensemble"]
     assert [name for name, _ in settings["scorers"]] == ["sentiment", "perplexity"]
-    assert study.claims() == results("claims.md", "claims.json")
+    assert study.targets.claims() == results("claims.md", "claims.json")
 
 
 def test_a_study_without_claims_has_no_verdicts(study: Study) -> None:
-    assert study.claims() == [] and verdicts.inputs(study) == {"scores": [], "tables": [], "losses": [], "judges": []}
+    assert study.targets.claims() == [] and verdicts.inputs(study) == {
+        "scores": [],
+        "tables": [],
+        "losses": [],
+        "judges": [],
+    }
 
 
 def test_a_claim_about_one_prompt_set_reads_its_scores_alone() -> None:
@@ -446,16 +451,16 @@ def test_figures_read_tables() -> None:
         "judges": judged,
         "cost": "results/small/tables/price.csv",
     }
-    assert study.figure("map") == results("figures/map.png", "figures/map.pdf", "figures/map.md")
-    assert len(study.figures()) == 3 * len(tables)
+    assert study.targets.figure("map") == results("figures/map.png", "figures/map.pdf", "figures/map.md")
+    assert len(study.targets.figures()) == 3 * len(tables)
 
 
 def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
     names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor"]
     names += ["taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
-    assert study.tables() == results(*(f"tables/{name}.csv" for name in names))
-    assert study.sweep_tables() == study.tables()[:3]
+    assert study.targets.tables() == results(*(f"tables/{name}.csv" for name in names))
+    assert study.targets.sweep_tables() == study.targets.tables()[:3]
 
 
 def drawn_by(study: Study, name: str) -> dict[str, Any]:
@@ -612,28 +617,28 @@ def test_values_on_the_command_line_override_the_default_config(tmp_path: Path) 
 def test_the_quick_part_is_of_the_figures_that_the_study_names() -> None:
     config = full_config()
     with pytest.raises(WorkflowError, match="the study has no quick part; list the figures of one under its key quick"):
-        Study(config).quick()
+        Study(config).targets.quick()
     config["quick"] = ["map"]
     files = results("figures/map.png", "figures/map.pdf", "figures/map.md", "explorer-quick.html")
-    assert Study(config).quick() == files
+    assert Study(config).targets.quick() == files
 
 
 def test_progress_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     study = full()
-    assert study.progress().startswith("Not built yet: curves, ")
-    for path in study.figure("map"):
+    assert study.targets.progress().startswith("Not built yet: curves, ")
+    for path in study.targets.figure("map"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch()
-    first, second = study.progress().splitlines()
+    first, second = study.targets.progress().splitlines()
     assert first == "Figures in results/small/figures: map"
     assert "map" not in second and second.endswith("All of it: the same command without a target (make all)")
     assert ", the explorer of all sweeps, a summary. " in second
     Path("results/small/explorer-quick.html").touch()
-    quick = study.progress().splitlines()
+    quick = study.targets.progress().splitlines()
     assert quick[1].endswith("open in a browser: results/small/explorer-quick.html") and quick[2] == second
     Path("results/small/explorer.html").touch()
-    whole = study.progress().splitlines()
+    whole = study.targets.progress().splitlines()
     assert whole[1].endswith("open in a browser: results/small/explorer.html")
     assert "the explorer of all sweeps" not in whole[2] and len(whole) == 3
 
@@ -645,7 +650,7 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
     jobs = planned(dry_run(tmp_path, target, "--configfile", write_config(tmp_path, full_config())))
     figures = full_config()["figures"]
     told = [*(f"Draw {name}" for name in figures), *(f"Describe {name}" for name in figures)]
-    tables = [f"Describe table {Path(path).stem}" for path in Study(full_config()).tables()]
+    tables = [f"Describe table {Path(path).stem}" for path in Study(full_config()).targets.tables()]
     whole = {
         "all": [*told, *tables, "Test the claims", "Show the verdicts", "Summarise the study"],
         "figures": told,
@@ -710,7 +715,7 @@ def test_what_has_an_order_keeps_it_in_settings() -> None:
     for replace in ({"<br />": " ", "  ": " "}, {"  ": " ", "<br />": " "}):
         config["corpora"][corpus]["replace"] = replace
         study = Study(config)
-        settings = canonical(study.corpus_settings(corpus))
+        settings = canonical(study.data.corpus_settings(corpus))
         assert settings["corpus"]["replace"] == [list(pair) for pair in replace.items()]
     sweep = next(iter(config["sweeps"]))
     assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])

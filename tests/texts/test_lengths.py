@@ -93,7 +93,7 @@ def test_readers_of_prompts_and_losses() -> None:
     context = config["models"]["base"]["start"]["architecture"]["n_positions"]
     base = {"name": "model negative", "tokenizer": tokenizer, "context": context, "reserve": 0}
     assert study.analysis("line-loss").texts_settings(study)["readers"] == [base]
-    readers = study.prompt_readers("neutral")
+    readers = study.data.prompt_readers("neutral")
     assert readers[0]["reserve"] == config["generation"]["max_new_tokens"]
     # Judges read the prompt; its continuation is not there yet.
     assert [(entry["tokenizer"], entry["reserve"]) for entry in readers[1:]] == [(tokenizer, 0)]

@@ -24,7 +24,7 @@ def trained(wildcards):
 
 def processes(wildcards):
     """Processes that train it together; on cuda each has a GPU."""
-    return study.processes(trained(wildcards))
+    return study.models.processes(trained(wildcards))
 
 
 _registered = workflow.modifier.rules

@@ -1,9 +1,12 @@
 # Corpora and prompts. They come first (priority), so that a mistake in the data ends a run before anything is trained.
 
+from lm_interpolation.study.fetch_plan import fetch_plan
+from lm_interpolation.study.leak_plan import leak_inputs, leak_plan
+
 
 rule corpus:
     input:
-        files=lambda wildcards: study.corpus_files(wildcards.corpus),
+        files=lambda wildcards: study.corpora[wildcards.corpus].input_files(),
     output:
         train=study.path("corpora", "{corpus}", "train.parquet"),
         dev=study.path("corpora", "{corpus}", "dev.parquet"),
@@ -13,7 +16,7 @@ rule corpus:
     benchmark:
         study.benchmark("corpora", "{corpus}")
     wildcard_constraints:
-        corpus=alternatives(study.from_source()),
+        corpus=alternatives(study.data.from_source()),
     priority: 100
     conda:
         "../../envs/workflow.yaml"
@@ -25,9 +28,9 @@ rule corpus:
         # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.
         script=lambda wildcards, threads: study.corpora[wildcards.corpus].SCRIPT,
         settings=lambda wildcards: study.settings(
-            study.corpora[wildcards.corpus].SCRIPT, **study.corpus_settings(wildcards.corpus)
+            study.corpora[wildcards.corpus].SCRIPT, **study.data.corpus_settings(wildcards.corpus)
         ),
-        execution=lambda wildcards, threads: study.corpus_execution(wildcards.corpus),
+        execution=lambda wildcards, threads: study.data.corpus_execution(wildcards.corpus),
     message:
         "Read corpus {wildcards.corpus}"
     # One script per source. (An f-string in a loop over rules would bind late.)
@@ -37,7 +40,7 @@ rule corpus:
 
 rule split_corpus:
     input:
-        unpack(lambda wildcards: study.parent_splits(wildcards.corpus)),
+        unpack(lambda wildcards: study.data.parent_splits(wildcards.corpus)),
     output:
         train=study.path("corpora", "{corpus}", "train.parquet"),
         dev=study.path("corpora", "{corpus}", "dev.parquet"),
@@ -47,7 +50,7 @@ rule split_corpus:
     benchmark:
         study.benchmark("corpora", "{corpus}")
     wildcard_constraints:
-        corpus=alternatives(study.shares()),
+        corpus=alternatives(study.data.shares()),
     priority: 100
     conda:
         "../../envs/workflow.yaml"
@@ -56,7 +59,9 @@ rule split_corpus:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        settings=lambda wildcards: study.settings("data/split_corpus.py", **study.corpus_settings(wildcards.corpus)),
+        settings=lambda wildcards: study.settings(
+            "data/split_corpus.py", **study.data.corpus_settings(wildcards.corpus)
+        ),
     message:
         "Split corpus {wildcards.corpus} from another"
     script:
@@ -72,7 +77,7 @@ rule stream_corpus:
     benchmark:
         study.benchmark("corpora", "{corpus}")
     wildcard_constraints:
-        corpus=alternatives(study.streamed(True)),
+        corpus=alternatives(study.data.streamed()),
     priority: 100
     conda:
         "../../envs/workflow.yaml"
@@ -81,8 +86,10 @@ rule stream_corpus:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        settings=lambda wildcards: study.settings("data/stream_corpus.py", **study.corpus_settings(wildcards.corpus)),
-        execution=lambda wildcards, threads: study.corpus_execution(wildcards.corpus),
+        settings=lambda wildcards: study.settings(
+            "data/stream_corpus.py", **study.data.corpus_settings(wildcards.corpus)
+        ),
+        execution=lambda wildcards, threads: study.data.corpus_execution(wildcards.corpus),
     message:
         "Read corpus {wildcards.corpus}"
     script:
@@ -91,9 +98,9 @@ rule stream_corpus:
 
 rule prompts:
     input:
-        files=lambda wildcards: study.prompt_files(wildcards.prompts),
+        files=lambda wildcards: study.prompts[wildcards.prompts].input_files(),
         # To count tokens, where models continue these prompts. Tokenizers are there before the weights.
-        tokenizers=lambda wildcards: [entry["tokenizer"] for entry in study.prompt_readers(wildcards.prompts)],
+        tokenizers=lambda wildcards: [entry["tokenizer"] for entry in study.data.prompt_readers(wildcards.prompts)],
     output:
         study.path("prompts", "{prompts}.parquet"),
     log:
@@ -110,7 +117,7 @@ rule prompts:
     params:
         script=lambda wildcards, threads: study.prompts[wildcards.prompts].SCRIPT,
         settings=lambda wildcards: study.settings(
-            study.prompts[wildcards.prompts].SCRIPT, **study.prompt_settings(wildcards.prompts)
+            study.prompts[wildcards.prompts].SCRIPT, **study.data.prompt_settings(wildcards.prompts)
         ),
     message:
         "Read prompts {wildcards.prompts}"
@@ -122,7 +129,7 @@ rule prompts:
 # them. Counted before models are trained (priority).
 rule count_leaks:
     input:
-        splits=study.leak_inputs(),
+        splits=leak_inputs(study),
     output:
         study.path("leaks.json"),
     log:
@@ -137,7 +144,7 @@ rule count_leaks:
         mem_mb=growing(6000),
         runtime=growing(60),
     params:
-        settings=lambda wildcards: study.settings("data/leaks.py", plan=study.leak_plan()),
+        settings=lambda wildcards: study.settings("data/leaks.py", plan=leak_plan(study)),
     message:
         "Count leaks"
     script:
@@ -157,7 +164,7 @@ rule fetch:
         mem_mb=4000,
         runtime=1440,
     params:
-        settings=lambda wildcards: study.settings("models/fetch.py", **study.fetch_plan()),
+        settings=lambda wildcards: study.settings("models/fetch.py", **fetch_plan(study.config, study.corpora)),
         execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
     message:
         "Fetch models and data from the hub"

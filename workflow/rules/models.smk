@@ -31,7 +31,7 @@ rule tokenizer:
 
 rule import_model:
     input:
-        files=lambda wildcards: study.model_files(wildcards.model),
+        files=lambda wildcards: study.models.files(wildcards.model),
     output:
         directory(study.path("models", "{model}")),
     log:
@@ -39,7 +39,7 @@ rule import_model:
     benchmark:
         study.benchmark("models", "{model}")
     wildcard_constraints:
-        model=alternatives(study.imported()),
+        model=alternatives(study.models.imported()),
     priority: 90
     conda:
         "../../envs/workflow.yaml"
@@ -62,7 +62,7 @@ rule import_model:
 
 rule train_language_model:
     input:
-        unpack(lambda wildcards: study.training_inputs(trained(wildcards))),
+        unpack(lambda wildcards: study.models.inputs(trained(wildcards))),
     output:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
@@ -72,7 +72,9 @@ rule train_language_model:
     benchmark:
         study.benchmark("models", "{model}")
     wildcard_constraints:
-        model=alternatives([name for name in study.trained("language-model") if name not in study.starts()]),
+        model=alternatives(
+            [name for name in study.models.trained("language-model") if name not in study.models.starts()]
+        ),
     priority: 50
     conda:
         "../../envs/workflow.yaml"
@@ -83,9 +85,9 @@ rule train_language_model:
         gpu=lambda wildcards: study.gpu * processes(wildcards),
     params:
         settings=lambda wildcards: study.settings(
-            "models/train_language_model.py", model=study.model_settings(wildcards.model)
+            "models/train_language_model.py", model=study.models.settings(wildcards.model)
         ),
-        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(trained(wildcards))),
+        execution=lambda wildcards, threads: study.execution(threads, **study.models.execution(trained(wildcards))),
     message:
         "Train language model {wildcards.model}"
     script:
@@ -95,13 +97,13 @@ rule train_language_model:
 # First, where not all fit at once: other trainings wait for them.
 use rule train_language_model as train_starting_model with:
     wildcard_constraints:
-        model=alternatives([name for name in study.trained("language-model") if name in study.starts()]),
+        model=alternatives([name for name in study.models.trained("language-model") if name in study.models.starts()]),
     priority: 60
 
 
 rule train_classifier:
     input:
-        unpack(lambda wildcards: study.training_inputs(trained(wildcards))),
+        unpack(lambda wildcards: study.models.inputs(trained(wildcards))),
     output:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
@@ -111,7 +113,7 @@ rule train_classifier:
     benchmark:
         study.benchmark("models", "{model}")
     wildcard_constraints:
-        model=alternatives(study.trained("classifier")),
+        model=alternatives(study.models.trained("classifier")),
     # Language models first: all that is generated waits for them, while judges are needed at the end.
     priority: 40
     conda:
@@ -123,9 +125,9 @@ rule train_classifier:
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(
-            "models/train_classifier.py", model=study.model_settings(wildcards.model)
+            "models/train_classifier.py", model=study.models.settings(wildcards.model)
         ),
-        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(trained(wildcards))),
+        execution=lambda wildcards, threads: study.execution(threads, **study.models.execution(trained(wildcards))),
     message:
         "Train classifier {wildcards.model}"
     script:
@@ -135,7 +137,7 @@ rule train_classifier:
 # Every trial of a search is a job, which keeps its losses but no model.
 rule trial:
     input:
-        unpack(lambda wildcards: study.training_inputs(trained(wildcards))),
+        unpack(lambda wildcards: study.models.inputs(trained(wildcards))),
     output:
         metrics=study.path("searches", "{search}", "{trial}", "metrics.json"),
         loss_curve=study.path("searches", "{search}", "{trial}", "loss.csv"),
@@ -153,9 +155,9 @@ rule trial:
         gpu=lambda wildcards: study.gpu * processes(wildcards),
     params:
         settings=lambda wildcards: study.settings(
-            "models/trial.py", **study.trial_settings(wildcards.search, wildcards.trial)
+            "models/trial.py", **study.searches.trial_settings(wildcards.search, wildcards.trial)
         ),
-        execution=lambda wildcards, threads: study.execution(threads, **study.training_execution(trained(wildcards))),
+        execution=lambda wildcards, threads: study.execution(threads, **study.models.execution(trained(wildcards))),
     message:
         "Trial {wildcards.search}: {wildcards.trial}"
     script:
@@ -164,7 +166,7 @@ rule trial:
 
 rule search_table:
     input:
-        metrics=lambda wildcards: study.trial_metrics(wildcards.search),
+        metrics=lambda wildcards: study.searches.trial_metrics(wildcards.search),
     output:
         tabulated("{search}"),
     log:
@@ -178,7 +180,7 @@ rule search_table:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        settings=lambda wildcards: study.settings("models/search_table.py", **study.search_settings(wildcards.search)),
+        settings=lambda wildcards: study.settings("models/search_table.py", **study.searches.settings(wildcards.search)),
     message:
         "Tabulate {wildcards.search}"
     script:

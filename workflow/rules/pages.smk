@@ -48,8 +48,8 @@ def verdicts_file(suffix, format):
 
 rule overview:
     input:
-        tables=study.sweep_tables(),
-        claims=study.claims(),
+        tables=study.targets.sweep_tables(),
+        claims=study.targets.claims(),
         judges=study.judge_metrics(config["scorers"]),
         leaks=study.path("leaks.json"),
     output:

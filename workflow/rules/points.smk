@@ -41,7 +41,8 @@ rule merge:
 rule measure_rounding:
     input:
         models=lambda wildcards: [
-            study.path("models", name) for name in (wildcards.model, study.rounding_references()[wildcards.model])
+            study.path("models", name)
+            for name in (wildcards.model, study.models.rounding_references()[wildcards.model])
         ],
     output:
         study.path("rounding", "{model}.json"),
@@ -50,7 +51,7 @@ rule measure_rounding:
     benchmark:
         study.benchmark("rounding", "{model}")
     wildcard_constraints:
-        model=alternatives(list(study.rounding_references())),
+        model=alternatives(list(study.models.rounding_references())),
     conda:
         "../../envs/workflow.yaml"
     threads: 1
@@ -61,7 +62,7 @@ rule measure_rounding:
         settings=lambda wildcards: study.settings(
             "points/measure_rounding.py",
             model=wildcards.model,
-            reference=study.rounding_references()[wildcards.model],
+            reference=study.models.rounding_references()[wildcards.model],
         ),
     message:
         "Measure how coarsely model {wildcards.model} was rounded"

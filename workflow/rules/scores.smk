@@ -3,7 +3,7 @@
 
 rule score:
     input:
-        unpack(lambda wildcards: study.score_inputs(wildcards.prompts, wildcards.line, wildcards.scorer)),
+        unpack(lambda wildcards: study.lines.inputs(wildcards.prompts, wildcards.line, wildcards.scorer)),
     output:
         study.path("scores", "{prompts}", "{line}", "{scorer}.parquet"),
     log:
@@ -23,10 +23,10 @@ rule score:
     params:
         settings=lambda wildcards: study.settings(
             study.scorers[wildcards.scorer].SCRIPT,
-            points=study.line_points(wildcards.prompts, wildcards.line),
+            points=study.lines.points(wildcards.prompts, wildcards.line),
             **study.scorers[wildcards.scorer].settings(),
         ),
-        execution=lambda wildcards, threads: study.score_execution(wildcards.scorer, threads),
+        execution=lambda wildcards, threads: study.lines.execution(wildcards.scorer, threads),
         # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.
         script=lambda wildcards, threads: study.scorers[wildcards.scorer].SCRIPT,
     message:

@@ -11,7 +11,7 @@ from lm_interpolation.jobs.records import settings_digest
 # save space.
 rule manifest:
     input:
-        results=study.results(),
+        results=study.targets.results(),
     output:
         study.path("manifest.json"),
     log:
@@ -28,7 +28,9 @@ rule manifest:
         settings=lambda wildcards: study.settings(
             "study/manifest.py",
             root=os.path.relpath(ROOT),
-            jobs=[asdict(job) for job in jobs_behind(study.results(), own_rules(), study.measurements())],
+            jobs=[
+                asdict(job) for job in jobs_behind(study.targets.results(), own_rules(), study.targets.measurements())
+            ],
         ),
         execution=lambda wildcards, threads: study.execution(config=config),
     message:
@@ -59,7 +61,7 @@ rule verify:
             made_by=[
                 (output, *settings_digest(settings))
                 for output, settings in settings_of(
-                    jobs_behind(study.results(), own_rules(), study.measurements()), own_rules()
+                    jobs_behind(study.targets.results(), own_rules(), study.targets.measurements()), own_rules()
                 )
             ],
         ),

@@ -1,11 +1,12 @@
 # Tables: one tidy CSV per sweep, the descriptions of all tables, and the summary at the end of a run.
 
 from lm_interpolation.study import captions
+from lm_interpolation.study.scorers import shown_settings
 
 
 rule table:
     input:
-        scores=lambda wildcards: study.sweep_scores(wildcards.sweep),
+        scores=lambda wildcards: study.lines.scores(wildcards.sweep),
     output:
         tabulated("{sweep}"),
     log:
@@ -28,9 +29,7 @@ rule table:
 
 rule describe_table:
     input:
-        table=study.path("tables", "{table}.csv"),
-        judges=lambda wildcards: study.table_judges(wildcards.table),
-        tokenizers=lambda wildcards: [folder for _, folder in study.table_tokens(wildcards.table)],
+        unpack(lambda wildcards: captions.table_inputs(study, wildcards.table)),
     output:
         page=tabulated("{table}", suffix="html", format="page (HTML)"),
         text=study.path("tables", "{table}.md"),
@@ -39,7 +38,7 @@ rule describe_table:
     benchmark:
         study.benchmark("captions", "tables", "{table}")
     wildcard_constraints:
-        table=alternatives([Path(path).stem for path in study.tables()]),
+        table=alternatives([Path(path).stem for path in study.targets.tables()]),
     conda:
         "../../envs/workflow.yaml"
     threads: 1
@@ -60,15 +59,15 @@ rule describe_table:
 
 rule summary:
     input:
-        tables=study.sweep_tables(),
-        claims=study.claims(),
+        tables=study.targets.sweep_tables(),
+        claims=study.targets.claims(),
         metrics=expand(
             study.path("training", "{model}", "metrics.json"),
-            model=study.trained("language-model") + study.trained("classifier"),
+            model=study.models.trained("language-model") + study.models.trained("classifier"),
         ),
         judges=study.judge_metrics(config["scorers"]),
         leaks=study.path("leaks.json"),
-        rounding=expand(study.path("rounding", "{model}.json"), model=study.rounding_references()),
+        rounding=expand(study.path("rounding", "{model}.json"), model=study.models.rounding_references()),
     output:
         study.path("summary.txt"),
     log:
@@ -85,12 +84,12 @@ rule summary:
         settings=lambda wildcards: study.settings(
             "tables/summary.py",
             study=study.name,
-            tables=study.tables(),
-            figures=study.figures(),
-            claims=study.claims(),
-            explorer=study.explorer(),
+            tables=study.targets.tables(),
+            figures=study.targets.figures(),
+            claims=study.targets.claims(),
+            explorer=study.targets.explorer(),
             judges=study.judge_settings(config["scorers"]),
-            shown=study.shown_settings(),
+            shown=shown_settings(study.scorers),
         ),
     message:
         "Summarise the study"

@@ -91,17 +91,11 @@ def compare_precisions(
 
     def scores_in(precision: str, name: str, texts: pd.DataFrame) -> pd.DataFrame:
         spec, asked = scorers[name], texts["row"].map(by_row)
-        judge, batch_size = judges[spec["model"]], batch_sizes["score"]
-        if spec["kind"] == "classifier":
-            full = asked + texts["continuation"] if spec["text"] == "full" else texts["continuation"]
-            options = {"precision": precision, "too_long": spec["too_long"]}
-            values = score_classifier(judge, full.tolist(), batch_size, device, spec.get("labels"), **options)
-        elif spec["kind"] == "perplexity":
-            written = texts["continuation"].tolist()
-            options = {"precision": precision, "too_long": spec["too_long"]}
-            values = score_perplexity(judge, asked.tolist(), written, batch_size, device, **options)
-        else:
+        if spec["kind"] not in _SCORING:
             raise ValueError(f"scorer {name}: kind {spec['kind']!r} has no precision")
+        options = {"precision": precision, "too_long": spec["too_long"]}
+        score = _SCORING[spec["kind"]]
+        values = score(judges[spec["model"]], asked, texts["continuation"], spec, batch_sizes["score"], device, options)
         step()
         return texts[["point", "row", "sample"]].join(values)
 
@@ -122,6 +116,36 @@ def compare_precisions(
             about = {"stage": "scoring", "precision": spec["precision"], "scorer": name}
             rows.append(_rows(about, spec, exact_scores, scores, names, all_same))
     return pd.concat(rows).sort_values("stage", kind="stable", ignore_index=True)[PRECISION_COLUMNS]
+
+
+def _classified(
+    judge: Path,
+    prompts: pd.Series,
+    continuations: pd.Series,
+    spec: Mapping[str, Any],
+    batch_size: int,
+    device: str,
+    options: Mapping[str, str],
+) -> pd.DataFrame:
+    texts = prompts + continuations if spec["text"] == "full" else continuations
+    return score_classifier(judge, texts.tolist(), batch_size, device, spec.get("labels"), **options)
+
+
+def _perplexities(
+    judge: Path,
+    prompts: pd.Series,
+    continuations: pd.Series,
+    spec: Mapping[str, Any],
+    batch_size: int,
+    device: str,
+    options: Mapping[str, str],
+) -> pd.DataFrame:
+    return score_perplexity(judge, prompts.tolist(), continuations.tolist(), batch_size, device, **options)
+
+
+# Scripts are found by kind elsewhere. This job scores with all judges of a sweep, so it needs their functions at once.
+_SCORING: dict[str, Callable[..., pd.DataFrame]] = {"classifier": _classified, "perplexity": _perplexities}
+"""Kind of scorer to the function that scores in a precision. Other kinds are an error."""
 
 
 def runs(points: int, generation: str, precisions: Sequence[str]) -> int:

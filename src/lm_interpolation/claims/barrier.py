@@ -23,4 +23,5 @@ def barrier_of(curve: SweepCurve, seed: int) -> Measured:
 
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """max over [0, 1] of log perplexity - its chord, in nats per token."""
-    return barrier_of(line_curve(data, spec, statistic="continuation_corpus", scale="log", within=(0, 1)), data.seed)
+    statistic = data.barriers[spec["scorer"]]
+    return barrier_of(line_curve(data, spec, statistic=statistic, scale="log", within=(0, 1)), data.seed)

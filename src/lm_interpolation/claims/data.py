@@ -27,12 +27,13 @@ class ClaimData:
 
     ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
     the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
-    ``scorers`` has the statistics of each scorer, ``judges`` the judge of each that is a classifier. ``seed`` is that
-    of all draws.
+    ``scorers`` has the statistics of each scorer, ``barriers`` the name of the one whose logarithm is a loss, of each
+    that has such a statistic, ``judges`` the judge of each that is a classifier. ``seed`` is that of all draws.
     """
 
     sweeps: Mapping[str, Sweep]
     scorers: Mapping[str, Sequence[Statistic]]
+    barriers: Mapping[str, str]
     scores: Callable[[Sweep, str, str], pd.DataFrame]
     tables: Mapping[str, pd.DataFrame]
     losses: Mapping[str, pd.DataFrame]

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     config = read_study(files)
     # Not before: what cannot be read should end at once.
-    from lm_interpolation.study.config import build_sweeps, resolve
+    from lm_interpolation.study.config import declare
     from lm_interpolation.study.study import Study
 
     try:
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str]) -> None:
             resolved, left_out, sweeps = study.config, study.left_out, study.sweeps
             notes = study.notes
         else:
-            resolved, left_out = resolve(config)
-            sweeps, notes = build_sweeps(resolved), []
+            declared, resolved, left_out = declare(config)
+            sweeps, notes = declared.built_sweeps(), []
     except UserError as error:
         raise error.at(", ".join(files)) from None
     for path, reason in left_out.items():

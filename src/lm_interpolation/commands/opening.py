@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lm_interpolation.commands.program import Parser, say
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.study.config import build_sweeps, resolve
+from lm_interpolation.study.config import declare
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.opening import DEFAULT, read_study
 from lm_interpolation.texts.steering import OpenStudy, Place, describe_place
@@ -46,12 +46,11 @@ def open_study(
         raise UserError(f"{path}: no such file; give a study's file with --config (studies here: {_known_studies()})")
     config = read_study([path])
     try:
-        resolved, left_out = resolve(config)
-        sweeps = build_sweeps(resolved)
+        declared, plain, left_out = declare(config)
     except UserError as error:
         raise error.at(str(path)) from None
-    folder = Path(results) if results else Path("results", resolved["study"])
-    return OpenStudy(path, resolved, left_out, sweeps, folder)
+    folder = Path(results) if results else Path("results", declared.study)
+    return OpenStudy(path, declared, plain, left_out, declared.built_sweeps(), folder)
 
 
 def _studies() -> tuple[list[tuple[str, Path]], list[str]]:

@@ -24,7 +24,7 @@ _DATA = re.compile(r"^ *var \w+ = .*;$", re.MULTILINE)
 
 def check_finished(study: Study, how: str) -> None:
     """Raise ``UserError`` if something of the study is not there; ``how`` is the command that builds it."""
-    wanted = study.results()
+    wanted = study.targets.results()
     missing = [path for path in wanted if not Path(path).exists()]
     if missing:
         named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
@@ -41,7 +41,8 @@ def check_current(study: Study, arguments: list[str], how: str, start: Path) -> 
 
     Raises ``UserError`` if Snakemake cannot tell.
     """
-    command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "rules", "--", *study.results()]
+    results = study.targets.results()
+    command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "rules", "--", *results]
     plan = subprocess.run(command, cwd=start, check=False, capture_output=True, text=True)
     if plan.returncode != 0:
         print(f"{plan.stdout}{plan.stderr}".rstrip(), file=sys.stderr)

@@ -20,7 +20,6 @@ from lm_interpolation.commands.program import say
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import Progress, UserError, printable
 from lm_interpolation.scores.judges import judge_lines
-from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
 from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.texts.steering import OpenStudy, Place, build_command, find_place, model_folders
@@ -165,7 +164,7 @@ def _models(study: OpenStudy, place: Place) -> list[str]:
 
 def _judge(study: OpenStudy, name: str | None) -> str | None:
     """Name of the classifier that scores; None, and the reason on stderr, if there is none to be had."""
-    classifiers = [key for key, scorer in declared(study.config).scorers.items() if isinstance(scorer, Classifier)]
+    classifiers = [key for key, scorer in study.declared.scorers.items() if isinstance(scorer, Classifier)]
     if name is not None and name not in classifiers:
         raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {', '.join(classifiers)}")
     name = name or next(iter(classifiers), None)
@@ -288,7 +287,7 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
         probabilities, name, {f"p_{label}": weight for label, weight in scorer["weights"].items()}
     )
     try:
-        say("; ".join(judge_lines(study_judges(study.config, study.results, [name]))))
+        say("; ".join(judge_lines(study_judges(study.declared, study.results, [name]))))
     except UserError as error:
         say(f"how good {scorer['model']} is is not known: {error}")
     return name

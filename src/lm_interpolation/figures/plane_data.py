@@ -9,7 +9,7 @@ from lm_interpolation.jobs.runtime import UserError
 
 
 def panel_data(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], coordinates: tuple[str, str]) -> pd.DataFrame:
-    """``select_points`` of a panel as ``Study.figure_settings`` gives it; ``tables`` are those of the figure."""
+    """``select_points`` of a panel in the settings of a figure; ``tables`` are those of the figure."""
     where = {key: panel[key] for key in ("scorer", "prompts", "class", "statistic") if panel.get(key)}
     return select_points(tables[panel["table"]], coordinates, where)
 

@@ -15,7 +15,7 @@ from lm_interpolation.scores.judges import judge_lines, read_judges
 
 
 def describe_tokens(settings: Sequence[tuple[str, str]], directories: Sequence[str]) -> list[str]:
-    """A line for each (names of models, folder) of ``Study.token_settings``; ``directories`` are these folders."""
+    """A line for each (names of models, folder); ``directories`` are these folders as inputs of the job."""
     pairs = zip(settings, map(Path, directories), strict=True)
     return [f"model{'s' * (', ' in models)} {models}: {describe_folder(directory)}" for (models, _), directory in pairs]
 
@@ -33,7 +33,7 @@ def describe_figure(
     """Write the text beside the figure of a job: ``write_up`` of its tables.
 
     ``find`` finds in them what ``drawn`` shows (see ``findings``). ``words`` are the figure's title, caption and paper.
-    ``judges`` are entries for ``read_judges``, ``tokens`` those of ``Study.token_settings``, whose folders the job has.
+    ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``, whose folders the job has.
     """
     output, paths = Path(job.output[0]), list(job.input.tables)
     # Texts may well read "null".

@@ -18,7 +18,6 @@ from lm_interpolation.pages.facts import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import format_decimal
 from lm_interpolation.scores.judges import MARK, Judge, judge_lines
-from lm_interpolation.study.declared import declared
 from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.tables.tables import read_table
 from lm_interpolation.texts.steering import (
@@ -145,10 +144,10 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
     lacking = sorted({entry.point.id for entry in found.entries} - set(table["point"]))
     if lacking:
         return {"scores": [], "no_scores": f"the study's table {path} is of another grid, without {lacking[0]}"}
-    scorers = declared(study.config).scorers
+    scorers = study.declared.scorers
     used = [name for name in scorers if name in set(table["scorer"])]
     try:
-        judges = study_judges(study.config, study.results, used)
+        judges = study_judges(study.declared, study.results, used)
         quality = judge_lines(judges)
     except UserError as error:
         judges, quality = {}, [f"how good the judges are is not known: {error}"]

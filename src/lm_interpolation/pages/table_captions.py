@@ -29,7 +29,7 @@ def describe_table(
     """Write the text beside the table of a job (see ``write_up_table``), and the table as a page to read.
 
     ``find`` finds in it what ``drawn`` shows (see ``findings``); None if no figure is drawn from this table alone.
-    ``judges`` are entries for ``read_judges``, ``tokens`` those of ``Study.token_settings``, whose folders the job has.
+    ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``, whose folders the job has.
     """
     path, table = job.input.table, job.wildcards.table
     measured = read_judges(judges, job.input.judges)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.pages.descriptions import describe_search
 from lm_interpolation.pages.facts import describe_sampling, describe_sweep
+from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table, sweep_table
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.figures.base import Figure
@@ -22,7 +23,7 @@ def figure_inputs(study: "Study", figure: str) -> dict[str, list[str]]:
     return {
         "tables": study.declared.figures[figure].tables_behind(study),
         "judges": study.judge_metrics(_scorers(study, figure)),
-        "tokenizers": [folder for _, folder in _tokens(study, figure)],
+        "tokenizers": [folder for _, folder in _figure_tokens(study, figure)],
     }
 
 
@@ -39,7 +40,7 @@ def figure_settings(study: "Study", figure: str) -> dict[str, Any]:
             # On texts, where the figure shows any.
             "facts": facts(study, sweeps, scorers, bool(scorers), analyses) + spec.facts(study),
             "judges": study.judge_settings(scorers),
-            "tokens": _tokens(study, figure),
+            "tokens": _figure_tokens(study, figure),
         },
     }
 
@@ -50,16 +51,25 @@ def table_script(study: "Study", table: str) -> str:
     return TABLE_CAPTION if figure is None else str(figure.TABLE_CAPTION)
 
 
+def table_inputs(study: "Study", table: str) -> dict[str, Any]:
+    """The table, how good its judges are, and folders with the special tokens of its models."""
+    return {
+        "table": study.table(table),
+        "judges": study.judge_metrics(_table_scorers(study, table)),
+        "tokenizers": [folder for _, folder in _table_tokens(study, table)],
+    }
+
+
 def table_settings(study: "Study", table: str) -> dict[str, Any]:
     """What the text beside a table is set by; facts are lines on what this study did."""
-    words, judged, sweeps = study.table_words(table), study.table_scorers(table), study.table_sweeps(table)
+    words, judged, sweeps = _table_words(study, table), _table_scorers(study, table), _table_sweeps(study, table)
     coordinates = list(dict.fromkeys(name for sweep in sweeps for name in study.sweeps[sweep].directions))
     text = {
         "row": words.row,
         "columns": list(words.meanings(coordinates, sweeps)),
         "facts": _table_facts(study, table),
         "judges": study.judge_settings(judged),
-        "tokens": study.table_tokens(table),
+        "tokens": _table_tokens(study, table),
         "figures": figures_behind(study, table),
     }
     figure = _drawn_alone(study, table)
@@ -69,11 +79,40 @@ def table_settings(study: "Study", table: str) -> dict[str, Any]:
 def _table_facts(study: "Study", table: str) -> list[str]:
     if table in study.config["searches"]:
         return [describe_search(table, study.config["searches"][table])]
-    sweeps, judged = study.table_sweeps(table), study.table_scorers(table)
+    sweeps, judged = _table_sweeps(study, table), _table_scorers(study, table)
     if table not in study.table_of_analysis:
         return facts(study, sweeps, judged, True, [])
     name, _ = study.table_of_analysis[table]
     return facts(study, sweeps, judged, study.analysis(name).ABOUT_TEXTS, [name])
+
+
+def _table_words(study: "Study", table: str) -> Table:
+    if table in study.table_of_analysis:
+        name, suffix = study.table_of_analysis[table]
+        return study.analysis(name).TABLES[suffix]
+    if table in study.config["searches"]:
+        return SEARCH_TABLE
+    return sweep_table(study.scorers[name] for name in _table_scorers(study, table))
+
+
+def _table_sweeps(study: "Study", table: str) -> list[str]:
+    """Names of the sweeps that a table is about."""
+    if table in study.table_of_analysis:
+        name, _ = study.table_of_analysis[table]
+        return study.analysis(name).sweeps_behind(study.declared)
+    return [] if table in study.config["searches"] else [table]
+
+
+def _table_scorers(study: "Study", table: str) -> list[str]:
+    """Names of the scorers whose statistics stand in a table."""
+    if table in study.table_of_analysis:
+        name, _ = study.table_of_analysis[table]
+        return study.analysis(name).scorers_behind(study.declared)
+    return [] if table in study.config["searches"] else study.declared.scorers_of(table)
+
+
+def _table_tokens(study: "Study", table: str) -> list[tuple[str, str]]:
+    return _tokens(study, _table_sweeps(study, table), _table_scorers(study, table))
 
 
 def _drawn_alone(study: "Study", table: str) -> "Figure | None":
@@ -152,7 +191,17 @@ def _scorers(study: "Study", figure: str) -> set[str]:
     return study.declared.figures[figure].scorers_behind(study.declared)
 
 
-def _tokens(study: "Study", figure: str) -> list[tuple[str, str]]:
-    """``Study.token_settings`` of what a figure shows."""
+def _figure_tokens(study: "Study", figure: str) -> list[tuple[str, str]]:
     sweeps = study.declared.figures[figure].sweeps_behind(study.declared)
-    return study.token_settings(sweeps, _scorers(study, figure))
+    return _tokens(study, sweeps, _scorers(study, figure))
+
+
+def _tokens(study: "Study", sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
+    """(names of models, folder with their special tokens) of sweeps, and of scorers whose judge is a language model."""
+    models = [model for name in sweeps for model in study.sweeps[name].models]
+    judges = [scorer.judge() for name, scorer in study.scorers.items() if name in scorers]
+    models += [judge for judge in judges if judge and study.config["models"][judge]["task"] == "language-model"]
+    found: dict[str, list[str]] = {}
+    for model in dict.fromkeys(models):
+        found.setdefault(study.models.tokenizer_folder(model), []).append(model)
+    return [(", ".join(names), folder) for folder, names in found.items()]

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lm_interpolation.jobs.runtime import UserError, error_prefix
-from lm_interpolation.points.algebra import Sweep, build_sweep
+from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.checks import check_entry, check_whole
 from lm_interpolation.study.config_errors import describe, place
 from lm_interpolation.study.config_values import check_sizes, check_values
@@ -65,12 +64,6 @@ def _typed_like(value: Any, overrides: Any) -> Any:
     return typed_overrides(value) if value == overrides else value
 
 
-def resolve(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """``plain`` and ``left_out`` of ``declare``."""
-    found = declare(config)
-    return found.plain, found.left_out
-
-
 def declare(config: Mapping[str, Any]) -> Declared:
     """``config``, which may extend a file, checked, with all defaults filled in. Raises ``UserError`` for mistakes.
 
@@ -109,12 +102,6 @@ def declare(config: Mapping[str, Any]) -> Declared:
             if "classes" in found_share:
                 plain["corpora"][name] |= {"label": "label", "classes": found_share["classes"]}
     return Declared(declared, plain, {".".join(path): reason for path, reason in gone.items()})
-
-
-def build_sweeps(config: Mapping[str, Any]) -> dict[str, Sweep]:
-    """All sweeps of a resolved config. Raises ``UserError`` naming the key of a sweep that is not affine."""
-    with error_prefix("config"):
-        return {name: build_sweep(name, spec) for name, spec in config["sweeps"].items()}
 
 
 class Problems:

@@ -28,7 +28,7 @@ def inputs(study: "Study", page: str) -> dict[str, list[str]]:
         for entry in sweep.points
     }
     scores = {
-        path for name in sweeps if (scorer := _colour(study, name)) for path in study.sweep_scores(name, [scorer])
+        path for name in sweeps if (scorer := _colour(study, name)) for path in study.lines.scores(name, [scorer])
     }
     return {
         "tables": [study.table(name) for name in sweeps],
@@ -46,7 +46,7 @@ def settings(study: "Study", page: str) -> dict[str, Any]:
         "study": study.name,
         "samples": study.config["generation"]["samples"],
         "sampling": sampling(study, colours),
-        "spaces": study.spaces(inputs(study, page)["scores"]),
+        "spaces": study.lines.spaces(inputs(study, page)["scores"]),
         "sweeps": [_sweep(study, name, colour) for name, colour in colours.items()],
         "scorers": {
             name: colour_settings(name, scorer) for name, scorer in study.scorers.items() if name in colours.values()
@@ -85,7 +85,7 @@ def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
         for panel in figure.score_panels():
             found.setdefault(panel["scorer"], {}).setdefault(panel["statistic"], []).append(panel)
     panels = []
-    for scorer in study.scorers_of(sweep):
+    for scorer in study.declared.scorers_of(sweep):
         drawn = own.get(scorer) or others.get(scorer) or main_panel(scorer, study.scorers[scorer])
         for statistic, same in drawn.items():
             # A panel of one set of prompts may say so in its label.
@@ -106,9 +106,9 @@ def _only_prompts(study: "Study", sweep: str) -> tuple[str, ...]:
 
 def _colour(study: "Study", sweep: str) -> str | None:
     """The scorer that colours the texts of a sweep: its first one that gives each text a score."""
-    return next((name for name in study.scorers_of(sweep) if study.scorers[name].colour() is not None), None)
+    return next((name for name in study.declared.scorers_of(sweep) if study.scorers[name].colour() is not None), None)
 
 
 def _scorers(study: "Study", page: str) -> set[str]:
     """Names of the scorers of the sweeps of a page."""
-    return {scorer for sweep in pages(study)[page] for scorer in study.scorers_of(sweep)}
+    return {scorer for sweep in pages(study)[page] for scorer in study.declared.scorers_of(sweep)}

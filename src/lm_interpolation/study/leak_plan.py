@@ -2,9 +2,31 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.study.kinds.corpora.base import Corpora
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.study import Study
+
+
+def leak_plan(study: "Study") -> dict[str, Any]:
+    """Which texts of a study are compared to find those that leak: see ``plan``."""
+    combined = {name: sweep.models for name, sweep in study.sweeps.items()}
+    measured = {
+        name: {
+            **texts._asdict(),
+            "models": [model for sweep in found.sweeps_behind(study.declared) for model in combined[sweep]],
+        }
+        for name, found in study.declared.analyses.items()
+        if (texts := found.held_out()) is not None
+    }
+    return plan(study.config, study.corpora, combined, measured)
+
+
+def leak_inputs(study: "Study") -> list[str]:
+    """The splits that are compared, in the order of the plan."""
+    return [study.path("corpora", corpus, f"{split}.parquet") for corpus, split in leak_plan(study)["splits"]]
 
 
 def plan(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lm_interpolation.data.data_files import require_file
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.compatibility import check_compatible
@@ -13,10 +14,11 @@ from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.study.checks import block_problems
 from lm_interpolation.study.config import Problems
 from lm_interpolation.study.config_values import show
-from lm_interpolation.study.corpora import check_declared_files
+from lm_interpolation.study.kinds.corpora.base import Corpus
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.scratch import FromScratch
+from lm_interpolation.study.kinds.prompts.base import Prompts
 from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.paths import system_errors
 
@@ -25,9 +27,9 @@ def check_files(config: StudyConfig) -> None:
     """Raise ``UserError`` for declared data files and local models that are not there or not as declared."""
     problems = Problems([])
     for name, corpus in config.corpora.items():
-        problems.keep(check_declared_files, {name: corpus}, {})
+        problems.keep(_check_declared_files, f"corpora.{name}", corpus)
     for name, prompts in config.prompts.items():
-        problems.keep(check_declared_files, {}, {name: prompts})
+        problems.keep(_check_declared_files, f"prompts.{name}", prompts)
     for name, scorer in config.scorers.items():
         for key, words in scorer.file_problems():
             problems.add(f"scorers.{name}.{key}: {words}")
@@ -36,6 +38,15 @@ def check_files(config: StudyConfig) -> None:
             problems.keep(_check_local, config, name, Path(model.start.directory))
     if problems.lines:
         raise UserError(*problems.lines)
+
+
+def _check_declared_files(place: str, declared: Corpus | Prompts) -> None:
+    """Raise ``UserError`` for a file that is not there, and for a pointer in its place."""
+    for key, path in declared.checked_files(place):
+        with error_prefix(key), system_errors():
+            if not Path(path).is_file() and not Path(path).is_symlink():
+                raise UserError(f"no file {path}; correct the path (relative ones start at {Path.cwd()})")
+            require_file(Path(path), key)
 
 
 def _check_local(config: StudyConfig, name: str, directory: Path) -> None:

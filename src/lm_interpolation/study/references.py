@@ -162,6 +162,8 @@ def _misfits(config: StudyConfig, section: str, name: str, ref: Ref) -> Iterator
         yield f"sweep {name!r} has no prompts, so there are no texts to score; give it some"
     if ref.space and entry.space != ref.space:
         yield f"{name!r} is in the space of {entry.space}; choose a sweep in that of {ref.space}"
+    if ref.barrier and entry.barrier_statistic() is None:
+        yield f"{name!r} has no perplexity, whose logarithm could have a barrier; choose a scorer that has one"
     if ref.along and entry.sweep in config.sweeps:
         yield from _wrong_directions(config, entry.sweep, ref.along)
 

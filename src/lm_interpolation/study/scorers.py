@@ -6,8 +6,8 @@ from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, read_judges
-from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.scorers.base import Scorer
+from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
 def statistics_settings(
@@ -21,21 +21,21 @@ def statistics_settings(
     ]
 
 
-def judge_entries(config: Mapping[str, Any], scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
-    """What ``judges.read_judges`` needs to know of the classifiers among ``scorers`` of a resolved ``config``."""
+def judge_entries(config: StudyConfig, names: Collection[str]) -> list[dict[str, Any]]:
+    """What ``judges.read_judges`` needs to know of the classifiers among the scorers called ``names``."""
     return [
-        {"scorer": name, **judged, "trained": "data" in config["models"][judged["model"]]}
-        for name, scorer in scorers.items()
-        if (judged := scorer.judged_classes()) is not None
+        {"scorer": name, **judged, "trained": config.models[judged["model"]].data is not None}
+        for name, scorer in config.scorers.items()
+        if name in names and (judged := scorer.judged_classes()) is not None
     ]
 
 
-def study_judges(config: Mapping[str, Any], results: Path, names: Collection[str]) -> dict[str, Judge]:
+def study_judges(config: StudyConfig, results: Path, names: Collection[str]) -> dict[str, Judge]:
     """``read_judges`` of the scorers called ``names`` in a study whose results lie in the folder ``results``.
 
     Raises ``UserError`` if a file is missing, too.
     """
-    entries = judge_entries(config, {name: s for name, s in declared(config).scorers.items() if name in names})
+    entries = judge_entries(config, names)
     paths = [results / "training" / entry["model"] / "metrics.json" for entry in entries if entry["trained"]]
     missing = next((path for path in paths if not path.is_file()), None)
     if missing is not None:

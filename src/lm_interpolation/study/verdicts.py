@@ -15,7 +15,7 @@ def inputs(study: "Study") -> dict[str, list[str]]:
         path
         for claim in _claims(study, tested=True).values()
         for sweep, prompts, scorer in claim.scores_read()
-        for path in study.sweep_scores(sweep, [scorer], [prompts])
+        for path in study.lines.scores(sweep, [scorer], [prompts])
     }
     return {
         "scores": sorted(scores),
@@ -40,8 +40,13 @@ def settings(study: "Study") -> dict[str, Any]:
             for name, claim in _claims(study, tested=False).items()
         ],
         "sweeps": [study.sweep_settings(name) for name in sweeps],
-        "spaces": study.spaces(inputs(study)["scores"]),
+        "spaces": study.lines.spaces(inputs(study)["scores"]),
         "scorers": statistics_settings(study.scorers, scorers),
+        "barriers": {
+            name: statistic.name
+            for name, scorer in study.scorers.items()
+            if name in scorers and (statistic := scorer.barrier_statistic()) is not None
+        },
         "tables": list(_tables(study)),
         "losses": _losses(study),
         "seed": study.config["tables"]["seed"],

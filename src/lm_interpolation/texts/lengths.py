@@ -108,7 +108,7 @@ def fit(
 
 
 def open_readers(settings: Sequence[Mapping[str, Any]], directories: Sequence[str | Path]) -> list[Reader]:
-    """The readers in a job's settings (``Study.readers``), with the folders that are its inputs.
+    """The readers in a job's settings (``Models.readers``), with the folders that are its inputs.
 
     Raises ``UserError`` if a file is missing that the workflow wrote there.
     """

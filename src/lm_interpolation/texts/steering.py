@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from lm_interpolation.jobs.checksums import check_present
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
 from lm_interpolation.points.formulas import combination
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 _TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{{1,3}})?)\s*(?:[,+\s]\s*|$)")
 
@@ -27,7 +30,9 @@ class OpenStudy:
     """A study to be used from outside the workflow: its file, its resolved config, and the folder of its results."""
 
     file: Path
+    declared: "StudyConfig"
     config: dict[str, Any]
+    """``declared`` as mappings and lists, see ``study.config.Declared``."""
     left_out: dict[str, str]
     sweeps: dict[str, Sweep]
     results: Path

@@ -89,7 +89,7 @@ import json
 from lm_interpolation.study.lineage import jobs_behind, settings_of
 
 with open("listed.json", "w") as handle:
-    found = jobs_behind(study.results(), workflow.rules, ())
+    found = jobs_behind(study.targets.results(), workflow.rules, ())
     json.dump(dict(settings_of(found, workflow.rules)), handle)
 """
 

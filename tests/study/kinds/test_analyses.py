@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501
 
-import copy
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ from lm_interpolation.analyses.next_tokens import _COLUMNS
 from lm_interpolation.analyses.precision import PRECISION_COLUMNS
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.models.searches import SEARCH_COLUMNS
-from lm_interpolation.study.config import resolve
-from lm_interpolation.study.declared import declared
+from lm_interpolation.study.config import declare
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import ANALYSES, AnyAnalysis
@@ -32,10 +30,10 @@ WORDS = {"good": ["fine", "great"], "bad": ["poor"]}
 
 def config_of(**changes: dict[str, Any]) -> StudyConfig:
     """The declarations of a study with every kind; ``changes`` are keys of analyses, by their names."""
-    resolved, _ = resolve(full_config())
+    written = full_config()
     for name, keys in changes.items():
-        resolved["analyses"][name] |= keys
-    return declared(resolved)
+        written["analyses"][name] |= keys
+    return StudyConfig.model_validate(written)
 
 
 def test_every_kind_has_rules_of_its_own() -> None:
@@ -190,14 +188,14 @@ def test_keys_that_do_not_fit_the_corpus(name: str, keys: dict[str, Any], proble
 
 def edited(**sections: Any) -> StudyConfig:
     """The declarations of ``full_config`` after ``sections`` (key path with ``/``) were set."""
-    resolved = copy.deepcopy(resolve(full_config())[0])
+    written = full_config()
     for path, value in sections.items():
         *outer, last = path.split("/")
-        target = resolved
+        target = written
         for key in outer:
             target = target[key]
         target[last] = value
-    return declared(resolved)
+    return StudyConfig.model_validate(written)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +255,7 @@ def test_an_anchor_is_a_point_of_the_sweep() -> None:
 
 
 def test_a_sweep_called_like_a_column_of_the_texts() -> None:
-    sweeps = resolve(full_config())[0]["sweeps"]
+    sweeps = declare(full_config()).plain["sweeps"]
     config = edited(**{"sweeps/prompt": sweeps["theta1"], "analyses/side/sweeps": ["prompt"]})
     assert list(config.analyses["side"].check(config)) == [
         ("sweeps", "'prompt' is a column of the table; rename that sweep")

@@ -20,8 +20,6 @@ from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.series import MOST
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.study import captions
-from lm_interpolation.study.config import resolve
-from lm_interpolation.study.declared import declared
 from lm_interpolation.study.kinds.base import Declaration, tag
 from lm_interpolation.study.kinds.catalog import CLAIMS, FIGURES
 from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -42,11 +40,11 @@ FINDERS = {
 
 def config_of(section: str, **changes: Mapping[str, Any]) -> StudyConfig:
     """The declarations of a study with every kind; ``changes`` are keys of entries of a section, None removes one."""
-    resolved, _ = resolve(full_config())
+    written = full_config()
     for name, keys in changes.items():
-        entry = {**resolved[section][name], **keys}
-        resolved[section][name] = {key: value for key, value in entry.items() if value is not None}
-    return declared(resolved)
+        entry = {**written[section][name], **keys}
+        written[section][name] = {key: value for key, value in entry.items() if value is not None}
+    return StudyConfig.model_validate(written)
 
 
 def problems(entry: Declaration, config: StudyConfig) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ def main(
     sweeps: list[dict[str, Any]],
     spaces: dict[str, str],
     scorers: list[tuple[str, list[dict[str, Any]]]],
+    barriers: dict[str, str],
     tables: list[str],
     losses: list[str],
     seed: int,
@@ -32,6 +33,7 @@ def main(
     data = ClaimData(
         sweeps={entry["name"]: sweep_from_settings(entry) for entry in sweeps},
         scorers={scorer: statistics_from(entries) for scorer, entries in scorers},
+        barriers=barriers,
         scores=ScoreFiles(job.input.scores, spaces),
         tables={name: read_analysis(path) for name, path in zip(tables, job.input.tables, strict=True)},
         losses={name: read_losses(path) for name, path in zip(losses, job.input.losses, strict=True)},

@@ -146,7 +146,7 @@ class Ref:
     ``section`` may name another key in braces (``analyses.{analysis}.pairs``). The rest is what the entry must be:
     ``kind`` of it; ``task`` of a model, and whether the study trains it; number of ``directions`` of a sweep, whether
     it has ``texts``, and its ``space``; whether a corpus is ``stored``, which a stream is not; number of directions of
-    the sweep that an analysis is ``along``.
+    the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``.
     """
 
     section: str
@@ -158,6 +158,7 @@ class Ref:
     space: str | None = None
     stored: bool = False
     along: int | None = None
+    barrier: bool = False
 
 
 @dataclass(frozen=True)

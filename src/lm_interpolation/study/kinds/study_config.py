@@ -105,6 +105,10 @@ class StudyConfig(Declaration):
             self._sweeps[name] = build_sweep(name, self.sweeps[name].plain())
         return self._sweeps[name]
 
+    def built_sweeps(self) -> dict[str, Sweep]:
+        """The points of all sweeps, as ``sweep`` builds them."""
+        return {name: self.sweep(name) for name in self.sweeps}
+
     def scorers_of(self, sweep: str) -> list[str]:
         """Names of the scorers of the texts of a sweep, in the order of the section."""
         chosen = self.sweeps[sweep].scorers

@@ -45,7 +45,7 @@ class Barrier(Analysis):
     sweeps: Annotated[Names[Annotated[Name, Ref("sweeps", directions=1, texts=True)]], Parts()] = Field(
         description="Names of sweeps of one direction with generated texts."
     )
-    scorer: Annotated[Name, Ref("scorers", kind="perplexity")] = Field(description="Name of the scorer of perplexity.")
+    scorer: Annotated[Name, Ref("scorers", barrier=True)] = Field(description="Name of the scorer of perplexity.")
     losses: Annotated[Unique[Annotated[Name, Ref("analyses", kind="loss", along=1)]], Parts(may_be_empty=True)] = Field(
         default_factory=list, description="Names of loss analyses along sweeps of one direction."
     )
@@ -80,7 +80,7 @@ class Barrier(Analysis):
             "sweeps": [study.sweep_settings(sweep) for sweep in self.sweeps],
             "scorer": self.scorer,
             "statistic": self._statistic(study.declared).settings(),
-            "spaces": study.spaces(self._scores(study)),
+            "spaces": study.lines.spaces(self._scores(study)),
             "losses": [study.points_settings(sweep) for sweep in self._loss_sweeps(study.declared)],
             "seed": study.config["tables"]["seed"],
         }
@@ -92,7 +92,7 @@ class Barrier(Analysis):
         return statistic
 
     def _scores(self, study: "Study") -> list[str]:
-        return sorted({path for sweep in self.sweeps for path in study.sweep_scores(sweep, [self.scorer])})
+        return sorted({path for sweep in self.sweeps for path in study.lines.scores(sweep, [self.scorer])})
 
     def _loss_sweeps(self, config: "StudyConfig") -> list[str]:
         """The sweep of each of ``losses``, which is the analysis loss: the reference says so."""

@@ -110,7 +110,7 @@ class Loss(Analysis):
         }
 
     def _readers(self, study: "Study") -> list[dict[str, Any]]:
-        return study.readers([(model, 0) for model in study.sweeps[self.sweep].models])
+        return study.models.readers([(model, 0) for model in study.sweeps[self.sweep].models])
 
     def describe(self, name: str) -> str:
         texts = f"{' and '.join(self.classes)} texts apart" if self.classes else "all texts together"

@@ -21,4 +21,4 @@ class BarrierClaim(ScoreClaim):
     test: Literal["barrier"] = Field(
         description="Log corpus perplexity (scorer): largest height above the chord from 0 to 1."
     )
-    scorer: Annotated[Name, Ref("scorers", kind="perplexity")] = Field(description="Name of the scorer.")
+    scorer: Annotated[Name, Ref("scorers", barrier=True)] = Field(description="Name of the scorer.")

@@ -35,7 +35,7 @@ class TrainingFigure(Figure):
         return self.drawn(study)
 
     def facts(self, study: "Study") -> list[str]:
-        return [describe_training(model, study.model_settings(model)["training"]) for model in self.models]
+        return [describe_training(model, study.models.settings(model)["training"]) for model in self.models]
 
     def series(self, config: "StudyConfig") -> int:
         return len(self.models)

@@ -1,0 +1,110 @@
+"""The models of a study: which it imports and trains, what their jobs read, and what they are set by."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lm_interpolation.data.corpus_paths import SPLITS
+from lm_interpolation.models.model_folders import context_of, model_files
+from lm_interpolation.study.leak_plan import lineage
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.study import Study
+
+
+class Models:
+    """The models of a study, each by its name."""
+
+    def __init__(self, study: "Study") -> None:
+        self._study = study
+        self._specs: dict[str, dict[str, Any]] = study.config["models"]
+
+    def imported(self) -> list[str]:
+        """Those from the hub or a local directory."""
+        return [name for name, spec in self._specs.items() if "data" not in spec]
+
+    def trained(self, task: str) -> list[str]:
+        """Those of this task that the workflow trains."""
+        return [name for name, spec in self._specs.items() if "data" in spec and spec["task"] == task]
+
+    def starts(self) -> set[str]:
+        """Those that the training of others starts from."""
+        return {spec["start"]["model"] for spec in self._specs.values() if "model" in spec["start"]}
+
+    def files(self, model: str) -> list[str]:
+        """The files of a local directory that a model is imported from, as far as the import reads them."""
+        directory = self._specs[model]["start"].get("directory")
+        return [str(path) for path in model_files(directory)] if directory else []
+
+    def inputs(self, model: str) -> dict[str, Any]:
+        """Data, and the parent model, the model of the same architecture, or the tokenizer, for training ``model``."""
+        spec = self._specs[model]
+        corpus, start = spec["data"]["corpus"], spec["start"]
+        inputs: dict[str, Any] = {
+            split: self._study.path("corpora", corpus, f"{split}.parquet")
+            for split in (SPLITS if spec["task"] == "classifier" else SPLITS[:2])
+        }
+        if self._study.corpora[corpus].is_stream():
+            inputs["stream"] = self._study.path("corpora", corpus, "stream.json")
+            del inputs["train"]
+        for key, name in (("model", "start"), ("architecture_of", "like")):
+            if key in start:
+                inputs[name] = self._study.path("models", start[key])
+        if "tokenizer" in start:
+            inputs["tokenizer"] = self._study.path("tokenizers", start["tokenizer"])
+        return inputs
+
+    def settings(self, model: str) -> dict[str, Any]:
+        """What a trained model is set by: its config entry, without ``save_steps``, on which no result depends."""
+        spec = self._specs[model]
+        training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
+        return {**spec, "training": training}
+
+    def execution(self, model: str) -> dict[str, Any]:
+        """How a training runs, besides its device and threads. A trial of a search trains the search's ``model``."""
+        return {
+            "processes": self.processes(model),
+            "name": model,
+            "save_steps": self._specs[model]["training"]["save_steps"],
+            "micro_batch": self._study.batch_size("train"),
+        }
+
+    def processes(self, model: str) -> int:
+        """Processes that train ``model`` together; on cuda each has a GPU."""
+        return int(self._specs[model]["training"]["processes"])
+
+    def tokenizer_folder(self, model: str) -> str:
+        """Where the tokenizer of a model lies before it is trained: its own folder, or the imported model's."""
+        name, start = self._study.declared.root_of(model)
+        own = start.own_tokenizer()
+        return self._study.path("models", name) if own is None else self._study.path("tokenizers", own)
+
+    def readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+        """The entries of ``lengths.open_readers`` for pairs (model, reserved tokens), each once.
+
+        ``tokenizer`` is the folder, of a tokenizer or an imported model, that is there before the weights.
+        """
+        found: dict[tuple[str, int | None, int], dict[str, Any]] = {}
+        for model, reserve in models:
+            tokenizer = self.tokenizer_folder(model)
+            context = context_of(self._study.declared.root_of(model)[1].architecture_declared())
+            entry = {"name": f"model {model}", "tokenizer": tokenizer, "context": context, "reserve": reserve}
+            found.setdefault((tokenizer, context, reserve), entry)
+        return list(found.values())
+
+    def rounding_references(self) -> dict[str, str]:
+        """Imported language model to the model that its rounding is measured against.
+
+        That is the first of the origin, else of the directions, of a sweep in weights that has both. Models that are
+        trained from the imported one share its rounding, and are no reference.
+        """
+        references: dict[str, str] = {}
+        imported = self.imported()
+        for sweep in self._study.config["sweeps"].values():
+            if sweep["space"] != "weights":
+                continue
+            models = [model for part in (sweep["origin"], *sweep["directions"].values()) for model in part]
+            for model in (model for model in models if model in imported):
+                others = [other for other in models if model not in lineage(self._specs, [other])]
+                if others:
+                    references.setdefault(model, others[0])
+        return references
