@@ -1,4 +1,4 @@
-"""A study that looks as if the workflow had built it, made in seconds: for programs that use a study's results."""
+"""A study that looks as if the workflow had built it, made in seconds, for testing programs that use results."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""A Hugging Face hub cache made by hand: what config/paper.yaml takes from the hub, in miniature, under the same ids.
+"""A hand-made Hugging Face hub cache: what config/paper.yaml needs from the hub, in miniature, under the same ids.
 
 The models have random weights and a few thousand parameters; the files of each repository are of the kinds that the
 real one has, so that reading them is tested as well. Nothing is downloaded.

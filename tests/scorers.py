@@ -1,4 +1,4 @@
-"""Scorers as a study declares them, for tests of what reads scores."""
+"""Scorers as a study declares them, for tests of code that reads scores."""
 
 from typing import Any
 

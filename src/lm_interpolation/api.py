@@ -84,8 +84,8 @@ def steer(
 
     Returns a frame with a row for each continuation, ordered by point, prompt and sample: for a sweep a column of
     floats for each coordinate; ``point`` (its id), ``prompt`` (text), ``row`` (position of the prompt), ``sample``
-    (from 0), ``continuation`` (text), ``tokens`` (how many) and ``stop`` (``eos`` or ``length``). Texts are those of a
-    study with these settings.
+    (from 0), ``continuation`` (text), ``tokens`` (how many) and ``stop`` (``eos`` or ``length``). The texts are the
+    same as in a study with these settings.
 
     Raises ``UserError`` if coefficients do not sum to 1, if models are not there or do not fit together, or if a prompt
     is empty or too long for the models.
@@ -131,8 +131,8 @@ def perplexity(
 
     Args:
         model: see above.
-        texts: read whole, or, with ``prompts``, as continuations of these (one for each text), of which only the tokens
-            of the continuation count.
+        texts: read whole, or, with ``prompts``, as continuations of these (one prompt for each text), so that only the
+            continuation's tokens count.
         device, precision: see ``steer``.
 
     Returns float64, shape (len(texts),); NaN where no token is predicted (an empty text).
@@ -188,7 +188,7 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 def _folders(models: Mapping[str, Model], names: Sequence[str]) -> dict[str, Path]:
-    """Folders of the models ``names``. Raises ``UserError`` if one is not given, or is not there."""
+    """Folders of the models ``names``. Raises ``UserError`` if one is not given or does not exist."""
     missing = [name for name in names if name not in models]
     if missing:
         raise UserError(f"models: no {', '.join(missing)}; there are {', '.join(models) or 'none'}")

@@ -141,7 +141,7 @@ def test_texts_that_cannot_be_read_are_named(pair):
     for text, message in (("", "0 token"), ("t", "1 token"), ("the film " * 30, r"\d+ tokens, but the model reads")):
         with pytest.raises(UserError, match=rf"class 'negative', text 1 \('{text[:5]}.*'.*\): {message}"):
             evaluate_losses(space, sweep, TEXTS | {"negative": ["the plot", text]}, 2)
-    with pytest.raises(UserError, match=r"^text 0 \('t'\): 1 token\(s\), so that none is predicted; take it out"):
+    with pytest.raises(UserError, match=r"^text 0 \('t'\): 1 token\(s\), so there is nothing to predict; remove it"):
         evaluate_losses(space, sweep, {"": ["t"]}, 2)
 
 

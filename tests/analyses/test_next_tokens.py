@@ -220,7 +220,7 @@ def test_words_are_refused() -> None:
             run(words)
     with pytest.raises(UserError, match="words: 'x' is listed twice, in g and in h"):
         run({"g": ["x"], "h": ["y", "x"]})
-    with pytest.raises(UserError, match="words: the tokenizer makes no token of '!'"):
+    with pytest.raises(UserError, match="words: the tokenizer gives no token for '!'"):
         run({"g": ["!"]})
     with pytest.raises(UserError, match="prompt 'p ': is empty or ends with a space"):
         run({"g": ["x"]}, prompt="p ")

@@ -7,14 +7,14 @@ workflow does. Truths: *zero*, where all points are alike; *small* and *plateau*
 exactly as high as the highest; *peak*, where one point decides. Columns:
 
 - coverage: how often the 95 % interval holds the truth;
-- holds, refuted: how often this is said of a threshold at the truth, on the side on which it is false;
-- power: how often a claim holds whose threshold lies three standard errors beyond the truth. The standard error is that
-  of the single value that decides in truth, over all simulations (of better, valley, words and norms: that of the
-  value). Of orders, neighbours differ by three standard errors of their difference.
-- by interval: the same, with the standard error that one reads off the interval: the mean distance from the truth to
-  the limit on that side, over 1.96.
+- holds, refuted: how often this is the verdict for a threshold at the truth, on the side where it is false;
+- power: how often a claim holds if its threshold lies three standard errors beyond the truth. The standard error
+  belongs to the single value that decides in truth, over all simulations (for better, valley, words and norms: to the
+  value itself). For orders, neighbours differ by three standard errors of their difference.
+- by interval: the same, with the standard error implied by the interval: the mean distance from the truth to the limit
+  on that side, divided by 1.96.
 
-Draws of errors are fewer than in the workflow, which makes limits a little less exact.
+There are fewer bootstrap draws than in the workflow, so limits are a little less exact.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Seeded mutations of configurations, each planned as a dry run plans it: is every mistake told in one line, at once?
+"""Seeded mutations of configurations, planned as in a dry run: does every mistake give one line, at once?
 
     .venv/bin/python -m tests.campaign.fuzz_config --count 500 --seed 1
 
 By turns tests/tiny.yaml and config/minimal.yaml (or ``--bases``) are mutated: values (types, keys, numbers, names), or
 the text of the file (indentation, anchors, encodings, bombs). Each mutation is read and planned in this process, with
 an alarm, and some of them once more by what ``make`` runs: ``check --syntax``, then ``snakemake -n``, which must say
-the same.
-Anything but an accepted file or an error of one line is printed with its mutation, and ends the campaign with status 1.
+the same. Any outcome other than an accepted file or a one-line error is printed with its mutation and ends the campaign
+with status 1.
 """
 
 import argparse

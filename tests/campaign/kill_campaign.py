@@ -1,13 +1,13 @@
-"""Random kill -9 of jobs and of Snakemake during a tiny study; what is left must be files of an undisturbed run.
+"""Random kill -9 of jobs and of Snakemake during a tiny study; the files left must match an undisturbed run.
 
     .venv/bin/python -m tests.campaign.kill_campaign --kills 50 --seed 1
 
 A reference run (undisturbed, merged checkpoints kept) gives the sha256 of every result. Then the study is built again
-and again in a second folder until so many kills have struck, each after a random time: a running job, or Snakemake
-alone (its jobs go on without it), or both at once. After a kill of Snakemake the jobs that go on are, by chance,
-killed too, left to end, or left alive while Snakemake starts again. Whenever nothing runs, every file under its final
-name must be the reference's, byte for byte: what is stale, truncated or from elsewhere is told, and ends the campaign.
-So does a run that fails by itself.
+and again in a second folder until the given number of kills is reached. After a random time each kill hits a running
+job, only Snakemake (its jobs continue without it), or both at once. After a kill of Snakemake the remaining jobs are,
+at random, killed too, allowed to finish, or left alive while Snakemake starts again. Whenever nothing runs, every file
+under its final name must equal the reference byte for byte: a stale, truncated or foreign file is reported and ends the
+campaign. So does a run that fails by itself.
 """
 
 import argparse

@@ -916,7 +916,7 @@ def test_mistakes_in_the_config_are_told(spec, message):
         (BETTER | {"than": "line"}, ("than", "is 'line', like sweep; name another one")),
         (
             BASE | {"test": "valley", "analysis": "plane-loss", "class": "positive", "statistic": "nll"},
-            ("statistic", "'nll' is no statistic of a loss; choose one of nll_text, nll_token"),
+            ("statistic", "'nll' is not a statistic of a loss; choose one of nll_text, nll_token"),
         ),
     ],
 )

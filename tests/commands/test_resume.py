@@ -1,4 +1,4 @@
-"""workflow/resume.py: what a killed Snakemake leaves behind, on this machine and in SLURM."""
+"""``resume``: what a killed Snakemake leaves behind, on this machine and in SLURM."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""``make verify``: the target ``verify`` without a job, for archives that cannot be written."""
+"""``make verify``: the target ``verify`` without a job, for read-only archives."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def test_what_has_changed_is_listed_and_the_first_is_told(archive: Path) -> None
     assert done.returncode == 1
     assert done.stdout == "tables/theta1.csv has changed since the study was finished (rule table)\n"
     assert last(done).startswith("error: results/tiny/tables/theta1.csv (rule table) has changed since the study was ")
-    assert last(done).endswith("1 changed, 1 equal; all that are not are listed in the lines above")
+    assert last(done).endswith("1 changed, 1 equal; all differences are listed in the lines above")
 
 
 def test_it_compares_with_another_rebuild(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,4 +1,4 @@
-"""Quotes in CSV: texts that span lines are told, rows that a stray quote swallows are an error."""
+"""Quotes in CSV: texts that span lines are reported, rows swallowed by a stray quote are an error."""
 
 from pathlib import Path
 from typing import Any

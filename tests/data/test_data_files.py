@@ -1,4 +1,4 @@
-"""Encodings, pointers in place of data, and columns of one name, in all formats."""
+"""Encodings, pointers in place of data, and duplicate column names, in all formats."""
 
 import gzip
 import json
@@ -191,7 +191,7 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
 
 def test_two_columns_of_one_name_in_other_formats(tmp_path: Path) -> None:
     spec = spec_of(tmp_path, "jsonl", b'{"text": "raw", "more": {"a": 1, "a": 2}, "text": "clean"}\n')
-    assert "train.jsonl:1: cannot read the JSON, 'a' stands there twice; mend the line" in corpus_error(spec)
+    assert "train.jsonl:1: cannot read the JSON, 'a' stands there twice; fix the line" in corpus_error(spec)
     spec = spec_of(tmp_path, "parquet", b"")
     table = pa.table([["raw"], ["clean"]], names=["text", "text"])
     for path in spec["files"].values():

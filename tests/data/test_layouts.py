@@ -1,5 +1,5 @@
-"""Layouts of plain text that people have: files per class and split, labels in a file of their own or before the text,
-one document per file."""
+"""Common layouts of plain text: files per class and split, labels in a file of their own or before the text, one
+document per file."""
 
 import copy
 import os

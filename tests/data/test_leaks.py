@@ -1,4 +1,4 @@
-"""Which texts are compared to find leaks, how they are counted, and how that is told."""
+"""Which texts are compared to find leaks, how leaks are counted, and how they are reported."""
 
 import copy
 import json

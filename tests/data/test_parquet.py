@@ -1,4 +1,4 @@
-"""Parquet files that notice damage."""
+"""Damaged Parquet files are noticed."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Values of `drop` and `classes` are compared as what they are, in every format."""
+"""Values of `drop` and `classes` are compared by type, in every format."""
 
 import json
 from pathlib import Path

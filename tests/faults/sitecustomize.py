@@ -1,4 +1,4 @@
-"""Disturbs jobs, and lets Snakemake look more often. Python imports this file if it finds it.
+"""Disturbs jobs, and makes Snakemake check more often. Python imports this file if it finds it.
 
 FAULT=<module>:<function>:<n>[:<what>] hits a job at the n-th call of that function: ``kill`` (the default) sends
 SIGKILL to the process group, which is the job and the Snakemake that runs it; ``terminate`` sends SIGTERM to the job

@@ -1,9 +1,10 @@
-"""Disks that are full, read-only or damaged, jobs that are terminated or orphaned: what happens, and what is lost.
+"""Full, read-only or damaged disks and terminated or orphaned jobs: what happens, and what is lost.
 
-    python -m tests.faults.storage       as root, for it mounts small disks; a quarter of an hour on two busy cores
+    python -m tests.faults.storage       as root, since it mounts small disks; takes a quarter of an hour on two busy
+    cores
 
-Runs tests/tiny.yaml once, then hits copies of the finished study, each in a stage that is run again. Prints one line
-per fault: what was told, whether anything else was touched, and whether the study is the same in the end.
+Runs tests/tiny.yaml once, then disturbs copies of the finished study while one stage runs again. Prints one line per
+fault: the message, whether anything else was touched, and whether the study is the same in the end.
 """
 
 import os

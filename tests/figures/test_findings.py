@@ -1,4 +1,4 @@
-"""What figures are said to show: computed from their tables, and never more than the intervals allow."""
+"""Findings: computed from the tables of figures, and never more than the intervals allow."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The figure: what it draws, and that its files are reproducible."""
+"""Figures of curves: what they draw, and that their files are reproducible."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Results of trainings that Snakemake did not see the end of."""
+"""Results of trainings whose end Snakemake did not see."""
 
 from pathlib import Path
 

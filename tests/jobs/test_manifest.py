@@ -555,7 +555,7 @@ def test_a_flipped_bit_is_found(rebuilds: tuple[Path, Path], path: str) -> None:
         (error,) = errors(console)
         assert error.startswith(f"error: results/small/{path} (rule ")
         assert "has changed since the study was finished, the first in the order of the data flow" in error
-        assert ": 1 changed, 24 equal; all that are not are listed in results/small/logs/verify.log" in error
+        assert ": 1 changed, 24 equal; all differences are listed in results/small/logs/verify.log" in error
         if path != "summary.txt":
             status, console = verify(one, two / "results" / "small" / "manifest.json")
             assert status == 1 and errors(console)[0].startswith(f"error: results/small/{path} (rule ")

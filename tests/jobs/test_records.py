@@ -1,7 +1,7 @@
 """What made each artefact, kept beside the results: records, what a run makes of them, and ``make adopt``.
 
-The studies here are built by the workflow itself, all rules and settings of tests/tiny.yaml, but by scripts that only
-write down what they are told and what they read.
+The workflow itself builds the studies here, with all rules and settings of tests/tiny.yaml, but with scripts that only
+write down their settings and inputs.
 """
 
 import hashlib

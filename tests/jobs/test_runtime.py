@@ -36,8 +36,8 @@ def test_paths_are_short_where_they_lie_below(tmp_path: Path, monkeypatch: pytes
 
 
 def test_error_prefix_names_the_place_of_user_errors_only() -> None:
-    with pytest.raises(UserError, match=r"^config: sweeps\.mine: wrong; mend it$"), error_prefix("config: sweeps.mine"):
-        raise UserError("wrong; mend it")
+    with pytest.raises(UserError, match=r"^config: sweeps\.mine: wrong; fix it$"), error_prefix("config: sweeps.mine"):
+        raise UserError("wrong; fix it")
     with pytest.raises(ValueError, match=r"^wrong$"), error_prefix("config"):
         raise ValueError("wrong")
 

@@ -1,4 +1,4 @@
-"""What commands write outside of jobs: whole or not at all, by one process."""
+"""Files that commands write outside jobs: complete or not at all, by one process."""
 
 import os
 import signal

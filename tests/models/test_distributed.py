@@ -1,4 +1,4 @@
-"""Several processes that train one model, on the CPU; the truth is the training of a single process."""
+"""Several processes train one model on the CPU; the reference is training in a single process."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""models/fetching.py on a cache made by hand. (What it downloads is all that these tests cannot show.)"""
+"""models/fetching.py on a hand-made cache. (These tests cover all but the downloads.)"""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Importing models, on folders of a few thousand weights: what is read, what is refused, and in what words."""
+"""Importing models from folders with a few thousand weights: what is read, what is refused, and with which message."""
 
 import ast
 import json

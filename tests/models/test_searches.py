@@ -92,8 +92,8 @@ def test_metrics_of_a_run(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"evaluations": [{"steps": 40', "m.json: no metrics of a trial"),
-        ('{"steps": 40}', "m.json: no metrics of a trial"),
+        ('{"evaluations": [{"steps": 40', "m.json: not the metrics of a trial"),
+        ('{"steps": 40}', "m.json: not the metrics of a trial"),
         (
             '{"evaluations": [{"steps": 40, "dev_loss": 1, "dev_perplexity": 2}]}',
             r"at steps \[40\], expected \[40, 80\]",

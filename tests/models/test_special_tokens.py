@@ -308,7 +308,7 @@ def test_a_start_needs_a_token() -> None:
 
 
 def test_a_tokenizer_without_text_is_refused() -> None:
-    with pytest.raises(UserError, match="makes no token of plain text"):
+    with pytest.raises(UserError, match="gives no tokens for plain text"):
         added_tokens(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), eos_token="<end>"))
 
 

@@ -1,4 +1,4 @@
-"""Streams of blocks: which tokens come in which order, for which process, and where a stream goes on."""
+"""Streams of blocks: which tokens come in which order for which process, and where a stream resumes."""
 
 import gzip
 import json
@@ -182,11 +182,11 @@ def test_texts_are_split_at_line_feeds_only(tmp_path: Path, tokenizer: Any) -> N
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"text": "x"', r"a\.jsonl:2: malformed JSON, .*; mend the line"),
+        (b'{"text": "x"', r"a\.jsonl:2: malformed JSON, .*; fix the line"),
         (b'{"text": "\xff"}', r"a\.jsonl:2: malformed JSON, .*utf-8"),
         (b'{"body": "x"}', r"a\.jsonl:2: no column 'text'; the line has body"),
         (b'["x"]', r"a\.jsonl:2: not a JSON object but list"),
-        (b'{"text": 3}', r"a\.jsonl:2: the text is 3, not a string; mend or drop the row"),
+        (b'{"text": 3}', r"a\.jsonl:2: the text is 3, not a string; fix or drop the row"),
         (b'{"text": "\\ud83d"}', r"a\.jsonl:2: half of a surrogate pair \(\\ud83d\)"),
     ],
 )
@@ -203,7 +203,7 @@ def test_a_mistake_found_by_a_worker_is_one_line(workers: int, tmp_path: Path, t
     stream = TokenStream(Stream(LocalShards([tmp_path / "a.jsonl"])), tokenizer, LENGTH, 1)
     with pytest.raises(UserError) as caught:
         next(iter(StreamLoader(stream, batch_size=1, workers=workers)))
-    assert str(caught.value) == f"{tmp_path}/a.jsonl:1: the text is 3, not a string; mend or drop the row"
+    assert str(caught.value) == f"{tmp_path}/a.jsonl:1: the text is 3, not a string; fix or drop the row"
 
 
 def test_broken_files(tmp_path: Path, shards: LocalShards, tokenizer: Any) -> None:

@@ -399,7 +399,7 @@ def test_parts_must_fill_the_batch(tmp_path: Path, tiny_gpt2: Path) -> None:
 
 def test_the_batch_must_be_dealt_out_evenly(tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(UserError, match=r"models\.tiny\.training\.batch_size: 4 cannot be dealt out to 3 processes"):
+    with pytest.raises(UserError, match=r"models\.tiny\.training\.batch_size: 4 cannot be divided among 3 processes"):
         train(tmp_path, start=tiny_gpt2, processes=3)
 
 

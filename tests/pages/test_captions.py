@@ -1,4 +1,4 @@
-"""The texts beside figures: what is said of sweeps, sampling and scorers, and how it is written up."""
+"""The texts beside figures: what they say about sweeps, sampling and scorers, and how it is written up."""
 
 from typing import Any
 

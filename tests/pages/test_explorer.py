@@ -1,4 +1,4 @@
-"""What the explorer's page holds; how it behaves in a browser is for test_explorer_browser.py."""
+"""The content of the explorer's page; test_explorer_browser.py tests its behaviour in a browser."""
 
 import json
 import re

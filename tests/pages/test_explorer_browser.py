@@ -1,6 +1,6 @@
-"""The explorer in a real browser: a headless Chromium, moved by keyboard and mouse.
+"""The explorer in a real browser: a headless Chromium, controlled by keyboard and mouse.
 
-After each test: nothing was written to the console, and nothing but the page itself was asked for.
+After each test the console must be empty, and nothing but the page itself may have been requested.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What people write in configs, and models in texts, is nobody's markup: every page shows it as it stands."""
+"""Text in configs and texts of models are never markup: every page shows them literally."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""The report: what is in it, under which section, what is said of it, and how it reads in a browser."""
+"""The report: its contents, sections and captions, and how it looks in a browser."""
 
 import contextlib
 import html

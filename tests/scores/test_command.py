@@ -1,4 +1,4 @@
-"""Scores by a program of the study's own: what it reads, what it may write, and what is said of all else."""
+"""Scores by a study's own program: what it reads, what it may write, and the errors for anything else."""
 
 import json
 import os
@@ -97,11 +97,11 @@ GOOD = "    print('{\"score\": 1}', flush=True)\n"
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        (LOOP + "    print('0.5')\n", f"the line for {FIRST} is no JSON object: '0.5'; write one such"),
-        (LOOP + "    print('high')\n", f"the line for {FIRST} is no JSON: 'high'; write an object such"),
-        (LOOP + "    print('[' * 100000)\n", f"the line for {FIRST} is no JSON: '[[["),
+        (LOOP + "    print('0.5')\n", f"the line for {FIRST} is not a JSON object: '0.5'; write one such"),
+        (LOOP + "    print('high')\n", f"the line for {FIRST} is not JSON: 'high'; write an object such"),
+        (LOOP + "    print('[' * 100000)\n", f"the line for {FIRST} is not JSON: '[[["),
         ("import os\nos.kill(os.getpid(), 35)\n", f"is ended by signal 35 after 0 of 4 lines, before {FIRST}"),
-        (LOOP + "    print()\n", f"the line for {FIRST} is no JSON: ''; write an object"),
+        (LOOP + "    print()\n", f"the line for {FIRST} is not JSON: ''; write an object"),
         (LOOP + "    print('{\"score\": NaN}')\n", f"the line for {FIRST} has a 'score' that is nan; give a"),
         (LOOP + "    print('{\"score\": \"1\"}')\n", f"the line for {FIRST} has a 'score' that is '1' (str); "),
         (LOOP + "    print('{\"sore\": 1}')\n", f"the line for {FIRST} has no 'score', which the study declares"),

@@ -90,7 +90,7 @@ def test_a_file_without_metrics_of_a_classifier_is_told(tmp_path: Path, content:
     path = tmp_path / "model" / "metrics.json"
     path.parent.mkdir()
     path.write_text(content)
-    with pytest.raises(UserError, match=r"model/metrics.json: no metrics of a classifier \(.*\); delete it"):
+    with pytest.raises(UserError, match=r"model/metrics.json: not the metrics of a classifier \(.*\); delete it"):
         read_judges([entry()], [path])
 
 

@@ -1,4 +1,4 @@
-"""Scores by a function of the study's own: what it gets, what it may return, and what is said of all else."""
+"""Scores by a study's own function: what it gets, what it may return, and the errors for anything else."""
 
 import re
 from pathlib import Path

@@ -1,8 +1,8 @@
 """What goes wrong on a cluster, and what is lost: python -m tests.slurm.faults [name ...]
 
-Prints a table. Each fault hits a training of the test's study (but for memory: a job that needs more than it asked
-for), and the model that is there in the end has to be that of an undisturbed run, byte by byte; if not, this fails. It
-takes six minutes.
+Prints a table. Each fault hits a training of the test's study (for memory: a job that needs more than it requested). In
+the end the model must equal that of an undisturbed run byte for byte; otherwise the program fails. It takes six
+minutes.
 """
 
 import hashlib

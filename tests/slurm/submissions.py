@@ -1,6 +1,6 @@
-"""What points cost that are submitted one by one, in groups, or in arrays: python -m tests.slurm.submissions
+"""The cost of submitting points one by one, in groups, or in arrays: python -m tests.slurm.submissions
 
-Prints a table: submissions, the wall time, the seconds for which GPUs were held, and how many of these they were used.
+Prints a table: submissions, wall time, the seconds for which GPUs were held, and for how many of these they were used.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""The workflow on a real SLURM, which these tests bring up for themselves (tests/slurm/virtual.py)."""
+"""The workflow on a real SLURM, which these tests start themselves (tests/slurm/virtual.py)."""
 
 import shutil
 import subprocess

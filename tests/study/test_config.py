@@ -407,7 +407,7 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
             ["theta3"],
             ["figures.curves.sweeps: 'theta3' has 2 directions; choose a sweep of one direction"],
         ),
-        ("figures/curves/panels/0/statistic", "scor", ["panels.0.statistic", "'scor' is no statistic of sentiment"]),
+        ("figures/curves/panels/0/statistic", "scor", ["panels.0.statistic", "'scor' is not a statistic of sentiment"]),
         (
             "figures/curves/panels/0/statistic",
             "p_good",
@@ -527,12 +527,12 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         ("claims/alike/other", "ensembl", ["claims.alike.other: sweep 'ensembl'", "did you mean 'ensemble'?"]),
         ("claims/fluent/than", "ensembl", ["claims.fluent.than: sweep 'ensembl'", "did you mean 'ensemble'?"]),
         ("claims/fluent/score/scorer", "sentimnt", ["claims.fluent.score.scorer", "did you mean 'sentiment'?"]),
-        ("claims/fluent/score/statistic", "scor", ["claims.fluent.score.statistic: 'scor' is no statistic"]),
+        ("claims/fluent/score/statistic", "scor", ["claims.fluent.score.statistic: 'scor' is not a statistic"]),
         ("figures/map/lines/0/coefficients", {"alpha": 0, "beta": 0}, ["coefficients: are all 0"]),
         ("figures/map/panels/0/limit", 3, ["figures.map.panels.0.centre: goes with scale: linear and without a limit"]),
         ("claims/rises/scorer", "sentimnt", ["claims.rises.scorer", "did you mean 'sentiment'?"]),
         ("claims/rises/prompts", "neutrl", ["claims.rises.prompts", "did you mean 'neutral'?"]),
-        ("claims/rises/statistic", "scor", ["claims.rises.statistic: 'scor' is no statistic of sentiment"]),
+        ("claims/rises/statistic", "scor", ["claims.rises.statistic: 'scor' is not a statistic of sentiment"]),
         ("claims/spoken/group", "god", ["claims.spoken.group: group 'god' is not declared; did you mean 'good'?"]),
         (
             "claims/near/against",
@@ -570,7 +570,7 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
         (
             "sweeps/theta3/origin",
             {"base": 2, "other": -1},
-            ["analyses.taylor.sweep: the origin of 'theta3' is no single"],
+            ["analyses.taylor.sweep: the origin of 'theta3' is not a single"],
         ),
         ("analyses/words/ends", [0, 0.75], ["analyses.words.ends: 0.75 is not on the grid of sweep 'theta1'; add it"]),
         ("analyses/words/ends", [1, 1.0], ["analyses.words.ends: both are 1; choose two values"]),
@@ -626,7 +626,7 @@ def test_contradictions_name_key_and_remedy(path: str, value: Any, words: list[s
             ["figures.map.panels.1: key 'class' is missing; choose one of positive"],
         ),
         ("analyses/plane-loss/classes", REMOVED, ["figures.map.panels.1.class: 'plane-loss' takes all texts together"]),
-        ("figures/map/panels/1/statistic", "nll", ["panels.1.statistic: 'nll' is no statistic of a loss", "nll_token"]),
+        ("figures/map/panels/1/statistic", "nll", ["1.statistic: 'nll' is not a statistic of a loss", "nll_token"]),
         (
             "figures/next/analysis",
             "taylor",
@@ -747,7 +747,7 @@ def test_a_scorer_that_a_sweep_does_without_is_told_where_it_is_used() -> None:
     config["figures"]["curves"]["panels"][0]["x"] = {"scorer": "distinct", "statistic": "distinct_1", "label": "d"}
     assert "figures.curves.panels.0.x.scorer: scorer 'distinct' does not score sweep 'theta1'" in error_of(config)
     config["figures"]["curves"]["panels"][0]["x"] = {"scorer": "sentiment", "statistic": "scor", "label": "s"}
-    assert "figures.curves.panels.0.x.statistic: 'scor' is no statistic of sentiment" in error_of(config)
+    assert "figures.curves.panels.0.x.statistic: 'scor' is not a statistic of sentiment" in error_of(config)
 
 
 def test_a_circle_is_found_from_outside_of_it() -> None:
@@ -1288,8 +1288,8 @@ def test_a_config_overrides_what_it_extends_key_by_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("base", "words"),
     [
-        ("a: [", ["base.yaml: not a YAML file", "mend it"]),
-        ("- a", ["base.yaml: is no mapping", "give a configuration"]),
+        ("a: [", ["base.yaml: not a YAML file", "fix it"]),
+        ("- a", ["base.yaml: is not a mapping", "give a configuration"]),
         ("extends: other.yaml", ["base.yaml", "extends another file itself"]),
         ({"study": "small", "sweps": {}}, ["unknown key 'sweps' at the top level", "did you mean 'sweeps'?"]),
     ],

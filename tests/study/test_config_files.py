@@ -1,4 +1,4 @@
-"""Files of configuration: what cannot be read, or is read otherwise than it was meant, is told in one line at once."""
+"""Configuration files: one line at once for files that cannot be read or would be misread."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def error_of(path: Path, content: str | bytes) -> str:
         ('study: a\n"study": b\n', "line 2: key 'study' is there already"),
         ("a:\n  b: {c: 1, d: 2, c: 3}\n", "line 2: key 'c' is there already, in line 2"),
         ("a: &a {k: 1}\nb:\n  <<: *a\n  <<: *a\n", "line 4: key '<<' is there already, in line 3; give it a list"),
-        ('{"a": {"b": 1,\t"b": 2}}', "key 'b' is twice in one mapping; remove one"),
+        ('{"a": {"b": 1,\t"b": 2}}', "key 'b' occurs twice in one mapping; remove one"),
     ],
 )
 def test_a_key_is_given_once(content: str, words: str, tmp_path: Path) -> None:
@@ -79,26 +79,26 @@ def test_shipped_files_are_far_from_the_bounds(name: str) -> None:
     ("content", "words"),
     [
         ("study: für\nkind: \u00e9\n".encode("latin-1"), "line 1: byte 0xfc is not UTF-8; save the file in UTF-8"),
-        (TINY.encode("utf-16"), "is in UTF-16, or no text; save it in UTF-8"),
-        (TINY.encode("utf-16-be"), "is in UTF-16, or no text"),
+        (TINY.encode("utf-16"), "is in UTF-16, or is not text; save it in UTF-8"),
+        (TINY.encode("utf-16-be"), "is in UTF-16, or is not text"),
         ("", "is empty; give a configuration"),
         ("# nothing\n", "is empty"),
-        ("- a\n- b\n", "is no mapping but list; give a configuration"),
-        ("study", "is no mapping but str"),
+        ("- a\n- b\n", "is not a mapping but list; give a configuration"),
+        ("study", "is not a mapping but str"),
         ("x" * (MAX_BYTES + 1), "has 1.0 MB, a configuration at most 1; keep texts in files of their own"),
         ("a: 1\n---\nb: 2\n", "not a YAML file: line 2, column 1: expected a single document"),
         ("a:\n\tb: 1\n", "not a YAML file: line 2, column 1: while scanning for the next token found character"),
-        ("b: 1\na: \x07\n", "not a YAML file: line 2: character U+0007; mend it"),
-        ("day: 2024-99-99\n", "not a YAML file: line 1, column 6: month must be in 1..12; mend it"),
+        ("b: 1\na: \x07\n", "not a YAML file: line 2: character U+0007; fix it"),
+        ("day: 2024-99-99\n", "not a YAML file: line 1, column 6: month must be in 1..12; fix it"),
         (f"a: {'1' * 5000}\n", "not a YAML file: line 1, column 4: Exceeds the limit"),
         ("a: !!int x\n", "not a YAML file: line 1, column 4: "),
         ("a: !!bool x\n", "not a YAML file: line 1, column 4: "),
         ("a: !!timestamp x\n", "not a YAML file: line 1, column 4: "),
         ("a: !!python/tuple [1]\n", "not a YAML file: line 1, column 4: could not determine a constructor"),
         ("__use_yte__: true\nstudy: a\n", "__use_yte__ lets a configuration run Python code"),
-        ("a: &a [1, *a]\n", "line 1: *a refers to what it is part of; write it out"),
-        ("a: &a\n  b: {c: *a}\n", "line 2: *a refers to what it is part of"),
-        ("a: &a\n  <<: *a\n", "line 2: *a refers to what it is part of"),
+        ("a: &a [1, *a]\n", "line 1: *a refers to a value that contains it; write it out"),
+        ("a: &a\n  b: {c: *a}\n", "line 2: *a refers to a value that contains it"),
+        ("a: &a\n  <<: *a\n", "line 2: *a refers to a value that contains it"),
         *((f"study: a\n{bomb}", "line 8: more than 100000 values") for bomb in fuzz_config.BOMBS.values()),
         ("a: " + "[" * 100_000, "line 1: mappings and lists are nested more than 40 deep; flatten them"),
         ("a: " + "{a: " * 100 + "1" + "}" * 100, "line 1: mappings and lists are nested more than 40 deep"),
@@ -210,7 +210,7 @@ def test_plain_snakemake_reads_strictly_too(tmp_path: Path) -> None:
     copy_workflow(tmp_path)
     cases = {
         "twice.yaml": (TINY + "\nstudy: other\n", "key 'study' is there already, in line 3; remove one"),
-        "itself.yaml": (TINY + "\nx: &x [*x]\n", "*x refers to what it is part of; write it out"),
+        "itself.yaml": (TINY + "\nx: &x [*x]\n", "*x refers to a value that contains it; write it out"),
         "code.yaml": (TINY + "\n__use_yte__: false\n", "__use_yte__ lets a configuration run Python code"),
     }
     for name, (content, words) in cases.items():

@@ -1,4 +1,4 @@
-"""What is imported is pinned, once: requirements.in, requirements.lock and envs/workflow.yaml agree."""
+"""Every imported package is pinned once: requirements.in, requirements.lock and envs/workflow.yaml agree."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""A study that takes over some of the experiments: what it inherits and cannot have is left out, with one override."""
+"""A study that takes over some of the experiments: inherited parts that it cannot have are left out."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Names that become names of files or rules: told by their key, before anything runs, where they cannot be."""
+"""Names that become names of files or rules: impossible ones are reported with their key before anything runs."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Texts beyond what models read: counted all at once, cut or dropped, before anything is trained."""
+"""Texts longer than models can read: counted all at once, cut or dropped, before anything is trained."""
 
 import json
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_the_context_of_a_model_is_that_of_its_config(tiny_gpt2: Path, tmp_path:
 def test_without_a_fast_tokenizer_nothing_can_be_cut(tmp_path: Path) -> None:
     slow = Reader.open("model slow", tmp_path, 4, 0)
     assert fit(TEXTS, [slow], "error", "k", PLACES)[1] == TEXTS  # it will be told later
-    with pytest.raises(UserError, match=r"k.too_long: cut needs a tokenizer.json, which model slow has not"):
+    with pytest.raises(UserError, match=r"k.too_long: cut needs a tokenizer.json, but model slow has none"):
         fit(TEXTS, [slow], "cut", "k", PLACES)
 
 

@@ -71,7 +71,7 @@ def test_the_first_sweep_is_taken_and_the_others_are_told(study: OpenStudy) -> N
         ("alpha=1/2", None, "cannot read 'alpha=1/2'"),
         ("alpha=0.7; gamma=1", None, "cannot read 'alpha=0.7; gamma=1'"),
         ("gamma=1 alpha=nan", None, "cannot read 'alpha=nan'"),
-        ("alpha=1e20", None, "1e20 is no usable coefficient"),
+        ("alpha=1e20", None, "1e20 is not a usable coefficient"),
         ("alpha=1e9999999999999999999", None, "cannot read"),
         ("alpha=1,alpha=2", None, "alpha is given twice"),
         (
@@ -108,7 +108,7 @@ def test_a_name_for_both_a_model_and_a_coordinate_needs_the_sweep(
     file = built_study.declare(tmp_path, sweeps={"named": {**spec, "prompts": []}})
     monkeypatch.chdir(tmp_path)
     study = open_study(str(file))
-    with pytest.raises(UserError, match="both models and coordinates are called so; name the sweep"):
+    with pytest.raises(UserError, match="both models and coordinates have these names; choose a sweep"):
         find_place(study, "positive=1")
     assert find_place(study, "positive=0.5", "named").point.id == "base=0.5+positive=0.5"
 
@@ -231,7 +231,7 @@ def test_a_config_that_does_not_hold_is_named_by_its_file(tmp_path: Path, monkey
     with pytest.raises(UserError, match=rf"^{file}: unknown key 'generatoin' at the top level; did you mean"):
         open_study(str(file))
     file.write_text("- a list")
-    with pytest.raises(UserError, match=rf"^{file}: is no mapping"):
+    with pytest.raises(UserError, match=rf"^{file}: is not a mapping"):
         open_study(str(file))
 
 

@@ -1,4 +1,4 @@
-"""A Python whose programs start with the heavy packages imported: for tests that start many of them.
+"""A Python whose programs start with the heavy packages already imported, for tests that start many programs.
 
 A job of a tiny study computes for a tenth of a second, and imports torch and transformers for four; a dry run imports
 Snakemake for one. ``install`` writes a launcher that takes the place of ``sys.executable``: it asks a server
@@ -6,9 +6,9 @@ Snakemake for one. ``install`` writes a launcher that takes the place of ``sys.e
 and standard streams on, signals to the child, and its exit status back. Modules of this repository are not imported
 beforehand: each child imports those of its own study.
 
-What is not as in a Python of its own: the parent (``os.getppid``), the session, the seed of hashes, inherited files but
-the standard streams. Tests that depend on these, on faults at start (``sitecustomize``) or on kills do without; the
-launcher itself gives way to the real Python where it sees a ``sitecustomize`` or options that it does not know.
+It differs from a separate Python in the parent (``os.getppid``), the session, the hash seed, and inherited files other
+than the standard streams. Tests that depend on these, on faults at start (``sitecustomize``) or on kills do not use it;
+the launcher itself runs the real Python if it sees a ``sitecustomize`` or options that it does not know.
 """
 
 import os

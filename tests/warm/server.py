@@ -1,4 +1,4 @@
-"""Imports what is heavy, then forks one child for each request (see ``__init__.py``)."""
+"""Imports the heavy packages, then forks one child for each request (see ``__init__.py``)."""
 
 import array
 import atexit

@@ -1,4 +1,4 @@
-"""A warm Python does what Python does: arguments, paths, streams, exit status, signals, process groups."""
+"""A warm Python behaves like Python: arguments, paths, streams, exit status, signals, process groups."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A study of somebody's own: base models of other architectures, and the whole way with two files of texts."""
+"""A user's own study: base models of other architectures, and a complete run from two files of texts."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
 """config/paper.yaml, complete and offline: every job of the paper's study, on a hub cache made by hand.
 
-Only counts are overridden, and where files lie. The models have random weights: the numbers mean nothing, but each
-stage reads what the one before it wrote, from the hub's files to the verdicts.
+Only counts and the places of files are overridden. The models have random weights, so the numbers mean nothing, but
+each stage reads what the previous one wrote, from the hub's files to the verdicts.
 """
 
 import json

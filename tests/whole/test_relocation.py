@@ -1,6 +1,6 @@
 """The workflow run from elsewhere: another folder, a module of another workflow, a deployment, an installed package.
 
-Each runs the study of .test/ to its end, and ends with the same numbers.
+Each test runs the study in .test/ to the end and gets the same numbers.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The workflow itself, run by Snakemake on tests/tiny.yaml: what a change reruns, and what a kill leaves behind.
 
-The jobs counted are those of a dry run after a finished study.
+The job counts come from dry runs after a finished study.
 """
 
 import hashlib

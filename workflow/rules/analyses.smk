@@ -1,11 +1,11 @@
-# Analyses: what is computed at points, or from weights, without generating texts. Each kind has its rules in a file.
+# Analyses: computations at points or on weights, beyond generating and scoring texts. Each kind has a file of rules.
 
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import ANALYSES
 
 
 def analysed(suffix="", caption="table"):
-    """A table of an analysis, for rules in the folder ``analyses``, from which the report's caption is found."""
+    """A table of an analysis, for rules in the folder ``analyses``: the path of the caption starts there."""
     return tabulated(f"{{analysis}}{suffix}", caption=f"../../report/{caption}.rst")
 
 

@@ -1,6 +1,7 @@
-# What rules have in common. The log and the benchmark of a job lie under the path of its first output, without suffix
-# (study.log, study.benchmark). What a result depends on is params.settings; how the job runs is params.execution, always
-# by a function of threads: Snakemake does not compare what it derives from threads, so a change there reruns nothing.
+# Conventions that rules share. The log and the benchmark of a job are named after its first output, without the suffix
+# (study.log, study.benchmark). params.settings holds everything that a result depends on; params.execution says how the
+# job runs. The latter is always a function of threads: Snakemake does not compare parameters derived from threads, so a
+# change there reruns nothing.
 
 from lm_interpolation.points.algebra import POINT_ID
 
@@ -13,7 +14,7 @@ wildcard_constraints:
 
 
 def growing(amount):
-    """A resource: ``amount`` (MB of memory, minutes) at first, and as much more with each retry."""
+    """A resource: ``amount`` (MB of memory, minutes) at first, and the same amount more with each retry."""
     return lambda wildcards, attempt: amount * attempt
 
 
@@ -23,7 +24,7 @@ def trained(wildcards):
 
 
 def processes(wildcards):
-    """Processes that train it together; on cuda each has a GPU."""
+    """Number of processes that train it together; on cuda each has a GPU."""
     return study.models.processes(trained(wildcards))
 
 
@@ -31,6 +32,6 @@ _registered = workflow.modifier.rules
 
 
 def own_rules():
-    """The rules of this workflow alone, when all have been read: in a module there are those of others."""
+    """Only the rules of this workflow, once all have been read; in a module there are also rules of other workflows."""
     names = {rule.name for rule in _registered}
     return [rule for rule in workflow.rules if rule.name in names]

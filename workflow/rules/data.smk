@@ -1,4 +1,4 @@
-# Corpora and prompts. They come first (priority), so that a mistake in the data ends a run before anything is trained.
+# Corpora and prompts. They run first (priority), so that a mistake in the data stops a run before anything is trained.
 
 from lm_interpolation.study.fetch_plan import fetch_plan
 from lm_interpolation.study.leak_plan import leak_inputs, leak_plan
@@ -99,7 +99,7 @@ rule stream_corpus:
 rule prompts:
     input:
         files=lambda wildcards: study.prompts[wildcards.prompts].input_files(),
-        # To count tokens, where models continue these prompts. Tokenizers are there before the weights.
+        # For counting tokens if models continue these prompts. Tokenizers exist before the weights.
         tokenizers=lambda wildcards: [entry["tokenizer"] for entry in study.data.prompt_readers(wildcards.prompts)],
     output:
         study.path("prompts", "{prompts}.parquet"),
@@ -125,8 +125,8 @@ rule prompts:
         "../scripts/{params.script}"
 
 
-# Leaks: texts in two splits, in the training data of a judge and of what it judges, or in those of what is measured on
-# them. Counted before models are trained (priority).
+# Leaks: texts that are in two splits, in the training data of both a judge and the models it judges, or in the training
+# data of a model that is measured on them. They are counted before models are trained (priority).
 rule count_leaks:
     input:
         splits=leak_inputs(study),
@@ -151,8 +151,8 @@ rule count_leaks:
         "../scripts/data/leaks.py"
 
 
-# For jobs on machines without network: snakemake --cores 1 fetch, where there is one. It has no outputs, so it always
-# checks everything; what is in the hub's cache is not downloaded again.
+# For jobs on machines without network: run snakemake --cores 1 fetch on a machine with network. The rule has no
+# outputs, so it always checks everything; files in the hub's cache are not downloaded again.
 rule fetch:
     log:
         study.log("fetch"),

@@ -1,12 +1,12 @@
-# Figures, drawn from tables, and the text beside each. One script per kind of figure draws and one describes, so that an
-# edit reruns the figures of that kind only. Each job gets its script by a parameter; that has an argument threads, so that
-# Snakemake does not compare it: the settings hold the script's digest.
+# Figures, drawn from tables, and the text beside each. Each kind of figure has one script that draws and one that
+# describes, so that an edit reruns only figures of that kind. A parameter gives each job its script. That parameter
+# takes the argument threads, so Snakemake does not compare it; the settings contain the script's digest.
 
 from lm_interpolation.study import captions
 
 
 def declaration(wildcards):
-    """What the study declares of a figure."""
+    """The study's declaration of a figure."""
     return study.declared.figures[wildcards.figure]
 
 

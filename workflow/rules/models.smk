@@ -1,4 +1,4 @@
-# Tokenizers and models: imported from the hub or a folder, or trained here; searches of the settings of a training.
+# Tokenizers and models, imported from the hub or a folder or trained here; searches over training settings.
 
 
 rule tokenizer:
@@ -94,7 +94,7 @@ rule train_language_model:
         "../scripts/models/train_language_model.py"
 
 
-# First, where not all fit at once: other trainings wait for them.
+# They go first if not all fit at once, because other trainings wait for them.
 use rule train_language_model as train_starting_model with:
     wildcard_constraints:
         model=alternatives([name for name in study.models.trained("language-model") if name in study.models.starts()]),
@@ -114,7 +114,7 @@ rule train_classifier:
         study.benchmark("models", "{model}")
     wildcard_constraints:
         model=alternatives(study.models.trained("classifier")),
-    # Language models first: all that is generated waits for them, while judges are needed at the end.
+    # Language models go first: all generation waits for them, while judges are needed only at the end.
     priority: 40
     conda:
         "../../envs/workflow.yaml"
@@ -134,7 +134,7 @@ rule train_classifier:
         "../scripts/models/train_classifier.py"
 
 
-# Every trial of a search is a job, which keeps its losses but no model.
+# Each trial of a search is a job that keeps its losses but no model.
 rule trial:
     input:
         unpack(lambda wildcards: study.models.inputs(trained(wildcards))),

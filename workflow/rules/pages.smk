@@ -1,4 +1,4 @@
-# Pages to read: the report, which shows what other rules mark when they name their outputs; its front page; the explorer.
+# Pages for readers: the report, which shows the outputs that other rules mark for it; its front page; the explorer.
 
 
 from lm_interpolation.jobs.places import WORKFLOW
@@ -15,7 +15,7 @@ def category(section):
 
 
 def drawn(suffix, format):
-    """A file of a figure, as the report shows it, which names its ``format``."""
+    """A file of a figure for the report, which shows its ``format``."""
     return report(
         study.path("figures", f"{{figure}}.{suffix}"),
         caption="../report/figure.rst",
@@ -26,7 +26,7 @@ def drawn(suffix, format):
 
 
 def tabulated(table, caption="../report/table.rst", suffix="csv", format="table (CSV)"):
-    """A file of the table called ``table``, as the report shows it, which names its ``format``."""
+    """A file of the table ``table`` for the report, which shows its ``format``."""
     return report(
         study.path("tables", f"{table}.{suffix}"),
         caption=caption,
@@ -37,7 +37,7 @@ def tabulated(table, caption="../report/table.rst", suffix="csv", format="table 
 
 
 def verdicts_file(suffix, format):
-    """A file of the verdicts, as the report shows it, which names its ``format``."""
+    """A file of the verdicts for the report, which shows its ``format``."""
     return report(
         study.path(f"claims.{suffix}"),
         caption="../report/claims.rst",
@@ -75,7 +75,7 @@ rule overview:
 rule write_explorer:
     input:
         unpack(lambda wildcards: explorer.inputs(study, wildcards.page)),
-        # From the folder that Snakemake runs in, so that a study can be moved.
+        # Relative to the folder that Snakemake runs in, so that a study can be moved.
         template=[
             os.path.relpath(WORKFLOW / "report" / name)
             for name in ("explorer.html", "explorer.css", "explorer_plots.js", "explorer.js")

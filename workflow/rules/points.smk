@@ -1,14 +1,14 @@
-# Points: one merged checkpoint for each prompt set (its use), and for each analysis that generates texts. A checkpoint is
-# temporary: if all prompt sets shared one, a new set would rebuild it, and then the texts of the other sets.
+# Points: one merged checkpoint for each prompt set (its use) and for each analysis that generates texts. Checkpoints
+# are temporary: if all prompt sets shared one, a new set would rebuild it, and then rerun the texts of the other sets.
 #
-# Few checkpoints should lie on disk at once. So generation has the higher priority, and merging asks for what generation
-# needs, threads and on cuda a GPU, though it uses less: it only starts where its texts can be generated next.
+# Few checkpoints should be on disk at once. So generation has higher priority, and merging requests the resources of
+# generation (threads, and on cuda a GPU), although it uses less: it starts only where its texts can be generated next.
 
 
 rule merge:
     input:
         models=lambda wildcards: study.merge_inputs(wildcards.point),
-        # Not read. Without them no texts can be generated.
+        # Not read, but without them no texts can be generated.
         prompts=lambda wildcards: ancient(study.merge_prompts(wildcards.use)),
     output:
         temp(directory(study.path("checkpoints", "{use}", "{point}"))),

@@ -1,4 +1,4 @@
-# The manifest that a complete study ends with, and the comparison of a finished study with one.
+# The manifest at the end of a complete study, and the comparison of a finished study with a manifest.
 
 from dataclasses import asdict
 
@@ -7,7 +7,7 @@ from lm_interpolation.study.lineage import jobs_behind, settings_of
 from lm_interpolation.jobs.records import settings_digest
 
 
-# Its inputs are what the study ends with. Were all artefacts inputs, it would rebuild those that somebody has deleted to
+# Its inputs are the final results. If all artefacts were inputs, it would rebuild those that somebody has deleted to
 # save space.
 rule manifest:
     input:
@@ -39,8 +39,8 @@ rule manifest:
         "../scripts/study/manifest.py"
 
 
-# Without inputs: Snakemake would first rebuild what depends on a changed artefact. Without a benchmark: that counts as an
-# output, and the rule would run only once.
+# It has no inputs: otherwise Snakemake would first rebuild whatever depends on a changed artefact. It has no benchmark:
+# that counts as an output, so the rule would run only once.
 rule verify:
     log:
         study.log("verify"),

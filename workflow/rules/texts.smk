@@ -33,7 +33,7 @@ rule generate:
         "../scripts/texts/generate.py"
 
 
-# An ensemble: the same coefficients on logits. All models of the point run side by side.
+# An ensemble: the same coefficients on logits. All models of the point run together.
 rule generate_ensemble:
     input:
         models=lambda wildcards: [study.path("models", name) for name in study.ensemble_models(wildcards.point)],

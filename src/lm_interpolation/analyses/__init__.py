@@ -1,1 +1,1 @@
-"""Analyses: what is computed at points or from weights without generating texts."""
+"""Analyses: computations at points or on weights beyond generating and scoring texts."""

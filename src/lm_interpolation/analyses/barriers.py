@@ -1,14 +1,14 @@
 """Barriers along lines between coordinate 0 and 1: how far loss or log-perplexity rises above the chord.
 
 Frankle, Dziugaite, Roy and Carbin 2020 (linear mode connectivity, arXiv 1912.05671) call two models connected if the
-loss between them does not rise above the mean of the ends. As the ends of our lines differ, we take the height above
-the line between them, as in Entezari et al. 2022 (arXiv 2110.06296): with L the mean loss per token in nats,
+loss between them does not rise above the mean of the ends. Because the ends of our lines differ, we measure the height
+above the chord between them, as Entezari et al. 2022 do (arXiv 2110.06296): with L the mean loss per token in nats,
 
     excess(alpha) = L(alpha) - ((1 - alpha) L(0) + alpha L(1)),    barrier = max over the grid in [0, 1] of excess >= 0.
 
-Intervals are over prompts (or texts). Those of single heights are Student's. The barrier and its interval are corrected
-for being the largest of several noisy heights (``inference.MaxDifference``): a barrier of 0 and its interval may lie
-below the highest point that was measured. Where the grid has no point between 0 and 1 no barrier is measured.
+Intervals are over prompts (or texts). Single heights have Student's intervals. The barrier and its interval are
+corrected because it is the largest of several noisy heights (``inference.MaxDifference``), so both may lie below the
+highest measured point. If the grid has no point between 0 and 1, no barrier is measured.
 """
 
 import math
@@ -38,20 +38,20 @@ def barrier_table(
 ) -> pd.DataFrame:
     """Barriers of the perplexity along ``sweeps`` and of the loss along the sweeps of ``losses``, as one tidy table.
 
-    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``statistic`` is
-    that of the scorer called ``scorer`` whose logarithm is the NLL per token. ``losses`` holds (sweep, frame of
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``statistic`` is the statistic
+    of the scorer ``scorer`` whose logarithm is the NLL per token. ``losses`` holds (sweep, frame of
     ``loss_files.read_losses``).
 
     Columns (``BARRIER_COLUMNS``): ``sweep``; ``prompts`` ("" for a loss); ``quantity``, ``perplexity`` (log of the
     corpus perplexity of the continuations) or ``loss``; ``class`` of the texts ("" for perplexity); ``row``, ``excess``
     (one per grid point in [0, 1], ascending) or ``barrier`` (the last one); ``coordinate`` (float64; of a barrier:
     where the highest point is, the first if there are several); ``estimate``, ``low``, ``high`` (float64, nats per
-    token, 95 % interval, NaN where it rests on fewer than two prompts or texts). Of a barrier all are NaN where no
-    point lies between 0 and 1: it is not measured. To be written by ``tables.write_table``.
+    token, 95 % interval, NaN if it rests on fewer than two prompts or texts). For a barrier all are NaN if no point
+    lies between 0 and 1, since it is not measured. ``tables.write_table`` writes the table.
 
     Raises ``UserError`` naming the sweep if it has more than one coordinate, if its grid lacks 0 or 1, if a score or
-    loss is missing, if no text at a point has a perplexity, or if two ``losses`` are of one sweep, whose rows could not
-    be told apart.
+    loss is missing, if no text at a point has a perplexity, or if two ``losses`` belong to one sweep, so that their
+    rows would be indistinguishable.
     """
     parts = []
     for sweep in sweeps:
@@ -118,7 +118,7 @@ def _curve(
     if not counts.all():
         raise UserError(f"point {points[int(counts.argmin())]}: no text has a perplexity; leave the sweep out")
     heights = height_above_chord(alpha, numerators.sum(axis=0) / denominators.sum(axis=0))
-    # The barrier is one more row.
+    # The barrier adds one row.
     estimates, low, high = np.append(heights, np.nan), *np.full((2, len(alpha) + 1), np.nan)
     at = math.nan
     weights = chord_weights(alpha)
@@ -134,7 +134,8 @@ def _curve(
             estimates[-1], (low[-1], high[-1]) = barrier.value, barrier.limits(TAIL)
         else:
             estimates[-1] = max(heights.max(), 0.0)
-    # Differences of numbers of order 1: what is beyond the twelfth digit is rounding, which differs between machines.
+    # For differences of numbers of order 1, digits after the twelfth are rounding errors, which differ between
+    # machines.
     estimates, low, high = (np.round(column, 12) + 0.0 for column in (estimates, low, high))
     return pd.DataFrame(
         {

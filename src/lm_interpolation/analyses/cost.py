@@ -1,4 +1,4 @@
-"""What generating costs in weight space and in logit space: time and peak memory, each in a process of its own.
+"""The cost of generation in weight space and in logit space: time and peak memory, each in a process of its own.
 
 For the comparison of Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), section 4.4 and Fig. 6: a merged model
 costs as much as one model, an ensemble (DExperts) as much as all of its models. The parent process needs no torch.
@@ -38,7 +38,7 @@ COST_COLUMNS = [
 
 @dataclass(frozen=True)
 class _Job:
-    """One measurement: of the merged ``checkpoint``, or, where that is None, of the ensemble of ``models``."""
+    """One measurement, of the merged ``checkpoint`` or, if that is None, of the ensemble of ``models``."""
 
     point: Point
     checkpoint: Path | None
@@ -73,14 +73,14 @@ def measure_cost(
 
     Args:
         points: point -> directory of its merged checkpoint.
-        models: name -> directory, at least those of the points and of ``nucleus``.
+        models: name -> directory, at least for the models of the points and ``nucleus``.
         prompts: columns ``row`` and ``text``, as for ``generation.sample_texts``.
         sampling: the fields of ``generation.Sampling``.
-        nucleus: whose logits decide on the nucleus in logit space (see ``ensembles.load_ensemble``).
-        batch_size: sequences that are computed at once, in both spaces; smaller batches are not measured instead.
+        nucleus: the model whose logits determine the nucleus in logit space (see ``ensembles.load_ensemble``).
+        batch_size: sequences computed at once, in both spaces; there is no fallback to smaller batches.
         threads: CPU threads of torch.
         progress: counts measurements.
-        precision: that of generation, in both spaces.
+        precision: precision of generation, in both spaces.
 
     Returns one row per measurement in the order in which they were made (repeat, point, space), with ``COST_COLUMNS``:
     ``space`` (weights, logits), ``point`` (id), ``repeat`` (from 1), ``texts``, ``tokens`` (new ones, without
@@ -89,7 +89,7 @@ def measure_cost(
     any token) and ``peak_memory_mb`` in MiB: on a CPU the largest resident memory of the process, Python and its
     libraries included; on a GPU the most that torch had allocated there.
 
-    Raises ``UserError`` naming point and space where loading or generating does, and where GPU memory does not suffice
+    Raises ``UserError`` naming point and space if loading or generating raises one, or if GPU memory does not suffice
     for ``batch_size``.
     """
     directories = {name: Path(directory) for name, directory in models.items()}
@@ -106,7 +106,7 @@ def measure_cost(
         if progress:
             progress.update(len(records))
     table = pd.DataFrame(records)
-    # Without any token there is no cost per token.
+    # Without tokens there is no cost per token.
     table["seconds_per_1000_tokens"] = 1000 * table["seconds"] / table["tokens"].where(table["tokens"] > 0)
     return table[COST_COLUMNS]
 
@@ -118,12 +118,12 @@ def write_cost(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def _in_fresh_process(job: _Job) -> dict[str, float]:
-    """What ``_measure`` returns or the ``UserError`` it raises, from a new interpreter: peak memory never goes down."""
+    """The result or ``UserError`` of ``_measure`` in a new interpreter (peak memory of a process never goes down)."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(job, sender), daemon=True)
     process.start()
-    sender.close()  # the child's copy stays: its end is then seen as the end of the pipe
+    sender.close()  # the child keeps its copy, so its death shows as the end of the pipe
     try:
         outcome = receiver.recv()
     except EOFError:
@@ -148,7 +148,7 @@ def _child(job: _Job, sender: Connection) -> None:
 
 
 def _end_with_the_job() -> None:
-    """Wait for the end of the job, then end at once: with the job its lease of the GPU has ended."""
+    """Wait until the job ends, then exit at once: the job's lease of the GPU ends with it."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -177,11 +177,11 @@ def _measure(job: _Job) -> dict[str, float]:
         started = time.perf_counter()
         result = action()
         if job.device == "cuda":
-            torch.cuda.synchronize()  # a GPU works on after the call has returned
+            torch.cuda.synchronize()  # a GPU keeps working after the call has returned
         return result, time.perf_counter() - started
 
     mixture, load_seconds = timed(load)
-    # One batch of full size and few tokens: what is set up at first use is no cost of a text.
+    # One full batch with few tokens: setup at first use should not count as the cost of a text.
     first = job.prompts.head(-(-job.batch_size // sampling.samples))
     short = Sampling(sampling.top_p, min(2, sampling.max_new_tokens), sampling.samples, sampling.seed)
     batches = AdaptiveBatches(job.batch_size)
@@ -205,7 +205,7 @@ def _measure(job: _Job) -> dict[str, float]:
 def _peak_resident_memory() -> int:
     """The largest resident memory of this process so far, in bytes."""
     if sys.platform == "linux":
-        # Not ru_maxrss, which counts what the parent held when it started this process (measured).
+        # Not ru_maxrss, which includes the memory of the parent when it started this process (measured).
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

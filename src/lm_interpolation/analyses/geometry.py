@@ -1,7 +1,7 @@
-"""How far models lie apart in weight space: norms of weight differences per tensor.
+"""How far apart models are in weight space: norms of weight differences per tensor.
 
 Source: Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), section 5.3 and Fig. 9. Tensors are streamed, so memory
-is constant whatever the size of the models, and torch is not needed.
+does not grow with the models, and torch is not needed.
 """
 
 import math
@@ -17,7 +17,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.models.headers import Tensor
 
-# check_tied: where a file stores both tied tensors, leaving one out is right only if they are equal.
+# check_tied: if a file stores both tied tensors, leaving one out is correct only if they are equal.
 from lm_interpolation.points.merging import check_tied, float_chunks
 
 NORM_COLUMNS = ["pair", "model", "reference", "tensor", "kind", "layer", "elements", "norm", "scaled_norm"]
@@ -26,8 +26,8 @@ NORM_VALUES = ["norm", "scaled_norm"]
 
 _BLOCK = re.compile(r"(?:^|\.)(?:h|layers|layer)\.(\d+)(?:\.|$)")
 
-# Kinds of tensors by one whole part of their lower-case name, over GPT-2, LLaMA, OPT and GPT-NeoX; the first that
-# fits: a norm may be called after what it normalises (self_attn_layer_norm, word_embeddings_layernorm).
+# Kinds of tensors by one whole part of their lower-case name, for GPT-2, LLaMA, OPT and GPT-NeoX. The first match
+# counts, because a norm may be named after what it normalises (self_attn_layer_norm, word_embeddings_layernorm).
 _KINDS = [
     ("norm", re.compile(r"(.*_)?(ln|norm|layer_?norm|rmsnorm)(_.*)?")),
     ("head", re.compile(r"lm_head|embed_out")),
@@ -38,21 +38,21 @@ _KINDS = [
 
 
 def weight_norms(pairs: Sequence[tuple[str, str, str | Path, str, str | Path]]) -> pd.DataFrame:
-    """Norms of the difference model - reference, per tensor, for each of ``pairs``.
+    """Norms of the difference model - reference for each of ``pairs``, tensor by tensor.
 
     A pair is (label, name of the model, its directory, name of the reference, its directory); directories are Hugging
-    Face models (float32, float16 or bfloat16 safetensors). Tied embeddings are one tensor; integer tensors are no
-    weights and left out. Columns (``NORM_COLUMNS``), pairs in their order, tensors in the order of the model
+    Face models (float32, float16 or bfloat16 safetensors). Tied embeddings count as one tensor; integer tensors are not
+    weights and are left out. Columns (``NORM_COLUMNS``), pairs in their order, tensors in the order of the model
     (embeddings, blocks ascending, the end; by name within):
 
     - ``pair`` (label), ``model``, ``reference``, ``tensor`` (the name that ``save_pretrained`` writes);
     - ``kind``: embedding, attention, mlp, norm, head or other; ``layer``: number of the block (Int64, else missing);
     - ``elements`` (int64): number of elements n;
     - ``norm`` (float64): ||d||_2 of the difference d as a vector, which for a matrix is its Frobenius norm;
-    - ``scaled_norm`` (float64): norm / sqrt(n), the root mean square of the entries of d. That is our reading of the
+    - ``scaled_norm`` (float64): norm / sqrt(n), the root mean square of the entries of d. This is how we read the
       "scaled norms" of Fig. 9: it puts vectors and matrices of all sizes on one scale.
 
-    Raises ``UserError`` if a model is damaged (see ``check_model``), if two models do not fit together (see
+    Raises ``UserError`` if a model is damaged (see ``check_model``), if two models are incompatible (see
     ``check_compatible``), if a pair compares a model with itself, or if a weight is NaN or infinite.
     """
     for directory in {directory for _, _, one, _, two in pairs for directory in (one, two)}:
@@ -90,13 +90,13 @@ def _difference_norm(tensors: dict[str, Tensor]) -> float:
 
 
 def tensor_kind(name: str) -> str:
-    """What the tensor of this name belongs to: embedding, attention, mlp, norm, head or other."""
+    """The kind of the tensor with this name: embedding, attention, mlp, norm, head or other."""
     parts = name.lower().split(".")
     return next((kind for kind, pattern in _KINDS if any(map(pattern.fullmatch, parts))), "other")
 
 
 def block_number(name: str) -> int | None:
-    """Number of the transformer block that the tensor of this name belongs to; None outside of the blocks."""
+    """Number of the transformer block of the tensor with this name; None outside the blocks."""
     found = _BLOCK.search(name)
     return int(found[1]) if found else None
 

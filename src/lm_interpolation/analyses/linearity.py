@@ -46,14 +46,14 @@ def linearity(
     """Compare a model with its first-order Taylor expansion at ``origin`` at all points of a plane.
 
     Args:
-        space: models of the plane, with attention ``eager`` (others have no forward-mode derivative).
+        space: models of the plane, with attention ``eager`` (other implementations have no forward-mode derivative).
         sweep: two coordinates a and b; 0 need not be on the grid.
-        origin: of the sweep, theta0; a single model.
-        directions: of the sweep, coordinate -> model -> coefficient; d1 is that of the first coordinate.
+        origin: origin of the sweep, theta0; a single model.
+        directions: directions of the sweep, coordinate -> model -> coefficient; d1 belongs to the first coordinate.
         prefixes: texts, tokenised as for generation; f is read after the last token of each.
-        words: two groups of words, of which those count that are a single token after every prefix and a space.
+        words: two groups of words; only words that are a single token after every prefix and a space count.
         tolerance: relative error up to which a point counts as linear.
-        batch_size: prefixes computed at once, fewer where GPU memory does not suffice.
+        batch_size: prefixes computed at once; fewer if GPU memory does not suffice.
         progress: counts points.
 
     Two quantities f, both computed in float32 by the model, the rest in float64:
@@ -64,7 +64,7 @@ def linearity(
     Returns two frames. The first has one row per point, in the sweep's order, and quantity: ``sweep``, the two
     coordinates (float64), ``point`` (id), ``quantity`` and float64
 
-    - ``value`` and ``prediction``: f and T, of the margin only;
+    - ``value`` and ``prediction``: f and T, for the margin only;
     - ``change``: norm ||f - f(theta0)||; ``error``: norm ||f - T||;
     - ``relative_error``: error / change, which is stricter than an error relative to ||f||, most of which does not
       change. 0 at theta0; missing where f equals f(theta0) though T does not. For the margin, a number, it has a pole
@@ -72,17 +72,17 @@ def linearity(
 
     The second has one row per quantity, and columns (float64)
 
-    - ``c1``, ``c2``: C1 and C2 of the margin; of the logits the root mean square of C1 and C2 over prefixes and V;
+    - ``c1``, ``c2``: C1 and C2 of the margin; for the logits the root mean square of C1 and C2 over prefixes and V;
     - ``r2``: 1 - sum ||f - T||^2 / sum ||f - mean f||^2 over all points, below 0 where the plane's mean predicts f
       better than T does; ``r2_unit``: the same over points with both coordinates in [-1, 1]. Missing where there are
       fewer than 3 points or f does not vary;
     - ``tolerance``; ``share_within``: share of the points, theta0 left out, with relative_error <= tolerance;
-    - ``reach``: the largest r of the grid for which all points with both coordinates in [-r, r] have
-      relative_error <= tolerance; 0 if there is none.
+    - ``reach``: the largest r on the grid for which all points with both coordinates in [-r, r] have relative_error <=
+      tolerance; 0 if there is none.
 
-    Raises ``UserError`` if the sweep has not two coordinates, ``origin`` is a mixture, ``words`` are not two groups or
-    one has no single-token word, a prefix is too long or does not end at a token boundary, a logit is not finite, or
-    GPU memory does not suffice for one prefix.
+    Raises ``UserError`` if the sweep does not have two coordinates, ``origin`` is a mixture, ``words`` are not two
+    groups, a group has no single-token word, a prefix is too long or does not end at a token boundary, a logit is not
+    finite, or GPU memory does not suffice for one prefix.
     """
     _check_plane(sweep, origin)
     encoded, groups = _encode(space, prefixes, words)
@@ -107,7 +107,7 @@ def linearity(
     rows = []
     for done, entry in enumerate(space.visit(sweep), start=1):
         a, b = (float(value) for _, value in entry.coordinates)
-        # Not read again: smaller batches than those of `base` would make a change of their rounding.
+        # Not recomputed: with smaller batches than for `base`, rounding would look like a change.
         logits = base if entry.point == origin else next_logits(space.model, encoded, batches)
         _check_finite(logits, f"point {entry.point.id}", prefixes)
         head = {"sweep": sweep.name, sweep.directions[0]: a, sweep.directions[1]: b, "point": entry.point.id}
@@ -128,14 +128,15 @@ def _check_plane(sweep: Sweep, origin: Point) -> None:
         )
     if len(origin.models) != 1:
         raise UserError(
-            f"sweeps.{sweep.name}.origin: {origin.id} is a mixture; linearity is that around one model, start there"
+            f"sweeps.{sweep.name}.origin: {origin.id} is a mixture; linearity is measured around one model, "
+            "so make that the origin"
         )
 
 
 def _encode(
     space: WeightSpace, prefixes: Sequence[str], words: Mapping[str, Sequence[str]]
 ) -> tuple[list[list[int]], list[torch.Tensor]]:
-    """Token ids of the prefixes, and for each group of words the ids (prefixes, words) of those that are one token."""
+    """Token ids of the prefixes, and for each group the ids (prefixes, words) of its single-token words."""
     if len(words) != 2:
         raise UserError(f"words: has the groups {list(words)}; give two, the margin is the first minus the second")
     check_words(words)
@@ -189,7 +190,7 @@ def logit_derivative(
         total = torch.zeros_like(tensor, dtype=torch.float64)
         for parameters, factor in terms:
             total.add_(parameters[key].double(), alpha=factor)
-        # A tangent has the type of what it belongs to.
+        # A tangent has the dtype of its primal.
         tangents[key] = total.to(tensor.dtype)
 
     def derive(part: Sequence[Sequence[int]]) -> torch.Tensor:
@@ -228,7 +229,7 @@ def _check_finite(logits: torch.Tensor, where: str, prefixes: Sequence[str]) -> 
 
 
 class _Sums:
-    """Residual and total sum of squares of vectors that come one by one (Welford's update: no cancellation)."""
+    """Residual and total sum of squares of vectors added one by one (Welford's update avoids cancellation)."""
 
     def __init__(self, like: torch.Tensor) -> None:
         self.count, self.residual, self.total = 0, 0.0, 0.0
@@ -246,10 +247,10 @@ class _Sums:
 
 
 class Comparison:
-    """A function f on a plane against T(a, b) = base + a slope1 + b slope2: what ``linearity`` reports of a quantity.
+    """A function f on a plane against T(a, b) = base + a slope1 + b slope2: what ``linearity`` reports per quantity.
 
-    ``base``, the slopes and the values of f are float64 tensors of one shape; a 0-d one is a number, of which
-    value and prediction are reported. No value is kept: memory does not grow with the plane.
+    ``base``, the slopes and the values of f are float64 tensors of one shape. If they are 0-d (numbers), value and
+    prediction are reported. Values are not kept, so memory does not grow with the plane.
     """
 
     def __init__(self, base: torch.Tensor, slope1: torch.Tensor, slope2: torch.Tensor) -> None:
@@ -299,7 +300,7 @@ class Comparison:
 def write_linearity(
     table: pd.DataFrame, summary: pd.DataFrame, path: str | os.PathLike[str], summary_path: str | os.PathLike[str]
 ) -> None:
-    """Write both frames of ``linearity`` as CSV, each atomically; equal results give equal bytes.
+    """Write both frames of ``linearity`` atomically as CSV; equal results give equal bytes.
 
     Numbers have six significant digits, a missing one is empty; coordinates are exact.
     """

@@ -1,4 +1,4 @@
-"""Files of losses, and of the texts whose losses they are: written and read without a model."""
+"""Files of losses and of the texts they belong to; no model is needed to read or write them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ LOSSES_SCHEMA = pa.schema(
 
 
 def write_loss_texts(texts: Mapping[str, Sequence[str]], path: PathLike) -> None:
-    """Write ``texts`` (class -> texts) as Parquet, columns ``class`` and ``text``, whole or not at all."""
+    """Write ``texts`` (class -> texts) atomically as Parquet with columns ``class`` and ``text``."""
     pairs = [(name, text) for name, members in texts.items() for text in members]
     names, members = zip(*pairs, strict=True)
     write_parquet(pa.table({"class": pa.array(names, pa.string()), "text": pa.array(members, pa.string())}), path)
@@ -41,7 +41,7 @@ def read_loss_texts(path: PathLike) -> dict[str, list[str]]:
 
 
 def write_losses(losses: pd.DataFrame, path: PathLike) -> None:
-    """Write the frame of ``evaluate_losses`` as Parquet with ``LOSSES_SCHEMA``, whole or not at all.
+    """Write the frame of ``evaluate_losses`` atomically as Parquet with ``LOSSES_SCHEMA``.
 
     Raises ``ValueError`` if a (point, class, text) occurs twice or a loss is not finite.
     """
@@ -59,7 +59,7 @@ def read_losses(path: PathLike) -> pd.DataFrame:
 
 
 def loss_matrix(losses: pd.DataFrame, points: Sequence[str], class_name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(nll, tokens) of one class, both (n_texts, len(points)) float64: rows are what a bootstrap resamples.
+    """(nll, tokens) of one class, both (n_texts, len(points)) float64; a bootstrap resamples the rows.
 
     ``losses`` may hold other points (ids) and classes too. Raises ``UserError`` if a point lacks a text that another
     one has, ``ValueError`` if one occurs twice.

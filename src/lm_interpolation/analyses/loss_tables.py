@@ -18,7 +18,7 @@ def loss_table(losses: pd.DataFrame, sweep: Sweep, resamples: int, seed: int) ->
     Columns: ``sweep``, one float64 column per coordinate, ``point, class, statistic, estimate, low, high, n_texts,
     n_tokens``. Statistics: ``nll_text``, the mean over texts of their NLL (nats per text), and ``nll_token``, the sum
     of the NLL over the sum of predicted tokens (nats per token). Sorted as the sweep, then by class in order of
-    appearance. All points share the resamples. To be written by ``tables.write_table``.
+    appearance. All points share the resamples. ``tables.write_table`` writes the table.
 
     Raises ``UserError`` if a point of the sweep lacks a loss.
     """
@@ -28,7 +28,7 @@ def loss_table(losses: pd.DataFrame, sweep: Sweep, resamples: int, seed: int) ->
         nll, tokens = loss_matrix(losses, points, class_name)
         denominators = np.hstack([np.ones_like(tokens), tokens])
         estimate, low, high = bootstrap_ratio(np.hstack([nll, nll]), denominators, resamples, seed)
-        # Of few texts an interval may reach below the least loss.
+        # With few texts an interval may reach below the smallest possible loss.
         low = np.maximum(low, 0)
         for index, point in enumerate(points):
             for offset, statistic in enumerate(STATISTICS):

@@ -1,9 +1,9 @@
 """Losses of the models at all points of a sweep on texts of a corpus: the heat maps of Fig. 8.
 
 Fig. 8 of Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092, section 4.3) shows the mean NLL of the SST test
-sentences over the plane theta3(alpha, beta), positive and negative sentences apart. We tabulate the mean over texts and
-the mean over tokens. The NLL of a text is that of ``perplexity.score_perplexity``: all its tokens behind the special
-tokens that texts of the model start with, or all but the first where there are none.
+sentences over the plane theta3(alpha, beta), separately for positive and negative sentences. We tabulate the mean over
+texts and the mean over tokens. The NLL of a text is defined as in ``perplexity.score_perplexity``: over all its tokens
+after the special tokens that texts of the model start with, or over all but the first if there are none.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +29,8 @@ OnDone = Callable[[int], object]
 class EncodedTexts:
     """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and how errors call it.
 
-    Of each, the first ``context`` tokens are not scored, and ``scored`` (n,) int64 tokens are; ``batches`` is how the
-    texts are read.
+    In each text the first ``context`` tokens are not scored; ``scored`` (n,) int64 counts those that are. ``batches``
+    determines how the texts are read.
     """
 
     ids: Sequence[Sequence[int]]
@@ -43,9 +43,9 @@ class EncodedTexts:
 def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]], batch_size: int) -> EncodedTexts:
     """Tokenise ``texts`` (class -> texts) once for all points; texts of similar length share a batch, padded right.
 
-    The order is that of the classes, then of the texts. ``batch_size`` texts are read at once, fewer where GPU memory
-    does not suffice. Raises ``UserError`` naming the text if the model cannot read all of it or if it has no token that
-    could be predicted.
+    Texts are ordered by class, then as given. ``batch_size`` texts are read at once, fewer if GPU memory does not
+    suffice. Raises ``UserError`` naming the text if the model cannot read all of it or if it has no token that could be
+    predicted.
     """
     names: list[str] = []
     flat: list[str] = []
@@ -60,7 +60,7 @@ def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]],
     for name, ids in zip(names, encoded, strict=True):
         if len(ids) <= special.context:
             own = len(ids) - len(special.start)
-            raise UserError(f"{name}: {own} token(s), so that none is predicted; take it out of the corpus")
+            raise UserError(f"{name}: {own} token(s), so there is nothing to predict; remove it from the corpus")
         if limit is not None and len(ids) > limit:
             raise UserError(
                 f"{name}: {len(ids)} tokens, but the model reads at most {limit}; shorten it or take it out"
@@ -72,7 +72,7 @@ def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]],
 def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
     """NLL of each text under a causal LM, summed over the tokens that are scored: (n,) float64, nats.
 
-    Raises ``UserError`` naming the text if it is NaN or infinite, and if GPU memory does not suffice for one text.
+    Raises ``UserError`` naming the text if its NLL is NaN or infinite, or if GPU memory does not suffice for one text.
     """
     nll = np.empty(len(texts.ids))
     for batch, losses in token_losses(model, texts.ids, {0: [range(len(texts.ids))]}, texts.batches):
@@ -96,9 +96,9 @@ def evaluate_losses(
 ) -> pd.DataFrame:
     """Losses of ``texts`` (class -> texts) at every point of ``sweep``: the columns of ``LOSSES_SCHEMA``.
 
-    One row per text and (distinct) point, in the order of the sweep, then of the classes, then of the texts;
-    ``point`` is categorical. ``progress`` is called with the number of points done. Values depend on ``batch_size`` by
-    rounding only.
+    One row per text and (distinct) point, in the order of the sweep, then of the classes, then of the texts; ``point``
+    is categorical. ``progress`` is called with the number of points done. Values depend on ``batch_size`` only by
+    rounding.
 
     Raises ``UserError`` naming the text if it is too long or has no predicted token (before anything is computed), and
     naming the point too if a loss is NaN or infinite; besides, what ``WeightSpace.visit`` raises.

@@ -34,7 +34,7 @@ def next_token_probabilities(
     batch_size: int,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """What follows ``prompt`` at each point of a line: probabilities of given words, and of the tokens that move most.
+    """What follows ``prompt`` at each point of a line: probabilities of given words and of the tokens that change most.
 
     Args:
         space: the models of the sweep.
@@ -43,22 +43,22 @@ def next_token_probabilities(
         words: group -> words, without surrounding spaces.
         top: how many tokens that rise, and as many that fall, to list; 0 or more.
         ends: the two coordinates, both on the grid, between which rise and fall are measured.
-        batch_size: words read at once, fewer where GPU memory does not suffice.
+        batch_size: words read at once; fewer if GPU memory does not suffice.
         progress: counts points.
 
     A word follows the prompt after a space. It is a prefix event: P(good) includes "goodness" and "good-looking", where
-    the model goes on. Of a word of several tokens the probability is the product of the conditional probabilities
-    of its tokens, each given the prompt and the tokens before it (teacher forcing); ``first_token_probability``, which
-    other words may share, stands apart. It is the probability of this way to spell the word, the tokenizer's own:
-    what other sequences of tokens with the same text would add is left out. Softmax in float64 of the model's logits,
-    over all it can say.
+    the model continues the word. The probability of a word of several tokens is the product of the conditional
+    probabilities of its tokens, each given the prompt and the tokens before it (teacher forcing).
+    ``first_token_probability`` is listed separately, since other words may share the first token. Only the tokenizer's
+    own spelling of the word counts: other token sequences with the same text are ignored. The softmax is taken in
+    float64 over all logits of the model.
 
     The tokens that rise (fall) most are those whose probability right after the prompt grows (shrinks) most, as a
-    difference, from ``ends[0]`` to ``ends[1]``; those that do not grow (shrink) at all are left out, and so are ids
-    that the tokenizer does not know. Equal differences are ordered by token id.
+    difference, from ``ends[0]`` to ``ends[1]``; tokens that do not grow (shrink) at all are left out, and so are ids
+    unknown to the tokenizer. Equal differences are ordered by token id.
 
     Returns one row per point, in the sweep's order, and word or token: words as given, then rising and falling tokens,
-    the most moved first. Columns:
+    those that change most first. Columns:
 
     - ``sweep``, the coordinate (float64), ``point`` (id);
     - ``kind``: ``word`` or ``token``; ``group``: the word's group, or ``rises`` or ``falls``;
@@ -67,7 +67,7 @@ def next_token_probabilities(
     - ``tokens`` (int64): their number; ``pieces``: their names in the vocabulary, joined by ``|``;
     - ``probability`` and ``first_token_probability`` (float64).
 
-    Raises ``UserError`` if the sweep has not one coordinate, ``ends`` are not on its grid, a word is empty, has
+    Raises ``UserError`` if the sweep has more than one coordinate, ``ends`` are not on its grid, a word is empty, has
     surrounding spaces or is listed twice, if the tokens of the prompt are not the first ones of prompt and word, if
     both are too long for the model, if a logit is not finite, or if GPU memory does not suffice for one word.
     """
@@ -80,15 +80,15 @@ def next_token_probabilities(
     prompt_ids = encode_prompt(space.tokenizer, prompt)
     pairs = [(group, word) for group, group_words in words.items() for word in group_words]
     entries = [(group, word, encode_word(space.tokenizer, prompt, word)) for group, word in pairs]
-    # The bare prompt gives the first token of every word; longer words need a sequence each for their others.
+    # The prompt alone gives the first token of every word; each longer word needs a sequence for its other tokens.
     sequences = [prompt_ids] + [prompt_ids + word_ids[:-1] for *_, word_ids in entries if len(word_ids) > 1]
     check_context(space, prompt, max(map(len, sequences)))
 
     def read(batch: Sequence[Sequence[int]]) -> "list[torch.Tensor]":
-        """Logits after the prompt, then after each token of a word but its last: (tokens of the word, V) of each."""
+        """Logits after the prompt and each token of a word but its last: (tokens of the word, V) for each word."""
         with torch.no_grad():
             logits = right_padded_logits(space.model, batch)
-        # Copied, so that the logits of the whole batch are freed.
+        # Copied so that the logits of the whole batch can be freed.
         return [values[len(prompt_ids) - 1 : len(ids)].clone() for values, ids in zip(logits, batch, strict=True)]
 
     batches = AdaptiveBatches(batch_size)
@@ -157,12 +157,14 @@ def _ends(sweep: Sweep, ends: tuple[float, float]) -> tuple[Decimal, Decimal]:
                 f"{', '.join(map(format_decimal, grid))}"
             )
     if first == last:
-        raise UserError(f"ends: both are {format_decimal(first)}, so that nothing rises or falls; choose two values")
+        raise UserError(
+            f"ends: both are {format_decimal(first)}, so nothing rises or falls; choose two different values"
+        )
     return first, last
 
 
 def check_words(words: Mapping[str, Sequence[str]]) -> None:
-    """Raise ``UserError`` if a word is empty, is surrounded by spaces, or occurs twice, in whatever group."""
+    """Raise ``UserError`` if a word is empty, has surrounding spaces, or occurs twice, even in different groups."""
     seen: dict[str, str] = {}
     for group, group_words in words.items():
         for word in group_words:
@@ -189,8 +191,8 @@ def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
 def encode_word(tokenizer: Any, prompt: str, word: str) -> list[int]:
     """Token ids of ``word`` after ``prompt`` and a space; at least one.
 
-    Raises ``UserError`` if the word has no token, or if the tokenizer joins prompt and word, so that the word is no
-    continuation of the prompt's tokens, and what ``encode_prompt`` raises.
+    Raises ``UserError`` if the word has no token, or if the tokenizer joins prompt and word so that the word does not
+    continue the prompt's tokens, and whatever ``encode_prompt`` raises.
     """
     prompt_ids = encode_prompt(tokenizer, prompt)
     (both,) = encode(tokenizer, [f"{prompt} {word}"], added_tokens(tokenizer)[0])
@@ -200,12 +202,12 @@ def encode_word(tokenizer: Any, prompt: str, word: str) -> list[int]:
             "tokenizer the word does not follow it; choose another prompt or word"
         )
     if len(both) == len(prompt_ids):
-        raise UserError(f"words: the tokenizer makes no token of {word!r}; remove it")
+        raise UserError(f"words: the tokenizer gives no token for {word!r}; remove it")
     return both[len(prompt_ids) :]
 
 
 def right_padded_logits(model: Any, sequences: Sequence[Sequence[int]]) -> "torch.Tensor":
-    """Logits (n, longest, V) of token sequences in one batch; those behind the end of a sequence mean nothing.
+    """Logits (n, longest, V) of token sequences in one batch; those past the end of a sequence are meaningless.
 
     ``model`` is called with ``input_ids``, ``attention_mask`` and ``use_cache``, and has a ``device``.
     """
@@ -214,7 +216,7 @@ def right_padded_logits(model: Any, sequences: Sequence[Sequence[int]]) -> "torc
 
 
 def check_context(space: "WeightSpace", prompt: str, tokens: int) -> None:
-    """Raise ``UserError`` if ``tokens`` tokens, of the prompt and what is read after it, exceed the model's context."""
+    """Raise ``UserError`` if ``tokens``, the number of tokens read with the prompt, exceeds the model's context."""
     context = context_length(space.model, space.tokenizer)
     if context is not None and tokens > context:
         raise UserError(
@@ -230,7 +232,7 @@ def _log_softmax(logits: "torch.Tensor", where: str) -> "torch.Tensor":
 
 
 def _most_moved(change: np.ndarray, top: int) -> tuple[list[int], list[int]]:
-    """Indices of the ``top`` largest values above 0, the largest first, and of the ``top`` smallest below 0, likewise.
+    """Indices of the ``top`` largest values above 0 and the ``top`` smallest below 0, the most extreme first.
 
     ``change`` is (V,). Equal values are ordered by index.
     """

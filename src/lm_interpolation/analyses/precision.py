@@ -1,8 +1,8 @@
-"""How much a study's inference in a lower precision changes, on a sample: texts and scores in both precisions.
+"""How much a lower precision of inference changes a study, on a sample of texts and scores in both precisions.
 
-The paper (Rofin, Balagansky and Gavrilov 2022, arXiv 2211.12092) does not tell the precision of its inference: fp32
-is our reading, and what is cheaper has to show here that it gives the same. Weights are always merged and stored in
-fp32, and cast when a model is loaded.
+The paper (Rofin, Balagansky and Gavrilov 2022, arXiv 2211.12092) does not give the precision of its inference. We
+assume fp32, and a cheaper precision has to show here that it gives the same results. Weights are always merged and
+stored in fp32; they are cast when a model is loaded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -55,17 +55,17 @@ def compare_precisions(
     """Generate and score a sample in the study's precision and in fp32.
 
     Args:
-        points: point to the directory of its merged checkpoint.
-        judges: name to directory, of the models of ``scorers``.
+        points: point -> directory of its merged checkpoint.
+        judges: name -> directory, for the models of ``scorers``.
         prompts: columns ``row`` and ``text``.
         generation: precision of the study's generation.
-        scorers: name to what is to be known of it: its config entry, and ``statistic``, the one that is compared.
-        batch_sizes: of ``generate`` and ``score``.
-        progress: called with the number of model runs done; there are ``runs(...)``.
+        scorers: name -> its config entry, plus the ``statistic`` that is compared.
+        batch_sizes: for ``generate`` and ``score``.
+        progress: called with the number of model runs done, out of ``runs(...)``.
 
     Returns a frame with ``PRECISION_COLUMNS``, sorted by stage, scorer and point. Rows of the stage ``generation``
-    compare texts that are generated in both precisions, under the scorer in fp32; rows of the stage ``scoring`` compare
-    scores in both precisions of the study's texts. A stage in fp32 has no rows. ``fp32`` and ``value`` (in the study's
+    compare texts generated in both precisions, scored in fp32; rows of the stage ``scoring`` compare scores of the
+    study's texts in both precisions. A stage that runs in fp32 has no rows. ``fp32`` and ``value`` (in the study's
     precision) are the statistic, ``difference`` is value - fp32, or value / fp32 - 1 of an exponential (a perplexity),
     with its 95 % interval (Student's, over prompts) from ``low`` to ``high`` (NaN for a single prompt).
     ``mean_absolute`` and ``max_absolute`` are absolute differences text by text, of the score or of the NLL per token
@@ -149,7 +149,7 @@ _SCORING: dict[str, Callable[..., pd.DataFrame]] = {"classifier": _classified, "
 
 
 def runs(points: int, generation: str, precisions: Sequence[str]) -> int:
-    """How often ``compare_precisions`` runs a model, for so many points and for scorers of these ``precisions``."""
+    """How often ``compare_precisions`` runs a model, for a number of points and the ``precisions`` of the scorers."""
     generated = points * (1 if generation == "fp32" else 2)
     return generated + sum(1 + (generation != "fp32") + (precision != "fp32") for precision in precisions)
 
@@ -162,7 +162,7 @@ def check_precisions(
     ``scorers`` are those of ``compare_precisions``.
     """
     worst = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
-    # argmax finds NaN (a point none of whose texts has a score) first, which this way round does not pass.
+    # argmax finds NaN first (a point none of whose texts has a score), and this form of the comparison rejects NaN.
     if not abs(worst["difference"]) <= threshold:
         relative = "relative " if Statistic(**scorers[worst["scorer"]]["statistic"]).exponentiate else ""
         raise UserError(
@@ -192,7 +192,7 @@ def _rows(
     numerators, denominators = (np.hstack([part[index] for part in sums]) for index in (0, 1))
     totals = denominators.sum(axis=0)
     estimate = np.divide(numerators.sum(axis=0), totals, out=np.full(totals.shape, np.nan), where=totals > 0)
-    # Both halves rest on the same prompts, so that their difference is one of pairs.
+    # Both sides use the same prompts, so this is a paired difference.
     known = (denominators.reshape(len(denominators), 2, count) > 0).sum(axis=0).min(axis=0) >= 2
     low, high = np.full((2, count), np.nan)
     if known.any():

@@ -1,4 +1,4 @@
-"""The first prompts of a set, which several analyses take as prefixes."""
+"""The first prompts of a set, which several analyses use as prefixes."""
 
 import os
 
@@ -15,5 +15,5 @@ def read_prefixes(path: str | os.PathLike[str], count: int) -> pd.DataFrame:
     """
     prompts = read_parquet(path).to_pandas()
     if len(prompts) < count:
-        raise UserError(f"prefixes: {count} asked for, but {path} holds {len(prompts)} prompts; lower it")
+        raise UserError(f"prefixes: {count} wanted, but {path} has only {len(prompts)} prompts; lower the number")
     return prompts.head(count)

@@ -1,7 +1,7 @@
-"""How coarsely an imported model was rounded, beside how far it lies from a model that it is combined with.
+"""How coarsely an imported model was rounded, compared with its distance from a model that it is combined with.
 
-Weights of 16 bits are exact in float32, where the last bits of all of them are zero. So the format that a model was
-stored in can be read off its weights after the import, whatever its files were. Tensors are streamed, without torch.
+16-bit weights are exact in float32, where their last bits are all zero. So the weights reveal, even after the import,
+the format in which the model was stored. Tensors are streamed, without torch.
 """
 
 import math
@@ -15,25 +15,23 @@ from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.points.merging import float_chunks
 
-# Format -> last bits of a float32 that it lacks, significant bits, exponent (as of frexp) of its smallest normal
-# number.
-# The coarser one comes first: what bf16 can hold, fp16 mostly can, too.
+# Format -> trailing bits of a float32 that it lacks, significant bits, exponent (as in frexp) of its smallest normal
+# number. The coarser format comes first: fp16 can hold most numbers that bf16 can hold.
 _FORMATS = {"bf16": (16, 8, -125), "fp16": (13, 11, -13)}
 
 
 def measure_rounding(model: str, model_dir: Path, reference: str, reference_dir: Path) -> dict[str, Any]:
-    """What rounding did to the weights of ``model``, and how far they lie from those of ``reference``.
+    """The effect of rounding on the weights of ``model``, and their distance from the weights of ``reference``.
 
     Directories are imported or trained models. Returns ``model``, ``reference`` and
 
-    - ``stored``: bf16 or fp16 if more than half of the weights lie in tensors that hold nothing but such numbers, else
-      fp32;
+    - ``stored``: bf16 or fp16 if more than half of the weights lie in tensors with only such numbers, else fp32;
     - ``rounding``: estimated Euclidean norm of the rounding errors of these tensors (an error is spread evenly over the
       spacing of the numbers around the weight: its root mean square is the spacing / sqrt(12));
     - ``distance``: Euclidean norm of the difference of all weights of the two models;
     - ``ratio``: rounding / distance, None if the models are equal.
 
-    Raises ``UserError`` if a model is damaged, or if they do not fit together (see ``check_compatible``).
+    Raises ``UserError`` if a model is damaged, or if the two are incompatible (see ``check_compatible``).
     """
     for directory in (model_dir, reference_dir):
         check_model(directory)
@@ -67,7 +65,7 @@ def measure_rounding(model: str, model_dir: Path, reference: str, reference_dir:
 
 
 def describe_rounding(result: dict[str, Any]) -> str | None:
-    """One line on what ``measure_rounding`` found; None for a model that was stored in fp32."""
+    """One line on the result of ``measure_rounding``; None for a model that was stored in fp32."""
     if result["stored"] == "fp32":
         return None
     beside = (
@@ -82,13 +80,13 @@ def describe_rounding(result: dict[str, Any]) -> str | None:
 
 
 def _fits(values: npt.NDArray[np.float64], kind: str) -> bool:
-    """Whether all of these float32 numbers are numbers of 16 bits."""
+    """Whether all of these float32 numbers fit the 16-bit format."""
     lacking, _, _ = _FORMATS[kind]
     return not (values.astype(np.float32).view(np.uint32) & np.uint32((1 << lacking) - 1)).any()
 
 
 def _squared_error(values: npt.NDArray[np.float64], kind: str) -> float:
-    """Expected sum of the squares of their rounding errors; zeros count as exact."""
+    """Expected sum of squared rounding errors; zeros count as exact."""
     _, significant, smallest = _FORMATS[kind]
     _, exponents = np.frexp(values[values != 0])
     spacing = np.ldexp(1.0, np.maximum(exponents, smallest) - significant)

@@ -12,10 +12,10 @@ from lm_interpolation.jobs.runtime import atomic_path
 def compare_texts(
     prompts: pd.DataFrame, sweeps: Sequence[str], at: Sequence[str], files: Sequence[str | os.PathLike[str]]
 ) -> pd.DataFrame:
-    """The first continuation of each prompt at each coordinate, a column per sweep.
+    """The first continuation of each prompt at each coordinate, with a column per sweep.
 
-    ``prompts`` has the columns ``row`` and ``text``. ``files`` are the texts of each sweep at each of the coordinates
-    ``at``, coordinate by coordinate within a sweep. Columns: ``row``, ``prompt``, ``coordinate``, and one called after
+    ``prompts`` has the columns ``row`` and ``text``. ``files`` are the text files of each sweep at the coordinates
+    ``at``: sweep by sweep, in the order of ``at``. Columns: ``row``, ``prompt``, ``coordinate``, and one named after
     each sweep.
     """
     places = [(sweep, value) for sweep in sweeps for value in at]
@@ -35,6 +35,6 @@ def write_texts(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def _first_continuations(path: str | os.PathLike[str]) -> pd.Series:
-    """Row of the prompt to its first continuation, from the text file of a point."""
+    """Map the row of each prompt to its first continuation, from the text file of a point."""
     texts = read_parquet(path, ["row", "sample", "continuation"]).to_pandas()
     return texts[texts["sample"] == 0].set_index("row")["continuation"]

@@ -14,9 +14,9 @@ from lm_interpolation.statistics.matched import Curve, MatchedDifference
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Mean difference of a statistic between two sweeps at equal score: ``sweep`` minus ``than``.
 
-    On each curve only the branch with coordinate >= 0 counts, and of it the points whose score exceeds that of the
-    point before. The range of scores begins at ``from_score``, or without this key at the score that ``than`` has at
-    coordinate 1 (the fine-tuned model itself, of theta_1), but not below where either curve starts; it ends at the
+    On each curve only the branch with coordinate >= 0 counts, and only points whose score exceeds the previous point's.
+    The range of scores begins at ``from_score``; without this key it begins at the score of ``than`` at coordinate 1
+    (on theta_1 the fine-tuned model itself). It never begins below the start of either curve, and it ends at the
     smaller of the two highest scores. See ``matched.MatchedDifference``.
     """
     names = [spec["sweep"], spec["than"]]

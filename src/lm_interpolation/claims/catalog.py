@@ -1,4 +1,4 @@
-"""The tests of claims by name: what measures each."""
+"""The tests of claims by name, with the function that measures each."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Curves that claims are about: one statistic over the points of a sweep, with its estimate by prompts or texts."""
+"""Curves for claims: one statistic over the points of a sweep, with an estimate that rests on prompts or texts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from lm_interpolation.tables.tables import statistic_matrix
 
 @dataclass(frozen=True)
 class SweepCurve:
-    """One statistic over points: their coordinates (k, c) and its values; ``unit`` says what they rest on."""
+    """One statistic over points with ``coordinates`` (k, c); ``unit`` says what the values rest on."""
 
     coordinates: np.ndarray
     estimate: Estimate
@@ -37,12 +37,12 @@ class SweepCurve:
         return np.flatnonzero((self.at >= low) & (self.at <= high))
 
     def measured(self, inference: Inference, note: str) -> Measured:
-        """What was measured on this curve."""
+        """The result of a measurement on this curve."""
         return Measured(inference, note, self.estimate.units, self.unit)
 
 
 def estimate_curve(coordinates: np.ndarray, numerators: np.ndarray, denominators: np.ndarray, unit: str) -> SweepCurve:
-    """Curve of the ratios of column sums. Raises ``NotTested`` where fewer than two units (rows) count at a point."""
+    """Curve of the ratios of column sums. Raises ``NotTested`` if fewer than two units (rows) count at a point."""
     known = (denominators > 0).sum(axis=0)
     if known.min() < 2:
         where = ", ".join(f"{value:g}" for value in coordinates[known.argmin()])
@@ -59,7 +59,7 @@ def sweep_curve(
     scale: str = "linear",
     within: Sequence[float] = (-math.inf, math.inf),
 ) -> SweepCurve:
-    """One statistic (with scale log its logarithm) over the points of a sweep whose coordinates all lie within a range.
+    """One statistic (scale log: its logarithm) over the points of a sweep whose coordinates all lie within a range.
 
     Raises ``NotTested`` if there is no such point or if a value has no logarithm.
     """
@@ -100,7 +100,7 @@ def line_curve(data: ClaimData, spec: Mapping[str, Any], **keys: Any) -> SweepCu
 
 
 def both_curves(one: SweepCurve, other: SweepCurve, names: Sequence[str]) -> Estimate:
-    """Both curves as one estimate: first the values of one, then those of the other."""
+    """Both curves as one estimate: the values of the first, then those of the second."""
     if len(one.estimate.influence) != len(other.estimate.influence):
         raise UserError(f"sweeps {' and '.join(names)} do not have the same prompts; score both again")
     return beside([one.estimate, other.estimate])

@@ -1,4 +1,4 @@
-"""What claims are measured on, and what measuring one gives."""
+"""The data of claims, and the result of measuring one."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +18,17 @@ PathLike = str | os.PathLike[str]
 
 
 class NotTested(Exception):
-    """The data do not allow to test a claim; the message says why."""
+    """The data do not allow a claim to be tested; the message says why."""
 
 
 @dataclass(frozen=True)
 class ClaimData:
-    """What claims are computed from.
+    """The data that claims are computed from.
 
-    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``); ``tables`` and ``losses`` are
-    the tables of analyses (see ``read_analysis``) and their raw losses (see ``loss_files.read_losses``) by name.
-    ``scorers`` has the statistics of each scorer, ``barriers`` the name of the one whose logarithm is a loss, of each
-    that has such a statistic, ``judges`` the judge of each that is a classifier. ``seed`` is that of all draws.
+    ``scores(sweep, prompts, scorer)`` gives score rows (see ``score_files.ScoreFiles``). ``tables`` and ``losses`` map
+    names of analyses to their tables (see ``read_analysis``) and raw losses (see ``loss_files.read_losses``).
+    ``scorers`` has the statistics of each scorer, ``barriers`` the name of the statistic whose logarithm is a loss, if
+    the scorer has one, and ``judges`` the judge of each classifier. All draws use ``seed``.
     """
 
     sweeps: Mapping[str, Sweep]
@@ -43,9 +43,10 @@ class ClaimData:
 
 @dataclass(frozen=True)
 class Measured:
-    """A statistic, and a remark on it; ``units`` and their ``kind`` (prompts, ...) are what its interval rests on.
+    """A statistic and a remark on it; its interval rests on this many ``units`` of this ``kind`` (prompts, ...).
 
-    ``undefined`` is the share of draws without a value; ``instead`` says what would decide where more units would not.
+    ``undefined`` is the share of draws without a value; ``instead`` says what would decide the claim if more units
+    would not.
     """
 
     inference: Inference
@@ -67,7 +68,7 @@ def numbers(table: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def rows_of(table: pd.DataFrame, spec: Mapping[str, Any], **wanted: str) -> pd.DataFrame:
-    """The rows of an analysis' table whose columns have the ``wanted`` values, of which there is at least one."""
+    """The rows, at least one, of an analysis' table whose columns have the ``wanted`` values."""
     for column, value in wanted.items():
         known = list(dict.fromkeys(table[column]))
         if value not in known:

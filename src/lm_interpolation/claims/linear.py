@@ -9,7 +9,7 @@ from lm_interpolation.statistics.inference import Exact
 
 
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
-    """A number of the linearity summary. It is computed, not sampled: no interval."""
+    """A number of the linearity summary. It is computed, not sampled, so it has no interval."""
     rows = rows_of(data.tables[spec["analysis"]], spec, quantity=spec["quantity"])
     if len(rows) != 1:
         raise ValueError(f"analysis {spec['analysis']}: {len(rows)} rows for {spec['quantity']} in its summary")

@@ -10,7 +10,7 @@ from lm_interpolation.statistics.medians import Median, MedianRatio
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Ratio of the scaled norms of two weight differences: median over tensors.
 
-    Of pairs with the same tensors (names and sizes) the median of the ratios, else the ratio of the medians.
+    For pairs with the same tensors (names and sizes) this is the median of the ratios, else the ratio of the medians.
     """
     norms, sizes = [], []
     for key in ("pair", "against"):

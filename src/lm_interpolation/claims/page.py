@@ -33,7 +33,7 @@ def claims_markdown(
 ) -> str:
     """``claims.md``: the rule of verdicts, how many claims hold, a table, and the reasons and remarks per claim.
 
-    ``judges`` says of each scorer in one line what judges, and how well; ``leaks`` are those of ``leaks.leak_lines``.
+    ``judges`` says in one line per scorer who judges, and how well; ``leaks`` are the lines of ``leaks.leak_lines``.
     """
     count = {
         column: ", ".join(f"{verdict} {sum(entry[column] == verdict for entry in entries)}" for verdict in VERDICTS)

@@ -11,7 +11,7 @@ from lm_interpolation.statistics.inference import MaxDifference
 
 
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
-    """How far the worst value within a range lies beyond the worst in [0, 1], to the worse side; 0 if it does not."""
+    """By how much the worst value within a range is worse than the worst in [0, 1]; 0 if it is not worse."""
     low, high = spec["within"]
     curve = line_curve(data, spec, within=(min(low, 0), max(high, 1)))
     reference, tested = curve.part(0, 1), curve.part(low, high)

@@ -16,7 +16,8 @@ from lm_interpolation.tables.tables import grid_mask
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Mean of |sum of the coordinates - ``sum``| over the share ``lowest`` of grid points with the lowest values.
 
-    That is how far these points lie from the line. The distance of their mean would be 0 for points on both sides.
+    That is the mean distance of these points from the line. The distance of their mean would be 0 for points on both
+    sides.
     """
     if "analysis" in spec:
         curve = loss_curve(data, spec, spec["statistic"])

@@ -1,6 +1,6 @@
 """Verdicts on the claims of the paper: a value, its interval, a threshold, and whether the claim holds.
 
-How the 95 % intervals of each kind of claim are made, of prompts, texts, words or tensors, says ``inference.py``.
+``inference.py`` explains how each kind of claim gets its 95 % interval over prompts, texts, words or tensors.
 """
 
 import math
@@ -19,7 +19,7 @@ FEW = 0.05
 
 
 def judge(claim: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
-    """The verdict on one claim, as an entry of ``claims.json``. ``claim`` is what ``Claim.settings`` gives.
+    """The verdict on one claim as an entry of ``claims.json``; ``claim`` holds the settings from ``Claim.settings``.
 
     Keys of the entry: ``name, section, statement, test, statistic, value, low, high, unit, threshold, direction,
     verdict, p, units, unit_kind, units_to_decide, weak_judge, reason, note``, and ``p_holm, verdict_holm`` from
@@ -27,13 +27,13 @@ def judge(claim: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
     ``weak_judge`` says whether a statistic comes from a weak judge. Numbers are rounded to six significant digits
     before they are compared with the threshold, so that the entry agrees with itself.
 
-    The claim holds if its whole interval lies on the right side of the threshold, and is refuted if that lies on the
-    wrong side. Otherwise it is undecided, and the note says about how many units would decide it; so it is with fewer
-    units than ``LEAST_UNITS``, and with so few words or tensors that they have no interval. It is not tested, and the
-    note says why, if the data do not give the value, or if the statistic is undefined in more than ``FEW`` of the
-    draws, so that there is no interval to judge by.
+    The claim holds if its whole interval lies on the right side of the threshold, and is refuted if the whole interval
+    lies on the wrong side. Otherwise it is undecided, and the note estimates how many units would decide it. It is also
+    undecided with fewer units than ``LEAST_UNITS``, or with too few words or tensors for an interval. It is not tested,
+    and the note says why, if the data do not give the value, or if the statistic is undefined in more than ``FEW`` of
+    the draws, so that there is no interval to judge by.
 
-    Raises ``UserError`` with the claim's key if it names what the data do not have.
+    Raises ``UserError`` with the claim's key if the claim names something that the data lack.
     """
     with error_prefix(f"claims.{claim['name']}"):
         try:
@@ -86,10 +86,10 @@ def judge(claim: Mapping[str, Any], data: ClaimData) -> dict[str, Any]:
 
 
 def corrected(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The entries of a study with what Holm's correction for their number makes of them.
+    """The entries of a study with Holm's correction for the number of claims.
 
-    ``p_holm`` is the corrected p-value, ``verdict_holm`` the verdict that is left: one that holds or is refuted with
-    a larger ``p_holm`` than 0.05 is undecided. Verdicts without a p-value stay as they are.
+    ``p_holm`` is the corrected p-value and ``verdict_holm`` the corrected verdict: a claim that holds or is refuted
+    becomes undecided if ``p_holm`` exceeds 0.05. Verdicts without a p-value stay as they are.
     """
     entries = list(entries)
     p_values = holm({entry["name"]: entry["p"] for entry in entries if entry["p"] is not None})
@@ -104,7 +104,7 @@ def corrected(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def untested(claim: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """The entry of a claim that is not tested, for this ``reason``."""
+    """The entry of a claim that is not tested, with the ``reason``."""
     return _entry(claim) | {"verdict": NOT_TESTED, "note": reason}
 
 
@@ -135,5 +135,5 @@ def _entry(claim: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _round(value: float) -> float:
-    # Beyond the twelfth digit there is nothing but rounding. + 0.0 turns a negative zero into zero.
+    # Beyond the twelfth digit there is only rounding error. + 0.0 turns a negative zero into zero.
     return float(f"{round(value, 12):.6g}") + 0.0

@@ -1,4 +1,4 @@
-"""What may be said of a claim, for all that counts or shows verdicts. Imports no package."""
+"""The possible verdicts on a claim, for all code that counts or shows them. Imports no package."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

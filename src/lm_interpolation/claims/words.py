@@ -13,7 +13,7 @@ from lm_interpolation.statistics.orderings import spearman
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     """Spearman's correlation of P(word) with the coordinate, negated for ``falling``: median over the words of a group.
 
-    The interval is over words: it says what another choice of words might have given.
+    The interval is over words: it shows what another choice of words might have given.
     """
     rows = rows_of(data.tables[spec["analysis"]], spec, kind="word", group=spec["group"])
     name = rows.columns[list(rows.columns).index("sweep") + 1]

@@ -1,1 +1,1 @@
-"""Programs that people call beside Snakemake."""
+"""Programs that people run alongside Snakemake."""

@@ -1,8 +1,9 @@
-"""Take copied results for what they are: ``lm-interpolation adopt`` and the arguments of Snakemake.
+"""Accept copied results as finished: ``lm-interpolation adopt`` and the arguments of Snakemake.
 
-``cp -r``, ``rsync`` without ``-a`` and archives without times leave results that are older than what they were made
-of, and without ``.snakemake``, so that Snakemake would make them again. What the records beside them (docs/records.md)
-confirm gets times in the order of the data flow, and Snakemake its notes. All else is named, and left to be made again.
+After ``cp -r``, ``rsync`` without ``-a`` or an archive without times, results may be older than their inputs and lack
+``.snakemake``, so Snakemake would make them again. Results that the records beside them (docs/records.md) confirm get
+times in the order of the data flow, and Snakemake gets its notes. All others are listed and left for Snakemake to make
+again.
 """
 
 import errno
@@ -20,10 +21,10 @@ _SHOWN = 10
 
 
 def adopt(top: str) -> tuple[list[str], list[OSError]]:
-    """Adopt the results in ``top``. May be repeated, and after a kill goes on.
+    """Adopt the results in ``top``. It can be repeated, and it continues after a kill.
 
-    Returns lines on what was done, and what kept times from being set. Raises ``UserError`` if there are no records, or
-    if one has another format.
+    Returns lines on what was done, and the errors that kept times from being set. Raises ``UserError`` if there are no
+    records or if a record has another format.
     """
     recorded = dict(find_records(top))
     if not recorded:
@@ -60,10 +61,10 @@ def adopt(top: str) -> tuple[list[str], list[OSError]]:
 
 
 def set_times(records: Mapping[str, Record], top: str) -> tuple[int, list[OSError]]:
-    """Make no output older than its inputs, nor its benchmark file, and no other file any younger.
+    """Make sure that no output or benchmark file is older than its inputs, without making any other file newer.
 
     Nothing outside of ``top`` is touched, wherever links lead. Returns the number of times that were set, and the
-    errors of those that could not be.
+    errors for those that could not be set.
     """
     times: dict[str, int] = {}
     denied: list[OSError] = []
@@ -75,7 +76,7 @@ def set_times(records: Mapping[str, Record], top: str) -> tuple[int, list[OSErro
             now = _time(times, path)
             if now < after:
                 times[path] = after
-                # A merged checkpoint is deleted once it was used: of it there is the benchmark file alone.
+                # A merged checkpoint is deleted after its use: only its benchmark file is left.
                 if now:
                     try:
                         _set_time(path, after, top)
@@ -86,7 +87,7 @@ def set_times(records: Mapping[str, Record], top: str) -> tuple[int, list[OSErro
 
 
 def in_order(records: Mapping[str, Record]) -> Iterator[str]:
-    """The outputs, each after all that it was made of."""
+    """The outputs, each after all of its inputs."""
     seen: set[str] = set()
     for first in sorted(records):
         stack: list[tuple[str, Iterator[str]]] = [(first, _parents(records, first))] if first not in seen else []

@@ -1,4 +1,4 @@
-"""Arguments of Snakemake, read as it reads them by programs of ours that are given the same."""
+"""Arguments of Snakemake: our programs take the same arguments and read them as it does."""
 
 import argparse
 import contextlib
@@ -26,14 +26,15 @@ installed package.
 
 
 class Run:
-    """A Snakemake that was or is to be started with ``arguments``.
+    """A run of Snakemake, past or future, with ``arguments``.
 
     Attributes:
-        arguments: for Snakemake, to be given in the folder where these objects are made.
-        options: what the arguments and the profile set.
+        arguments: for Snakemake, relative to the folder where this object is created.
+        options: the options that the arguments and the profile set.
         folder: the working directory of its jobs, absolute.
         snakefile: absolute.
-        files: the config files that are read, in this order; relative to ``folder`` if that is the present one.
+        files: the config files in the order in which they are read; relative to ``folder`` if that is the current
+            folder.
     """
 
     def __init__(self, program: str, description: str, arguments: Sequence[str]) -> None:
@@ -56,7 +57,7 @@ class Run:
         self.files = files or [DEFAULT]
 
     def overrides(self) -> dict[str, Any]:
-        """What ``--config`` sets. Raises ``UserError`` if that is no list of ``key=value``."""
+        """The values of ``--config``. Raises ``UserError`` if it is not a list of ``key=value``."""
         pairs = self.options.config
         try:
             return dict(parse_config(pairs))
@@ -68,7 +69,7 @@ class Run:
         os.chdir(self.folder)
 
     def study(self) -> Study:
-        """The study, as the Snakefile reads it, to be asked for in ``folder``. Raises ``UserError``."""
+        """The study as the Snakefile reads it. Call this in ``folder``. Raises ``UserError``."""
         for file in self.files:
             if not Path(file).is_file():
                 raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
@@ -80,16 +81,16 @@ class Run:
 
 
 def _read(arguments: list[str]) -> argparse.Namespace:
-    # It tells of the profile, of which nothing matters here.
+    # Suppresses its message about the profile, which does not matter here.
     with contextlib.redirect_stderr(io.StringIO()) as told:
         try:
             _, options = parse_args(arguments)
         except WorkflowError as error:
             raise UserError(str(error)) from None
         except SystemExit as end:
-            # After --version, too.
+            # It also exits after --version.
             if not end.code:
                 raise
-            # Without the name of the program, which is ours.
+            # Drop the name of the program, which is ours.
             raise UserError(told.getvalue().strip().splitlines()[-1].rpartition(": error: ")[2]) from None
     return options

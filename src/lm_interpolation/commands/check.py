@@ -1,7 +1,7 @@
 """Say what is wrong with a study's config files before anything is planned: ``lm-interpolation check --help``.
 
 Snakemake reads config files before anything of ours runs. It names neither the file nor the line of a mistake, and some
-files end it with a traceback.
+files make it fail with a traceback.
 """
 
 import os
@@ -22,7 +22,7 @@ examples:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Raise ``UserError`` for the first file that cannot be read, or for what is wrong with the study."""
+    """Raise ``UserError`` for the first file that cannot be read, or for the mistakes in the study."""
     parser = Parser("check", "Read the config of a study, and say what is wrong with it.", EXAMPLES)
     parser.add_argument(
         "config", nargs="*", metavar="FILE", help=f"each is laid over those before it (default: {DEFAULT})"
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
             read_config(file)
         return
     config = read_study(files)
-    # Not before: what cannot be read should end at once.
+    # Imported only now: a file that cannot be read should fail at once.
     from lm_interpolation.study.config import declare
     from lm_interpolation.study.study import Study
 

@@ -23,7 +23,7 @@ EXAMPLES = """\
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the command line asks for. Raises ``UserError``."""
+    """Run the command. Raises ``UserError``."""
     parser = PointParser(
         "export", "Write a point of a study's sweeps as a Hugging Face directory with a card.", EXAMPLES
     )

@@ -1,4 +1,4 @@
-"""The study that ``steer`` and ``export`` are called for, and what they say of it."""
+"""Opening the study for ``steer`` and ``export``, and announcing it."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ CONFIGS = Path("config")
 
 
 class PointParser(Parser):
-    """Arguments that steering and exporting share."""
+    """The arguments that ``steer`` and ``export`` share."""
 
     def __init__(self, program: str, description: str, examples: str) -> None:
         super().__init__(program, description, f"examples:\n{examples}")
@@ -34,9 +34,9 @@ def open_study(
     """The study in ``file``, or the one called ``name`` in the folder ``config``; by default the embedded one.
 
     ``results`` is the folder of its results, by default ``results/<study>``. ``directory`` becomes the working
-    directory, from which paths in the config start; the other arguments are paths as seen from the present one. Files
-    of data need not be there. Raises ``UserError`` if no file, or more than one, declares such a study, or if the
-    config does not hold.
+    directory, to which paths in the config are relative; the other paths are relative to the current directory. Data
+    files need not exist. Raises ``UserError`` if no file, or more than one, declares such a study, or if the config is
+    invalid.
     """
     if directory is not None:
         file, results = (None if path is None else str(Path(path).absolute()) for path in (file, results))
@@ -54,7 +54,7 @@ def open_study(
 
 
 def _studies() -> tuple[list[tuple[str, Path]], list[str]]:
-    """(name, file) of the studies in the folder ``config``, and what is wrong with files that cannot be read."""
+    """(name, file) of the studies in the folder ``config``, and the errors of files that cannot be read."""
     declared, broken = [], []
     for path in sorted(CONFIGS.glob("*.yaml")):
         try:
@@ -83,7 +83,7 @@ def _file_of(name: str) -> Path:
 
 
 def announce(study: OpenStudy, places: Sequence[Place]) -> None:
-    """Say what was asked for, and where it comes from."""
+    """Print what was requested, and where it comes from."""
     say(f"study {study.name} ({study.file}), models in {study.results / 'models'}")
     for place in places:
         say(describe_place(study, place))

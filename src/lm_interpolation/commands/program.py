@@ -1,4 +1,4 @@
-"""How a program of the command line reads its arguments, runs, and ends."""
+"""How a command-line program reads its arguments, runs, and exits."""
 
 import argparse
 import io
@@ -13,7 +13,7 @@ from lm_interpolation.jobs.runtime import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """Arguments of ``lm-interpolation PROGRAM``; a mistake in them is one line, and ends with status 2."""
+    """Arguments of ``lm-interpolation PROGRAM``; a mistake in them prints one line and exits with status 2."""
 
     def __init__(self, program: str, description: str, epilog: str = "", usage: str | None = None) -> None:
         super().__init__(
@@ -35,11 +35,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_program(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> NoReturn:
-    """Run ``main(arguments)``; errors of the user and of the system are one line each, and end with status 1."""
+    """Run ``main(arguments)``; user errors and system errors print one line each and exit with status 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Models may write what a terminal's encoding lacks.
+        # Models may write characters that a terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
-    # Ended by SIGTERM, too, it removes what it has half written; and it ends in silence when nobody reads on.
+    # On SIGTERM, too, it removes half-written files. It exits silently when nobody reads its output any more.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
@@ -54,12 +54,12 @@ def run_program(main: Callable[[Sequence[str]], None], arguments: Sequence[str])
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
+    """Print a line for people on stderr."""
     print(in_words_of_make(text), file=sys.stderr, flush=True)
 
 
 def in_words_of_make(text: str) -> str:
-    """``text`` with options as whoever came by ``make steer`` or ``make export`` writes them: ``SWEEP=``."""
+    """``text`` with options spelled as for ``make steer`` or ``make export`` if one of these was used: ``SWEEP=``."""
     if "ASKED_POINT" not in os.environ:
         return text
     options = r"--(config|study|sweep|point|prompt|to)\b(?: (?=[A-Z]{2}))?"

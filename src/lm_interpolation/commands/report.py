@@ -1,7 +1,8 @@
 """Write the HTML report of a finished study: ``lm-interpolation report`` and the arguments of its Snakemake.
 
-Snakemake's own ``--report FILE`` does the work. Before it, one line says what an unfinished study lacks, or that
-results are older than the settings; after it, where the report is. A whole report replaces an older one, or that stays.
+Snakemake's own ``--report FILE`` does the work. Before that, one line says what an unfinished study lacks, or that
+results are older than the settings; afterwards one says where the report is. Only a complete report replaces an older
+one.
 """
 
 import re
@@ -18,12 +19,12 @@ from lm_interpolation.study.study import Study
 
 # The end of a traceback.
 _SYSTEM = re.compile(r"^\w+Error: \[Errno (\d+)\] (.+)\Z", re.MULTILINE)
-# A line of the page: what Snakemake writes there, as JSON, is all on it.
+# One line of the page: all the JSON that Snakemake writes there.
 _DATA = re.compile(r"^ *var \w+ = .*;$", re.MULTILINE)
 
 
 def check_finished(study: Study, how: str) -> None:
-    """Raise ``UserError`` if something of the study is not there; ``how`` is the command that builds it."""
+    """Raise ``UserError`` if part of the study is missing; ``how`` is the command that builds it."""
     wanted = study.targets.results()
     missing = [path for path in wanted if not Path(path).exists()]
     if missing:
@@ -35,9 +36,9 @@ def check_finished(study: Study, how: str) -> None:
 
 
 def check_current(study: Study, arguments: list[str], how: str, start: Path) -> None:
-    """Say on stderr if Snakemake would make results again: the report shows them, and their captions, as they are.
+    """Warn on stderr if Snakemake would make results again: the report shows results and captions as they are.
 
-    ``start`` is the folder in which ``arguments`` are meant.
+    ``arguments`` are relative to the folder ``start``.
 
     Raises ``UserError`` if Snakemake cannot tell.
     """
@@ -46,7 +47,7 @@ def check_current(study: Study, arguments: list[str], how: str, start: Path) -> 
     plan = subprocess.run(command, cwd=start, check=False, capture_output=True, text=True)
     if plan.returncode != 0:
         print(f"{plan.stdout}{plan.stderr}".rstrip(), file=sys.stderr)
-        raise UserError("snakemake cannot plan the study, see above; mend that first")
+        raise UserError("snakemake cannot plan the study, see above; fix that first")
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(
             f"note: results of study {study.name} are older than its settings, data or sources; the report shows them "
@@ -56,24 +57,24 @@ def check_current(study: Study, arguments: list[str], how: str, start: Path) -> 
 
 
 def close_scripts(page: str) -> str:
-    """Snakemake's page, changed so that no text on it ends a script: it copies ``</script>`` in a title unchanged.
+    """Snakemake's page, changed so that no text closes a script: Snakemake copies ``</script>`` in a title unchanged.
 
-    JSON may write ``<`` as an escape, which reads the same.
+    In JSON, ``<`` may be written as an escape with the same meaning.
     """
     return _DATA.sub(lambda line: line[0].replace("</", "\\u003c/").replace("<!--", "\\u003c!--"), page)
 
 
 def make_report(command: Sequence[str], report: Path, verbose: bool, start: Path) -> None:
-    """Let the Snakemake of ``command``, given in the folder ``start``, write its report to the new file ``report``.
+    """Run Snakemake with ``command`` in the folder ``start`` to write its report to the new file ``report``.
 
-    What it says is shown if it is ``verbose``, or fails. Raises ``OSError`` or ``UserError`` if it does.
+    Its output is shown if ``verbose`` is set or it fails. Raises ``OSError`` or ``UserError`` if it fails.
     """
     kept = None if verbose else subprocess.PIPE
     whole = [*command, "--report", str(report.absolute())]
     done = subprocess.run(whole, cwd=start, check=False, stdout=kept, stderr=kept, text=True)
     if done.returncode != 0:
         said = "" if verbose else (done.stdout + done.stderr).rstrip()
-        # A full disk, say: the system's own words are the clear line.
+        # A full disk, for example: the system's own message is clear enough.
         if failed := _SYSTEM.search(said):
             raise OSError(int(failed[1]), failed[2])
         print(said, file=sys.stderr)
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str]) -> None:
     study = run.study()
     check_finished(study, how)
     report = study.path("report.html")
-    # Before anything is planned: if it cannot be written, one line says so.
+    # Done before planning, so that one line says at once if the report cannot be written.
     with own_scratch(report) as scratch:
         check_current(study, run.arguments, how, start)
         make_report(command, scratch, run.options.verbose, start)

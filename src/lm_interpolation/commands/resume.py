@@ -1,10 +1,10 @@
-"""Go on with a study whose Snakemake was killed: ``lm-interpolation resume`` and the arguments of that Snakemake.
+"""Continue a study whose Snakemake was killed: ``lm-interpolation resume`` and the arguments of that Snakemake.
 
-Jobs that it left behind would go on writing to the files of the new run. So, in the folder that Snakemake ran in:
+Jobs that it left behind would keep writing to the files of the new run. So, in the folder that Snakemake ran in:
 
-1. refuse if a Snakemake is alive there;
-2. cancel what it left in SLURM, end what it left on this machine, and wait until all of it is gone;
-3. unlock the folder and run Snakemake, which does what is missing or was left incomplete.
+1. refuse if a Snakemake is running there;
+2. cancel the jobs that it left in SLURM, end those that it left on this machine, and wait until all are gone;
+3. unlock the folder and run Snakemake, which makes whatever is missing or incomplete.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _SCRIPTS = Path(".snakemake") / "scripts"
 
 @dataclass(frozen=True)
 class Process:
-    """A process on this machine; ``start`` tells it from a later one with the same id."""
+    """A process on this machine; ``start`` distinguishes it from a later one with the same id."""
 
     pid: int
     parent: int
@@ -60,23 +60,23 @@ def _read(pid: int) -> Process | None:
 
 
 def processes() -> list[Process]:
-    """All processes of this machine that are ours to see."""
+    """All processes on this machine that we can see."""
     found = (_read(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [process for process in found if process is not None]
 
 
 def _is_snakemake(process: Process) -> bool:
-    """python -m snakemake, python /path/snakemake or snakemake."""
+    """Whether it is python -m snakemake, python /path/snakemake or snakemake."""
     return any(Path(part).name == "snakemake" for part in process.command[:3])
 
 
 def _is_spawned(process: Process) -> bool:
-    """A Snakemake that another one started, for one of its jobs."""
+    """Whether it is a Snakemake that another Snakemake started for one of its jobs."""
     return "--mode" in process.command
 
 
 def check_not_running(folder: Path) -> None:
-    """Raise ``UserError`` if a Snakemake is alive in ``folder``, or if it may be on another machine."""
+    """Raise ``UserError`` if a Snakemake is running in ``folder``, or may be running there from another machine."""
     for process in processes():
         if process.folder == folder and _is_snakemake(process) and not _is_spawned(process):
             raise UserError(
@@ -94,17 +94,17 @@ def check_not_running(folder: Path) -> None:
 
 
 def _logs(folder: Path) -> list[Path]:
-    """Snakemake's own logs, in the order of their starts, which name them."""
+    """Snakemake's own logs, in the order of the start times in their names."""
     return sorted((folder / ".snakemake" / "log").glob("*.log"))
 
 
 def _log_of_the_lock(folder: Path) -> Path | None:
-    """Log of the Snakemake that has locked the folder, or None if it is not locked."""
+    """Log of the Snakemake that locked the folder, or None if it is not locked."""
     locked = [lock.stat().st_mtime for lock in (folder / ".snakemake" / "locks").glob("*")]
     logs = _logs(folder)
     if not locked or not logs:
         return None
-    # Those before it have written nothing since; those after it, perhaps on another machine, were turned away.
+    # Earlier runs have written nothing since; later ones, perhaps on another machine, were refused by the lock.
     return next((log for log in logs if log.stat().st_mtime >= min(locked)), logs[-1])
 
 
@@ -115,7 +115,7 @@ def slurm_jobs(folder: Path) -> list[str]:
     """
     if shutil.which("squeue") is None:
         raise UserError("jobs of this folder ran in SLURM, but there is no squeue here; resume on the login node")
-    # The plugin's comment on each of its jobs begins with "rule_"; the folder is last, since it may contain anything.
+    # The plugin's comment on each job begins with "rule_". The folder comes last because it may contain any character.
     command = ["squeue", "--noheader", "--user", getpass.getuser(), "--format", "%F|%k|%Z"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -128,14 +128,14 @@ def slurm_jobs(folder: Path) -> list[str]:
 
 def cancel_slurm_jobs(folder: Path) -> None:
     """Cancel the jobs that a Snakemake left in SLURM, and wait until they have ended."""
-    # What its plugin says when it starts. A machine may have SLURM's commands without a cluster to answer them.
+    # The message of its plugin at the start. A machine may have SLURM's commands without a cluster that answers them.
     if not any("SLURM run ID" in log.read_text(errors="replace") for log in _logs(folder)):
         return
     jobs = slurm_jobs(folder)
     if not jobs:
         return
     print(f"cancelling {len(jobs)} SLURM jobs: {' '.join(jobs)}", file=sys.stderr, flush=True)
-    # Those that have ended meanwhile are an error to scancel, not to us.
+    # scancel fails for jobs that have ended in the meantime; that is fine.
     subprocess.run(["scancel", *jobs], check=False)
     end = time.monotonic() + GRACE
     while left := slurm_jobs(folder):
@@ -145,7 +145,7 @@ def cancel_slurm_jobs(folder: Path) -> None:
 
 
 def orphans(folder: Path) -> tuple[list[Process], list[Process]]:
-    """Jobs that a Snakemake left on this machine, and all processes that these have started."""
+    """Jobs that a Snakemake left on this machine, and all processes that they have started."""
     everything = processes()
     scripts = str(folder / _SCRIPTS) + os.sep
     jobs = [
@@ -165,13 +165,13 @@ def orphans(folder: Path) -> tuple[list[Process], list[Process]]:
 
 
 def end_orphans(folder: Path) -> None:
-    """End the jobs that a Snakemake left on this machine: asked first, killed after ``GRACE`` seconds."""
+    """End the jobs that a Snakemake left on this machine: terminate them, and kill them after ``GRACE`` seconds."""
     jobs, all_of_them = orphans(folder)
     if not jobs:
         return
     pids = " ".join(str(process.pid) for process in jobs)
     print(f"ending {len(jobs)} jobs on this machine: processes {pids}", file=sys.stderr, flush=True)
-    # The jobs alone: they know best how to end what they have started.
+    # Only the jobs: they know best how to end the processes that they have started.
     _signal(jobs, signal.SIGTERM)
     if not _gone(all_of_them, GRACE):
         _signal(all_of_them, signal.SIGKILL)
@@ -182,14 +182,14 @@ def end_orphans(folder: Path) -> None:
 
 def _signal(targets: Collection[Process], number: int) -> None:
     for process in targets:
-        # Unless it ends just now.
+        # It may have just ended.
         if process.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, number)
 
 
 def _gone(targets: Collection[Process], seconds: float) -> bool:
-    """Whether they end within so many seconds."""
+    """Whether they end within this many seconds."""
     end = time.monotonic() + seconds
     while any(process.alive() for process in targets):
         if time.monotonic() > end:
@@ -199,7 +199,7 @@ def _gone(targets: Collection[Process], seconds: float) -> bool:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Resume in the study's working directory; does not return if all goes well."""
+    """Resume the study in its working directory; does not return on success."""
     run = Run("resume", "Go on with a study whose Snakemake was killed, or whose machine was lost.", arguments)
     folder = run.folder
     if not Path("/proc/self/stat").exists():

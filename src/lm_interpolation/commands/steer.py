@@ -1,8 +1,8 @@
 """Print continuations at any point of a study's sweeps, on its grid or not: ``lm-interpolation steer --help``.
 
-The models must have been built; they are merged in memory, and nothing is written. Texts go to stdout, all else to
-stderr. They are those of the workflow: at a point of the grid, a prompt of the study (``--prompts``, ``--row``) gives
-the study's own.
+The models must have been built; they are merged in memory, and nothing is written to disk. Texts go to stdout,
+everything else to stderr. Texts match the workflow: at a point of the grid, a prompt of the study (``--prompts``,
+``--row``) gives the same texts as in the study.
 """
 
 import json
@@ -24,7 +24,7 @@ from lm_interpolation.study.kinds.scorers.classifier import Classifier
 from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.texts.steering import OpenStudy, Place, build_command, find_place, model_folders
 
-# torch takes seconds to import: first come the arguments, and what is wrong with them.
+# torch takes seconds to import, so the arguments are checked first.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -44,7 +44,7 @@ _BOLD, _DIM, _PLAIN = "\033[1m", "\033[2m", "\033[0m"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the command line asks for. Raises ``UserError``."""
+    """Run the command. Raises ``UserError``."""
     options = _parse(arguments)
     started = time.monotonic()
     study = open_study(options.config, options.study, options.results, options.directory)
@@ -120,7 +120,7 @@ def _mass(text: str) -> float:
 
 
 def _prompts(study: OpenStudy, options: Namespace) -> list[tuple[int, str]]:
-    """(row, text) of the prompts; rows key the random numbers, in the study's own prompt sets as in the workflow."""
+    """(row, text) of the prompts; rows key the random numbers, for the study's own prompt sets as in the workflow."""
     if bool(options.prompts) != bool(options.row) or bool(options.prompt) == bool(options.prompts):
         raise UserError("give prompts: either --prompt TEXT (- for stdin), or --prompts NAME with --row N")
     if options.prompt:
@@ -150,20 +150,20 @@ def _prompts(study: OpenStudy, options: Namespace) -> list[tuple[int, str]]:
 
 
 def _sampling(study: OpenStudy, options: Namespace) -> dict[str, Any]:
-    """Arguments of ``generation.Sampling``: those of the command line, else the study's."""
+    """Arguments of ``generation.Sampling``, from the command line or else from the study."""
     given = {key: getattr(options, key) for key in ("top_p", "max_new_tokens", "samples", "seed")}
     return {key: study.config["generation"][key] if value is None else value for key, value in given.items()}
 
 
 def _models(study: OpenStudy, place: Place) -> list[str]:
-    """Names of the models that a place needs, for an ensemble that of the nucleus, too."""
+    """Names of the models that a place needs, including the model of the nucleus for an ensemble."""
     nucleus = study.config["generation"].get("nucleus")
     deciding = [nucleus] if nucleus is not None and place.space == "logits" else []
     return list(dict.fromkeys([*place.point.models, *deciding]))
 
 
 def _judge(study: OpenStudy, name: str | None) -> str | None:
-    """Name of the classifier that scores; None, and the reason on stderr, if there is none to be had."""
+    """Name of the classifier that scores; None, with the reason on stderr, if none is available."""
     classifiers = [key for key, scorer in study.declared.scorers.items() if isinstance(scorer, Classifier)]
     if name is not None and name not in classifiers:
         raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {', '.join(classifiers)}")
@@ -200,7 +200,7 @@ def _sample(
         progress = Progress(f"sample {places[index].title}", len(rows) * sampling.samples, "texts")
         texts = sample_texts(mixture, prompts, sampling, AdaptiveBatches(batch_size), progress)
         frames.append(texts.assign(place=index, prompt=texts["row"].map(dict(rows))))
-        # Before the models of the next are loaded.
+        # Free memory before the models of the next place are loaded.
         del mixture
     return pd.concat(frames, ignore_index=True)
 
@@ -208,7 +208,7 @@ def _sample(
 def _mixtures(
     study: OpenStudy, places: Sequence[Place], folders: Mapping[str, Path], device: str
 ) -> "Iterator[Mixture]":
-    """What texts are sampled from at each place; models are loaded once for all places that need them."""
+    """The mixture to sample from at each place; models are loaded once for all places that need them."""
     from transformers.utils import logging
 
     from lm_interpolation.points.interpolation import WeightSpace
@@ -225,7 +225,7 @@ def _mixtures(
         (place.space, next(names for names in families[place.space] if place.point.models[0] in names))
         for place in places
     ]
-    # Each family is held from its first place to its last.
+    # Each family stays in memory from its first place to its last.
     last = {key: index for index, key in enumerate(keys)}
     held: dict[tuple[str, tuple[str, ...]], Any] = {}
 
@@ -249,7 +249,7 @@ def _mixtures(
 
 
 def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Names that occur in one group, or are linked by others: models that some place combines must fit together."""
+    """Connected components of names that share a group: models that some place combines must be compatible."""
     families: list[dict[str, None]] = []
     for group in groups:
         joined = dict.fromkeys(group)
@@ -261,9 +261,9 @@ def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> str | None:
-    """Add the column ``score``, and return the scorer's name; None, with the reason on stderr, if it cannot read them.
+    """Add the column ``score`` and return the scorer's name; None, with the reason on stderr, if texts are unreadable.
 
-    The texts are what was asked for: if the judge cannot read them, still print them.
+    The user asked for texts: if the judge cannot read them, they are still printed.
     """
     from lm_interpolation.scores.classifier import score_classifier
     from lm_interpolation.scores.statistic_values import weighted_sum
@@ -294,7 +294,7 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
 
 
 def _print(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", scorer: str | None) -> None:
-    """Each continuation after its prompt on a line, its score in front; a heading where there are several points."""
+    """One line per continuation with its score, the prompt and itself; with several points, a heading for each."""
     bold, dim, plain = (_BOLD, _DIM, _PLAIN) if _coloured() else ("", "", "")
     for index, place in enumerate(places):
         part = texts[texts["place"] == index]
@@ -311,7 +311,7 @@ def _print(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", sco
 
 
 def _coloured() -> bool:
-    # https://no-color.org: any value that is not empty.
+    # https://no-color.org: any non-empty value.
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -328,7 +328,7 @@ def _print_json(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame"
             "scorer": scorer,
             "score": None if not scorer or math.isnan(text["score"]) else text["score"],
         }
-        # ASCII: whatever the terminal's encoding, it is JSON.
+        # ASCII, so that it is JSON whatever the terminal's encoding.
         print(json.dumps(entry))
 
 

@@ -1,4 +1,4 @@
-"""Tables of separated values, and quotes that are text: these would swallow all rows up to the next quote.
+"""Tables of separated values. Quotes that are text need care: they would swallow all rows up to the next quote.
 
 A quote that opens a field by mistake extends to the next such quote, and all rows between become one text.
 Nothing is malformed then. The sign is that lines of the text are rows themselves.
@@ -19,7 +19,7 @@ from lm_interpolation.data.raw_values import is_number
 from lm_interpolation.jobs.runtime import UserError, announce
 
 _LINE_END = re.compile("\r\n|\r|\n")
-# Separators that also occur in prose: a line with as many of them as a row is no evidence yet.
+# Separators that also occur in prose: a line with as many of them as a row proves nothing yet.
 _PROSE = frozenset(",;: -./")
 _FEW = 20
 """A column of categories has at most this many different values."""
@@ -97,7 +97,7 @@ def _rows(path: Path, key: str, spec: Mapping[str, Any]) -> Iterator[_Row]:
                 yield _Row(reader.line_num, fields)
     except csv.Error as error:
         raise UserError(
-            f"{path}:{reader.line_num}: malformed row, {error}; mend it, or set `quoting: false` if quotes are text"
+            f"{path}:{reader.line_num}: malformed row, {error}; fix it, or set `quoting: false` if quotes are text"
         ) from None
 
 

@@ -105,8 +105,8 @@ def _refuse_c1(text: str, place: str, encoding: str) -> None:
         western = name in ("iso8859-1", "iso8859-15")
         remedy = "set `encoding: cp1252`" if western else "name that of its alphabet, one of cp1250 to cp1258"
         raise UserError(
-            f"{place}:{line}: U+{ord(found[0]):04X} in {encoding} is a control character; the file is rather in a code "
-            f"page of Windows: {remedy}"
+            f"{place}:{line}: U+{ord(found[0]):04X} in {encoding} is a control character; the file is probably "
+            f"in a Windows code page: {remedy}"
         )
 
 

@@ -10,5 +10,5 @@ ENDINGS = ", ".join(_FORMATS)
 
 
 def format_of(path: str) -> str | None:
-    """``csv``, ``jsonl`` or ``parquet``, by the ending of ``path``, which .gz may follow; None for others."""
+    """``csv``, ``jsonl`` or ``parquet``, from the extension of ``path`` (before .gz, if present); None for others."""
     return _FORMATS.get(PurePath(path.removesuffix(".gz")).suffix)

@@ -18,11 +18,11 @@ def read_json_lines(path: Path, key: str, columns: Sequence[str], spec: Mapping[
             record = json.loads(line, object_pairs_hook=_object)
         except json.JSONDecodeError as error:
             raise UserError(
-                f"{path}:{number}: malformed JSON, {error.msg} at column {error.colno}; mend the line"
+                f"{path}:{number}: malformed JSON, {error.msg} at column {error.colno}; fix the line"
             ) from None
         except (ValueError, RecursionError) as error:
             # A duplicate key, or numbers and nesting beyond what Python reads.
-            raise UserError(f"{path}:{number}: cannot read the JSON, {error}; mend the line") from None
+            raise UserError(f"{path}:{number}: cannot read the JSON, {error}; fix the line") from None
         if not isinstance(record, dict):
             raise UserError(f"{path}:{number}: not a JSON object but {type(record).__name__}; expected one per line")
         for column in columns:

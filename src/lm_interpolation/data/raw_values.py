@@ -85,13 +85,13 @@ def quotes_hint(value: Any, cells: Iterable[Any]) -> str:
 def checked_text(value: Any, place: str) -> str:
     """``value`` if it is text that can be written as UTF-8; a ``UserError`` that names ``place`` otherwise."""
     if not isinstance(value, str):
-        raise UserError(f"{place}: the text is {as_string(value)}, not a string; mend or drop the row")
+        raise UserError(f"{place}: the text is {as_string(value)}, not a string; fix or drop the row")
     if not value.isascii():
         try:
             value.encode("utf-8")
         except UnicodeEncodeError as error:
             code = ord(value[error.start])
             raise UserError(
-                f"{place}: half of a surrogate pair (\\u{code:04x}) in the text; mend or drop the row"
+                f"{place}: half of a surrogate pair (\\u{code:04x}) in the text; fix or drop the row"
             ) from None
     return value

@@ -253,7 +253,7 @@ def frame_of(documents: Sequence[Document]) -> "pd.DataFrame":
 
 
 def _shuffled(count: int, seed: str) -> list[int]:
-    """A random order of 0..count-1. It rests on ``random.random`` alone, whose sequence Python guarantees."""
+    """A random order of 0..count-1. It uses only ``random.random``, whose sequence Python guarantees."""
     generator = random.Random(seed)
     keys = [generator.random() for _ in range(count)]
     return sorted(range(count), key=keys.__getitem__)

@@ -1,1 +1,1 @@
-"""Figures, and what is found in them."""
+"""Figures, and the findings stated with them."""

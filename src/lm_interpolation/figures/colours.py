@@ -1,7 +1,7 @@
-"""Colour scales of planes: one definition for the figures and for the explorer.
+"""Colour scales of planes, shared by the figures and the explorer.
 
-A scale knows how wide the 95 % intervals of its values are. Where values differ by less than that, it spans more than
-they do, so that noise does not look like structure, and says so.
+A scale knows how wide the 95 % intervals of its values are. Where values differ by less than that, the scale is made
+wider than their range, so that noise does not look like structure, and a note says so.
 """
 
 import math
@@ -26,7 +26,7 @@ their intervals stop overlapping, then differ by half of the colours at most."""
 
 
 def colour_stops(name: str, count: int = 65) -> list[tuple[float, str]]:
-    """``count`` (share of the scale, hex colour) of a colour map, evenly spaced: what the explorer draws it from."""
+    """``count`` evenly spaced stops (share of the scale, hex colour) of a colour map, for the explorer to draw it."""
     return [(float(share), to_hex(mpl.colormaps[name](float(share)))) for share in np.linspace(0, 1, count)]
 
 
@@ -34,9 +34,9 @@ def colour_stops(name: str, count: int = 65) -> list[tuple[float, str]]:
 class ColourScale:
     """The colours of one panel: ``map`` from ``low`` to ``high``, of logarithms if ``log``.
 
-    ``span`` is how far the values reach and ``interval`` the median width of their 95 % intervals (None: no value has
-    one): differences, or ratios if ``log``. ``above`` says whether values lie above ``high``, the limit of the scale;
-    ``missing``, whether values are missing.
+    ``span`` is the range of the values and ``interval`` the median width of their 95 % intervals (None if no value has
+    one). Both are differences, or ratios if ``log``. ``above`` says whether values lie above ``high``, the limit of the
+    scale, and ``missing`` whether values are missing.
     """
 
     map: str
@@ -51,7 +51,7 @@ class ColourScale:
 
     @property
     def norm(self) -> Normalize:
-        """The scale as matplotlib takes it."""
+        """The scale as a matplotlib norm."""
         return LogNorm(self.low, self.high) if self.log else Normalize(self.low, self.high)
 
     @property
@@ -68,7 +68,7 @@ class ColourScale:
         return self.interval is not None and self.span < self.interval
 
     def describe_interval(self) -> str:
-        """What is to be said of uncertainty, in one line."""
+        """One line on the uncertainty of the values."""
         if self.interval is None:
             return "no intervals"
         told = f"bracket: median 95 % interval, {self._width(self.interval)}{'' if self.log else ' wide'}"
@@ -85,13 +85,13 @@ def colour_scale(
     data: pd.DataFrame, scale: str = "linear", limit: float | None = None, centre: float | None = None
 ) -> ColourScale:
     """The colour scale of ``data``: columns ``estimate`` (NaN: no value), ``low`` and ``high`` (NaN: no interval), and
-    others that tell a point.
+    others that identify a point.
 
     ``scale`` is ``linear`` or ``log``. ``limit`` is where the scale ends if values lie above it; ``centre`` makes the
-    scale reach equally far to both sides of it. A scale is widened to ``LEAST_INTERVALS`` median intervals, but not
+    scale reach equally far on both sides of it. A scale is widened to ``LEAST_INTERVALS`` median intervals, but not
     beyond its limit, and not below 0 if no value is.
 
-    Raises ``UserError`` if no value can be drawn, or no positive one (log), if a value is infinite, or if scale, limit
+    Raises ``UserError`` if no value can be drawn (log: no positive value), if a value is infinite, or if scale, limit
     and centre contradict each other.
     """
     log = scale == "log"
@@ -119,7 +119,7 @@ def colour_scale(
         if not log and least >= 0:
             low, high = _not_negative(low, high, above)
     if low == high:
-        # All values are equal, without an interval.
+        # All values are equal and have no interval.
         low, high = (low / 1.1, high * 1.1) if log else (low - (abs(low) or 1) / 10, high + (abs(high) or 1) / 10)
     return ColourScale(
         CENTRED if centre is not None else PLAIN,
@@ -149,7 +149,7 @@ def _median_interval(data: pd.DataFrame, log: bool) -> float | None:
 def _widened(low: float, high: float, interval: float, log: bool, limited: bool) -> tuple[float, float]:
     if log:
         one, two = _widened(math.log(low), math.log(high), math.log(interval), False, limited)
-        # What is not widened stays exact.
+        # A scale that is not widened stays exact.
         return low if one == math.log(low) else math.exp(one), high if two == math.log(high) else math.exp(two)
     lacking = LEAST_INTERVALS * interval - (high - low)
     if lacking <= 0:
@@ -158,5 +158,5 @@ def _widened(low: float, high: float, interval: float, log: bool, limited: bool)
 
 
 def _not_negative(low: float, high: float, limited: bool) -> tuple[float, float]:
-    """A scale that begins at 0 instead of below, as long as before unless it ends at its limit."""
+    """Shift a scale that begins below 0 to begin at 0; it keeps its length unless that would pass its limit."""
     return (0.0, high if limited else high - low) if low < 0 else (low, high)

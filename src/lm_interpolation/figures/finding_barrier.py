@@ -1,4 +1,4 @@
-"""What a figure of barriers shows: along which lines there is one."""
+"""What a figure of barriers shows: which lines have one."""
 
 import math
 import os
@@ -16,7 +16,7 @@ def find_barrier(
     *,
     sweep_labels: Mapping[str, str],
 ) -> list[str]:
-    """A sentence each on the lines with a barrier, where none is shown, without interval, and not measured."""
+    """One sentence each on lines with a barrier, with none shown, without an interval, and not measured."""
     table = read_barriers(paths[0])
     shown, none, unknown, unmeasured = [], [], [], []
     for _, row in table[table["row"] == "barrier"].iterrows():

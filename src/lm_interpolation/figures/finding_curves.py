@@ -35,7 +35,7 @@ def find_curves(
     coordinate_labels: Mapping[str, str],
     sweep_labels: Mapping[str, str],
 ) -> list[str]:
-    """A sentence per panel and sweep, with each set of prompts; of overlaid sweeps one per panel."""
+    """A sentence per panel, sweep and set of prompts; for overlaid sweeps, one sentence per panel."""
     tables = [read_table(path) for path in paths[: len(sweeps)]]
     found = []
     for panel in (marked(panel, judges) for panel in panels):
@@ -93,7 +93,7 @@ def _curve(table: pd.DataFrame, panel: Mapping[str, Any], known: Mapping[str, st
 
 
 def _compare(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], known: Mapping[str, str]) -> list[str]:
-    """Where two sweeps of one coordinate differ: nothing of more, whose coordinates mean different things."""
+    """Where two sweeps of one coordinate differ; nothing for more sweeps, whose coordinates mean different things."""
     coordinates = {coordinate for table in tables for coordinate in coordinate_columns(table)}
     if len(tables) != 2 or len(coordinates) != 1:
         return []
@@ -112,7 +112,7 @@ def _compare(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], known: Ma
 
 
 def _trade_off(table: pd.DataFrame, panel: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    """The statistic where that on the horizontal axis is highest."""
+    """The value of the statistic where the one on the horizontal axis is highest."""
     (coordinate,) = coordinate_columns(table)
     name = labels([coordinate], known)[coordinate]
     across, along = _rows(table, panel["x"]), _rows(table, panel)
@@ -125,7 +125,7 @@ def _trade_off(table: pd.DataFrame, panel: Mapping[str, Any], known: Mapping[str
 
 
 def _cost(cost: pd.DataFrame) -> str:
-    """Seconds and memory per space: means and ranges, which are no intervals."""
+    """Seconds and memory per space: means and ranges (not confidence intervals)."""
     told = []
     for column, unit in (("seconds_per_1000_tokens", "s per 1,000 tokens"), ("peak_memory_mb", "MiB at most")):
         values = {str(space): part[column].to_numpy() for space, part in cost.groupby("space", sort=False)}

@@ -1,4 +1,4 @@
-"""What a figure of norms shows: how far the weights of each pair lie apart."""
+"""What a figure of norms shows: how far apart the weights of each pair are."""
 
 import os
 from collections.abc import Mapping, Sequence

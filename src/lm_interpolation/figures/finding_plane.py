@@ -1,4 +1,4 @@
-"""What a plane shows: where a quantity is least and greatest, and whether that is more than noise."""
+"""What a plane shows: where a quantity is smallest and largest, and whether the difference is more than noise."""
 
 import math
 import os
@@ -53,7 +53,7 @@ def _extremes(data: pd.DataFrame, names: dict[str, str], log: bool) -> str:
 
 
 def _markers(data: pd.DataFrame, markers: Sequence[Mapping[str, Any]]) -> str:
-    """The values at the markers that are points."""
+    """The values at those markers that are points of the plane."""
     told = []
     for marker in markers:
         there = data

@@ -1,4 +1,4 @@
-"""What a figure of trainings shows: how low the dev loss came, and whether it rose again."""
+"""What a figure of trainings shows: how low the dev loss got, and whether it rose again."""
 
 import math
 import os

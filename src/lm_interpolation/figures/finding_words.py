@@ -17,7 +17,7 @@ def find_words(
     *,
     coordinate_labels: Mapping[str, str],
 ) -> list[str]:
-    """A sentence per group of words and one per direction of tokens, from coordinate 0 to 1 or between the ends."""
+    """A sentence per group of words and per direction of tokens, on the change from coordinate 0 to 1 or end to end."""
     table = read_next_tokens(paths[0])
     columns = list(table.columns)
     (coordinate,) = columns[columns.index("sweep") + 1 : columns.index("point")]
@@ -29,7 +29,7 @@ def find_words(
     places = (coordinate_text(name, start), coordinate_text(name, end))
     found = []
     for (kind, group), part in table.groupby(["kind", "group"], sort=False):
-        # Tokens of one text may differ in their pieces.
+        # Tokens with the same text may differ in their pieces.
         keys = ["text", "pieces"]
         before, after = (part[part[coordinate] == value].set_index(keys)["probability"] for value in (start, end))
         found.append(

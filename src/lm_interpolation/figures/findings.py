@@ -1,8 +1,8 @@
-"""What each figure shows, in sentences that are computed from its tables.
+"""What each figure shows, in sentences computed from its tables.
 
-A kind of figure has a module ``finding_<kind>`` with one function. It takes the figure's tables by path, in the order
-of ``Figure.tables``, the judges of its scorers, and by name what ``Figure.drawn`` gives. It returns sentences without
-markup. Where intervals overlap, they say that no difference is shown.
+Each kind of figure has a module ``finding_<kind>`` with one function. The function takes the figure's tables by path,
+in the order of ``Figure.tables``, the judges of its scorers, and the values of ``Figure.drawn`` as keyword arguments.
+It returns sentences without markup. Where intervals overlap, they say that no difference is shown.
 """
 
 import os
@@ -18,7 +18,7 @@ Find = Callable[..., list[str]]
 def findings(
     find: Find, paths: Sequence[str | os.PathLike[str]], judges: Mapping[str, Judge], drawn: Mapping[str, Any]
 ) -> list[str]:
-    """The sentences that ``find`` says of one figure, and one more if a weak judge gives statistics of it."""
+    """The sentences of ``find`` about one figure, and one more if a weak judge provides some of its statistics."""
     found = find(paths, judges, **drawn)
     weak = [judge.model for judge in judges.values() if judge.weaknesses]
     if weak:

@@ -4,14 +4,14 @@ import textwrap
 
 
 def scaled_label(label: str, scale: str, width: int | None = None) -> str:
-    """The label of an axis or a colour bar, which says if its ``scale`` is ``log``; wrapped at ``width`` letters."""
+    """The label of an axis or a colour bar, wrapped at ``width`` letters; it says so if its ``scale`` is ``log``."""
     # The two words stay together.
     told = f"{label} (log\N{NO-BREAK SPACE}scale)" if scale == "log" else label
     return (told if width is None else textwrap.fill(told, width)).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def model_label(model: str) -> str:
-    """What figures call a model: a set of prompts, a class or a group of words may have the same name."""
+    """What figures call a model, so that it differs from prompts, classes and groups of words with the same name."""
     return f"model {model}"
 
 

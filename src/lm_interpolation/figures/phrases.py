@@ -1,4 +1,4 @@
-"""Words for measured values: what findings are made of. They never claim more than the intervals allow."""
+"""Phrases about measured values, the building blocks of findings. They never claim more than the intervals allow."""
 
 import math
 from collections.abc import Iterable
@@ -40,13 +40,13 @@ class Value:
         return f"{middle} [{low}, {high}]"
 
     def _digits(self) -> int:
-        """Three, or as many as tell the ends of the interval apart."""
+        """Three, or as many as it takes to tell the ends of the interval apart."""
         size, width = max(abs(self.low), abs(self.high)), self.high - self.low
         return max(3, 2 + math.floor(math.log10(size) - math.log10(width))) if size > 0 and width > 0 else 3
 
 
 def number(value: float, digits: int = 3) -> str:
-    """So many ``digits``, with a minus sign and commas: ``−1,230``; a dash for a missing value."""
+    """``value`` with this many ``digits``, a minus sign and commas: ``−1,230``; a dash for a missing value."""
     if math.isnan(value):
         return "–"
     size = abs(value)
@@ -68,8 +68,9 @@ def counted(count: int, noun: str) -> str:
 def apart(one: Value, two: Value, among: int = 1, log: bool = False) -> bool | None:
     """Whether two intervals do not overlap; None if one of them is unknown.
 
-    Of the extremes ``among`` so many values each interval is first widened (Bonferroni, normal approximation; of
-    logarithms if ``log``): the largest of many equal values lies far from the smallest by chance alone.
+    If the two are the extremes ``among`` many values, each interval is first widened (Bonferroni, normal approximation;
+    of logarithms if ``log``): even among equal values, the largest and the smallest measured ones lie far apart by
+    chance.
     """
     if not (one.has_interval and two.has_interval):
         return None
@@ -100,10 +101,10 @@ def change(first: Value, last: Value, start: str, end: str) -> str:
 
 
 def between(first: Value, last: Value, rows: pd.DataFrame, coordinates: dict[str, str]) -> str:
-    """What a curve does between its ends beyond both: said only of points whose intervals part from both ends'.
+    """How a curve leaves the range of its ends; it mentions only points whose intervals overlap neither end's.
 
-    ``rows`` are the points between, ``coordinates`` is label by column. As the one that lies farthest is chosen among
-    them, intervals are widened for their number (see ``apart``).
+    ``rows`` are the points between the ends, ``coordinates`` maps columns to labels. Because the farthest point is
+    chosen among them, intervals are widened for their number (see ``apart``).
     """
     known = rows[rows["estimate"].notna()]
     told = ""
@@ -119,7 +120,7 @@ def between(first: Value, last: Value, rows: pd.DataFrame, coordinates: dict[str
 
 
 def extremes(rows: pd.DataFrame, log: bool = False) -> tuple[pd.Series, pd.Series, bool | None] | None:
-    """The rows of the least and the greatest ``estimate``, and whether they differ beyond chance (see ``apart``).
+    """The rows of the smallest and the largest ``estimate``, and whether they differ beyond chance (see ``apart``).
 
     None if no row has a value.
     """
@@ -132,12 +133,12 @@ def extremes(rows: pd.DataFrame, log: bool = False) -> tuple[pd.Series, pd.Serie
 
 
 def where(row: pd.Series, coordinates: dict[str, str]) -> str:
-    """``α = 1, β = −2``; ``coordinates`` holds label by column."""
+    """``α = 1, β = −2``; ``coordinates`` maps columns to labels."""
     return ", ".join(f"{label} = {number(row[column])}" for column, label in coordinates.items())
 
 
 def few_prompts(tables: Iterable[pd.DataFrame]) -> list[str]:
-    """A sentence if intervals of these tables rest on few prompts; nothing if they do not, or tell none."""
+    """A sentence if intervals in these tables rest on few prompts; nothing otherwise, or without a count of prompts."""
     counts = [int(table["n_prompts"].max()) for table in tables if "n_prompts" in table and len(table)]
     if not counts or min(counts) >= LEAST_UNITS:
         return []
@@ -145,14 +146,14 @@ def few_prompts(tables: Iterable[pd.DataFrame]) -> list[str]:
 
 
 def labels(names: Iterable[str], known: Any) -> dict[str, str]:
-    """Name to label, itself if ``known`` has none."""
+    """Map each name to its label in ``known``, or to itself if it has none."""
     return {name: known.get(name, name) for name in names}
 
 
 def describe_range(values: np.ndarray, gap: str = " ") -> str:
     """Mean, range and number of repeated measurements: ``1.08 (0.80–1.37, 2 runs)``, with ``gap`` for spaces."""
     mean = float(values.mean())
-    # Three digits of the mean, and as many decimals of the others.
+    # Three digits for the mean, and as many decimals for the others.
     decimals = max(0, 2 - math.floor(math.log10(mean))) if mean > 0 else 0
     middle, low, high = (f"{value:,.{decimals}f}" for value in (mean, values.min(), values.max()))
     return f"{middle}{gap}(1 run)" if len(values) == 1 else f"{middle}{gap}({low}–{high},{gap}{len(values)} runs)"

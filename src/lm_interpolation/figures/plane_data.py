@@ -15,13 +15,13 @@ def panel_data(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], coordin
 
 
 def select_points(table: pd.DataFrame, coordinates: tuple[str, str], where: Mapping[str, str]) -> pd.DataFrame:
-    """The rows of one quantity of a table, ``where`` its columns have these values.
+    """The rows of one quantity of a table: those ``where`` the columns have the given values.
 
-    A sweep table is told by ``scorer``, ``statistic`` and ``prompts``, a loss table by ``class`` and ``statistic``.
-    Returns the two coordinates, ``estimate``, ``low`` and ``high``, one row per point.
+    In a sweep table ``scorer``, ``statistic`` and ``prompts`` select a quantity, in a loss table ``class`` and
+    ``statistic``. Returns the two coordinates, ``estimate``, ``low`` and ``high``, one row per point.
 
-    Raises ``UserError`` if the table lacks a coordinate or a column of ``where``, has no such row, or has several of
-    one point.
+    Raises ``UserError`` if the table lacks a coordinate or a column of ``where``, has no such row, or has several rows
+    for one point.
     """
     name = f"sweep {table['sweep'].iloc[0]}"
     for column in (*coordinates, *where):

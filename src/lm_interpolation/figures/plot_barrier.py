@@ -45,11 +45,11 @@ def plot_barrier(
     """Heights above the chord between two models, and the barriers, their maxima, in nats per token.
 
     ``table``: see ``barriers.barrier_table``. One panel each for perplexity and for loss, where the table has them:
-    height over the coordinate, with 95 % bands. Right of them, or below where a page is too narrow: the barrier of each
-    of these lines with its interval, in figures too; colours and markers there name the lines of the other panels. No
-    two lines of the figure look alike. A barrier that is NaN was not measured: no point lies between 0 and 1. A panel
-    is ``panel_width`` wide, the last one with its labels 1.6 times that or more, and ``panel_height`` high, or more if
-    the labels need it (inches). ``font_size`` is in points.
+    height over the coordinate, with 95 % bands. To the right of them, or below where a page is too narrow, the barrier
+    of each of these lines is drawn with its interval and also written in numbers; its colours and markers are the key
+    to the lines of the other panels. No two lines of the figure look alike. A barrier that is NaN was not measured
+    because no point lies between 0 and 1. A panel is ``panel_width`` wide and ``panel_height`` high, or higher if the
+    labels need it (inches); the last panel with its labels is at least 1.6 times as wide. ``font_size`` is in points.
 
     Raises ``UserError`` if the table has no rows, if a line has no heights or no barrier, or if there are more lines
     than can be told apart.
@@ -110,11 +110,11 @@ def _draw_curve(axes: Axes, line: _Line) -> None:
 
 
 def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None:
-    """One row per line, the first on top: barrier and interval, drawn and in figures."""
+    """One row per line, the first on top: barrier and interval, drawn and in numbers."""
     axes.axvline(0, color="0.3", linewidth=0.8, zorder=1)
     for row, line in enumerate(lines):
         estimate, low, high = (float(line.barrier[key]) for key in ("estimate", "low", "high"))
-        # The interval of a maximum need not contain it, so that these are no error bars around it.
+        # The interval of a maximum need not contain the maximum, so it is not drawn as error bars around it.
         colour = line.style["color"]
         axes.plot([low, high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
         axes.plot(estimate, row, color=colour, marker=line.style["marker"], markersize=5.5, linestyle="")
@@ -136,7 +136,7 @@ def _draw_barriers(axes: Axes, lines: Sequence[_Line], font_size: float) -> None
 
 
 def _told(barrier: pd.Series) -> str:
-    """A barrier in figures: value, interval and place."""
+    """A barrier in numbers: value, interval and place."""
     value = Value.of(barrier)
     if math.isnan(value.estimate):
         return "not measured: no\npoint between 0 and 1"

@@ -62,15 +62,16 @@ def plot_curves(
     panel_height: float = 2.8,
     font_size: float = 9.0,
 ) -> Figure:
-    """Curves of several statistics along sweeps of one coordinate: the panels of one sweep above those of the next.
+    """Curves of several statistics along sweeps of one coordinate; each sweep has a row of panels.
 
     ``tables`` are sweep tables (``tables.sweep_table``), one per sweep. A panel is ``{scorer, statistic, label, scale,
     x}`` with scale ``linear`` (default) or ``log``; a panel has one y axis for all sweeps. Long labels are wrapped.
     Bands are the tables' 95 % intervals. Dashed lines mark coordinate 0 and 1 where there is a point, with the name of
-    the model there if it is a single one. A panel with ``x``, a ``{scorer, statistic, label}``, is a trade-off: it is
-    drawn against that statistic, its points joined in order of the coordinate and some of them labelled with it, with
-    thin 95 % intervals in both directions. ``coordinate_labels`` and ``sweep_labels`` replace names of coordinates and
-    of sweeps (above the panels; one sweep without a label has none).
+    the model if the point is a single model. A panel with ``x``, a ``{scorer, statistic, label}``, is a trade-off: it
+    is drawn against that statistic. Its points are joined in the order of the coordinate, some are labelled with the
+    coordinate, and thin 95 % intervals extend in both directions. ``coordinate_labels`` and ``sweep_labels`` replace
+    the names of coordinates and of sweeps. (Names of sweeps stand above the panels; a single sweep without a label has
+    none.)
 
     ``overlay`` draws all sweeps into the same panels, on the one prompt set that they have in common, with a legend
     of the sweeps; models are named where all sweeps agree. ``columns`` is the number of panels side by side; by default
@@ -78,9 +79,9 @@ def plot_curves(
     measurement) adds two panels of bars to an overlay: the mean per space, a dot per measurement, and their range.
     ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
 
-    Raises ``UserError`` if a sweep has more than one coordinate, if a table lacks a panel's statistic, if a value on
-    a log axis is not positive, if sweeps to overlay do not have exactly one prompt set in common, if there are more
-    curves than can be told apart, or if a cost is missing; also if ``cost`` is given without ``overlay``.
+    Raises ``UserError`` if a sweep has more than one coordinate, if a table lacks a panel's statistic, if a value on a
+    log axis is not positive, if sweeps to overlay do not have exactly one prompt set in common, if there are more
+    curves than can be told apart, if a cost is missing, or if ``cost`` is given without ``overlay``.
     """
     coordinate_labels, sweep_labels = coordinate_labels or {}, sweep_labels or {}
     rows = _overlay_row(tables, sweep_labels) if overlay else _rows_of_prompts(tables)
@@ -113,7 +114,7 @@ def plot_curves(
                 sns.despine(ax=axes)
             sweep = series_row[0].sweep
             if not overlay and (len(rows) > 1 or sweep in sweep_labels):
-                # Above the names of the models, which stand at the upper edge of the panels.
+                # Leaves room for the names of the models at the upper edge of the panels.
                 label = sweep_labels.get(sweep, sweep)
                 cells[row][0].set_title(label, loc="left", pad=1.8 * font_size, fontsize=font_size, fontweight="bold")
         if cost is not None:
@@ -150,7 +151,7 @@ def plot_curves(
 
 
 def _rows_of_prompts(tables: Sequence[pd.DataFrame]) -> list[list[_Series]]:
-    """A row per sweep, a curve per prompt set, which looks the same in all rows."""
+    """A row per sweep and a curve per prompt set; the curve of a prompt set looks the same in all rows."""
     prompt_sets = list(dict.fromkeys(name for table in tables for name in table["prompts"]))
     styles = series_styles(len(prompt_sets))
     return [
@@ -202,7 +203,7 @@ def _draw(axes: Axes, panel: Mapping[str, Any], series: _Series) -> Line2D | Non
         across = _curve(series, panel["x"])
         assert across is not None  # the same sweep and prompt set
         x, y = across["estimate"].to_numpy(), curve["estimate"].to_numpy()
-        # No axes.errorbar: an interval of the bootstrap need not contain the estimate.
+        # Not axes.errorbar: a bootstrap interval need not contain the estimate.
         axes.hlines(y, across["low"], across["high"], color=colour, alpha=0.45, linewidth=0.7)
         axes.vlines(x, curve["low"], curve["high"], color=colour, alpha=0.45, linewidth=0.7)
     else:
@@ -213,7 +214,7 @@ def _draw(axes: Axes, panel: Mapping[str, Any], series: _Series) -> Line2D | Non
 
 
 def _draw_cost(axes: Axes, cost: pd.DataFrame, column: str, font_size: float) -> None:
-    """Bars from 0: the mean of ``column`` for each space, a dot per measurement, and in figures mean and range."""
+    """Bars from 0 with the mean of ``column`` for each space, a dot per measurement, and mean and range in numbers."""
     if not np.isfinite(cost[column]).all():
         bad = cost[~np.isfinite(cost[column])].iloc[0]
         raise UserError(f"cost: {column} of point {bad['point']} in {bad['space']} is missing; measure it again")

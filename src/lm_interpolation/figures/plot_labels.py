@@ -1,4 +1,4 @@
-"""Labels in the panels of figures: of marked coordinates, and of points, none of which can be taken for another's."""
+"""Labels of marked coordinates and of points in the panels of figures, placed so that none can be misattributed."""
 
 import itertools
 import math
@@ -19,11 +19,11 @@ _CLEAR = 3.0
 
 
 def mark_coordinates(axes: Axes, lines: Sequence[tuple[pd.DataFrame, str, str]], font_size: float) -> None:
-    """Dashed lines at coordinate 0 and 1 of curves, each only if it is on the grid of one, with a label above.
+    """Labelled dashed lines at coordinate 0 and 1 of curves, each only if it is on the grid of some curve.
 
-    ``lines`` are (table, name of its coordinate, label of that) for each sweep of the panel. The label is the name of
-    the model if all sweeps that have the coordinate have the same single model there, else the coordinate itself.
-    Use it once the layout of the figure is known: two labels may not overlap.
+    ``lines`` holds (table, name of its coordinate, label of the coordinate) for each sweep of the panel. The label is
+    the name of the model if all sweeps that have the coordinate have the same single model there, else the coordinate
+    itself. Use it once the layout of the figure is known: two labels may not overlap.
     """
     texts: list[Text] = []
     for value in (0.0, 1.0):
@@ -106,10 +106,10 @@ class LabelRoom:
     def place_at(
         self, label: str, at: tuple[float, float], gap: float, font_size: float, *, must: bool = False, **style: Any
     ) -> Annotation | None:
-        """Write ``label`` for the marker ``at`` (data coordinates), so that it cannot be taken for another marker's.
+        """Write ``label`` for the marker ``at`` (data coordinates) where it cannot be taken for another marker's label.
 
-        It stands ``gap`` points beside its marker, if no other is as near, or else farther off with a leader. If it
-        fits nowhere, None is returned, or, if it ``must`` be there, it is written where it is in the way least.
+        It stands ``gap`` points beside its marker if no other marker is as near, or else farther off with a leader. If
+        it fits nowhere, it is written where it is least in the way if it ``must`` be there; otherwise None is returned.
         """
         half = np.array(self.size(label, font_size)) / 2
         beside = [spot for spot in self.around(label, at, gap, font_size) if self._is_nearest(spot, half)]
@@ -147,7 +147,7 @@ class LabelRoom:
         )
 
     def _leads(self, spot: Spot, half: np.ndarray) -> bool:
-        """Whether the leader passes by other markers and other labels."""
+        """Whether the leader keeps clear of other markers and labels."""
         own = self._to_points(spot.at)[0]
         centre = own + spot.shift
         leader = _along(own, centre)
@@ -159,11 +159,11 @@ class LabelRoom:
     def place(
         self, label: str, spots: Iterable[Spot], font_size: float, *, must: bool = False, **style: Any
     ) -> Annotation | None:
-        """Write ``label`` at the spot inside the panel with most room around it, the first of equals.
+        """Write ``label`` at the spot inside the panel with the most room around it, the first of equals.
 
-        More than 6 points of room are as good as 6, less than 1 is none. If it fits nowhere, None is returned, or, if
-        it ``must`` be there, it is written where it is in the way least. ``style`` goes to the text. Labels are
-        upright: a plus that is turned by 45 degrees is a times.
+        More than 6 points of room count as 6, less than 1 as none. If it fits nowhere, it is written where it is least
+        in the way if it ``must`` be there; otherwise None is returned. ``style`` goes to the text. Labels are upright:
+        a plus turned by 45 degrees looks like a times sign.
         """
         half = np.array(self.size(label, font_size)) / 2
         frame = np.array(self.axes.bbox.extents) * self._points_per_pixel
@@ -189,7 +189,7 @@ class LabelRoom:
             self._taken = np.vstack([self._taken, _along(own, centre)])
             colour = style.get("color", "0.2")
             line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 1}
-            # A white one is drawn on colours; on white an outline would hide what the leader passes over.
+            # A white leader is drawn on colours; on white an outline would hide what the leader crosses.
             leader = {"arrowprops": line | ({"path_effects": style["path_effects"]} if colour == "white" else {})}
         return self.axes.annotate(
             label, spot.at, xytext=spot.shift, textcoords="offset points", ha="center", va="center",

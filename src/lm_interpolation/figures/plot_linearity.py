@@ -38,13 +38,13 @@ def plot_linearity(
     """A model against its first-order expansion: relative error over the plane, and predicted against actual margin.
 
     ``table`` and ``summary``: see ``linearity.linearity``. Left and middle: relative error of the logits and of the
-    margin on one log colour scale from 1 % to 100 % (what is beyond has the colour of the end), grey where there is
-    none. A white line encloses the cells of the grid within the tolerance, points off the grid are discs, and single
-    models are named. Right: actual margin over predicted margin in the same colours, with the diagonal. Titles give
-    the share of points within the tolerance, how far it reaches, R2, and C1 and C2 of the margin. The figure is 3
+    margin on one log colour scale from 1 % to 100 % (values beyond take the colour of the end), grey where it is
+    undefined. A white line encloses the cells of the grid within the tolerance, points off the grid are discs, and
+    single models are named. Right: actual margin over predicted margin in the same colours, with the diagonal. Titles
+    give the share of points within the tolerance, how far it reaches, R2, and C1 and C2 of the margin. The figure is 3
     ``panel_width`` by 1.2 ``panel_height`` inches; ``font_size`` is in points.
 
-    Raises ``UserError`` if the table has not two coordinates, the points make no grid, or a quantity is missing.
+    Raises ``UserError`` if the table does not have two coordinates, the points form no grid, or a quantity is missing.
     """
     coordinates = _coordinates(table)
     labels = [(coordinate_labels or {}).get(name, name) for name in coordinates]
@@ -108,12 +108,12 @@ def _r2(fact: pd.Series, labels: Sequence[str]) -> str:
 
 
 def _draw_map(axes: Axes, part: pd.DataFrame, coordinates: tuple[str, str], tolerance: float) -> Any:
-    """Cells, those within the tolerance enclosed, and points off the grid; returns what a colour bar is made from."""
+    """Draw cells, a line around those within the tolerance, and points off the grid; returns the colour bar's input."""
     grid, others = _grid(part, coordinates)
     x_edges, y_edges = cell_edges(grid.columns.to_numpy()), cell_edges(grid.index.to_numpy())
     mesh = axes.pcolormesh(
         x_edges, y_edges, _positive(grid.to_numpy()), **_COLOURS,
-        # Cells of their own colour at the edges: PDF viewers show gaps between cells without.
+        # Edges in the colour of their cell: without them PDF viewers show gaps between cells.
         edgecolors="face", linewidth=0.2,
     )  # fmt: skip
     _enclose(axes, x_edges, y_edges, grid.to_numpy() <= tolerance)
@@ -126,7 +126,7 @@ def _draw_map(axes: Axes, part: pd.DataFrame, coordinates: tuple[str, str], tole
         (axes.yaxis, axes.set_ylim, y_edges, coordinates[1]),
     ):
         axis.set_major_locator(ticker.MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-        # Points beyond the grid are seen whole.
+        # Points beyond the grid stay entirely visible.
         margin = (edges[-1] - edges[0]) / 20
         set_limits(min([edges[0], *(others[name] - margin)]), max([edges[-1], *(others[name] + margin)]))
     axes.set_aspect("equal")
@@ -141,7 +141,8 @@ def _positive(errors: np.ndarray) -> np.ndarray:
 def _grid(part: pd.DataFrame, coordinates: tuple[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Relative errors on the grid (columns: first coordinate, rows: second one), and the rows of points off it.
 
-    A grid is complete, so a value of a coordinate is on it if it has more than half the points of the one with most.
+    A grid is complete, so a coordinate's value is on it if it has more than half as many points as the most common
+    value.
     """
     on_grid = pd.Series(True, index=part.index)
     for name in coordinates:
@@ -157,7 +158,7 @@ def _grid(part: pd.DataFrame, coordinates: tuple[str, str]) -> tuple[pd.DataFram
 
 
 def _enclose(axes: Axes, x_edges: np.ndarray, y_edges: np.ndarray, within: np.ndarray) -> None:
-    """A line around the cells where ``within`` (rows: y) holds: exact, where a contour would interpolate."""
+    """An exact line around the cells where ``within`` (rows: y) holds; a contour would interpolate."""
     padded = np.pad(within, 1)
     lines = [
         [(x_edges[column], y_edges[row]), (x_edges[column], y_edges[row + 1])]
@@ -167,7 +168,7 @@ def _enclose(axes: Axes, x_edges: np.ndarray, y_edges: np.ndarray, within: np.nd
         [(x_edges[column], y_edges[row]), (x_edges[column + 1], y_edges[row])]
         for row, column in np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])
     ]
-    # Black below all of the white: as an outline of each piece it would cross its neighbours.
+    # All black lies below all white: if each piece had its own outline, it would cross its neighbours.
     for colour, width in (("black", 2.6), ("white", 1.4)):
         axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, capstyle="projecting", zorder=2))
 

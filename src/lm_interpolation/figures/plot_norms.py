@@ -30,10 +30,10 @@ def plot_norms(
     """Scaled norm of the difference of each tensor by depth, for all pairs of models on one log axis.
 
     ``table``: see ``geometry.weight_norms``. Left: one point per tensor over its depth (embedding, blocks, what follows
-    them), its colour and filling the pair and its marker the kind of the tensor. Right: the same points by pair, with
-    their median. Tensors that do not differ (norm 0) have no place on a log axis: they are left out, of the median too,
-    and counted in the legend. The figure is 2.2 ``panel_width`` by 1.3 ``panel_height`` inches; ``font_size`` is in
-    points.
+    them); colour and fill show the pair, the marker shows the kind of tensor. Right: the same points by pair, with
+    their median. Tensors that do not differ (norm 0) have no place on a log axis: they are left out, also from the
+    median, and counted in the legend. The figure is 2.2 ``panel_width`` by 1.3 ``panel_height`` inches; ``font_size``
+    is in points.
 
     Raises ``UserError`` if the table has no rows, every norm is 0, no tensor is in a block, or there are more pairs
     than can be told apart.
@@ -47,7 +47,7 @@ def plot_norms(
     check_count(len(pairs))
     styles = {pair: _marker_colours(index) for index, pair in enumerate(pairs)}
     blocks = 1 + int(table["layer"].max())
-    # Room for the names of both ends among the numbers of many blocks.
+    # Leave room for the names of both ends when there are many block numbers.
     gap = max(1.0, blocks / 12)
     table = table.assign(depth=_depth(table, gap))
     with mpl.rc_context(figure_style(font_size)):
@@ -113,7 +113,7 @@ def _depth_ticks(axes: Axes, blocks: int, gap: float) -> None:
 
 
 def _marker_colours(index: int) -> tuple[Any, Any]:
-    """Face and edge of the markers of a pair: filled, hollow or rimmed in turn, which greyscale shows."""
+    """Face and edge of a pair's markers: filled, hollow or rimmed in turn, so that pairs differ in greyscale, too."""
     colour = COLOURS[index % len(COLOURS)]
     return ((colour, colour), ("white", colour), (colour, "0.1"))[index % FILLINGS]
 
@@ -144,6 +144,6 @@ def _legends(
     longest = 5 + max(len(str(handle.get_label())) for handle in pairs)
     columns = max(1, min(len(pairs), int(0.7 * figure.get_figwidth() * 72 / (0.6 * font_size * longest))))
     common = {"frameon": False, "handletextpad": 0.2}
-    # As part of the panel: a legend of the figure would lie on its title.
+    # Part of the panel: a legend of the figure would cover its title.
     axes.legend(handles=pairs, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, **common)
     figure.legend(handles=kinds, loc="outside lower center", ncols=len(kinds), **common)

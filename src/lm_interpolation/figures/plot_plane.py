@@ -30,8 +30,8 @@ class PlanePanel:
     """One heat map. ``data`` has a row per point: the two coordinates, ``estimate`` (NaN: no value), and ``low`` and
     ``high``, its 95 % interval (NaN: none).
 
-    ``scale`` is ``linear`` or ``log``. ``limit`` is where the colour scale ends if values lie above it; these are
-    grey and dotted. ``centre`` makes the scale reach equally far to both sides of it. More of colours:
+    ``scale`` is ``linear`` or ``log``. ``limit`` is where the colour scale ends if values lie above it; these are grey
+    and dotted. ``centre`` makes the scale reach equally far on both sides of it. For more on colours see
     ``colours.colour_scale``.
     """
 
@@ -44,7 +44,7 @@ class PlanePanel:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Values on a grid: ``values[j, i]`` (NaN: missing) at ``x[i]``, ``y[j]``, ascending; other points are anchors."""
+    """Values on a grid: ``values[j, i]`` (NaN: missing) at ascending ``x[i]``, ``y[j]``; other points are anchors."""
 
     x: np.ndarray
     y: np.ndarray
@@ -66,18 +66,17 @@ def plot_plane(
 ) -> Figure:
     """Heat maps over a plane, side by side, each with its own colour bar and both coordinates on one scale.
 
-    ``coordinates`` are the columns on the horizontal and the vertical axis. A grid point is a cell that reaches half
-    the way to its neighbours; points off the grid (single models, often) are discs of the same colour scale. Cells
-    without a value are hatched. A bracket beside the colour bar is as long as the median 95 % interval. ``columns`` is
-    the number of panels side by side; by default as many as fit on a page.
+    ``coordinates`` are the columns on the horizontal and the vertical axis. A grid point is a cell that reaches halfway
+    to its neighbours; points off the grid (often single models) are discs on the same colour scale. Cells without a
+    value are hatched. A bracket beside the colour bar is as long as the median 95 % interval. ``columns`` is the number
+    of panels side by side; by default as many as fit on a page.
 
     ``markers``, each ``{label, at: {coordinate: value}}``, are rings with a label. ``lines``, each ``{label,
     coefficients: {coordinate: c}, value}``, are the dashed lines sum of c * coordinate = value. Both are clipped to
     the plane. ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
 
-    Raises ``UserError`` if the points of a panel make no grid, if no value or no positive one (log scale) can be
-    drawn, if a panel's scale, limit and centre contradict each other, or if a marker or a line names other
-    coordinates.
+    Raises ``UserError`` if the points of a panel form no grid, if no value (log scale: no positive value) can be drawn,
+    if a panel's scale, limit and centre contradict each other, or if a marker or a line names other coordinates.
     """
     for entry in (*(marker["at"] for marker in markers), *(line["coefficients"] for line in lines)):
         unknown = sorted(set(entry) - set(coordinates))
@@ -142,7 +141,7 @@ def _draw_panel(
         np.ma.masked_invalid(grid.values),
         cmap=colours,
         norm=norm,
-        # Cells of their own colour at the edges: PDF viewers show gaps between cells without.
+        # Edges in the colour of their cell: without them PDF viewers show gaps between cells.
         edgecolors="face",
         linewidth=0.2,
     )
@@ -151,7 +150,7 @@ def _draw_panel(
         anchors[:, 0], anchors[:, 1], c=anchors[:, 2], cmap=colours, norm=norm, s=26, edgecolors="white",
         linewidths=0.8, zorder=3,
     )  # fmt: skip
-    # Anchors beyond the grid are seen whole.
+    # Anchors beyond the grid stay entirely visible.
     for set_limits, edges, at in (
         (axes.set_xlim, x_edges, anchors[:, 0]),
         (axes.set_ylim, y_edges, anchors[:, 1]),
@@ -166,7 +165,7 @@ def _draw_panel(
         notes.append(f"(above {panel.limit:,.6g} grey, dotted)")
     if missing.any():
         notes.append("(no value where hatched)")
-    # Left of the bar there is room for the bracket.
+    # There is room for the bracket left of the bar.
     bar = axes.figure.colorbar(
         mesh, cax=axes.inset_axes((1.09, 0, 0.05, 1)), extend="max" if scale.above else "neither"
     )
@@ -192,7 +191,7 @@ def _draw_bracket(axes: Axes, scale: ColourScale) -> None:
 
 
 def _hatch(axes: Axes, cells: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarray, **style: Any) -> None:
-    """Mark the ``cells``, (n_y, n_x) bool, by a pattern."""
+    """Mark the ``cells``, (n_y, n_x) bool, with a pattern."""
     for j, i in np.argwhere(cells):
         corner, size = (x_edges[i], y_edges[j]), (x_edges[i + 1] - x_edges[i], y_edges[j + 1] - y_edges[j])
         axes.add_patch(Rectangle(corner, *size, linewidth=0, **style))
@@ -205,7 +204,7 @@ def _annotate(
     lines: Sequence[Mapping[str, Any]],
     font_size: float,
 ) -> None:
-    """Lines and rings, then their labels, which keep off both: white with a black outline, readable on any colour."""
+    """Draw lines and rings, then labels clear of both, in white with a black outline that is readable on any colour."""
     limits = np.array([axes.get_xlim(), axes.get_ylim()])
     room = LabelRoom(axes)
     at = np.array([[marker["at"][name] for name in coordinates] for marker in markers], dtype=np.float64).reshape(-1, 2)
@@ -243,7 +242,7 @@ def _clip(coefficients: np.ndarray, value: float, limits: np.ndarray) -> np.ndar
                 point[other] = (value - coefficients[axis] * edge) / coefficients[other]
                 if limits[other, 0] <= point[other] <= limits[other, 1]:
                     ends.append(point)
-    # In order along the line; through a corner there are three or four of them.
+    # In order along the line; a line through a corner yields three or four of them.
     ends.sort(key=lambda point: (point[0], point[1]))
     return None if len(ends) < 2 or np.array_equal(ends[0], ends[-1]) else np.array([ends[0], ends[-1]])
 
@@ -251,9 +250,9 @@ def _clip(coefficients: np.ndarray, value: float, limits: np.ndarray) -> np.ndar
 def _beside(
     axes: Axes, room: LabelRoom, label: str, ends: np.ndarray, others: Sequence[np.ndarray], font_size: float
 ) -> list[Spot]:
-    """Places along a line, on its one side and on the other; first those away from the other lines.
+    """Places along both sides of a line; those away from the other lines come first.
 
-    Upright, and nearer to this line than to others, as far as there is such a place.
+    They are upright and, as far as possible, nearer to this line than to others.
     """
     start, end = axes.transData.transform(ends)
     along = (end - start) / np.hypot(*(end - start))

@@ -36,9 +36,8 @@ def plot_search(
     """Dev perplexity of every trial: a panel per batch size, a line per learning rate; each search begins a new row.
 
     ``tables``: see ``searches.search_table``. Both axes are logarithmic; the panels of a search share the vertical one.
-    A ring with the perplexity marks the chosen trial, a cross the one that the study is configured with. Trials that
-    diverged (no perplexity) are listed under their panel, and a line passes them over. Sizes are in inches,
-    ``font_size`` in points.
+    A ring labelled with the perplexity marks the chosen trial, a cross the configured one. Trials that diverged (no
+    perplexity) are listed under their panel, and lines skip them. Sizes are in inches, ``font_size`` in points.
 
     Raises ``UserError`` if a search has no chosen trial with a perplexity, or if there are more learning rates than can
     be told apart.
@@ -77,7 +76,7 @@ def plot_search(
                     axes.tick_params(labelleft=False)
                 else:
                     axes.set_ylabel(scaled_label("dev perplexity", "log"))
-            # Room for the label of the chosen trial, which is the lowest.
+            # Leave room for the label of the chosen trial, which is the lowest.
             low, high = panels[0].get_ylim()
             panels[0].set_ylim(bottom=low * (low / high) ** 0.2)
             log_ticks(panels[0])

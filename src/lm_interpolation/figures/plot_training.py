@@ -32,7 +32,7 @@ def plot_training(
     ``curves`` are loss curves as ``training.train_language_model`` writes them (columns ``step, split, loss`` in nats
     per token, ``learning_rate``), in the order of ``models``, their names. Train loss is a thin line, dev loss one with
     markers; models differ in colour, marker and dashes. The axis on the right shows the same as perplexity, exp(loss).
-    The legend tells each model's lowest dev loss. The figure is 1.6 ``panel_width`` by 1.4 ``panel_height`` inches;
+    The legend gives each model's lowest dev loss. The figure is 1.6 ``panel_width`` by 1.4 ``panel_height`` inches;
     ``font_size`` is in points.
 
     Raises ``UserError`` if a curve has no train or no dev loss, or if there are more models than can be told apart.
@@ -54,7 +54,7 @@ def plot_training(
             train, dev = (curve[curve["split"] == split].sort_values("step") for split in ("train", "dev"))
             line = {key: style[key] for key in ("color", "linestyle")}
             axes.plot(train["step"], train["loss"], linewidth=0.9, alpha=0.6, **line)
-            # About twenty markers, however many evaluations there are.
+            # About twenty markers, no matter how many evaluations there are.
             every = max(1, round(len(dev) / 20))
             axes.plot(dev["step"], dev["loss"], markevery=every, **style)
             rate.plot(train["step"], train["learning_rate"], linewidth=1.3, **line)
@@ -80,7 +80,7 @@ def plot_training(
             Line2D([], [], color="0.35", linewidth=1.3, marker="o", markersize=3.5, label="dev"),
         ]
         axes.add_artist(axes.legend(handles=splits, loc="best", frameon=False))
-        # As part of the panel: a legend of the figure would lie on its title.
+        # Part of the panel: a legend of the figure would cover its title.
         axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderaxespad=0.2)
         if title:
             figure_title(figure, title, font_size + 2)

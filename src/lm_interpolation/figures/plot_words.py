@@ -30,13 +30,13 @@ def plot_words(
 ) -> Figure:
     """Probability of words and tokens over the coordinate of a line; one panel per group.
 
-    ``table``: see ``next_tokens.next_token_probabilities``. Above there is one panel per group of words, in the table's
-    order, below the tokens that rise and that fall, both on as many rows as a page needs; what there is none of is left
-    out. Each legend is in the order of the lines where they are highest. A word of several tokens is written
-    ``heart·warming (2 tokens)``; its probability is the product of its tokens'. Spaces in tokens show as ``␣``,
-    characters that the font lacks as ``\\uXXXX``. Dashed lines mark coordinate 0 and 1 where there is a point, with the
-    name of the model if it is a single one. Sizes are in inches, a legend being part of its panel; ``font_size`` is in
-    points.
+    ``table``: see ``next_tokens.next_token_probabilities``. The upper rows have one panel per group of words, in the
+    table's order; the lower rows show the tokens that rise and the tokens that fall. Both take as many rows as the page
+    width requires; empty groups are left out. Each legend lists the lines by their highest values. A word of several
+    tokens is written ``heart·warming (2 tokens)``; its probability is the product of its tokens' probabilities. Spaces
+    in tokens show as ``␣``, characters that the font lacks as ``\\uXXXX``. Dashed lines mark coordinate 0 and 1 where
+    there is a point, with the name of the model if the point is a single model. Sizes are in inches, and a panel
+    includes its legend; ``font_size`` is in points.
 
     Raises ``UserError`` if there is not exactly one coordinate, no group at all, or a probability of 0 on a log scale.
     """
@@ -96,7 +96,7 @@ def _draw(axes: Axes, part: pd.DataFrame, coordinate: str, font_size: float) -> 
     entries = list(dict.fromkeys(zip(part["text"], part["pieces"], part["tokens"], strict=True)))
     handles = []
     for (text, pieces, tokens), style in zip(entries, series_styles(len(entries)), strict=True):
-        # By its pieces, since several tokens may be the same unprintable text.
+        # Grouped by pieces, since several tokens may have the same unprintable text.
         line = part[(part["text"] == text) & (part["pieces"] == pieces)].sort_values(coordinate)
         name = _name(text, pieces, tokens)
         handles += axes.plot(line[coordinate], line["probability"], label=name, **style)
@@ -117,7 +117,7 @@ def _draw(axes: Axes, part: pd.DataFrame, coordinate: str, font_size: float) -> 
 def _name(text: str, pieces: str, tokens: int) -> str:
     """What the figure calls a word or a token."""
     if "\ufffd" in text:
-        # Part of a character: its text tells nothing, its name in the vocabulary is unique.
+        # Part of a character: its text says nothing, but its name in the vocabulary is unique.
         return _visible(pieces)
     if tokens == 1:
         return _visible(text)

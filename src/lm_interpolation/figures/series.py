@@ -1,11 +1,11 @@
-"""How the series of a figure look: each has its own colour, marker and dashes. Imports no package."""
+"""The look of the series of a figure: each has its own colour, marker and dashes. Imports no package."""
 
 from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError
 
-# Seaborn's colour-blind palette without yellow and pink, which are hard to see on white, and brown, which resembles
-# orange; then black and three dark ones of Paul Tol's.
+# Seaborn's colour-blind palette without yellow and pink, which are hard to see on white, and without brown, which
+# resembles orange; then black and three of Paul Tol's dark colours.
 _PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#56b4e9", "#949494")
 COLOURS = (*_PALETTE, "#1a1a1a", "#332288", "#999933", "#882255")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
@@ -20,7 +20,7 @@ FILLINGS = 3
 
 
 def too_many(count: int) -> str | None:
-    """What is wrong with so many series in one figure; None if nothing is."""
+    """What is wrong with this many series in one figure; None if nothing is."""
     if count <= MOST:
         return None
     return f"{count} series in one figure cannot be told apart; draw at most {MOST}, in several figures"
@@ -34,7 +34,7 @@ def check_count(count: int) -> None:
 
 
 def series_styles(count: int) -> list[dict[str, Any]]:
-    """Colour, marker and dashes of ``count`` lines, as options of ``Axes.plot``; no two have equal marker and dashes.
+    """Colour, marker and dashes of ``count`` lines as options of ``Axes.plot``; no two share both marker and dashes.
 
     Colours repeat after eleven. Raises ``UserError`` for more than ``MOST`` series.
     """

@@ -1,4 +1,4 @@
-"""What all figures share: their look, the room that panels take, ticks on log axes, and how they are saved."""
+"""What all figures share: their look, the size of panels, ticks on log axes, and how they are saved."""
 
 import math
 import os
@@ -24,7 +24,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def figure_style(font_size: float) -> dict[str, Any]:
     """The look of all figures as matplotlib settings, for ``mpl.rc_context``; ``font_size`` in points."""
     sizes = ("font.size", "axes.labelsize", "axes.titlesize", "legend.fontsize", "xtick.labelsize", "ytick.labelsize")
-    # What people write, and what models say, is shown as it stands: $ begins no formula.
+    # Text by people and by models is shown literally: $ starts no formula.
     plain = {"text.parse_math": False}
     return sns.axes_style("ticks") | sns.plotting_context("paper") | dict.fromkeys(sizes, font_size) | plain
 
@@ -39,7 +39,7 @@ def figure_title(figure: Figure, title: str, font_size: float) -> None:
 def panel_grid(count: int, panel_width: float, columns: int | None = None) -> tuple[int, int]:
     """Rows and columns of ``count`` panels of ``panel_width`` inches.
 
-    By default no wider than a page, in rows as equal as can be.
+    By default the grid is no wider than a page, and its rows are as equal as possible.
     """
     if columns is None:
         most = max(1, int(PAGE_WIDTH / panel_width))
@@ -70,7 +70,7 @@ def log_ticks(axes: Axes) -> None:
 
 
 def cell_edges(centres: np.ndarray) -> np.ndarray:
-    """Edges of cells, (n + 1,): half the way between neighbours, and as far outside the first and the last."""
+    """Edges of cells, (n + 1,): halfway between neighbours, and equally far outside the first and the last."""
     middle = (centres[1:] + centres[:-1]) / 2
     return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
 
@@ -83,7 +83,7 @@ def power_of_ten(value: float, _: object = None) -> str:
 
 
 def draw(job: Job, look: Mapping[str, Any], plot: Callable[..., Figure], *data: Any, **options: Any) -> None:
-    """Save the figure of a job: ``plot`` of ``data`` with ``options`` and the ``look`` that every figure has.
+    """Save the figure of a job: call ``plot`` on ``data`` with ``options`` and the ``look`` that every figure has.
 
     ``look`` holds ``title`` (None: none), ``panel_width`` and ``panel_height`` in inches, and ``dpi``, dots per inch.
     """
@@ -94,7 +94,7 @@ def draw(job: Job, look: Mapping[str, Any], plot: Callable[..., Figure], *data: 
 def save_figure(figure: Figure, png: str | os.PathLike[str], pdf: str | os.PathLike[str], dpi: int) -> None:
     """Save as PNG (``dpi`` dots per inch) and as PDF with TrueType fonts, atomically.
 
-    The files carry no date and no version, so that equal figures give equal bytes.
+    The files contain no date and no version, so equal figures give equal bytes.
     """
     with mpl.rc_context({"pdf.fonttype": 42}):
         with atomic_path(png) as scratch:

@@ -271,7 +271,7 @@ def is_about(note: MetadataRecord, record: Record) -> bool:
 def out_of_order(records: Mapping[str, Record], again: Collection[str], top: str) -> set[str]:
     """The outputs that Snakemake would make again only because of the times of their inputs.
 
-    ``again`` are outputs that it makes again anyway.
+    ``again`` are the outputs that it will make again anyway.
     """
     jobs: dict[str, list[str]] = {}
     for output, record in records.items():

@@ -65,7 +65,7 @@ def error_prefix(where: str) -> Iterator[None]:
 
 
 def short_path(path: str | os.PathLike[str]) -> str:
-    """``path`` as seen from the working directory, if it lies in it; else the absolute path, without ``../..``."""
+    """``path`` relative to the working directory if it lies within it; else the absolute path, without ``../..``."""
     relative = Path(os.path.relpath(path))
     return str(Path.cwd().joinpath(path).resolve() if relative.parts[:1] == (os.pardir,) else relative)
 
@@ -78,7 +78,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     after a crash ``path`` is either absent, old, or whole. On an error the scratch path is removed.
 
     A job never overwrites what a later run of it wrote: it holds the job's lock until the rename, and no other run
-    starts without the lock. If another run asks for it, ``UserError`` is raised instead of the rename (see ``_Claim``).
+    starts without the lock. If another run has requested it, ``UserError`` is raised and nothing is renamed (see
+    ``_Claim``).
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

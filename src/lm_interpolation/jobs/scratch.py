@@ -1,6 +1,7 @@
 """Output of commands outside of jobs: written whole or not at all, and never mixed with that of another process.
 
-A job has its lock (see ``runtime``). Commands have none, and two of them may write the same thing at once.
+Jobs have locks of their own instead (see ``runtime``). Commands have none, and two of them may write the same thing at
+once.
 """
 
 import contextlib
@@ -92,7 +93,7 @@ def _locked_folder(parent: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed processes have left in ``parent``: whatever nobody has locked."""
+    """Remove what killed processes have left in ``parent``: everything that no process has locked."""
     for folder in parent.glob(f"{_PREFIX}*"):
         # It may belong to somebody else, or be gone by now; it only costs space.
         with contextlib.suppress(OSError):

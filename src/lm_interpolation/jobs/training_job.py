@@ -12,7 +12,7 @@ from lm_interpolation.jobs.runtime import Job, file_digest
 def training_arguments(
     job: Job, model: Mapping[str, Any], device: str, name: str, save_steps: int, micro_batch: int | None
 ) -> dict[str, Any]:
-    """The arguments that training jobs of all kinds share; ``model`` is what ``name`` is set by.
+    """The arguments that training jobs of all kinds share; ``model`` holds the settings of the model ``name``.
 
     Their scratch folder, where resumable checkpoints lie, is named after everything that the result depends on: a
     rerun with other settings, data or code never continues from them. ``save_steps`` and ``micro_batch`` do not count:

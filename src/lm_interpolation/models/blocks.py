@@ -31,7 +31,7 @@ def check_special(special: SpecialTokens, block_length: int) -> None:
         raise UserError("the tokenizer has no end-of-text (eos) token, which separates the texts of a corpus")
     if block_length <= len(special.start):
         raise UserError(
-            f"training.block_length: {block_length} has no room for a token behind the {len(special.start)} special "
+            f"training.block_length: {block_length} leaves no room for a token after the {len(special.start)} special "
             "one(s) that each block starts with; raise it"
         )
 

@@ -14,7 +14,7 @@ from lm_interpolation.jobs.batches import AdaptiveBatches, longest_first, pad_ri
 def encode_for_classifier(tokenizer: Any, texts: Sequence[str], limit: int | None = None) -> list[list[int]]:
     """Token ids of each text as a classifier reads it: with all special tokens that its tokenizer adds.
 
-    Texts of more than ``limit`` tokens are cut to that by the tokenizer, which keeps its special tokens.
+    The tokenizer cuts texts with more than ``limit`` tokens to that length and keeps its special tokens.
     """
     if not len(texts):
         return []

@@ -109,7 +109,7 @@ def _held_out(trainer: Trainer, data: Labelled, classes: Sequence[str]) -> dict[
 
 
 def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over ``bins`` equal intervals of confidence, weighted by their texts.
+    """Mean gap between confidence and accuracy in ``bins`` equal intervals of confidence, weighted by number of texts.
 
     ``probabilities`` (n, classes) and ``truth`` (n,) class indices; the confidence is the largest probability of a
     text (Guo et al. 2017, arXiv 1706.04599, Eq. 5).

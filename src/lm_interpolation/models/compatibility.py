@@ -29,8 +29,8 @@ def check_compatible(
 ) -> dict[str, Checkpoint]:
     """The checkpoints of ``models`` (name -> directory), if they can be averaged; reads headers only.
 
-    All have the tensor names of the first: files of one architecture may differ in what stands before the names of the
-    base model. ``tell`` takes a line on each model that differs from the first in what no weight depends on.
+    All have the tensor names of the first: files of one architecture may differ in the prefix of the base model's
+    names. ``tell`` is called with a line on each model that differs from the first in ways that no weight depends on.
 
     Raises ``UserError`` naming two models, the first difference in architecture, tensor names, shapes or tokenizer,
     and what to do.
@@ -115,7 +115,7 @@ def _rope(config: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of rotary position embeddings, which older versions of transformers wrote under other keys."""
     rope: dict[str, Any] = {} if config.get("rope_theta") is None else {"rope_theta": config["rope_theta"]}
     for key in ("rope_scaling", "rope_parameters"):
-        # What is no mapping is left to transformers, which refuses it when the model is imported.
+        # Anything but a mapping is left to transformers, which refuses it when the model is imported.
         if isinstance(config.get(key), Mapping):
             rope |= config[key]
     if "type" in rope:

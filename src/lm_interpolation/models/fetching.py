@@ -32,7 +32,8 @@ def fetch_all(
         datasets: for ``load_dataset``, each with ``id``, ``revision``, ``config``, ``splits`` and ``key``.
         hub_lock: file in which commits are kept (see ``hub.locked_commit``).
 
-    Revisions are resolved, locked and refused as by the jobs themselves. Raises ``UserError`` for what cannot be had.
+    Revisions are resolved, locked and refused in the same way as by jobs. Raises ``UserError`` if something is
+    unavailable.
     """
     for model in models:
         commit = locked_commit(model["id"], "model", model["revision"], hub_lock)

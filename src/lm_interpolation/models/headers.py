@@ -67,7 +67,7 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
 
 
 def _read_header(path: Path) -> dict[str, Tensor]:
-    """Parse the header of a safetensors file and hold it against the length of the file."""
+    """Parse the header of a safetensors file and check it against the length of the file."""
     if not path.exists():
         raise UserError(f"{path}: missing; download all shards that the index names")
     total = path.stat().st_size
@@ -97,7 +97,7 @@ def _read_header(path: Path) -> dict[str, Tensor]:
             raise UserError(f"{path}: tensor {tensor.name} has dtype {tensor.dtype}; save the model in float32")
         if tensor.end - tensor.start != tensor.size * ITEM_SIZES[tensor.dtype]:
             raise UserError(f"{path}: tensor {tensor.name}: byte range and shape disagree; download the file again")
-    # As safetensors itself wants it: one tensor behind the other.
+    # As safetensors itself requires: one tensor right after the other.
     place = 8 + length
     for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.start, tensor.end)):
         if tensor.start != place:
@@ -110,7 +110,7 @@ def _read_header(path: Path) -> dict[str, Tensor]:
 
 
 def _tensor(name: str, entry: Mapping[str, Any], path: Path, data: int) -> Tensor:
-    """A tensor by its entry in a header; data begin at byte ``data``. Raises ``ValueError`` for what is no entry."""
+    """A tensor by its entry in a header; data begin at byte ``data``. Raises ``ValueError`` for an invalid entry."""
     dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     numbers = [*shape, start, end]
     if not isinstance(dtype, str) or any(type(number) is not int or number < 0 for number in numbers):

@@ -10,7 +10,8 @@ from lm_interpolation.models.model_folders import check_contents, guides, settin
 def model_folder(repository: str, commit: str) -> Path:
     """Folder, in the cache, of the files that loading a model with its tokenizer reads, downloaded if not there.
 
-    Raises ``UserError`` if they cannot be had, or if the repository holds no whole model (an adapter only, say).
+    Raises ``UserError`` if they are not available, or if the repository has no complete model (only an adapter, for
+    example).
     """
     from huggingface_hub import snapshot_download
 

@@ -56,7 +56,7 @@ def without_router_losses(model: Any) -> None:
 
 
 def context_length(model: Any, tokenizer: Any) -> int | None:
-    """The longest text, in tokens, that the model can read; None if neither config nor tokenizer knows a limit.
+    """The longest text, in tokens, that the model can read; None if neither config nor tokenizer sets a limit.
 
     Raises ``UserError`` if the config gives anything but a positive number.
     """
@@ -64,7 +64,8 @@ def context_length(model: Any, tokenizer: Any) -> int | None:
     if positions is not None:
         if not is_count(positions):
             raise UserError(
-                f"{CONTEXT} in config.json is {positions!r}, which is no number of tokens; give a positive whole number"
+                f"{CONTEXT} in config.json is {positions!r}, which is not a number of tokens; "
+                "give a positive whole number"
             )
         for name, module in model.named_modules():
             # RoBERTa counts positions from padding_idx + 1.

@@ -18,7 +18,7 @@ LIMIT = 1 << 26
 
 
 class _Body(NamedTuple):
-    """The part of a model that makes hidden states, and the class of its outputs."""
+    """The part of a model that computes hidden states, and the class of its outputs."""
 
     read: Any
     output: Any

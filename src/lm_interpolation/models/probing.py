@@ -38,7 +38,7 @@ _SAMPLING = Sampling(top_p=0.9, max_new_tokens=3, samples=2, seed=0)
 def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.Tensor]) -> None:
     """Raise ``UserError`` unless the model in ``folder`` (fp32, with tokenizer) can do all that a study needs.
 
-    ``task`` is ``language-model`` or ``classifier``, ``name`` is how errors call the model. ``buffers`` are those that
+    ``task`` is ``language-model`` or ``classifier``, errors call the model ``name``. ``buffers`` are those that
     the model had before it was saved: tensors that are not weights, which must be the same whenever it is loaded.
     """
     if task == "classifier":
@@ -67,7 +67,7 @@ def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.
 def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
     """Raise ``UserError`` unless texts can be generated from a loaded causal language model as a study does it.
 
-    ``name`` is how errors call it. The model keeps its mode (training or evaluation).
+    Errors call it ``name``. The model keeps its mode (training or evaluation).
     """
     training, router = model.training, getattr(model.config, "output_router_logits", None)
     model.eval()
@@ -89,7 +89,7 @@ def check_language_model(model: Any, tokenizer: Any, name: str) -> None:
 
 @contextlib.contextmanager
 def _must(do: str, subject: str, name: str) -> Iterator[None]:
-    """Turn whatever goes wrong in the block into one line."""
+    """Turn any error in the block into a one-line error."""
     try:
         yield
     except UserError:
@@ -118,8 +118,8 @@ def _check_causal(model: Any, tokenizer: Any, name: str) -> None:
     logits = [model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.float() for ids in (one, two)]
     if _differ(*(values[:, : length // 2] for values in logits)):
         raise UserError(
-            f"{name}: {type(model).__name__} reads the words that come later: it is no causal language model, and its "
-            "perplexities would mean nothing; choose one that is, as GPT-2"
+            f"{name}: {type(model).__name__} reads the words that come later: it is not a causal language model, and "
+            "its perplexities would mean nothing; choose one that is, such as GPT-2"
         )
 
 
@@ -129,7 +129,7 @@ def _differ(one: torch.Tensor, two: torch.Tensor) -> bool:
 
 
 def _check_generation(language: Any) -> None:
-    """Raise ``UserError`` unless texts of a batch are sampled from the logits that each text has on its own."""
+    """Raise ``UserError`` unless a batch gives each text the same logits as the text alone."""
     model = language.model
     prompts = pd.DataFrame({"row": [0, 1], "text": _texts(language.tokenizer, language.name)[:2]})
     reads: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
@@ -206,4 +206,4 @@ def _texts(tokenizer: Any, name: str) -> tuple[str, str, str]:
             found.append(text)
         if len(found) == 3:
             return found[0], found[1], found[2]
-    raise UserError(f"{name}: its tokenizer makes no two tokens of its own words; is it the one of this model?")
+    raise UserError(f"{name}: its tokenizer gives fewer than two tokens for its own words; is it the right one?")

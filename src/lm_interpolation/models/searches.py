@@ -102,7 +102,7 @@ def read_metrics(path: str | os.PathLike[str], trial: Mapping[str, Any]) -> list
         evaluations = json.loads(Path(path).read_text(encoding="utf-8"))["evaluations"]
         by_steps = {entry["steps"]: [entry[key] for key in SEARCH_VALUES] for entry in evaluations}
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no metrics of a trial ({error!r}); delete it and run again") from None
+        raise UserError(f"{path}: not the metrics of a trial ({error!r}); delete it and run again") from None
     if sorted(by_steps) != sorted(trial["checkpoints"]) or len(by_steps) != len(evaluations):
         raise UserError(
             f"{path}: has evaluations at steps {[entry['steps'] for entry in evaluations]}, expected "

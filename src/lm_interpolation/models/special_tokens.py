@@ -57,7 +57,7 @@ class SpecialTokens:
 def special_tokens(tokenizer: Any, *configs: Any) -> SpecialTokens:
     """The special tokens of a model with this ``tokenizer``; ``configs`` are its config and generation config.
 
-    Raises ``UserError`` if the tokenizer makes no token of plain text.
+    Raises ``UserError`` if the tokenizer gives no tokens for plain text.
     """
     start, _ = added_tokens(tokenizer)
     named = [*(config.eos_token_id for config in configs), tokenizer.eos_token_id]
@@ -80,7 +80,7 @@ def added_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         for before in range(len(whole) - len(plain) + 1):
             if plain and whole[before : before + len(plain)] == plain:
                 return tuple(whole[:before]), tuple(whole[before + len(plain) :])
-    raise UserError("the tokenizer makes no token of plain text; save the model with the tokenizer it was trained with")
+    raise UserError("the tokenizer gives no tokens for plain text; save the model with its own tokenizer")
 
 
 def describe_for_classifier(tokenizer: Any) -> str:

@@ -19,7 +19,7 @@ from lm_interpolation.models.loading import context_length
 
 
 def load_tokenizer(*directories: Path | None) -> PreTrainedTokenizerBase:
-    """The tokenizer in the first of the directories that is given, from which a model may be loaded, too."""
+    """The tokenizer from the first of the directories that is given; a model may be loaded from there, too."""
     directory = next(filter(None, directories))
     check_model(directory)
     return AutoTokenizer.from_pretrained(directory)

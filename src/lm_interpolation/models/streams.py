@@ -113,7 +113,7 @@ class TokenStream(IterableDataset):
             }
 
     def _documents(self) -> Iterator[tuple[tuple[int, int, int], Sequence[int]]]:
-        """Epoch, file and line, and the token ids, of each document, from ``start`` on, without end."""
+        """Endlessly yield each document from ``start`` on: its epoch, file and line, and its token ids."""
         at = self.start
         while True:
             found = False
@@ -217,7 +217,7 @@ def _text(line: bytes, name: str, place: str) -> str:
     try:
         record = json.loads(line)
     except ValueError as error:  # not JSON, or not UTF-8
-        raise UserError(f"{place}: malformed JSON, {error}; mend the line") from None
+        raise UserError(f"{place}: malformed JSON, {error}; fix the line") from None
     if not isinstance(record, dict):
         raise UserError(f"{place}: not a JSON object but {type(record).__name__}; expected one per line")
     return checked_text(field_of(record, name, place), place)

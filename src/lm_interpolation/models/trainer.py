@@ -25,7 +25,7 @@ from lm_interpolation.models.training_state import Reporter, last_checkpoint
 
 
 class _Trainer(Trainer):
-    """The Trainer, with a loader of our own for training data, and dev data dealt out to the processes.
+    """The Trainer, with a loader of our own for training data, and dev data divided among the processes.
 
     By default its processes would round up the last batch of an epoch, and of dev, with items from the beginning.
     """
@@ -52,7 +52,8 @@ class _Trainer(Trainer):
     ) -> Any:
         """The loss, whose value is the cross-entropy of the logits: whatever else the model adds is only learnt by.
 
-        (The loss of a router, where a mixture of experts has ``output_router_logits: true``, is no nats per token.)
+        (A mixture of experts with ``output_router_logits: true`` adds the loss of its router, which is not in nats per
+        token.)
         """
         blocks = inputs["labels"].ndim == 2
         router = blocks and getattr(self.model.config, "output_router_logits", False)
@@ -109,7 +110,7 @@ def _parts(name: str, settings: Mapping[str, Any], micro_batch: int | None) -> t
     key, batch, processes = f"models.{name}.training.batch_size", settings["batch_size"], processes_of(settings)
     share, rest = divmod(batch, processes)
     if rest:
-        raise UserError(f"{key}: {batch} cannot be dealt out to {processes} processes; make it a multiple of them")
+        raise UserError(f"{key}: {batch} cannot be divided among {processes} processes; choose a multiple")
     part = min(micro_batch or share, share)
     if share % part:
         raise UserError(

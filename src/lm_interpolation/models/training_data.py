@@ -48,8 +48,9 @@ class Shares(Sampler[list[int]]):
     """The batches of one of several processes, in parts of at most ``part`` items.
 
     The shares of all processes make up the batches that a single process has: the order of ``items`` in an epoch is
-    that of accelerate's sampler, and the last batch of an epoch holds what is left. Where that is no multiple of the
-    processes, the others get a blank (index ``items``): they all take as many parts, since each waits for the others.
+    that of accelerate's sampler, and the last batch of an epoch holds what is left. If that is not a multiple of the
+    number of processes, the others get a blank (index ``items``): all take the same number of parts, since each waits
+    for the others.
     """
 
     def __init__(self, items: int, batch_size: int, part: int, rank: int, processes: int, seed: int) -> None:

@@ -39,7 +39,7 @@ class _Termination:
         self.received = True
 
     def agreed(self, args: TrainingArguments) -> bool:
-        """Whether any of the processes has received one; asked by all after the same step, it tells all the same."""
+        """Whether any process has received one. All processes ask after the same step and get the same answer."""
         if args.world_size == 1:
             return self.received
         received = torch.tensor(int(self.received), device=args.device)
@@ -85,7 +85,7 @@ class Reporter(TrainerCallback):
             self.progress.update(state.global_step - self.first, note)
 
     def diverged(self, key: str, loss: float, state: Any, control: Any) -> None:
-        """What becomes of a run whose loss is not finite."""
+        """End a run whose loss is not finite."""
         raise UserError(
             f"models.{self.name}.training: {key} is {loss} at step {state.global_step}; "
             "lower learning_rate, or clip with max_grad_norm"

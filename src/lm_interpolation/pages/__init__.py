@@ -1,1 +1,1 @@
-"""Pages to read: captions, the explorer, the report, model cards."""
+"""Pages for readers: captions, the explorer, the report, model cards."""

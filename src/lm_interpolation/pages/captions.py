@@ -1,4 +1,4 @@
-"""The text beside each figure: what it shows, the paper's own setting, and what this study did."""
+"""The text beside each figure: what it shows, the paper's setting, and what this study did."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -30,10 +30,11 @@ def describe_figure(
     judges: Sequence[Mapping[str, Any]],
     tokens: Sequence[tuple[str, str]],
 ) -> None:
-    """Write the text beside the figure of a job: ``write_up`` of its tables.
+    """Write the text beside the figure of a job (see ``write_up``).
 
-    ``find`` finds in them what ``drawn`` shows (see ``findings``). ``words`` are the figure's title, caption and paper.
-    ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``, whose folders the job has.
+    ``find`` states what the tables show under the settings ``drawn`` (see ``findings``). ``words`` are the figure's
+    title, caption and paper. ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``,
+    whose folders the job has.
     """
     output, paths = Path(job.output[0]), list(job.input.tables)
     # Texts may well read "null".
@@ -63,9 +64,9 @@ def write_up(
 ) -> str:
     """The text, in Markdown. ``spec`` holds title, caption and paper; ``frames`` are the contents of ``tables``.
 
-    What was ``found`` (see ``findings.findings``) comes first, as sentences without markup. ``judges`` says how good
-    each classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and texts are those of the
-    tables, where they have them.
+    The text starts with ``found``, sentences without markup (see ``findings.findings``). ``judges`` says how good each
+    classifier behind the figure is (see ``judges.judge_lines``). Numbers of prompts and texts come from the tables that
+    have them.
     """
     lines = [
         f"# {figure}" + (f": {plain(spec['title'])}" if spec["title"] else ""),
@@ -91,13 +92,13 @@ def write_up(
 
 
 def _markdown(frame: pd.DataFrame) -> list[str]:
-    """The rows of a table of texts: whatever a model wrote is shown as it stands."""
+    """The rows of a table of texts; whatever a model wrote is shown literally."""
     head = [table_row(list(map(plain, map(str, frame.columns)))), table_row(["---"] * len(frame.columns))]
     return head + [table_row([plain(str(value)) for value in values]) for values in frame.itertuples(index=False)]
 
 
 def describe_size(frame: pd.DataFrame) -> str:
-    """``: 2 points, up to 5 prompts per point, ...``: the numbers that a table has; nothing if it has none."""
+    """The counts that a table has, as ``: 2 points, up to 5 prompts per point, ...``; nothing if it has none."""
     parts = []
     # Columns that subdivide the counts.
     others = [word for column, word in (("prompts", "set of prompts"), ("class", "class")) if column in frame]

@@ -7,7 +7,7 @@ from lm_interpolation.pages.wording import number, numbers
 
 
 def describe_search(name: str, spec: Mapping[str, Any]) -> str:
-    """One line on a search: whose training it varies, and over which values."""
+    """One line on a search: which model's training it varies, and over which values."""
     words = {"learning_rate": "learning rate", "batch_size": "batch size", "steps": "number of steps"}
     grid = ", ".join(f"{word} ({numbers(spec['grid'][key])})" for key, word in words.items())
     return f"{name}: trainings of {spec['model']} with each combination of {grid}"

@@ -1,8 +1,8 @@
-"""The explorer: one HTML page on which the texts and scores of a study are read point by point.
+"""The explorer: one HTML page for reading the texts and scores of a study point by point.
 
-The page holds all that it shows and asks for nothing else. Of the texts it has some only: the same prompts and the
-first continuations of each at every point, as many as `TEXTS` allows, so that a plane of 400 points opens fast, too.
-Text and score files are read one at a time, and only these rows of them are kept.
+The page contains all that it shows and loads nothing else. It has only some of the texts: at every point the same
+prompts and the first continuations of each, as many as `TEXTS` allows, so that even a plane of 400 points opens fast.
+Text and score files are read one at a time, and only the rows shown are kept.
 """
 
 import os
@@ -41,14 +41,14 @@ SAMPLES = 5
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows of a prompt set: the prompts of ``rows``, and the first ``samples`` continuations of each."""
+    """The part of a prompt set on the page: the prompts ``rows`` and the first ``samples`` continuations of each."""
 
     rows: tuple[int, ...]
     samples: int
 
 
 def share_budget(demands: Mapping[str, int], budget: int = TEXTS) -> dict[str, int]:
-    """Divide ``budget`` among ``demands``: small ones are met, the others get equal shares of what is left."""
+    """Divide ``budget`` among ``demands``: small ones are met, the others share the rest equally."""
     shares = {}
     for done, name in enumerate(sorted(demands, key=lambda name: demands[name])):
         shares[name] = min(demands[name], budget // (len(demands) - done))
@@ -57,9 +57,9 @@ def share_budget(demands: Mapping[str, int], budget: int = TEXTS) -> dict[str, i
 
 
 def thin(rows: Sequence[int], samples: int, points: int, budget: int) -> Shown:
-    """Prompts evenly spaced over ``rows`` and a number of samples, such that ``points`` points have ``budget`` texts.
+    """Evenly spaced prompts from ``rows`` and a number of samples that give ``points`` points ``budget`` texts in all.
 
-    There are at least twice as many prompts as samples of each, as far as there are so many. A point has at least one
+    If the set is large enough, there are at least twice as many prompts as samples of each. A point has at least one
     text, whatever the budget.
     """
     texts = max(1, budget // points)
@@ -72,7 +72,7 @@ def thin(rows: Sequence[int], samples: int, points: int, budget: int) -> Shown:
 def choose_texts(
     sweeps: Iterable[Sweep], prompts: Mapping[str, pd.DataFrame], samples: int, budget: int = TEXTS
 ) -> dict[str, Shown]:
-    """What is shown of each prompt set: the same along all sweeps, so that they can be compared.
+    """The part of each prompt set that is shown: the same along all sweeps, so that sweeps can be compared.
 
     ``prompts`` holds the prompts (column ``row``) of every set that a sweep generates from, ``samples`` is the number
     of continuations of each.
@@ -110,9 +110,9 @@ def point_texts(path: PathLike, shown: Shown) -> list[list[str]]:
 
 
 def line_scores(path: PathLike, shown: Shown, statistic: Statistic) -> dict[str, list[list[float | None]]]:
-    """Point to the scores of its shown texts, from a score file: a list per prompt, 3 decimals.
+    """Map each point to the scores of its shown texts, from a score file: a list per prompt, with 3 decimals.
 
-    A score is what ``statistic`` is the mean of; None where a text has none. Raises ``UserError`` if the file is
+    ``statistic`` is the mean of these scores. A text without a score has None. Raises ``UserError`` if the file is
     damaged or lacks a shown text or a column of the statistic.
     """
     table = read_parquet(path)
@@ -136,13 +136,13 @@ def sweep_view(
 ) -> dict[str, Any]:
     """A sweep as the page draws it. ``entry`` is an entry of ``study.explorer.settings``, ``table`` its table.
 
-    ``judges`` has the judge of each scorer that is a classifier: labels say which statistics are those of a weak one.
-    Returns ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts,
-    or None), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates), ``coordinates``
-    (``name``, ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and ``scores``: for
-    each prompt set, panel and point estimate, low, high, and the number of texts without a score; None for what is
-    missing. Of a plane also ``colours``: for each prompt set and panel what ``panel_colours`` returns. The points of a
-    line are all on its grid; those of a plane may lie beside it.
+    ``judges`` has the judge of each scorer that is a classifier; labels mark the statistics of weak judges. Returns
+    ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts, or
+    None), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates), ``coordinates`` (``name``,
+    ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and ``scores``: for each
+    prompt set, panel and point estimate, low, high, and the number of texts without a score; None for what is missing.
+    Of a plane also ``colours``: for each prompt set and panel what ``panel_colours`` returns. The points of a line are
+    all on its grid; those of a plane may lie beside it.
     """
     axes = [
         [format_decimal(value) for value in grid_values(entry["sweep"]["spec"]["grid"][coordinate])]
@@ -186,16 +186,16 @@ def sweep_view(
 
 
 def _labelled(panel: Mapping[str, Any]) -> dict[str, Any]:
-    """A panel whose ``axis`` is its label as the figures write it."""
+    """The panel with its label, as figures write it, under ``axis``."""
     return {**panel, "axis": scaled_label(panel["label"], panel["scale"])}
 
 
 def panel_colours(data: pd.DataFrame, panel: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The colour scale of a panel of a plane, that of the figures; None if no point has a value.
+    """The colour scale of a panel of a plane, the same as in figures; None if no point has a value.
 
     ``data`` has the columns ``estimate``, ``low`` and ``high``. Returns ``map``, ``low``, ``high``, ``log``, ``above``
     (whether values lie above ``high``, a limit), ``bracket`` (the median interval, as two shares of the scale, or
-    None), and ``note``, a line on it. A limit that no value is below is none: sets of prompts differ.
+    None), and ``note``, a line on it. A limit with no value below it is ignored, since values depend on the prompts.
     """
     known = data["estimate"].dropna()
     if known.empty:
@@ -218,7 +218,7 @@ def page_data(
     scorers: Mapping[str, Mapping[str, Any]],
     judges: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """All that the page shows. ``inputs`` are its files, the other arguments those of ``study.explorer.settings``.
+    """All that the page shows. ``inputs`` are its files; the other arguments come from ``study.explorer.settings``.
 
     Returns ``study``, ``sampling``, ``sweeps`` (see ``sweep_view``), ``prompts`` (set to ``rows``, ``texts``, and
     ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]
@@ -243,7 +243,7 @@ def page_data(
     progress = Progress("explorer", len(inputs["texts"]) + len(inputs["scores"]), "files")
     texts: dict[str, dict[str, dict[str, list]]] = {}
     scores: dict[str, dict[str, dict[str, dict[str, list]]]] = {}
-    # texts/<space>/<prompts>/<point>.parquet; a point's name may have a dot.
+    # texts/<space>/<prompts>/<point>.parquet; a point's name may contain a dot.
     for done, path in enumerate(map(Path, inputs["texts"]), 1):
         space, name = path.parts[-3:-1]
         point = path.name.removesuffix(".parquet")
@@ -295,7 +295,7 @@ def page_data(
 
 
 def score_range(values: Iterable[float], scores: Any) -> list[float]:
-    """The scale of a scorer's scores: from the least to the greatest of ``values`` and of what ``scores`` hold."""
+    """The scale of a scorer's scores: from the smallest to the largest number in ``values`` and ``scores``."""
 
     def numbers(nested: Any) -> Iterator[float]:
         for item in nested.values() if isinstance(nested, Mapping) else nested:
@@ -309,13 +309,13 @@ def score_range(values: Iterable[float], scores: Any) -> list[float]:
 
 
 def write_page(data: Mapping[str, Any], template: PathLike, path: PathLike) -> None:
-    """Write the page that shows ``data`` (see ``page_data``), atomically; equal data give equal bytes.
+    """Write the page that shows ``data`` (see ``page_data``) atomically; equal data give equal bytes.
 
-    ``template`` is the page's Jinja template; what it includes lies beside it.
+    ``template`` is the page's Jinja template; the files it includes lie beside it.
     """
     loader = jinja2.FileSystemLoader(Path(template).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    # The filter `tojson` writes what HTML could take for markup as escapes. NaN is no JSON.
+    # The filter `tojson` escapes what HTML could take for markup. NaN is not valid JSON.
     environment.policies["json.dumps_kwargs"] = {
         "ensure_ascii": False,
         "allow_nan": False,

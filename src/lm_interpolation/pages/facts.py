@@ -25,7 +25,7 @@ def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
 
 
 def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
-    """One line on how texts are sampled; ``nucleus`` names the model that decides it for ensembles."""
+    """One line on how texts are sampled; ``nucleus`` names the model that determines the nucleus of ensembles."""
     ensembles = f"; the nucleus of ensembles is that of {nucleus}" if nucleus else ""
     return (
         f"texts: {sampling['samples']} continuations per prompt of at most {sampling['max_new_tokens']} tokens, "
@@ -34,7 +34,7 @@ def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
 
 
 def describe_entry(name: str, entry: Mapping[str, Any]) -> str:
-    """One line on an entry of the config, as it stands there."""
+    """One line on an entry of the config, as written there."""
     return f"{name}: {', '.join(f'{key} {_plain(value)}' for key, value in entry.items())}"
 
 

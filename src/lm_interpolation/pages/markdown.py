@@ -1,16 +1,16 @@
-"""Texts that people write, as Markdown that shows them as they stand. Imports no heavy package.
+"""Markdown that shows people's texts literally. Imports no heavy package.
 
-Nothing in a config is markup: neither a title nor a reason, neither a word nor a path. All pages are made of Markdown
-(the report includes it), so this is the one place that says so.
+Nothing in a config is markup: titles, reasons, words and paths are all plain text. All pages are built from Markdown
+(the report includes it), so this is the only place that escapes such text.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
-# Within a word _ is nothing but itself, and so are brackets around numbers, of which intervals are made. $ is no markup
-# here, but on GitHub, where a backslash does not help.
+# Within a word _ is literal, and so are brackets around numbers, as in intervals. $ is no markup here, but it is on
+# GitHub, where a backslash does not help.
 _MARKUP = re.compile(r"[\\`*~<|&#$]|(?<![^\W_])_|_(?![^\W_])|\[(?![−\d-][−\d., -]*\](?![(\[:]))")
-# What makes a heading, a list, a quotation or a directive of a line that it begins.
+# At the start of a line these make it a heading, a list, a quotation or a directive.
 _START = re.compile(r"^(?=[-+=:%(>])|^(\d+)(?=[.)](?: |$))")
 
 _ISOLATES, _EMBEDDINGS = "\u2066\u2067\u2068", "\u202a\u202b\u202d\u202e"
@@ -25,22 +25,22 @@ def plain(text: str) -> str:
 
 
 def bullets(items: Iterable[str]) -> list[str]:
-    """A line of Markdown for each of ``items``, which are texts."""
+    """A line of Markdown for each of the plain-text ``items``."""
     return [f"- {plain(item)}" for item in items]
 
 
 def section(title: str, items: Sequence[str]) -> list[str]:
-    """Lines of Markdown: a bold title and a list of ``items``, which are texts; nothing if there are none."""
+    """Lines of Markdown: a bold title and a list of the plain-text ``items``; nothing if there are none."""
     return ["", f"**{title}**", "", *bullets(items)] if items else []
 
 
 def table_row(cells: Sequence[str]) -> str:
-    """A row of a table, of ``cells`` that are Markdown (see ``plain``)."""
+    """A row of a table; ``cells`` are Markdown (see ``plain``)."""
     return f"| {' | '.join(cells)} |"
 
 
 def _closed(text: str) -> str:
-    """``text`` with an end to each direction of writing that it begins, so that what follows it is not turned round."""
+    """``text`` with every writing direction that it opens closed, so that text after it is not reversed."""
     ends: list[str] = []
     for character in text:
         if character in _ISOLATES:
@@ -48,7 +48,7 @@ def _closed(text: str) -> str:
         elif character in _EMBEDDINGS:
             ends.append(_END_OF_EMBEDDING)
         elif character == _END_OF_ISOLATE and _END_OF_ISOLATE in ends:
-            # With what was begun within it.
+            # Closes what was opened within it, too.
             while ends.pop() != _END_OF_ISOLATE:
                 pass
         elif character == _END_OF_EMBEDDING and ends[-1:] == [_END_OF_EMBEDDING]:

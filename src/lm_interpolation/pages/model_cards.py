@@ -39,8 +39,8 @@ _TEMPLATES = WORKFLOW / "report"
 def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name: str) -> str:
     """The card (Markdown with YAML front matter) of the model at ``place`` in the space of weights.
 
-    ``folders`` are those of the models of its point, ``name`` is what the exported folder is called. Scores are
-    those of the study's table; where there are none, the card says why.
+    ``folders`` are the folders of the models combined in the point, ``name`` is the name of the exported folder. Scores
+    come from the study's table; where there are none, the card says why.
     """
     config = study.config
     first = Checkpoint.open(next(iter(folders.values())))
@@ -49,7 +49,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-generation",
-        # Those on the hub; models that a study trains from scratch have no id there.
+        # Only models on the hub: a model that the study trains from scratch has no id there.
         base_model=list(dict.fromkeys(root for root in roots if root)) or None,
         tags=["text-generation", "merge", "lm-interpolation", "arxiv:2211.12092"],
     )
@@ -93,7 +93,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
 
 
 def _lineage(config: Mapping[str, Any], models: Sequence[str]) -> list[str]:
-    """``models``, and what they were trained from, and so on; each once, the nearest first."""
+    """``models`` and all their ancestors, each once, the nearest first."""
     found = list(models)
     for model in found:
         start = config["models"][model]["start"]
@@ -104,7 +104,7 @@ def _lineage(config: Mapping[str, Any], models: Sequence[str]) -> list[str]:
 
 
 def _origin(config: Mapping[str, Any], name: str) -> str:
-    """In Markdown, where a model's weights come from and what they were trained on."""
+    """Where a model's weights come from and what they were trained on, in Markdown."""
     spec = config["models"][name]
     match spec["start"]:
         case {"hub": repository, "revision": revision}:
@@ -133,7 +133,7 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
 
 
 def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
-    """What the template says about scores."""
+    """The values for the template's section on scores."""
     found = measured(study, place)
     if found is None:
         return {"scores": [], "no_scores": describe_position(study, place)}
@@ -166,9 +166,9 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
 def _rows(
     table: pd.DataFrame, found: Measured, shown: Mapping[str, Sequence[str]], judges: Mapping[str, Judge]
 ) -> Iterator[list[str]]:
-    """Rows of cells, the first of titles: a row for each point and set of prompts, a column for each statistic.
+    """Rows of cells, starting with the titles: a row for each point and set of prompts, a column for each statistic.
 
-    ``shown`` are the statistics of each scorer; others are in the table.
+    ``shown`` names the statistics of each scorer to include; the table has others, too.
     """
     cells: dict[tuple[str, ...], dict] = {
         tuple(row[key] for key in ("point", "prompts", "scorer", "statistic")): row for row in table.to_dict("records")

@@ -1,4 +1,4 @@
-"""The front page of the report: the study in a screenful."""
+"""The front page of the report: the study on one screen."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ Good Enough for Fine-Tuned Language Models* (Rofin, Balagansky, Gavrilov 2022, \
 
 
 def count_texts(tables: "Iterable[tuple[str, pd.DataFrame]]") -> int:
-    """Number of texts with a score, given (space, sweep table) of all sweeps; shared points count once."""
+    """Number of texts with a score, from pairs (space, sweep table) of all sweeps; shared points count once."""
     found: dict[tuple[str, ...], int] = {}
     for space, table in tables:
         most = table.groupby(["prompts", "point"], as_index=False)["n_texts"].max()
@@ -39,10 +39,10 @@ def write_overview(
     leaks: Sequence[str],
     claims: Sequence[Mapping[str, Any]],
 ) -> str:
-    """The page, in Markdown. ``ensembles`` of the ``points`` combine logits; ``claims`` are those of ``claims.json``.
+    """The page in Markdown. ``ensembles`` is how many of the ``points`` combine logits; ``claims`` is ``claims.json``.
 
-    ``points`` and ``sweeps`` are those whose ``texts`` are scored, ``facts`` are lines on sweeps and scorers.
-    ``judges`` says how good each classifier is (``judges.judge_lines``), ``leaks`` which texts leak
+    ``points`` and ``sweeps`` are the numbers of those whose ``texts`` are scored; ``facts`` are lines on sweeps and
+    scorers. ``judges`` says how good each classifier is (``judges.judge_lines``), ``leaks`` which texts leak
     (``leaks.leak_lines``).
     """
     combined = f" ({ensembles} of them ensembles, which combine logits)" if ensembles else ""

@@ -31,7 +31,7 @@ tbody tr:nth-child(even) {{ background: #f6f6f6 }}
 
 
 def table_page(title: str, frame: pd.DataFrame) -> str:
-    """A page with all rows of ``frame``, whose cells are strings, shown as they stand."""
+    """A page with all rows of ``frame``, whose cells are strings and are shown literally."""
     # By default pandas cuts long texts.
     with pd.option_context("display.max_colwidth", None):
         table = frame.to_html(index=False, border=0)
@@ -39,12 +39,12 @@ def table_page(title: str, frame: pd.DataFrame) -> str:
 
 
 def markdown_page(title: str, text: str) -> str:
-    """A page of ``text``, Markdown with tables. Raises ``docutils.utils.SystemMessage`` if it cannot be read."""
-    # Not for the pages of tables, of which there are many.
+    """A page from ``text``, Markdown with tables. Raises ``docutils.utils.SystemMessage`` if it cannot be parsed."""
+    # Imported here: the many pages of tables do not need it.
     from docutils.core import publish_parts
     from myst_parser.docutils_ import Parser
 
-    # From warnings on.
+    # Warnings and worse are errors.
     strict = {"halt_level": 2}
     parts = publish_parts(text, parser=Parser(), writer="html5", settings_overrides=strict)
     return _PAGE.format(title=html.escape(title), body=parts["html_body"])

@@ -26,10 +26,11 @@ def describe_table(
     tokens: Sequence[tuple[str, str]],
     figures: Sequence[str],
 ) -> None:
-    """Write the text beside the table of a job (see ``write_up_table``), and the table as a page to read.
+    """Write the text beside the table of a job (see ``write_up_table``), and the table as an HTML page.
 
-    ``find`` finds in it what ``drawn`` shows (see ``findings``); None if no figure is drawn from this table alone.
-    ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``, whose folders the job has.
+    ``find`` states what the table shows under the settings ``drawn`` (see ``findings``); it is None if no figure is
+    drawn from this table alone. ``judges`` are entries for ``read_judges``, ``tokens`` pairs for ``describe_tokens``,
+    whose folders the job has.
     """
     path, table = job.input.table, job.wildcards.table
     measured = read_judges(judges, job.input.judges)
@@ -44,7 +45,7 @@ def describe_table(
         frame=pd.read_csv(path, keep_default_na=False),
         found=[] if find is None else findings(find, [path], measured, drawn),
     )
-    # Numbers as they stand in the file.
+    # Numbers exactly as in the file.
     page = table_page(table, pd.read_csv(path, dtype=str, keep_default_na=False))
     for output, content in ((job.output.text, text), (job.output.page, page)):
         with atomic_path(Path(output)) as scratch:
@@ -61,13 +62,13 @@ def write_up_table(
     frame: pd.DataFrame,
     found: Sequence[str],
 ) -> str:
-    """The text, in Markdown. ``frame`` is the table, ``figures`` are those that show it.
+    """The text, in Markdown. ``frame`` is the table; ``figures`` are the figures that show it.
 
-    ``row`` says what a row is, ``columns`` are (name, meaning) of the columns of ``frame``, in its order. What was
-    ``found`` (see ``findings.findings``) comes first, as sentences without markup. ``judges`` says how good each
+    ``row`` says what a row is; ``columns`` holds (name, meaning) for each column of ``frame``, in order. The text
+    starts with ``found``, sentences without markup (see ``findings.findings``). ``judges`` says how good each
     classifier behind the table is (see ``judges.judge_lines``).
 
-    Raises ``ValueError`` if ``frame`` has other columns.
+    Raises ``ValueError`` if the columns of ``frame`` differ.
     """
     names = [name for name, _ in columns]
     if list(frame.columns) != names:

@@ -39,7 +39,7 @@ def decimal(value: int | float | str | Decimal) -> Decimal:
     exact = value if isinstance(value, Decimal) else Decimal(str(value))
     # Far beyond any use, but still within what Decimal can round to so many places.
     if not exact.is_finite() or abs(exact) > 10**15:
-        raise UserError(f"{value} is no usable coefficient; give a number between -1e15 and 1e15")
+        raise UserError(f"{value} is not a usable coefficient; give a number between -1e15 and 1e15")
     rounded = exact.quantize(_QUANTUM, rounding=ROUND_HALF_EVEN).normalize()
     return Decimal(0) if rounded == 0 else rounded
 

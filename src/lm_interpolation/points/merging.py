@@ -123,7 +123,7 @@ class _Writer(contextlib.AbstractContextManager["_Writer"]):
     Blocks go to the disk past the page cache, if the file system supports that. A checkpoint is too large to keep in
     the cache beside its parents, which the next point reads again; and nothing remains to be flushed.
 
-    Errors of the thread (a full disk) are raised by whichever method comes next.
+    Errors of the thread (a full disk, for example) are raised by the next method call.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Scores of texts, and how good their judges are."""
+"""Scores of texts, and the quality of their judges."""

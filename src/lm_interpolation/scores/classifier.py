@@ -1,6 +1,6 @@
 """Scores of the kind ``classifier``: class probabilities of each text under a sequence classifier.
 
-They do not depend on the batch size beyond rounding: texts are padded on the right and masked.
+They depend on the batch size only by rounding: texts are padded on the right and masked.
 """
 
 import os
@@ -35,19 +35,18 @@ def score_classifier(
 
     ``model_dir`` is a Hugging Face directory (safetensors, or a pickle read with weights_only). ``labels`` renames
     classes of the model's ``id2label``. Returns one nullable float32 column ``p_<class>`` per class (see
-    ``class_probabilities``). A text of which the tokenizer makes no token at all has no score: its row is null.
-    Texts longer than the model can read are an ``error``, or are ``cut`` by the tokenizer, or, with ``drop``, have no
-    score.
+    ``class_probabilities``). A text without any token has no score: its row is null. Texts longer than the model can
+    read are an ``error``, are ``cut`` by the tokenizer, or have no score (``drop``).
 
-    Raises ``UserError`` if the directory is not a whole classifier with a padding token, if ``labels`` do not match its
-    classes, if texts are too long, or if a logit is not finite.
+    Raises ``UserError`` if the directory is not a complete classifier with a padding token, if ``labels`` do not match
+    its classes, if texts are too long, or if a logit is not finite.
     """
     from transformers import AutoModelForSequenceClassification
 
     model, tokenizer = load_model(AutoModelForSequenceClassification, model_dir, device, precision)
     classes = class_names(model.config.id2label, labels, model_dir)
     if model.config.pad_token_id is None:
-        # GPT-2 classifies from the last token that is not padding: without the id it would read the padding.
+        # GPT-2 classifies from the last token that is not padding: without the padding id it would read the padding.
         raise UserError(f"{model_dir}: config.json has no pad_token_id; set it (and train the classifier with it)")
     note(describe_for_classifier(tokenizer))
     encoded, limit = encode_for_classifier(tokenizer, texts), context_length(model, tokenizer)

@@ -1,4 +1,4 @@
-"""Scores of the kind ``command``: numbers that a program gives each text, JSON lines in and JSON lines out."""
+"""Scores of the kind ``command``: numbers that a program assigns to each text, JSON lines in and JSON lines out."""
 
 import contextlib
 import json
@@ -33,16 +33,16 @@ def score_command(
     timeout: float,
     progress: OnDone | None = None,
 ) -> pd.DataFrame:
-    """The scores that a program gives ``texts``, as nullable float64 columns ``scores``.
+    """The scores that a program assigns to ``texts``, as nullable float64 columns ``scores``.
 
     ``texts`` has the columns of ``line_texts.read_line_texts``. The program is started once, without a shell, in the
-    working directory. On its standard input it gets one JSON object per line and text, with ``row``, ``sample``,
-    ``point``, ``prompt``, ``continuation`` and ``text`` (prompt and continuation). On its standard output it writes as
-    many lines in the same order, objects such as ``{"score": 0.3}`` with a value for each name in ``scores``: a number,
-    or null for no score. What it writes on standard error is left to the log. It ends with status 0.
+    working directory. It reads one line per text from its standard input, a JSON object with ``row``, ``sample``,
+    ``point``, ``prompt``, ``continuation`` and ``text`` (prompt and continuation). It writes as many lines in the same
+    order to its standard output: objects such as ``{"score": 0.3}`` with a value for each name in ``scores``, a number
+    or null (no score). Its standard error goes to the log. It exits with status 0.
 
-    Raises ``UserError`` naming the command, and the text where one is to blame, if it cannot be started, fails, writes
-    other lines, or writes none for ``timeout`` seconds.
+    Raises ``UserError`` naming the command, and the text if one is to blame, if the program cannot be started, fails,
+    writes other lines, or writes nothing for ``timeout`` seconds.
     """
     what = f"command {' '.join(command)}"
     # Python waits no longer.
@@ -68,7 +68,7 @@ def score_command(
 def _next_line(
     process: "subprocess.Popen[bytes]", lines: _Lines, timeout: float, what: str, texts: pd.DataFrame, index: int
 ) -> bytes:
-    """The line for the text at ``index``. Raises ``UserError`` if the program ends before it, or if it is late."""
+    """The line for the text at ``index``. Raises ``UserError`` if the program ends first or takes too long."""
     text = describe_text(texts, index)
     try:
         line = lines.get(timeout=timeout)
@@ -87,7 +87,7 @@ def _next_line(
 
 
 def _check_end(process: "subprocess.Popen[bytes]", lines: _Lines, timeout: float, what: str) -> None:
-    """Raise ``UserError`` unless the program, which has scored all texts, writes no more and ends with status 0."""
+    """Raise ``UserError`` unless the program, with all texts scored, writes nothing more and exits with status 0."""
     try:
         status = process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -96,7 +96,7 @@ def _check_end(process: "subprocess.Popen[bytes]", lines: _Lines, timeout: float
         ) from None
     if status:
         raise UserError(f"{what}: has scored all texts, but {_ending(status)}; let it end with 0 (see the log)")
-    # What it has started may hold its output open.
+    # Processes that it started may hold its output open.
     with contextlib.suppress(queue.Empty):
         line = lines.get(timeout=_GRACE)
         if line is not None:
@@ -104,14 +104,14 @@ def _check_end(process: "subprocess.Popen[bytes]", lines: _Lines, timeout: float
 
 
 def _read(line: bytes, scores: Sequence[str]) -> dict[str, float | None]:
-    """The scores in a line. Raises ``UserError`` if it does not hold them and nothing else."""
+    """The scores in a line. Raises ``UserError`` if the line is anything else."""
     example = json.dumps(dict.fromkeys(scores, 0.5))
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError):
-        raise UserError(f"is no JSON: {_shown(line)}; write an object such as {example}") from None
+        raise UserError(f"is not JSON: {_shown(line)}; write an object such as {example}") from None
     if not isinstance(answer, dict):
-        raise UserError(f"is no JSON object: {_shown(line)}; write one such as {example}")
+        raise UserError(f"is not a JSON object: {_shown(line)}; write one such as {example}")
     check_names(answer, scores)
     values = {}
     for name in scores:
@@ -137,9 +137,9 @@ def _ending(status: int) -> str:
 
 @contextlib.contextmanager
 def _running(command: Sequence[str], what: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """The program. When the block is left, however that is, it has ended, with all that it started."""
+    """The running program. It has ended, with all that it started, when the block is left for whatever reason."""
     try:
-        # A process group of its own: what it starts ends with it.
+        # A process group of its own, so that its child processes end with it.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     except FileNotFoundError:
         raise UserError(f"{what}: there is no program {command[0]!r}; give its path, or install it") from None
@@ -156,7 +156,7 @@ def _running(command: Sequence[str], what: str) -> "Iterator[subprocess.Popen[by
 
 @contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM, by which a job is asked to end, leave the block as an exception does."""
+    """Let SIGTERM, which asks a job to end, leave the block like an exception."""
     # Only the main thread handles signals.
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -169,7 +169,7 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def _feed(stream: IO[bytes], texts: pd.DataFrame) -> None:
-    """Write the texts. A program that stops reading is found out by its lines."""
+    """Write the texts. If the program stops reading, its missing lines reveal it."""
     with contextlib.suppress(OSError), stream:
         for text in texts[["row", "sample", "point", "prompt", "continuation"]].to_dict("records"):
             text["text"] = text["prompt"] + text["continuation"]

@@ -11,10 +11,10 @@ def score_distinct(
 ) -> pd.DataFrame:
     """distinct-n of each prompt over its samples, as in DExperts (Liu et al. 2021, ``evaluate_generations.py``).
 
-    Unique n-grams (within one continuation, pooled over the prompt's samples) divided by the number of words. Words are
-    what lies between single spaces, as there: a continuation that starts with a space starts with an empty word.
-    Where all continuations of a prompt are empty there is no word, and the value is null (DExperts would count each as
-    one empty word).
+    Unique n-grams (within one continuation, pooled over the prompt's samples) divided by the number of words. As in
+    DExperts, words are separated by single spaces: a continuation that starts with a space starts with an empty word.
+    If all continuations of a prompt are empty, there is no word and the value is null (DExperts would count each as one
+    empty word).
 
     Takes the texts of one point. Columns, sorted by row: ``row`` int64, ``texts`` int32 (number of samples), and
     nullable float64 ``distinct_<n>``.

@@ -1,7 +1,7 @@
-"""How good the classifiers are that judge texts, and the mark of those that cannot tell the classes apart.
+"""The quality of the classifiers that judge texts, and the mark for those that cannot tell the classes apart.
 
 A training measures its classifier on the test split of its corpus (``training.train_classifier``). Whatever shows a
-statistic of that classifier says here how good it is.
+statistic of that classifier uses this module to say how good it is.
 """
 
 import json
@@ -24,10 +24,10 @@ MARK = "weak judge"
 
 @dataclass(frozen=True)
 class Quality:
-    """What a classifier does on the ``texts`` texts of the test split; all but their number are shares.
+    """Results of a classifier on the ``texts`` texts of the test split; all other numbers are shares.
 
-    ``majority`` is the share of the most frequent class, ``recall`` that by class, under the names that the scorer
-    gives them; ``calibration_error`` is the expected calibration error over bins of the top probability.
+    ``majority`` is the share of the most frequent class; ``recall`` is by class, under the scorer's names of classes;
+    ``calibration_error`` is the expected calibration error over bins of the top probability.
     """
 
     texts: int
@@ -38,7 +38,7 @@ class Quality:
 
     @property
     def chance(self) -> float:
-        """The recall of a guess."""
+        """The recall of guessing."""
         return 1 / len(self.recall)
 
     @property
@@ -47,13 +47,13 @@ class Quality:
         return self.accuracy - self.majority < LEAST_GAIN * (1 - self.majority)
 
     def missed(self, classes: Iterable[str]) -> list[str]:
-        """Those of ``classes`` that are found less often than by a guess."""
+        """Those of ``classes`` that are found less often than by guessing."""
         return [name for name in classes if self.recall[name] < self.chance]
 
 
 @dataclass(frozen=True)
 class Judge:
-    """The classifier of one scorer; ``quality`` is None where it is imported, so that nothing was measured here."""
+    """The classifier of one scorer; ``quality`` is None if it is imported, since nothing was measured here."""
 
     model: str
     weights: Mapping[str, float]
@@ -69,14 +69,14 @@ class Judge:
         return reasons + [self._too_rarely(missed)] * bool(missed)
 
     def is_weak(self, statistic: str) -> bool:
-        """Whether ``statistic``, ``score`` or ``p_<class>``, is to be marked: the judge is weak, or at this class."""
+        """Whether to mark ``statistic``, ``score`` or ``p_<class>``: the judge is weak overall, or for this class."""
         if self.quality is None:
             return False
         of_class = [statistic.removeprefix("p_")] if statistic.startswith("p_") else []
         return bool(self.weaknesses or self.quality.missed(of_class))
 
     def describe(self) -> str:
-        """How good the judge is, in one line that begins with the mark of a weak one."""
+        """How good the judge is, in one line; for a weak judge the line begins with the mark."""
         quality = self.quality
         if quality is None:
             return "imported; its accuracy was not measured here"
@@ -85,7 +85,7 @@ class Judge:
         majority = f"(most frequent class {quality.majority:.3f})"
         told.append(f"accuracy {quality.accuracy:.3f} on {quality.texts} test texts {majority}")
         told += [f"recall {recall}", f"expected calibration error {quality.calibration_error:.3f}"]
-        # Of a weak judge all statistics are marked.
+        # All statistics of a weak judge are marked.
         others = [] if self.weaknesses else quality.missed(quality.recall)
         told += [f"{MARK} of p_{name} ({self._too_rarely([name])})" for name in others]
         return "; ".join(told)
@@ -96,11 +96,11 @@ class Judge:
 
 
 def read_judges(entries: Sequence[Mapping[str, Any]], metrics: Iterable[str | os.PathLike[str]]) -> dict[str, Judge]:
-    """Scorer to its judge. ``entries`` hold ``scorer``, ``model``, ``weights``, ``labels``, and if it is ``trained``.
+    """Map each scorer to its judge. ``entries`` hold ``scorer``, ``model``, ``weights``, ``labels`` and ``trained``.
 
-    ``metrics`` are the files of the trained ones.
+    ``metrics`` are the metrics files of trained judges.
 
-    Raises ``UserError`` if a file lacks what a classifier's metrics hold.
+    Raises ``UserError`` if a file lacks some of a classifier's metrics.
     """
     paths = {path.parent.name: path for path in map(Path, metrics)}
     return {
@@ -124,16 +124,16 @@ def _read_quality(path: Path, labels: Mapping[str, str]) -> Quality:
             test["expected_calibration_error"],
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no metrics of a classifier ({error!r}); delete it and run again") from None
+        raise UserError(f"{path}: not the metrics of a classifier ({error!r}); delete it and run again") from None
 
 
 def judge_lines(judges: Mapping[str, Judge]) -> list[str]:
-    """One line per scorer: its judge, and how good that is."""
+    """One line per scorer: its judge, and how good the judge is."""
     return [f"{scorer} by {judge.model}: {judge.describe()}" for scorer, judge in judges.items()]
 
 
 def marked(panel: Mapping[str, Any], judges: Mapping[str, Judge]) -> dict[str, Any]:
-    """A panel whose ``label``, and that of its ``x``, says so where a weak judge gives the statistic."""
+    """The panel with a mark in its ``label``, and in the label of its ``x``, where a weak judge gives the statistic."""
     found = dict(panel)
     if "scorer" in panel and panel["scorer"] in judges and judges[panel["scorer"]].is_weak(panel["statistic"]):
         found["label"] = f"{panel['label']} ({MARK})"

@@ -7,5 +7,5 @@ import pandas as pd
 
 
 def score_length(continuations: Sequence[str]) -> pd.DataFrame:
-    """Number of words of each text, in the column ``words`` (int32). Words are what white space separates."""
+    """Number of words of each text, in the column ``words`` (int32). Words are separated by white space."""
     return pd.DataFrame({"words": np.array([len(text.split()) for text in continuations], dtype=np.int32)})

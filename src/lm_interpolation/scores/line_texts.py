@@ -14,7 +14,7 @@ PathLike = str | os.PathLike[str]
 def read_line_texts(texts: Sequence[PathLike], points: Sequence[str], prompts: PathLike) -> pd.DataFrame:
     """The texts of a line's points, in their order, with their prompts: one row per text.
 
-    ``texts`` are the files of ``points`` (ids), ``prompts`` is the file that they were generated from. Columns:
+    ``texts`` are the files of ``points`` (ids); ``prompts`` is the file of prompts that they continue. Columns:
     ``point``, ``row``, ``sample``, ``prompt``, ``continuation``. Raises ``UserError`` if a text has no prompt.
     """
     frames = [

@@ -1,4 +1,4 @@
-"""Files of a study that are code: their digests stand in for them in the settings of jobs."""
+"""A study's own code files, represented by their digests in the settings of jobs."""
 
 import functools
 import os
@@ -10,7 +10,7 @@ from lm_interpolation.jobs.runtime import UserError, sha256
 
 
 def source_digest(file: str | os.PathLike[str]) -> str:
-    """16 hex digits that change with what a file does: of Python code without comments, of other files with any byte.
+    """16 hex digits that change with a file: with any byte, but for Python files not with comments and docstrings.
 
     Raises ``OSError`` if it cannot be read.
     """
@@ -20,23 +20,23 @@ def source_digest(file: str | os.PathLike[str]) -> str:
 
 
 def check_digests(digests: Mapping[str, str]) -> None:
-    """Raise ``UserError`` for the first file that is not what its digest, taken when the run was planned, says."""
+    """Raise ``UserError`` for the first file that has changed since the run was planned, when its digest was taken."""
     for file, digest in digests.items():
         try:
             found = source_digest(file)
         except OSError as error:
             raise UserError(f"{file}: {error.strerror}") from None
         if found != digest:
-            raise UserError(f"{file}: it was changed after this run began; run again, with the file as it is now")
+            raise UserError(f"{file}: changed after this run began; run again to use the file as it is now")
 
 
-# Planning asks once for each line of points.
+# Planning asks once per line of points.
 @functools.cache
 def _digest(path: Path, modified: int, size: int) -> str:
     if path.suffix == ".py":
         try:
             return tree_digest(parse_code(path.read_bytes(), str(path)))
         except (SyntaxError, ValueError):
-            # Whoever runs it will say so.
+            # Running it will report the error.
             pass
     return sha256(path)[0][:16]

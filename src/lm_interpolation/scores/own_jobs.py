@@ -1,4 +1,4 @@
-"""How a job gets ready to run code of the study's own."""
+"""Preparing a job to run a study's own code."""
 
 import os
 
@@ -6,9 +6,9 @@ from lm_interpolation.jobs.leases import lease_gpus
 
 
 def prepare_own(threads: int, gpus: int) -> None:
-    """Lease ``gpus`` GPUs, and let libraries that the code uses see these alone and take ``threads`` threads.
+    """Lease ``gpus`` GPUs, and limit the libraries that the code uses to these GPUs and to ``threads`` threads.
 
-    To be called before any code of the study runs. Raises what ``lease_gpus`` raises.
+    Call it before any code of the study runs. Raises what ``lease_gpus`` raises.
     """
     if gpus:
         lease_gpus(gpus)

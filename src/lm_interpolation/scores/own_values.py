@@ -1,4 +1,4 @@
-"""Values that a study's own scorer gives its texts: checked one by one, and as columns of a score file."""
+"""Values from a study's own scorer: checked one by one, and as columns of a score file."""
 
 import math
 import numbers
@@ -12,7 +12,7 @@ from lm_interpolation.jobs.runtime import UserError
 
 
 def describe_text(texts: pd.DataFrame, index: int) -> str:
-    """How errors call a text: its prompt, its sample, its point, and how it begins.
+    """The name of a text in error messages: its prompt, its sample, its point, and its beginning.
 
     ``texts`` has the columns of ``line_texts.read_line_texts``.
     """
@@ -23,7 +23,7 @@ def describe_text(texts: pd.DataFrame, index: int) -> str:
 
 
 def check_names(given: Collection[Any], names: Sequence[str]) -> None:
-    """Raise ``UserError`` unless ``given`` are the ``names`` of scores that the study declares, in any order."""
+    """Raise ``UserError`` unless ``given`` are, in any order, the ``names`` of scores that the study declares."""
     lacking = [name for name in names if name not in given]
     more = [name for name in given if name not in names]
     if lacking:
@@ -33,10 +33,10 @@ def check_names(given: Collection[Any], names: Sequence[str]) -> None:
 
 
 def as_number(value: Any, nothing: str) -> float | None:
-    """``value`` as a float, or None where a text has no score. ``nothing`` is how the scorer writes that.
+    """``value`` as a float, or None if a text has no score; ``nothing`` is how the scorer's language writes None.
 
-    NA of pandas and what numpy masks mean None. Numbers of numpy, and tensors that hold one number, count as numbers;
-    so do True and False. Raises ``UserError`` if it is no finite number.
+    pandas' NA and masked values of numpy mean None. Numpy numbers and one-element tensors count as numbers; so do True
+    and False. Raises ``UserError`` if ``value`` is not a finite number.
     """
     if value is None or value is pd.NA or value is np.ma.masked:
         return None

@@ -1,6 +1,6 @@
 """Scores of the kind ``perplexity``: the negative log-likelihood of each text under a causal language model.
 
-It does not depend on the batch size beyond rounding: texts are padded on the right and masked.
+It depends on the batch size only by rounding: texts are padded on the right and masked.
 """
 
 import math
@@ -34,20 +34,20 @@ def score_perplexity(
 ) -> pd.DataFrame:
     """Negative log-likelihood of each text under a causal LM, for the perplexities in use (see ``tables.summarise``).
 
-    Prompt and continuation are tokenised as one string, behind the special tokens that texts of the model start with
-    (see ``special_tokens``). The tokens that all texts of a prompt begin with are read once. Columns, in the order of
-    the texts:
+    Prompt and continuation are tokenised as one string, after the special tokens that texts of the model start with
+    (see ``special_tokens``). The tokens that all texts of a prompt share at the beginning are read once. Columns, in
+    the order of the texts:
 
-    - ``nll_text`` (float64, nats, sum) and ``tokens_text`` (int32): all tokens of the text; where no special token
+    - ``nll_text`` (float64, nats, sum) and ``tokens_text`` (int32): all tokens of the text; if no special token
       precedes it, all but the first, which nothing predicts;
-    - ``nll_continuation`` and ``tokens_continuation``: those of them that belong to the continuation, given all that
-      precedes. A token belongs to it if its last character does, so that a token across the boundary is part of the
+    - ``nll_continuation`` and ``tokens_continuation``: those tokens that belong to the continuation, given everything
+      before them. A token belongs to it if its last character does, so that a token across the boundary is part of the
       continuation.
 
-    ``tokens_*`` count the predicted tokens; where that is 0 (one-token text, empty continuation) the NLL is 0 and the
-    text has no perplexity. Texts longer than the model can read are an ``error``, or their end is ``cut``, or, with
-    ``drop``, they have no perplexity. Raises ``UserError`` if the directory is not a whole causal LM with a fast
-    tokenizer, if texts are too long, or if an NLL is not finite.
+    ``tokens_*`` count the predicted tokens; where the count is 0 (one-token text, empty continuation) the NLL is 0 and
+    the text has no perplexity. Texts longer than the model can read are an ``error``, lose their end (``cut``), or have
+    no perplexity (``drop``). Raises ``UserError`` if the directory is not a complete causal LM with a fast tokenizer,
+    if texts are too long, or if an NLL is not finite.
     """
     from transformers import AutoModelForCausalLM
 
@@ -58,7 +58,7 @@ def score_perplexity(
     note(special.describe(tokenizer))
     texts = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
     encoded, offsets = encode_with_offsets(tokenizer, texts, special.start)
-    # Only ends are used: ByteLevel's trim_offsets moves the start of " film" past its space, never the end.
+    # Only end offsets are used: ByteLevel's trim_offsets moves the start of " film" past its space, but never the end.
     belongs = [
         np.array([end > len(prompt) for _, end in spans[special.context - len(special.start) :]], dtype=bool)
         for prompt, spans in zip(prompts, offsets, strict=True)

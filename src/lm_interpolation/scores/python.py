@@ -1,4 +1,4 @@
-"""Scores of the kind ``python``: numbers that a function in a file of the study gives each text."""
+"""Scores of the kind ``python``: numbers that a function in a file of the study assigns to each text."""
 
 import importlib.util
 import os
@@ -19,18 +19,18 @@ OnDone = Callable[[int], object]
 
 
 def load_function(file: str | os.PathLike[str], name: str) -> Function:
-    """The function ``name`` of a Python file, which is run as a module: what lies beside it can be imported.
+    """The function ``name`` of a Python file, which is run as a module and can import modules beside it.
 
-    Raises ``UserError`` naming the file if it cannot be run, or if it does not define such a function.
+    Raises ``UserError`` naming the file if it cannot be run or does not define the function.
     """
     path = Path(file).resolve()
-    # As for a script: it finds the modules beside it.
+    # As for a script, which finds the modules beside it.
     sys.path.insert(0, str(path.parent))
-    # Under its own name, for what pickles its functions, unless a module has that name already.
+    # Registered under its own name, so that its functions can be pickled, unless a module already has that name.
     module_name = path.stem if path.stem not in sys.modules else f"scorer_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise UserError(f"{file}: is no Python file; its name ends in .py")
+        raise UserError(f"{file}: is not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
@@ -52,13 +52,13 @@ def score_python(
     full: bool,
     progress: OnDone | None = None,
 ) -> pd.DataFrame:
-    """The scores that function ``name`` of ``file`` gives ``texts``, as nullable float64 columns ``scores``.
+    """The scores that function ``name`` of ``file`` assigns to ``texts``, as nullable float64 columns ``scores``.
 
     ``texts`` has the columns of ``line_texts.read_line_texts``. The function is called once per point, with a list of
-    strings (with ``full`` prompt and continuation, else the continuation) and a list of their prompts. It returns a
+    texts (prompt and continuation with ``full``, else the continuation) and a list of their prompts. It returns a
     sequence with a number or None (no score) for each text, or a mapping of the names in ``scores`` to such sequences.
 
-    Raises ``UserError`` naming the file, and the text where one is to blame, if the function is missing, raises, or
+    Raises ``UserError`` naming the file, and the text if one is to blame, if the function is missing, raises, or
     returns anything else.
     """
     function = load_function(file, name)
@@ -85,7 +85,7 @@ def _call(function: Function, words: list[str], prompts: list[str], what: str, t
 
 
 def _first_failing(function: Function, words: Sequence[str], prompts: Sequence[str]) -> int | None:
-    """Index of the first text for which the function fails alone; None if it only fails for several together."""
+    """Index of the first text for which the function fails by itself; None if it fails only for several together."""
     low, high = 0, len(words)
 
     def fails(start: int, end: int) -> bool:
@@ -102,7 +102,7 @@ def _first_failing(function: Function, words: Sequence[str], prompts: Sequence[s
 
 
 def _columns(found: Any, scores: Sequence[str], count: int) -> dict[str, list[Any]]:
-    """The values of each score, as many as there are texts. Raises ``UserError`` if that is not what was returned."""
+    """The values of each score, one per text. Raises ``UserError`` if something else was returned."""
     if isinstance(found, Mapping):
         try:
             check_names(found, scores)
@@ -139,7 +139,7 @@ def _kind(value: Any) -> str:
 
 
 def _fail(what: str, error: BaseException) -> NoReturn:
-    """End with one line; the log has the traceback."""
+    """Fail with one line; the log has the traceback."""
     traceback.print_exception(error)
     words = " ".join(str(error).split())
     shown = f"{type(error).__name__}{': ' * bool(words)}{words[:200]}{'...' if len(words) > 200 else ''}"

@@ -1,4 +1,4 @@
-"""What errors say of texts that a judge cannot read, or that it gives no finite number for."""
+"""Error messages about texts that a judge cannot read or cannot give a finite number for."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ PathLike = str | os.PathLike[str]
 def find_too_long(
     encoded: Sequence[Sequence[int]], texts: Sequence[str], limit: int | None, model_dir: PathLike, choice: str
 ) -> list[int]:
-    """Indices of the texts of more than ``limit`` tokens. Raises ``UserError``, about all, if ``choice`` is error."""
+    """Indices of texts with more than ``limit`` tokens. Raises one ``UserError`` about all if ``choice`` is error."""
     over = [] if limit is None else [index for index, tokens in enumerate(encoded) if len(tokens) > limit]
     if over:
         longest = max(over, key=lambda index: len(encoded[index]))

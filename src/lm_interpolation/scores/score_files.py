@@ -1,6 +1,6 @@
 """Files of raw scores: one per line of points, prompt set and scorer, with one row per text or prompt.
 
-Averages, ratios and intervals are taken later (``tables.py``), so that they can change without new scores.
+Averages, ratios and intervals are computed later (``tables.py``), so they can change without new scores.
 """
 
 import os
@@ -31,7 +31,7 @@ def write_scores(scores: pd.DataFrame, path: PathLike) -> None:
     arrays = {"point": pa.array(scores["point"].astype(str).tolist(), pa.string()).dictionary_encode()}
     types = {"row": pa.int64(), "sample": pa.int32()}
     for column in [*keys[1:], *(str(name) for name in scores if name not in keys)]:
-        # from_pandas=False keeps NaN apart from null: what has no score must have been made null on purpose.
+        # from_pandas=False keeps NaN distinct from null: a missing score must be an intentional null.
         array = pa.array(scores[column].array, type=types.get(column), from_pandas=False)
         if pa.types.is_floating(array.type) and not pc.all(pc.is_finite(array), min_count=0).as_py():
             raise ValueError(f"{path}: column {column} has a value that is not finite")
@@ -46,10 +46,10 @@ def read_scores(path: PathLike) -> pd.DataFrame:
 
 
 class ScoreFiles:
-    """The files ``scores/<prompts>/<line>/<scorer>.parquet`` of a study, read when asked for.
+    """The files ``scores/<prompts>/<line>/<scorer>.parquet`` of a study, read on demand.
 
-    ``spaces`` names the space of each sweep that owns a line (see ``points.assign_lines``), since the same point in
-    weights and in logits is two different things.
+    ``spaces`` names the space of each sweep that owns a line (see ``points.assign_lines``), since the same point
+    differs between weights and logits.
     """
 
     def __init__(self, paths: Iterable[PathLike], spaces: Mapping[str, str]) -> None:

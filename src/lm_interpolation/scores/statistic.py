@@ -1,6 +1,6 @@
-"""A statistic of a scorer as data: kinds of scorers declare theirs, and tables, claims and figures compute them alike.
+"""A scorer's statistic as data: kinds of scorers declare theirs; tables, claims and figures compute all alike.
 
-So a further kind of scorer changes no code that reads scores. This module imports nothing heavy: planning reads it.
+So a new kind of scorer changes no code that reads scores. This module imports nothing heavy because planning uses it.
 """
 
 from collections.abc import Mapping
@@ -44,9 +44,9 @@ class Statistic:
     """Instead of ``columns``: this stands for the mean of each column that begins so, under the column's name."""
 
     def settings(self) -> dict[str, Any]:
-        """The statistic as JSON, for the settings of jobs: what is as by default is left out.
+        """The statistic as JSON for the settings of jobs, without fields that have their default.
 
-        So a field that is added later reruns nothing. ``Statistic(**settings)`` is the statistic again.
+        So a field added later reruns nothing. ``Statistic(**settings)`` restores the statistic.
         """
         default = Statistic(self.name)
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
@@ -58,5 +58,5 @@ class Statistic:
 
 
 def statistics_from(settings: Any) -> list[Statistic]:
-    """The statistics whose ``Statistic.settings`` are listed in ``settings``."""
+    """The statistics restored from a list of ``Statistic.settings``."""
     return [Statistic(**entry) for entry in settings]

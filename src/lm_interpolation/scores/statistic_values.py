@@ -13,10 +13,10 @@ from lm_interpolation.scores.statistic import Statistic
 
 @dataclass(frozen=True)
 class Summands:
-    """Per row of a score file the summands of one statistic, (n,) float64 each, and the bounds of the statistic.
+    """The summands of one statistic per row of a score file, (n,) float64 each, and the bounds of the statistic.
 
     The statistic is the sum of ``numerator`` over the sum of ``denominator``, or its exponential. ``texts`` is the
-    number of texts that a row stands for.
+    number of texts that a row represents.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Summands:
 
 
 def summands(scores: pd.DataFrame, scorer: str, statistics: Iterable[Statistic]) -> list[Summands]:
-    """The summands of ``statistics`` at the rows of ``scores``; those with ``each`` become one per column.
+    """The summands of ``statistics`` at the rows of ``scores``; a statistic with ``each`` yields one per column.
 
     ``scorer`` is the name of the scorer. Raises ``UserError`` if the scores lack a column, or if the exponential of a
     value overflows.
@@ -99,14 +99,14 @@ def _summands(scores: pd.DataFrame, scorer: str, statistic: Statistic) -> Summan
 
 
 def _bounds(scores: pd.DataFrame, statistic: Statistic) -> tuple[float, float]:
-    """What the statistic can be at all."""
+    """The possible range of the statistic."""
     if statistic.shares is None:
         least, most = statistic.least, statistic.most
         return -math.inf if least is None else least, math.inf if most is None else most
     shares = _beginning(scores, statistic.shares)
     weights = [statistic.columns.get(column, 0) for column in shares]
     total = np.column_stack([_column(scores, column) for column in shares]).sum(axis=1)
-    # Classes that exclude each other share one probability, others have one each.
+    # Classes that exclude each other share a total probability of 1; others have up to 1 each.
     if np.nanmax(np.abs(total - 1), initial=0) < 1e-3:
         return min(weights), max(weights)
     return sum(min(weight, 0) for weight in weights), sum(max(weight, 0) for weight in weights)

@@ -1,6 +1,6 @@
 """The loss of each token of texts under a causal language model.
 
-Texts are padded on the right and masked. Tokens that several texts begin with are read once.
+Texts are padded on the right and masked. Tokens that several texts share at the beginning are read once.
 """
 
 import copy
@@ -21,11 +21,11 @@ def token_losses(
     starts: Mapping[int, Sequence[Sequence[int]]],
     batches: AdaptiveBatches,
 ) -> Iterator[tuple[Sequence[int], list[np.ndarray]]]:
-    """Yield texts (indices) and, for each, the NLL of its tokens but the first under a causal LM: float64, nats.
+    """Yield texts (indices) and the NLL of each text's tokens except the first under a causal LM: float64, nats.
 
-    ``starts`` holds groups of texts. Under n > 0 the texts of a group begin with the same n + 1 tokens, of which the
-    first n are read once for all of them, and have at least n + 2; under 0 texts are read whole. The last token of a
-    text predicts nothing and is not read.
+    ``starts`` maps n to groups of texts. For n > 0 the texts of a group have at least n + 2 tokens and share the first
+    n + 1; the first n are read once for the whole group. For n = 0 texts are read whole. The last token of a text
+    predicts nothing and is not read.
     """
     for shared, groups in starts.items():
         for some, (first, cache) in batches.over(groups, partial(_read_starts, model, encoded, shared)):
@@ -42,7 +42,7 @@ def token_losses(
 def _read_starts(
     model: Any, encoded: Sequence[Sequence[int]], shared: int, groups: Sequence[Sequence[int]]
 ) -> tuple[np.ndarray, Any]:
-    """Losses (groups, shared) of what the texts of each group share, and the cache behind these tokens."""
+    """Losses (groups, shared) of the tokens that the texts of each group share, and the cache after these tokens."""
     if not shared:
         return np.empty((len(groups), 0)), None
     return _read(model, [encoded[group[0]][: shared + 1] for group in groups], None, keep=True)
@@ -60,16 +60,16 @@ def _read_rest(
     import torch
 
     if shared:
-        # Reading appends to the cache, which other batches start from as well.
+        # Reading appends to the cache, and other batches start from the same cache.
         cache = copy.deepcopy(cache)
         cache.batch_select_indices(torch.tensor([place[index] for index in batch], device=model.device))
     return _read(model, [encoded[index][shared:] for index in batch], cache, keep=False)[0]
 
 
 def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool) -> tuple[np.ndarray, Any]:
-    """NLL (n, longest - 1) of all tokens but the first, after what ``cache`` holds; with ``keep`` the new cache.
+    """NLL (n, longest - 1) of all tokens but the first, given ``cache``; with ``keep`` also the new cache.
 
-    Values behind the end of a sequence mean nothing.
+    Values past the end of a sequence are meaningless.
     """
     import torch
 
@@ -83,14 +83,14 @@ def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool
 
 
 def can_go_on(model: Any) -> bool:
-    """Whether the model can read on from a cache of attention, several tokens at once: recurrent ones cannot."""
+    """Whether the model can continue from an attention cache, several tokens at once; recurrent models cannot."""
     return not model._is_stateful and takes_cache(model)
 
 
 def shared_starts(
     encoded: Sequence[Sequence[int]], prompts: Sequence[str], indices: Iterable[int]
 ) -> dict[int, list[list[int]]]:
-    """The groups of ``token_losses`` that texts of one prompt make, as they begin with the same tokens."""
+    """The groups for ``token_losses``: texts of one prompt, which begin with the same tokens."""
     by_prompt: dict[str, list[int]] = {}
     for index in indices:
         by_prompt.setdefault(prompts[index], []).append(index)
@@ -98,7 +98,7 @@ def shared_starts(
     alone: list[int] = []
     for group in by_prompt.values():
         texts = [list(encoded[index]) for index in group]
-        # What the first and the last in alphabetical order begin with, all between them do.
+        # All texts share what the first and the last in alphabetical order share at the beginning.
         pairs = zip(min(texts), max(texts), strict=False)
         common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
         shared = min(common - 1, min(map(len, texts)) - 2)

@@ -1,12 +1,12 @@
 """Statistical inference from a sample of units: prompts, texts, words or tensors.
 
 Everything here rests on ratios of sums over units (a mean is sum / count). A ratio's *influence* says how much each
-unit moves it; from influences follow the standard errors of ratios and of all contrasts between them, paired where they
+unit moves it; the standard errors of ratios and of all contrasts between them follow from influences, paired if they
 rest on the same units. Errors of several values at once are multivariate t, drawn with Gaussian multipliers
 (Chernozhukov, Chetverikov and Kato 2013, arXiv 1212.6906): as wide as Student's t where units are few.
 
-The largest of several estimated values is larger than the largest true one on average, and no percentile of its draws
-is a limit: see `MaxDifference`.
+On average the largest of several estimated values exceeds the largest true one, so percentiles of its draws are not
+valid limits: see `MaxDifference`.
 """
 
 import functools

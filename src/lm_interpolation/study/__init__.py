@@ -1,1 +1,1 @@
-"""The plan of a study: its configuration, and what each job reads and is set by."""
+"""The plan of a study: its configuration, and the inputs and settings of each job."""

@@ -1,4 +1,4 @@
-"""The plan of the texts beside figures and tables, and of the front page of the report."""
+"""The plan for the texts beside figures and tables, and for the front page of the report."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ TABLE_CAPTION = "tables/table_caption.py"
 
 
 def figure_inputs(study: "Study", figure: str) -> dict[str, list[str]]:
-    """The tables behind a figure, how good its judges are, and folders with the special tokens of its models."""
+    """The tables behind a figure, the metrics of its judges, and folders with the special tokens of its models."""
     return {
         "tables": study.declared.figures[figure].tables_behind(study),
         "judges": study.judge_metrics(_scorers(study, figure)),
@@ -28,7 +28,7 @@ def figure_inputs(study: "Study", figure: str) -> dict[str, list[str]]:
 
 
 def figure_settings(study: "Study", figure: str) -> dict[str, Any]:
-    """What the text beside a figure is set by; facts are lines on what this study did."""
+    """Settings of the text beside a figure; ``facts`` are lines on what this study did."""
     spec, scorers = study.declared.figures[figure], _scorers(study, figure)
     behind = spec.analyses_behind()
     analyses = [name for name in study.config["analyses"] if name in behind]
@@ -37,7 +37,7 @@ def figure_settings(study: "Study", figure: str) -> dict[str, Any]:
         "drawn": spec.drawn(study),
         "text": {
             "words": {"title": spec.title, "caption": spec.caption, "paper": spec.paper},
-            # On texts, where the figure shows any.
+            # About texts if the figure shows any.
             "facts": facts(study, sweeps, scorers, bool(scorers), analyses) + spec.facts(study),
             "judges": study.judge_settings(scorers),
             "tokens": _figure_tokens(study, figure),
@@ -46,7 +46,7 @@ def figure_settings(study: "Study", figure: str) -> dict[str, Any]:
 
 
 def table_script(study: "Study", table: str) -> str:
-    """The script that writes the text beside a table: it says what a figure shows that is drawn from it alone."""
+    """The script that writes the text beside a table, with the findings of a figure drawn from this table alone."""
     figure = _drawn_alone(study, table)
     return TABLE_CAPTION if figure is None else str(figure.TABLE_CAPTION)
 
@@ -61,7 +61,7 @@ def table_inputs(study: "Study", table: str) -> dict[str, Any]:
 
 
 def table_settings(study: "Study", table: str) -> dict[str, Any]:
-    """What the text beside a table is set by; facts are lines on what this study did."""
+    """Settings of the text beside a table; ``facts`` are lines on what this study did."""
     words, judged, sweeps = _table_words(study, table), _table_scorers(study, table), _table_sweeps(study, table)
     coordinates = list(dict.fromkeys(name for sweep in sweeps for name in study.sweeps[sweep].directions))
     text = {
@@ -124,9 +124,9 @@ def _drawn_alone(study: "Study", table: str) -> "Figure | None":
 
 
 def overview_settings(study: "Study") -> dict[str, Any]:
-    """What the front page of the report is made of, besides tables and verdicts."""
+    """Settings of the front page of the report, apart from tables and verdicts."""
     scored = study.scored_sweeps()
-    # A point that two sweeps share is one point, in one space.
+    # A point shared by two sweeps in the same space counts once.
     points = {(study.sweeps[name].space, entry.point) for name in scored for entry in study.sweeps[name].points}
     return {
         "study": study.name,
@@ -145,13 +145,13 @@ def section(study: "Study", figure: str) -> str:
 
 
 def table_section(study: "Study", table: str) -> str:
-    """Category of a table in the report: that of the first figure that shows it."""
+    """Category of a table in the report: the category of the first figure that shows it."""
     figures = figures_behind(study, table)
     return section(study, figures[0]) if figures else OTHER_SECTION
 
 
 def figures_behind(study: "Study", table: str) -> list[str]:
-    """Names of the figures that are drawn from a table, or from an analysis that draws on its losses."""
+    """Names of the figures drawn from a table, or from an analysis that uses its losses."""
     path, found = study.table(table), []
     for name, figure in study.declared.figures.items():
         through = (study.analysis(other).analyses_behind() for other in figure.analyses_behind())
@@ -163,10 +163,10 @@ def figures_behind(study: "Study", table: str) -> list[str]:
 def facts(
     study: "Study", sweeps: Sequence[str], scorers: Collection[str], texts: bool, analyses: Sequence[str]
 ) -> list[str]:
-    """Lines on sweeps, with how their texts are sampled if it is about ``texts``, on scorers and analyses."""
+    """Lines on sweeps, scorers and analyses; with ``texts`` also on how the sweeps' texts are sampled."""
     found = [describe_sweep(study.sweeps[name], study.config["sweeps"][name], texts) for name in sweeps]
     if texts and not analyses:
-        # An analysis may generate texts of its own along a sweep without.
+        # An analysis may generate its own texts along a sweep that has none.
         found = [
             fact if study.sweeps[name].prompts else f"{fact}; no texts"
             for name, fact in zip(sweeps, found, strict=True)

@@ -1,4 +1,4 @@
-"""What must hold between the parts of a study whose references hold."""
+"""Constraints between the parts of a study, checked once all references are valid."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from lm_interpolation.study.kinds.study_config import StudyConfig
 
 
 def check_entry(config: StudyConfig, section: str, name: str) -> Iterator[str]:
-    """Lines on what is wrong with one entry, all of whose references hold."""
+    """Lines on mistakes in one entry whose references are all valid."""
     path = f"{section}.{name}"
     if section == "models" and (circle := _circle(config, name)):
         yield circle
@@ -26,7 +26,7 @@ def check_entry(config: StudyConfig, section: str, name: str) -> Iterator[str]:
 
 
 def nested_problems(declaration: Any, config: StudyConfig, path: str) -> Iterator[Problem]:
-    """What a declaration, and those within it, say is wrong, each with its whole key path."""
+    """Mistakes reported by a declaration and those nested in it, each with its full key path."""
     if isinstance(declaration, Declaration):
         for place, words in declaration.check(config):
             yield f"{path}.{place}" if place else path, words
@@ -41,7 +41,7 @@ def nested_problems(declaration: Any, config: StudyConfig, path: str) -> Iterato
 
 
 def check_whole(config: StudyConfig) -> Iterator[str]:
-    """Lines on what is wrong with a study all of whose entries hold by themselves."""
+    """Lines on mistakes in a study whose entries are all valid by themselves."""
     for name, model in config.models.items():
         if model.training:
             root = config.root_of(name)[1]
@@ -53,7 +53,7 @@ def check_whole(config: StudyConfig) -> Iterator[str]:
 
 
 def block_problems(name: str, model: Any, context: int | None, where: str) -> Iterator[str]:
-    """Lines on a model that cannot read the blocks that it is to be trained on; its ``context`` is said ``where``."""
+    """Lines on a model that cannot read its training blocks; ``where`` says what sets its ``context``."""
     length = model.training.block_length
     if context is not None and length > context:
         yield (
@@ -63,7 +63,7 @@ def block_problems(name: str, model: Any, context: int | None, where: str) -> It
 
 
 def _circle(config: StudyConfig, name: str) -> str | None:
-    """The line on models that start from each other, if ``name`` does."""
+    """A line on models that start from each other in a circle, if ``name`` is one of them."""
     seen = [name]
     while (parent := config.models[seen[-1]].start.parent()) is not None:
         if parent in seen:
@@ -74,7 +74,7 @@ def _circle(config: StudyConfig, name: str) -> str | None:
 
 
 def _table_names(config: StudyConfig) -> Iterator[str]:
-    """Sweeps with texts, analyses and searches share the folder of tables."""
+    """Sweeps with texts, analyses and searches share one folder of tables, so names must differ."""
     owners: dict[str, str] = {}
     tables = [(f"sweeps.{name}", name) for name, sweep in config.sweeps.items() if sweep.prompts]
     tables += [
@@ -90,7 +90,7 @@ def _table_names(config: StudyConfig) -> Iterator[str]:
 
 
 def _precisions(config: StudyConfig) -> Iterator[str]:
-    """A precision below fp32 is compared with fp32 somewhere."""
+    """A precision below fp32 must be compared with fp32 in some analysis."""
     compared = {name for analysis in config.analyses.values() for name in analysis.compared_scorers(config)}
     anywhere = any(analysis.COMPARES_PRECISIONS for analysis in config.analyses.values())
     chosen: dict[str, str] = {}
@@ -108,7 +108,7 @@ def _precisions(config: StudyConfig) -> Iterator[str]:
 
 
 def _without_generation(config: StudyConfig) -> Iterator[str]:
-    """What generates texts needs the section on how."""
+    """Entries that generate texts need the section ``generation``."""
     users = [f"sweeps.{name}" for name, sweep in config.sweeps.items() if sweep.prompts]
     users += [f"analyses.{name}" for name, analysis in config.analyses.items() if analysis.continued_prompts()]
     if users:

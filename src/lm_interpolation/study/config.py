@@ -1,6 +1,6 @@
-"""Reading a study's configuration: types, defaults, references, and what is left out.
+"""Reading a study's configuration: types, defaults, references, and entries that are left out.
 
-Used by the Snakefile, so it imports nothing heavy. Every error names the key path and says what to do; all errors of a
+The Snakefile uses it, so it imports nothing heavy. Every error names the key path and says what to do; all errors of a
 file are reported at once, one line each.
 """
 
@@ -21,9 +21,10 @@ from lm_interpolation.study.references import ENTRIES, Named, Path, Reference, i
 
 
 class Declared(NamedTuple):
-    """A study as it is declared, without what is ``left_out`` (key path to reason).
+    """A study as declared, without the entries ``left_out`` (key path to reason).
 
-    ``plain`` is the same as mappings and lists, in which claims stay that are left out, to be reported as not tested.
+    ``plain`` is the same as mappings and lists. It keeps the claims that are left out, which are reported as not
+    tested.
     """
 
     config: StudyConfig
@@ -32,7 +33,7 @@ class Declared(NamedTuple):
 
 
 def typed_overrides(value: Any) -> Any:
-    """``value`` of Snakemake's ``--config`` with numbers and booleans again: nested ones arrive there as text."""
+    """``value`` of Snakemake's ``--config`` with numbers and booleans restored: nested ones arrive as text."""
     if isinstance(value, Mapping):
         return {key: typed_overrides(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -42,7 +43,7 @@ def typed_overrides(value: Any) -> Any:
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     for number, pattern in ((int, r"[-+]?\d+"), (float, r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")):
-        # Of more digits than Python reads: not a number that a setting could have.
+        # More digits than Python reads: no setting can have such a number.
         if len(value) < 1000 and re.fullmatch(pattern, value):
             return number(value)
     return value
@@ -67,10 +68,10 @@ def _typed_like(value: Any, overrides: Any) -> Any:
 def declare(config: Mapping[str, Any]) -> Declared:
     """``config``, which may extend a file, checked, with all defaults filled in. Raises ``UserError`` for mistakes.
 
-    Left out is what cannot be had, and each sweep, analysis, search, figure and claim that rests on it: in a study that
-    extends a file what it inherits and refers to what it lacks; in others what needs a model that is not declared. So
-    whoever has no second pretrained model deletes it, and keeps the rest. A name that resembles a declared one is taken
-    for a misspelling.
+    Entries that cannot be had are left out, together with each sweep, analysis, search, figure and claim that depends
+    on them. In a study that extends a file these are inherited entries that refer to something the study lacks; in
+    others they are entries that need a model that is not declared. So somebody without the second pretrained model can
+    delete it and keep the rest. A name that resembles a declared one is treated as a misspelling.
     """
     written, idle = extended(config)
     if lines := check_values(written, ""):
@@ -80,12 +81,12 @@ def declare(config: Mapping[str, Any]) -> Declared:
     problems = Problems(draft.lines)
     problems.keep(check_names, written)
     if not problems.keep(check_sizes, draft.config.plain()):
-        # What else is wrong is found by building the points.
+        # Building the points finds the other mistakes.
         _raise(problems.lines)
     found = references(draft.config)
     named = Named(draft.config, draft.broken)
     gone = leave_out(found, named, draft.config, inherited, draft.incomplete)
-    # Claims stay: a verdict says that they were not tested, and why.
+    # Claims stay: their verdict says that they were not tested, and why.
     plain = without(draft.config.plain(), [path for path in gone if path[0] != "claims"])
     declared = StudyConfig.model_validate(plain)
     kept = [one for one in found if not is_gone(one, gone)]
@@ -105,7 +106,7 @@ def declare(config: Mapping[str, Any]) -> Declared:
 
 
 class Problems:
-    """Lines on what is wrong."""
+    """Lines on mistakes."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = list(lines)
@@ -115,7 +116,7 @@ class Problems:
         self.lines.append(f"config: {line}")
 
     def keep(self, check: Callable[..., Any], *arguments: Any) -> bool:
-        """Run a check that raises ``UserError``, and keep its lines; returns whether it found nothing."""
+        """Run a check that may raise ``UserError`` and keep its lines; returns whether it passed."""
         try:
             check(*arguments)
         except UserError as error:
@@ -125,7 +126,7 @@ class Problems:
 
 
 class _Draft(NamedTuple):
-    """What types say of a configuration: the valid entries, the names of others by section, and what is wrong."""
+    """The result of type checks: the valid entries, the names of invalid ones by section, and the mistakes."""
 
     config: StudyConfig
     broken: Mapping[str, list[str]]
@@ -134,7 +135,7 @@ class _Draft(NamedTuple):
 
 
 def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> _Draft:
-    """``written`` as far as it is valid; its lines begin with those from ``before``.
+    """The valid part of ``written``; its lines begin with those from ``before``.
 
     Raises ``UserError`` if an error lies outside the entries of sections.
     """
@@ -153,7 +154,7 @@ def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None,
             if one["type"] == "missing" and keys[0] in ENTRIES and len(keys) > 2 and inherited and inherited(keys[:2])
         }
         if lacking:
-            # What is inherited may be meant to be completed.
+            # Inherited entries may be meant to be completed.
             incomplete |= lacking
             written = without(written, lacking)
             continue
@@ -176,7 +177,7 @@ def _unsound(
     broken: Mapping[str, list[str]],
     problems: Problems,
 ) -> set[Path]:
-    """Key paths of the entries that cannot be checked further: not valid, or with a reference to what is not."""
+    """Key paths of entries that cannot be checked further: they, or entries they refer to, are invalid."""
     unsound: set[Path] = {(section, name) for section, names in broken.items() for name in names}
     for reference in found:
         if words := named.problem(reference, gone):
@@ -192,7 +193,7 @@ def _unsound(
 def _check_entries(
     config: StudyConfig, plain: Mapping[str, Any], gone: Mapping[Path, str], unsound: set[Path], problems: Problems
 ) -> None:
-    """Check each entry by itself and against those that it refers to, which are all there."""
+    """Check each entry by itself and against those that it refers to, which all exist."""
     for section in ENTRIES:
         for name in plain[section]:
             if (section, name) not in unsound and (section, name) not in gone:

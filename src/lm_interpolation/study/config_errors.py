@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in one line each: key path, what is wrong, and what to do."""
+"""Mistakes in a configuration, one line each: key path, what is wrong, and what to do."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,20 +41,20 @@ _QUOTED = r"'([^']*)'"
 
 
 def describe(errors: Sequence[ErrorDetails]) -> list[str]:
-    """One line for each of pydantic's ``errors`` in a ``StudyConfig``, outer ones first."""
+    """One line for each of pydantic's ``errors`` in a ``StudyConfig``, outer errors first."""
     placed = sorted(((place(error["loc"]), error) for error in errors), key=lambda pair: (len(pair[0]), str(pair[0])))
     unknown = [keys for keys, error in placed if error["type"] == "extra_forbidden"]
     lines = []
     for keys, error in placed:
         beside = [str(other[-1]) for other in unknown if other[:-1] == keys[:-1]]
-        # The key that is missing may be the one that is misspelt.
+        # The missing key may be the misspelt one.
         if error["type"] != "missing" or not close_to(str(keys[-1]), beside):
             lines.append(f"config: {_line(keys, error)}")
     return list(dict.fromkeys(lines))
 
 
 class _Step(NamedTuple):
-    """One step of pydantic's location: a key, or the tag of one of several ``alternatives``; and the type there."""
+    """One step of pydantic's location: a key or the tag of one of several ``alternatives``, and the type there."""
 
     name: str | int
     type: Any
@@ -77,7 +77,7 @@ def _steps(location: Sequence[str | int]) -> Iterator[_Step]:
 
 
 def place(location: Sequence[str | int]) -> Keys:
-    """The key path of pydantic's ``location``, which also names alternatives, and keys that are wrong themselves."""
+    """The key path of pydantic's ``location``, which also contains tags of alternatives and invalid keys."""
     if location and location[-1] == "[key]":
         return place(location[:-2])
     return tuple(step.name for step in _steps(location) if not step.alternatives)
@@ -118,7 +118,7 @@ def _line(keys: Keys, error: ErrorDetails) -> str:
 
 
 def _unknown(keys: Keys, location: Sequence[str | int]) -> str:
-    """A key that is not known where it stands: one of another kind of the same family, or misspelt."""
+    """A key that is unknown at its place: it is misspelt, or belongs to another kind of the same family."""
     name = str(keys[-1])
     *_, step = [_Step("", StudyConfig, {}), *_steps(location[:-1])]
     for other in step.alternatives.values():
@@ -129,14 +129,14 @@ def _unknown(keys: Keys, location: Sequence[str | int]) -> str:
 
 
 def _missing(keys: Keys, location: Sequence[str | int]) -> str:
-    """A key that must be given, and which kind needs it."""
+    """A missing key, and the kind that needs it."""
     *_, step = [_Step("", StudyConfig, {}), *_steps(location[:-1])]
     what = f"{_kind(keys, str(step.name))} needs it" if step.alternatives else "add it (see config/README.md)"
     return f"key {str(keys[-1])!r} is missing at {_show(keys[:-1])}; {what}"
 
 
 def _kind(keys: Keys, chosen: str) -> str:
-    """How the kind ``chosen`` of the entry with these ``keys`` is called."""
+    """The name of the kind ``chosen`` of the entry with these ``keys``."""
     if chosen == "split_from":
         return "a corpus that is split from another"
     if chosen.startswith(START):
@@ -145,7 +145,7 @@ def _kind(keys: Keys, chosen: str) -> str:
 
 
 def _no_kind(keys: Keys, value: Any, context: Mapping[str, Any]) -> str:
-    """An entry that does not say of which kind it is, or a value of none of the possible types."""
+    """An entry that does not name its kind, or a value of none of the possible types."""
     path = _show(keys)
     if keys[0] in FAMILIES and len(keys) == 2:
         if not isinstance(value, Mapping):
@@ -169,7 +169,7 @@ def _show(keys: Keys) -> str:
 
 
 def _wanted(value: Any, wanted: str) -> str:
-    """The type that ``value`` should have had, with a hint where it only looks like one in YAML."""
+    """The type that ``value`` should have, with a hint if it only looks like that type in YAML."""
     if wanted == "a string" and not isinstance(value, list | Mapping | None):
         return f"{wanted} (in quotes)"
     if isinstance(value, str) and wanted in ("a number", "an integer"):
@@ -177,6 +177,6 @@ def _wanted(value: Any, wanted: str) -> str:
             float(value)
         except ValueError:
             return wanted
-        # YAML 1.1 takes 1e-4 for a string: an exponent needs a point before it and a sign.
+        # YAML 1.1 reads 1e-4 as a string: it requires a decimal point before the exponent, and a sign.
         return f"{wanted} without quotes" + (", written as 1.0e-4" if "e" in value.lower() else "")
     return wanted

@@ -1,7 +1,7 @@
-"""Files of configuration, read as Snakemake reads them (JSON, else YAML) but strictly.
+"""Configuration files, read as Snakemake reads them (JSON, else YAML) but strictly.
 
-Snakemake takes the last of two equal keys, has no bounds, and tells neither file nor line. What it reads otherwise, or
-would choke on, is an error here: one line with the place.
+Snakemake takes the last of two equal keys, has no size limits, and names neither file nor line. Whatever it would
+misread or fail on is an error here, in one line with the place.
 """
 
 import json
@@ -28,17 +28,17 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The mapping in a file, as it stands there. Raises ``UserError`` naming the file, and the line, if there is none.
+    """The mapping in a file, as written. Raises ``UserError`` naming the file and the line if it is invalid.
 
-    Refused are, besides what is neither JSON nor YAML: a key that a mapping has twice (one beside ``<<`` may override
-    those that come with it), aliases that refer to what they are part of, what passes the bounds above, and
-    ``__use_yte__``, with which Snakemake would run Python code from the file.
+    It refuses files that are neither JSON nor YAML, a key that a mapping has twice (a key beside ``<<`` may override
+    merged ones), aliases that refer to a value that contains them, anything beyond the limits above, and
+    ``__use_yte__``, which would make Snakemake run Python code from the file.
     """
     with error_prefix(str(path)):
         text = _read_text(Path(path))
         content = _parse(text)
         if not isinstance(content, dict):
-            found = "is empty" if content is None else f"is no mapping but {type(content).__name__}"
+            found = "is empty" if content is None else f"is not a mapping but {type(content).__name__}"
             raise UserError(f"{found}; give a configuration")
         if _TEMPLATE in content:
             raise UserError(f"{_TEMPLATE} lets a configuration run Python code, which no study needs; remove it")
@@ -60,7 +60,7 @@ def _read_text(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"cannot be read: {reason}; correct the path, or its permissions") from None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        raise UserError("is in UTF-16, or no text; save it in UTF-8")
+        raise UserError("is in UTF-16, or is not text; save it in UTF-8")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -79,23 +79,23 @@ def _parse(text: str) -> Any:
         _check_depth(content)
         return content
     try:
-        # That of PyYAML in Python: libyaml, which is faster, differs in what it takes.
+        # PyYAML's parser in Python: libyaml is faster but accepts different files.
         return _Loader(text).get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         words = " ".join(" ".join(filter(None, (error.context, error.problem))).split())
-        raise UserError(f"not a YAML file: {place}{words}; mend it") from None
+        raise UserError(f"not a YAML file: {place}{words}; fix it") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise UserError(f"not a YAML file: line {line}: character U+{error.character:04X}; mend it") from None
+        raise UserError(f"not a YAML file: line {line}: character U+{error.character:04X}; fix it") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key, value in pairs:
         if key in mapping:
-            raise UserError(f"key {key!r} is twice in one mapping; remove one")
+            raise UserError(f"key {key!r} occurs twice in one mapping; remove one")
         mapping[key] = value
     return mapping
 
@@ -120,7 +120,7 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = self._count = 0
-        # Values in a node that is composed to its end, those behind aliases counted as often as they occur.
+        # Number of values in a completely composed node; aliased values count each time they occur.
         self._sizes: dict[int, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -129,7 +129,7 @@ class _Loader(yaml.SafeLoader):
             if event.anchor in self.anchors:
                 target = id(self.anchors[event.anchor])
                 if target not in self._sizes:
-                    raise UserError(f"{_line(event)}: *{event.anchor} refers to what it is part of; write it out")
+                    raise UserError(f"{_line(event)}: *{event.anchor} refers to a value that contains it; write it out")
                 self._add(self._sizes[target], event)
             return super().compose_node(parent, index)
         before = self._count
@@ -146,7 +146,7 @@ class _Loader(yaml.SafeLoader):
         self._count += values
         if self._count > MAX_VALUES:
             raise UserError(
-                f"{_line(event)}: more than {MAX_VALUES} values, those behind aliases counted again; shorten the file"
+                f"{_line(event)}: more than {MAX_VALUES} values, counting aliased ones each time; shorten the file"
             )
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -166,7 +166,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
-            # PyYAML lets errors of int, float and date through: "month must be in 1..12".
+            # PyYAML does not catch errors of int, float and date: "month must be in 1..12".
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
 
 

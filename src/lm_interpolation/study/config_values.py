@@ -1,4 +1,4 @@
-"""Values in a configuration that its schema overlooks, and grids that are too large to be planned."""
+"""Checks for values that the schema cannot catch, and for grids that are too large to plan."""
 
 import json
 import math
@@ -13,14 +13,14 @@ MAX_POINTS = 20_000
 MAX_TRIALS = 1_000
 """Combinations that a search tries."""
 
-# Written as \ud83d, say; no file can hold it.
+# Written as \ud83d, for example; no file can contain it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_values(value: Any, path: str) -> list[str]:
-    """What YAML can write and JSON Schema overlooks, a line for each.
+    """A line for each value that YAML can write but JSON Schema does not catch.
 
-    That is NaN, infinity, numbers that no machine number holds, halves of characters, and keys that are not strings
+    These are NaN, infinity, numbers beyond the range of floats, lone surrogates, and keys that are not strings
     (``no:``).
     """
     if isinstance(value, Mapping):
@@ -28,7 +28,7 @@ def check_values(value: Any, path: str) -> list[str]:
         for key, item in value.items():
             if not isinstance(key, str):
                 place = path or "the top level"
-                lines.append(f"config: {place}: key {show(key)} is no string; put it in quotes")
+                lines.append(f"config: {place}: key {show(key)} is not a string; put it in quotes")
                 continue
             lines += check_values(key, f"{path}: a key" if path else "a key")
             lines += check_values(item, f"{path}.{key}" if path else key)
@@ -45,7 +45,7 @@ def check_values(value: Any, path: str) -> list[str]:
 
 
 def check_sizes(config: Mapping[str, Any]) -> None:
-    """Raise ``UserError`` for grids of more points or trials than Snakemake could plan, before they are built."""
+    """Raise ``UserError`` for grids with more points or trials than Snakemake could plan, before building them."""
     points = 0
     for name, sweep in config["sweeps"].items():
         counts = [int(spec["count"]) if isinstance(spec, Mapping) else len(spec) for spec in sweep["grid"].values()]
@@ -62,6 +62,6 @@ def check_sizes(config: Mapping[str, Any]) -> None:
 
 
 def show(value: Any) -> str:
-    """``value`` much as it stands in the file, cut to a readable length."""
+    """``value`` roughly as written in the file, cut to a readable length."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:57] + "..."

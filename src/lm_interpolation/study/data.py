@@ -1,4 +1,4 @@
-"""The corpora and prompt sets of a study: what their jobs read, and what they are set by."""
+"""The corpora and prompt sets of a study, with the inputs and settings of their jobs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ class Data:
         return [name for name, corpus in corpora if not corpus.is_stream() and not corpus.is_share()]
 
     def corpus_settings(self, corpus: str) -> dict[str, Any]:
-        """What the job that makes a corpus is set by."""
+        """Settings of the job that makes a corpus."""
         return self._study.corpora[corpus].settings(corpus, self._study.declared)
 
     def corpus_execution(self, corpus: str) -> str:
@@ -42,11 +42,11 @@ class Data:
         return {split: self._study.path("corpora", parent, f"{split}.parquet") for split in SPLITS}
 
     def prompt_settings(self, prompts: str) -> dict[str, Any]:
-        """What the job that reads a prompt set is set by."""
+        """Settings of the job that reads a prompt set."""
         return {**self._study.prompts[prompts].settings(), "readers": self.prompt_readers(prompts)}
 
     def prompt_readers(self, prompts: str) -> list[dict[str, Any]]:
-        """The models that continue a prompt set, and need room for that, and the judges that read it.
+        """The models that continue a prompt set, with the room that they need for it, and the judges that read it.
 
         See ``Models.readers``.
         """

@@ -1,4 +1,4 @@
-"""The plan of the explorer: its pages, what each reads, and what it is set by."""
+"""The plan for the explorer: its pages, their inputs and their settings."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def pages(study: "Study") -> dict[str, list[str]]:
-    """Page to the sweeps that are explored on it: all that have texts, or those that the quick part draws."""
+    """Page to its sweeps: all sweeps with texts, or those in figures of the quick part."""
     drawn = {path for name in study.config["quick"] for path in study.declared.figures[name].tables_behind(study)}
     sweeps = study.scored_sweeps()
     return {"explorer": sweeps, "explorer-quick": [name for name in sweeps if study.table(name) in drawn]}
 
 
 def inputs(study: "Study", page: str) -> dict[str, list[str]]:
-    """Tables, prompts and texts of the sweeps of a page, scores that colour texts, and how good judges are."""
+    """Tables, prompts and texts of the sweeps of a page, scores that colour texts, and metrics of judges."""
     sweeps = {name: study.sweeps[name] for name in pages(study)[page]}
     prompts = dict.fromkeys(prompts for sweep in sweeps.values() for prompts in sweep.prompts)
     texts = {
@@ -40,7 +40,7 @@ def inputs(study: "Study", page: str) -> dict[str, list[str]]:
 
 
 def settings(study: "Study", page: str) -> dict[str, Any]:
-    """What a page is set by; sweeps in the order of its tables."""
+    """Settings of a page; sweeps are in the order of its tables."""
     colours = {name: _colour(study, name) for name in pages(study)[page]}
     return {
         "study": study.name,
@@ -68,13 +68,13 @@ def _sweep(study: "Study", name: str, colour: str | None) -> dict[str, Any]:
         ],
         "colour": colour,
         "panels": _panels(study, name),
-        # As the first plane of the sweep marks them.
+        # The marks of the first plane that shows the sweep.
         "markers": next((markers for markers in marked if markers is not None), []),
     }
 
 
 def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
-    """The statistics of each scorer of a sweep that figures of it show, else those that any figure shows.
+    """The statistics of each scorer that figures of this sweep show, or failing that, those that any figure shows.
 
     Scorers that no figure shows get their main statistic.
     """
@@ -88,7 +88,7 @@ def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
     for scorer in study.declared.scorers_of(sweep):
         drawn = own.get(scorer) or others.get(scorer) or main_panel(scorer, study.scorers[scorer])
         for statistic, same in drawn.items():
-            # A panel of one set of prompts may say so in its label.
+            # If a panel has one set of prompts, its label may name the set.
             fitting = [panel for panel in same if panel.get("prompts") in (None, *_only_prompts(study, sweep))]
             panel = (fitting or same)[0]
             kept: dict[str, Any] = {key: panel[key] for key in ("label", "scale", "limit", "centre") if key in panel}
@@ -99,13 +99,13 @@ def _panels(study: "Study", sweep: str) -> list[dict[str, Any]]:
 
 
 def _only_prompts(study: "Study", sweep: str) -> tuple[str, ...]:
-    """The set of prompts of a sweep that has one only."""
+    """The set of prompts of a sweep that has only one."""
     prompts = study.sweeps[sweep].prompts
     return prompts if len(prompts) == 1 else ()
 
 
 def _colour(study: "Study", sweep: str) -> str | None:
-    """The scorer that colours the texts of a sweep: its first one that gives each text a score."""
+    """The scorer that colours the texts of a sweep: the first that gives each text a score."""
     return next((name for name in study.declared.scorers_of(sweep) if study.scorers[name].colour() is not None), None)
 
 

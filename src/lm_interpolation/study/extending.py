@@ -1,4 +1,4 @@
-"""Configurations on top of another file: mappings key by key, lists as a whole; null removes."""
+"""Configurations that extend another file: mappings merge key by key, lists are replaced, null removes."""
 
 import copy
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from lm_interpolation.study.paths import is_file
 
 
 def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A copy of ``config`` on top of the file that it ``extends``: mappings key by key, null removes a key.
+    """A copy of ``config`` merged into the file that it ``extends``: mappings key by key; null removes a key.
 
-    Returns it with a line for each null that removes nothing. Raises ``UserError`` if there is no such file, or if that
+    Returns it with a line for each null that removes nothing. Raises ``UserError`` if the file does not exist or
     extends another one.
     """
     path = config.get("extends")
@@ -34,18 +34,18 @@ def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _entries(section: Any, base: Any) -> Any:
-    """A section without entries that are null, if the base has no such section: an override removed them."""
+    """A section that the base lacks, without null entries: an override has removed these."""
     if base is not None or not isinstance(section, Mapping):
         return section
     return {name: entry for name, entry in section.items() if entry is not None}
 
 
 def _merged(base: Any, own: Any, path: str, idle: list[str]) -> Any:
-    """``own`` on top of ``base``; lines on each null that removes nothing are added to ``idle``."""
+    """``own`` merged into ``base``; a line on each null that removes nothing is added to ``idle``."""
     if not isinstance(base, Mapping) or not isinstance(own, Mapping):
         return copy.deepcopy(own)
     merged = {}
-    # In the order of the base, so that an override does not move what it overrides.
+    # In the order of the base, so that an override does not move entries.
     for key in dict.fromkeys([*base, *own]):
         place = f"{path}.{key}" if path else str(key)
         if key not in own:
@@ -58,7 +58,7 @@ def _merged(base: Any, own: Any, path: str, idle: list[str]) -> Any:
 
 
 def wrote(config: Mapping[str, Any], path: tuple[str, ...]) -> bool:
-    """Whether ``config`` itself, without what it extends, says what stands at a key path, or a part of it."""
+    """Whether ``config`` itself, not the file it extends, sets the value at a key path or part of it."""
     node: Any = config
     for key in path:
         if not isinstance(node, Mapping):

@@ -1,4 +1,4 @@
-"""What a study takes from the Hugging Face hub, as ``models.fetching`` downloads it."""
+"""The plan of what a study needs from the Hugging Face hub; ``models.fetching`` downloads it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from lm_interpolation.study.kinds.corpora.base import Corpora
 
 
 def fetch_plan(config: Mapping[str, Any], corpora: Corpora) -> dict[str, list[dict[str, Any]]]:
-    """The models, files and datasets that the resolved ``config`` takes from the hub: see ``fetch_all``."""
+    """The models, files and datasets that the resolved ``config`` needs from the hub (see ``fetch_all``)."""
     models: dict[tuple[str, str], dict[str, Any]] = {}
     for name, model in config["models"].items():
         start = model["start"]
@@ -25,7 +25,7 @@ def fetch_plan(config: Mapping[str, Any], corpora: Corpora) -> dict[str, list[di
 
 
 def _readings(name: str, config: Mapping[str, Any]) -> Iterator[tuple[int, int, int]]:
-    """Seed, tokens in all and processes of the trainings on a corpus, the models' and those of searches."""
+    """Seed, total tokens and processes of each training on a corpus, for models and searches."""
     for key, model in config["models"].items():
         if model.get("data", {}).get("corpus") != name:
             continue

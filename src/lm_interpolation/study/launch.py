@@ -1,4 +1,4 @@
-"""What must hold before Snakemake starts jobs of this workflow, wherever it lies and whichever workflow imports it.
+"""Preparation and checks before Snakemake starts jobs, wherever this workflow lies and whoever imports it.
 
 Only the Snakefile imports this module.
 """
@@ -18,13 +18,13 @@ from lm_interpolation.study.config import with_typed_overrides
 from lm_interpolation.study.opening import anchored
 
 if TYPE_CHECKING:
-    # Before all else of Snakemake it cannot be imported: it imports itself.
+    # It cannot be the first import from Snakemake: it imports itself.
     from snakemake.workflow import Workflow
 
 TRIGGERS = frozenset({"input", "mtime", "params"})
 """What makes jobs run again, as the profiles set it."""
 
-# Character to why no job runs with it in the name of the folder; any other may be there.
+# Character to the reason why no job runs if a folder's name contains it; all others are allowed.
 _BARRED = {
     "{": "Snakemake takes what is in braces for a wildcard",
     "}": "Snakemake takes what is in braces for a wildcard",
@@ -35,9 +35,9 @@ _BARRED = {
 def prepare(folder: str) -> None:
     """Let Snakemake start jobs of the workflow in ``folder``, a path or a URI. Raises ``UserError`` if it cannot.
 
-    Snakemake puts the path of Python into commands of a shell as it is: it gets it quoted here. (On a plain path that
-    changes nothing.) Jobs of a checkout look for this package on ``PYTHONPATH``, which they inherit: its folder is put
-    first there, so that no other package of its name is taken for it.
+    Snakemake inserts the path of Python into shell commands without quotes, so it is quoted here. (A plain path does
+    not change.) Jobs of a checkout find this package on ``PYTHONPATH``, which they inherit: its folder comes first
+    there, so that no other package of the same name is found instead.
     """
     for path in (folder, str(SEARCH_PATH)) if Path(folder).is_absolute() else (str(SEARCH_PATH),):
         for character, reason in _BARRED.items():
@@ -46,10 +46,10 @@ def prepare(folder: str) -> None:
                     str(part) for part in [*reversed(Path(path).parents), Path(path)] if character in str(part)
                 )
                 raise UserError(f"the folder {named!r} has {character!r} in its name: {reason}; move or rename it")
-    # Once: a Snakefile can be read twice, as a module.
+    # Only once: as a module, a Snakefile can be read twice.
     if Path(sys.executable).exists():
         sys.executable = shlex.quote(sys.executable)
-    # Not site-packages: what lies there must not hide Python's own modules.
+    # Not site-packages: packages there must not hide Python's own modules.
     if FROM_SOURCE:
         others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         ours = str(SEARCH_PATH)
@@ -66,10 +66,10 @@ def module_config(workflow: "Workflow", config: Mapping[str, Any]) -> dict[str, 
 
 
 def move_results(workflow: "Workflow", top: str) -> str:
-    """The folder that a module's ``prefix`` or ``replace_prefix`` puts the results in ``top`` into.
+    """The folder into which a module's ``prefix`` or ``replace_prefix`` moves the results in ``top``.
 
-    Snakemake would put the prefix before all paths, those of data and models of the importing workflow too. So from
-    here on paths are taken as they are, and those of results begin with what is returned.
+    Snakemake would put the prefix before all paths, including data and models of the importing workflow. So from here
+    on it leaves paths alone, and paths of results begin with the returned folder.
     """
     from snakemake.path_modifier import PathModifier
 
@@ -79,10 +79,10 @@ def move_results(workflow: "Workflow", top: str) -> str:
 
 
 def odd_triggers(folder: str) -> Iterator[str]:
-    """A line if jobs would run again for other reasons than those of our profiles, which a module does not bring.
+    """A line if the rerun triggers differ from those of our profiles, which do not come along with a module.
 
-    Raises ``UserError`` where that would end Snakemake with a traceback: ``folder`` is that of the Snakefile. Read off
-    the command line: Snakemake itself takes note of them only after it has read the Snakefile.
+    Raises ``UserError`` if they would make Snakemake fail with a traceback; ``folder`` is the Snakefile's. The triggers
+    come from the command line, because Snakemake sets them only after reading the Snakefile.
     """
     if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
         return
@@ -95,7 +95,7 @@ def odd_triggers(folder: str) -> Iterator[str]:
     if "code" in triggers and folder.startswith("git+file:"):
         # LocalGitFile.join of Snakemake 9.27.
         raise UserError(
-            f"{folder}: Snakemake cannot look for changed code in a module of git+file; take over profiles/default, or "
+            f"{folder}: Snakemake cannot look for changed code in a module of git+file; copy profiles/default, or "
             "give --rerun-triggers input mtime params"
         )
     if triggers != TRIGGERS:

@@ -1,4 +1,4 @@
-"""Which texts of a study are compared to find leaks, from its configuration alone; ``data.leaks`` reads them."""
+"""Which texts of a study to compare for leaks, from its configuration alone; ``data.leaks`` reads the texts."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,16 +35,15 @@ def plan(
     combined: Mapping[str, Sequence[str]],
     measured: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """What is compared in the study of ``config``; ``combined`` names the models of each sweep.
+    """The comparisons for the study ``config``; ``combined`` names the models of each sweep.
 
-    ``measured`` are the analyses, by name, that measure the loss of ``models`` on texts of a corpus: ``corpus, split,
-    classes, limit`` as below.
+    ``measured`` holds, by name, the analyses that measure the loss of ``models`` on texts of a corpus, with ``corpus,
+    split, classes, limit`` as below.
 
-    Returns ``splits``, the pairs (corpus, split) that are read; ``comparisons``, each ``{kind, texts, what, seen,
-    where}``: are ``texts``, which the words ``what`` describe, among those ``seen``, described by ``where``?
-    ``configured``, lines on leaks that the configuration alone tells; and ``unknown``, lines on what cannot be
-    compared. Texts are ``{corpus, split, classes, limit}``: those of these classes (None: all), of each the first
-    ``limit`` (None: all).
+    Returns ``splits``, the pairs (corpus, split) to read; ``comparisons``, each ``{kind, texts, what, seen, where}``,
+    which asks whether ``texts`` (described by ``what``) occur among ``seen`` (described by ``where``); ``configured``,
+    lines on leaks that the configuration alone reveals; and ``unknown``, lines on what cannot be compared. Texts are
+    ``{corpus, split, classes, limit}``: the first ``limit`` (None: all) of each of these classes (None: all).
     """
     models = config["models"]
     ends = list(dict.fromkeys(itertools.chain.from_iterable(combined.values())))
@@ -61,7 +60,7 @@ def plan(
         *_of_judges(models, judges, ends),
         *_of_losses(models, measured),
     ]
-    # Of a stream the dev split alone is stored.
+    # For a stream only the dev split is stored.
     comparisons = [
         entry
         for entry in comparisons
@@ -103,7 +102,7 @@ def _of_judges(models: Mapping[str, Any], judges: Iterable[str], ends: Sequence[
             continue
         learnt = f"that {judge} learnt from ({', '.join(_source(data))})"
         for source, learners in _taught(models, ends).items():
-            # What a judge shares with itself is no finding.
+            # Texts that a judge shares with itself are no finding.
             others = [name for name in learners if name != judge]
             if others:
                 yield _compare("judge", _texts(*_source(data)), learnt, source, others)
@@ -124,13 +123,13 @@ def _of_losses(models: Mapping[str, Any], measured: Mapping[str, Mapping[str, An
 def _compare(
     kind: str, texts: Mapping[str, Any], what: str, source: Sequence[str], learners: Sequence[str]
 ) -> dict[str, Any]:
-    """Compare ``texts`` with what the ``learners`` learnt from."""
+    """Compare ``texts`` with the training texts of the ``learners``."""
     where = f"that {_list(learners)} learnt from ({', '.join(source)})"
     return {"kind": kind, "texts": texts, "what": what, "seen": _texts(*source), "where": where}
 
 
 def lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """The models of these names, each followed by those that it was trained from, each once."""
+    """The models with these names, each followed by its ancestors; no model occurs twice."""
     found: dict[str, None] = {}
     for name in names:
         model: str | None = name
@@ -141,7 +140,7 @@ def lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 
 def _taught(models: Mapping[str, Any], names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
-    """(corpus,) or (corpus, class) to the models that learnt from it, of these models and those before them."""
+    """(corpus,) or (corpus, class) to the models trained on it, among these models and their ancestors."""
     found: dict[tuple[str, ...], list[str]] = {}
     for name in lineage(models, names):
         if "data" in models[name]:

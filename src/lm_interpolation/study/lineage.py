@@ -1,7 +1,7 @@
-"""Which job makes each file of a study, asked of Snakemake's rules: nothing is run, and no file needs to be there.
+"""Which job makes each file of a study, according to Snakemake's rules; nothing runs, and no file need exist.
 
-Only the Snakefile imports this module. A job that a cluster runs, or a dry run of one figure, sees a DAG of its own
-part; the rules are the whole study everywhere.
+Only the Snakefile imports this module. In a cluster job or a dry run of one figure, the DAG covers only a part; the
+rules always cover the whole study.
 """
 
 import json
@@ -29,10 +29,10 @@ class Job:
 
 
 def jobs_behind(targets: Iterable[str], rules: Iterable[Rule], measurements: Collection[str]) -> list[Job]:
-    """The jobs that ``targets`` are made by, directly or not, ordered by depth, then by outputs.
+    """The jobs that make ``targets``, directly or not, ordered by depth, then by outputs.
 
-    ``measurements`` are outputs that show times or memory. Jobs with nothing but temporary outputs are left out, but
-    count in the depth. A path that no rule makes is a source.
+    ``measurements`` are outputs that show times or memory. Jobs with only temporary outputs are left out, but count
+    towards the depth. A path that no rule makes is a source.
     """
     makers = [rule for rule in rules if rule.output]
     found: dict[tuple[str, tuple[str, ...]], Job] = {}
@@ -68,7 +68,7 @@ def jobs_behind(targets: Iterable[str], rules: Iterable[Rule], measurements: Col
 
 
 def settings_of(jobs: Iterable[Job], rules: Iterable[Rule]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(output, settings) of each output of ``jobs``, which are those of ``jobs_behind``."""
+    """(output, settings) for each output of ``jobs``, as returned by ``jobs_behind``."""
     by_name = {rule.name: rule for rule in rules}
     for job in jobs:
         rule = by_name[job.rule]

@@ -1,4 +1,4 @@
-"""The lines of a study, along which texts are scored: their texts and scores, and the jobs that score them."""
+"""The lines of a study, along which texts are scored, with their texts, scores and scoring jobs."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ class Lines:
         return [self._study.path("texts", space, prompts, f"{point}.parquet") for point in self.points(prompts, line)]
 
     def inputs(self, prompts: str, line: str, scorer: str) -> dict[str, Any]:
-        """What a scoring job reads: texts, and the prompts and the judge if the scorer needs them."""
+        """Inputs of a scoring job: texts, and the prompts and the judge if the scorer needs them."""
         declared = self._study.scorers[scorer]
         inputs: dict[str, Any] = {"texts": self.texts(prompts, line)}
         if declared.READS_PROMPTS:
@@ -56,7 +56,7 @@ class Lines:
     def scores(
         self, sweep: str, scorers: Sequence[str] | None = None, prompts: Sequence[str] | None = None
     ) -> list[str]:
-        """Files with the scores of the points of a sweep, of all its scorers and prompt sets or of these."""
+        """Files with the scores of the points of a sweep, by default for all its scorers and prompt sets."""
         found = self._study.sweeps[sweep]
         files = {
             self._study.path("scores", name, self._line_of[found.space, name, entry.point], f"{scorer}.parquet")
@@ -67,6 +67,6 @@ class Lines:
         return sorted(files)
 
     def spaces(self, scores: Iterable[str]) -> dict[str, str]:
-        """Space by name of the sweeps that own these score files: a point may lie in the line of another sweep."""
+        """Name to space of the sweeps that own these score files; a point may lie on the line of another sweep."""
         owners = {line_owner(Path(path).parent.name) for path in scores}
         return {owner: self._study.sweeps[owner].space for owner in sorted(owners)}

@@ -1,4 +1,4 @@
-"""Modules of a study's own that a Python file of it imports: they are as much part of its code as the file."""
+"""A study's own modules that one of its Python files imports; they count as code like the file itself."""
 
 import ast
 import functools
@@ -12,10 +12,10 @@ from lm_interpolation.study.paths import is_file
 def with_imports(file: str) -> list[str]:
     """``file``, and the modules beside it that it imports, directly or not. Others are not followed.
 
-    ``file`` runs with its folder first on Python's search path. Imports that only a run shows (``importlib``) are
-    overlooked, and so is what lies in a file that cannot be read as Python.
+    ``file`` runs with its folder first on Python's search path. Imports that happen only at run time (``importlib``)
+    are overlooked, and so are those in files that cannot be parsed.
     """
-    # It runs where a link points to.
+    # A linked file runs at the target of the link.
     start = Path(file).resolve() if Path(file).is_symlink() else Path(file)
     found: list[Path] = [start]
     # The list grows while it is read.
@@ -26,7 +26,7 @@ def with_imports(file: str) -> list[str]:
     return [file, *map(str, found[1:])]
 
 
-# Planning asks once for each line of points.
+# Planning asks once per line of points.
 @functools.cache
 def _beside(path: Path, top: Path, modified: int, size: int) -> tuple[Path, ...]:
     """The modules in the folder ``top`` that a file imports."""
@@ -44,7 +44,7 @@ def _beside(path: Path, top: Path, modified: int, size: int) -> tuple[Path, ...]
 
 
 def _imports(tree: ast.Module, path: Path, top: Path) -> Iterator[tuple[Path, str]]:
-    """(folder, dotted name) of all that may be a module."""
+    """(folder, dotted name) of everything that may be a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((top, alias.name) for alias in node.names)

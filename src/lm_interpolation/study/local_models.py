@@ -1,4 +1,4 @@
-"""Files and local models that a study names, looked at before anything runs."""
+"""Checks of the files and local models that a study names, before anything runs."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ from lm_interpolation.study.paths import system_errors
 
 
 def check_files(config: StudyConfig) -> None:
-    """Raise ``UserError`` for declared data files and local models that are not there or not as declared."""
+    """Raise ``UserError`` for declared data files and local models that are missing or not as declared."""
     problems = Problems([])
     for name, corpus in config.corpora.items():
         problems.keep(_check_declared_files, f"corpora.{name}", corpus)
@@ -64,7 +64,7 @@ def _check_local(config: StudyConfig, name: str, directory: Path) -> None:
 
 
 def _imported_classes(config: StudyConfig, model: str, directory: Path, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Lines on classes in the scorers that ``model`` is the judge of, where ``settings``, its own, name its classes."""
+    """Lines on wrong classes in scorers whose judge is ``model``, if its ``settings`` name its classes."""
     id2label = settings.get("id2label")
     noun = f"class (id2label in {directory / 'config.json'})"
     for name, scorer in config.scorers.items():
@@ -74,22 +74,22 @@ def _imported_classes(config: StudyConfig, model: str, directory: Path, settings
 
 
 def _is_pickled(directory: Path) -> bool:
-    """Whether weights are there as pickle only: the import reads them, but their headers cannot be looked at."""
+    """Whether weights exist only as pickle: the import reads them, but their headers cannot be inspected."""
     return not any(file.suffix == ".safetensors" for file in model_files(directory))
 
 
 def _has_its_tensors(directory: Path) -> bool:
-    """Whether the headers in a folder tell the tensors of the language model that is imported from it."""
+    """Whether the headers in a folder list the tensors of the language model that is imported from it."""
     path = directory / "config.json"
     return not _is_pickled(directory) and text_config(read_json(path, ""), path) is None
 
 
 def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list[str]:
-    """Raise ``UserError`` if models of one sweep cannot be combined, as far as that is known before training.
+    """Raise ``UserError`` if models of one sweep cannot be combined, as far as this is known before training.
 
-    Fine-tuning keeps shapes and tokenizer, so the ancestors decide: declared architectures are compared as declared,
-    local directories by their files. The merge itself checks the actual weights again. Returns lines on how models
-    differ in what does not matter.
+    Fine-tuning keeps shapes and tokenizer, so the ancestors are compared: declared architectures as declared, local
+    directories by their files. The merge checks the actual weights again. Returns lines on differences that do not
+    matter.
     """
     notes: list[str] = []
     problems = Problems([])
@@ -123,7 +123,7 @@ def _check_sweep(config: StudyConfig, sweep: Sweep, notes: list[str]) -> None:
 
 
 def _differences(one: FromScratch, two: FromScratch) -> Iterator[tuple[str, Any, Any]]:
-    """(key, value, value) of what two declared architectures with tokenizers do not share."""
+    """(key, value, value) for each difference between two declared architectures with tokenizers."""
     pairs = [{"tokenizer": start.tokenizer, **start.architecture_declared()} for start in (one, two)]
     for key in dict.fromkeys([*pairs[0], *pairs[1]]):
         if pairs[0].get(key) != pairs[1].get(key):

@@ -1,4 +1,4 @@
-"""The models of a study: which it imports and trains, what their jobs read, and what they are set by."""
+"""The models of a study: which are imported and trained, and the inputs and settings of their jobs."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,24 +19,24 @@ class Models:
         self._specs: dict[str, dict[str, Any]] = study.config["models"]
 
     def imported(self) -> list[str]:
-        """Those from the hub or a local directory."""
+        """The models from the hub or a local directory."""
         return [name for name, spec in self._specs.items() if "data" not in spec]
 
     def trained(self, task: str) -> list[str]:
-        """Those of this task that the workflow trains."""
+        """The models with this task that the workflow trains."""
         return [name for name, spec in self._specs.items() if "data" in spec and spec["task"] == task]
 
     def starts(self) -> set[str]:
-        """Those that the training of others starts from."""
+        """The models that trainings of other models start from."""
         return {spec["start"]["model"] for spec in self._specs.values() if "model" in spec["start"]}
 
     def files(self, model: str) -> list[str]:
-        """The files of a local directory that a model is imported from, as far as the import reads them."""
+        """The files that the import of a model reads from a local directory."""
         directory = self._specs[model]["start"].get("directory")
         return [str(path) for path in model_files(directory)] if directory else []
 
     def inputs(self, model: str) -> dict[str, Any]:
-        """Data, and the parent model, the model of the same architecture, or the tokenizer, for training ``model``."""
+        """Inputs for training ``model``: data, and the parent, the model of the same shape, or the tokenizer."""
         spec = self._specs[model]
         corpus, start = spec["data"]["corpus"], spec["start"]
         inputs: dict[str, Any] = {
@@ -54,13 +54,13 @@ class Models:
         return inputs
 
     def settings(self, model: str) -> dict[str, Any]:
-        """What a trained model is set by: its config entry, without ``save_steps``, on which no result depends."""
+        """Settings of a trained model: its config entry without ``save_steps``, which no result depends on."""
         spec = self._specs[model]
         training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
         return {**spec, "training": training}
 
     def execution(self, model: str) -> dict[str, Any]:
-        """How a training runs, besides its device and threads. A trial of a search trains the search's ``model``."""
+        """How a training runs, apart from its device and threads. A trial of a search trains the search's ``model``."""
         return {
             "processes": self.processes(model),
             "name": model,
@@ -69,11 +69,11 @@ class Models:
         }
 
     def processes(self, model: str) -> int:
-        """Processes that train ``model`` together; on cuda each has a GPU."""
+        """Number of processes that train ``model`` together; on cuda each has a GPU."""
         return int(self._specs[model]["training"]["processes"])
 
     def tokenizer_folder(self, model: str) -> str:
-        """Where the tokenizer of a model lies before it is trained: its own folder, or the imported model's."""
+        """Where the tokenizer of a model is before training: its own folder, or that of the imported model."""
         name, start = self._study.declared.root_of(model)
         own = start.own_tokenizer()
         return self._study.path("models", name) if own is None else self._study.path("tokenizers", own)
@@ -81,7 +81,7 @@ class Models:
     def readers(self, models: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """The entries of ``lengths.open_readers`` for pairs (model, reserved tokens), each once.
 
-        ``tokenizer`` is the folder, of a tokenizer or an imported model, that is there before the weights.
+        ``tokenizer`` is the folder of a tokenizer or an imported model, which exists before the weights.
         """
         found: dict[tuple[str, int | None, int], dict[str, Any]] = {}
         for model, reserve in models:
@@ -92,10 +92,10 @@ class Models:
         return list(found.values())
 
     def rounding_references(self) -> dict[str, str]:
-        """Imported language model to the model that its rounding is measured against.
+        """Map each imported language model to the model that its rounding is measured against.
 
-        That is the first of the origin, else of the directions, of a sweep in weights that has both. Models that are
-        trained from the imported one share its rounding, and are no reference.
+        That is the first model of the origin, or else of the directions, of a sweep in weights that has both. Models
+        that are trained from the imported one share its rounding, so they are not used as reference.
         """
         references: dict[str, str] = {}
         imported = self.imported()

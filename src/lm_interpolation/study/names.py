@@ -1,4 +1,4 @@
-"""Names in a configuration that become names of files or rules: impossible ones are errors before anything runs."""
+"""Names in a configuration that become names of files or rules; impossible ones are found before anything runs."""
 
 import functools
 import os
@@ -17,17 +17,17 @@ That is ``.partial-`` before a result that is being written, ``.parquet`` and th
 what belongs to a result and is named after it.
 """
 
-# Of Snakemake's PeriodicityDetector.
+# The limit of Snakemake's PeriodicityDetector.
 _REPEATED = re.compile(r"(.+?)\1{19}$")
 
 
 def check_file_names(
     lines: Iterable[Line], points: Mapping[str, Iterable[Point]], trials: Mapping[str, Iterable[str]]
 ) -> None:
-    """Raise ``UserError`` for a name that is put together of others and is too long for a file.
+    """Raise ``UserError`` for a composed name that is too long for a file.
 
-    ``points`` are those that are merged for an analysis, by its name, ``trials`` the ids of those of a search, by its
-    name. (The length of single names is in the schema.)
+    ``points`` holds the points merged for each analysis and ``trials`` the ids of each search's trials, both by name.
+    (The schema limits the length of single names.)
     """
     for line in lines:
         path = f"sweeps.{line_owner(line.id)}"
@@ -56,21 +56,21 @@ def _check(path: str, kind: str, name: str, remedy: str) -> None:
 
 @functools.cache
 def rule_names() -> frozenset[str]:
-    """Names of the workflow's rules, read off its files; those of figures are not among them."""
+    """Names of the workflow's rules, parsed from its files; the rules named after figures are not included."""
     files = [WORKFLOW / "Snakefile", *sorted((WORKFLOW / "rules").rglob("*.smk"))]
     found = (
         re.findall(r"^(?:use rule \w+ as|rule) (\w+)\b", file.read_text(encoding="utf-8"), re.MULTILINE)
         for file in files
     )
-    # And the one of the Snakefile in the root of a clone.
+    # And the rule of the Snakefile in the root of a clone.
     return frozenset({"default", *(name for names in found for name in names)})
 
 
 def check_names(config: Mapping[str, Any]) -> None:
-    """Raise ``UserError`` for a name of ``config`` that Snakemake does not take.
+    """Raise ``UserError`` for a name in ``config`` that Snakemake does not accept.
 
-    That is a figure, whose name is a target, that is called like a rule; and a name that ends in one part twenty times,
-    in which Snakemake sees a path that leads to itself.
+    That is a figure with the name of a rule (a figure's name is a target), or a name that ends in twenty repetitions of
+    one part, which Snakemake mistakes for a circular path.
     """
     for name in config.get("figures", {}):
         if name in rule_names():

@@ -1,4 +1,4 @@
-"""The config of a study, from its files: what the workflow and the programs of the command line read."""
+"""Reading the config of a study from its files, for the workflow and the command-line programs."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ PathLike = str | os.PathLike[str]
 
 
 def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The config in ``files``, each laid over those before it, as Snakemake's ``--configfile`` does.
+    """The config in ``files``, each merged over the previous ones, as Snakemake's ``--configfile`` does.
 
-    ``overrides`` are those of ``--config``. ``extends`` is relative to the file that says it, and here becomes relative
-    to the working directory. Raises ``UserError`` if a file cannot be read or extends one that is not there.
+    ``overrides`` come from ``--config``. ``extends`` is relative to the file that contains it; the result has it
+    relative to the working directory. Raises ``UserError`` if a file cannot be read or extends a missing one.
     """
-    # It takes its time to import, and only what Snakemake runs needs it anyway.
+    # Its import is slow, and only code that Snakemake runs needs it.
     from snakemake.utils import update_config
 
     if list(map(str, files)) == [DEFAULT] and not Path(DEFAULT).is_file():
@@ -40,10 +40,10 @@ def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = 
 def extended_file(extends: str, file: PathLike) -> str:
     """The file that ``file`` extends, relative to the working directory if it lies below.
 
-    If ``file`` is a link, it lies beside the link, or beside what that points to.
+    If ``file`` is a link, the extended file lies beside the link or beside its target.
 
-    Raises ``UserError`` if there is none, with the right spelling if ``extends`` is relative to the working directory,
-    as it was until version 0.1.
+    Raises ``UserError`` if it does not exist, with the right spelling if ``extends`` is relative to the working
+    directory, as it was until version 0.1.
     """
     folder = Path(file).absolute().parent
     for place in (folder, Path(file).resolve().parent):
@@ -59,10 +59,10 @@ def extended_file(extends: str, file: PathLike) -> str:
 
 
 def anchored(config: Mapping[str, Any], files: Sequence[PathLike]) -> dict[str, Any]:
-    """A copy of ``config``, a part of what ``files`` hold, with ``extends`` as ``read_study`` has it.
+    """A copy of ``config``, a part of the contents of ``files``, with ``extends`` as in ``read_study``.
 
-    A module gets its config from the importing workflow, which does not say where it has it from. What none of the
-    files says is relative to the working directory.
+    A module gets its config from the importing workflow, which does not say which file it came from. An ``extends``
+    that none of the files contains is relative to the working directory.
     """
     extends = config.get("extends")
     origin = next((file for file in reversed(files) if extends in _extended(read_config(file))), None)
@@ -72,7 +72,7 @@ def anchored(config: Mapping[str, Any], files: Sequence[PathLike]) -> dict[str, 
 
 
 def _extended(value: Any) -> Iterator[Any]:
-    """All that is extended anywhere in a config file."""
+    """All values of ``extends`` anywhere in a config file."""
     if isinstance(value, Mapping):
         yield value.get("extends")
         for item in value.values():

@@ -1,7 +1,6 @@
-"""Paths as a study may write them.
+"""Checks of paths that a study contains.
 
-``Path.is_file`` and ``Path.is_dir`` raise where no file can be found: in a folder that may not be read, or if a name is
-too long.
+``Path.is_file`` and ``Path.is_dir`` raise an error in an unreadable folder, or if a name is too long.
 """
 
 import contextlib
@@ -30,7 +29,7 @@ def is_dir(path: str | os.PathLike[str]) -> bool:
 
 @contextlib.contextmanager
 def system_errors() -> Iterator[None]:
-    """Say in one line why a path cannot be looked at in the block."""
+    """Turn system errors about a path in the block into one line."""
     try:
         yield
     except OSError as error:

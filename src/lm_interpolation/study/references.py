@@ -1,4 +1,4 @@
-"""What the parts of a study refer to: whether it is declared and fits, and what is left out with what cannot be had."""
+"""References between parts of a study: whether their targets exist and fit, and what is left out if not."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ WITHOUT_MODELS = ("sweeps", "analyses", "searches", "figures")
 
 
 class Part(NamedTuple):
-    """An item of a list or mapping that may be left out by itself: its key path, and those of all items."""
+    """An item of a list or mapping that may be left out by itself: its key path, and the key paths of all items."""
 
     path: Path
     all: tuple[Path, ...]
@@ -44,8 +44,8 @@ class Part(NamedTuple):
 class Reference:
     """One ``name`` that refers to an entry of ``section``, or to a part of one (``analyses``, its name, ``pairs``).
 
-    ``path`` is where it stands, without its number in a list of names; ``parts`` are what it is in that may be left out
-    by itself, the outermost first.
+    ``path`` is its place, without the index in a list of names; ``parts`` are the enclosing parts that may be left out
+    by themselves, the outermost first.
     """
 
     path: Path
@@ -56,12 +56,12 @@ class Reference:
 
     @property
     def target(self) -> Path:
-        """Key path of what it refers to."""
+        """Key path of the target."""
         return (*self.section, self.name)
 
     @property
     def noun(self) -> str:
-        """How that is called."""
+        """What the target is called."""
         return NOUNS[self.section[-1]]
 
 
@@ -81,7 +81,7 @@ def _of_declaration(declaration: Declaration, path: Path, parts: tuple[Part, ...
 def _of_value(
     value: Any, annotation: Any, marks: Sequence[Ref | Parts], path: Path, parts: tuple[Part, ...], owner: Declaration
 ) -> Iterator[Reference]:
-    """The references in ``value``, whose type is ``annotation`` and ``marks``, a value of a key of ``owner``."""
+    """The references in ``value``, the value of a key of ``owner`` with the type ``annotation`` and ``marks``."""
     annotation, found = unmarked(annotation)
     marks = [*marks, *(mark for mark in found if isinstance(mark, Ref | Parts))]
     if isinstance(value, Declaration):
@@ -109,20 +109,20 @@ def _key(item: Any, number: int) -> str:
 def _named(name: str, ref: Ref, path: Path, parts: tuple[Part, ...], owner: Declaration) -> Iterator[Reference]:
     steps = ref.section.split(".")
     section = tuple(getattr(owner, step.strip("{}")) if step.startswith("{") else step for step in steps)
-    # Absent is the key that says which entry the name belongs to.
+    # None if the key that says which entry the name belongs to is absent.
     if None not in section:
         yield Reference(path, ref, section, name, parts)
 
 
 class Named:
-    """The entries that a study names: what refers to anything else refers to nothing."""
+    """The entries that a study names; a reference to anything else has no target."""
 
     def __init__(self, config: StudyConfig, broken: Mapping[str, Sequence[str]]) -> None:
-        """``broken`` are further entries, by section, that are written but not valid, so that ``config`` lacks them."""
+        """``broken`` are further entries, by section, that are written but invalid and therefore not in ``config``."""
         self._config, self._broken = config, broken
 
     def names(self, section: Path) -> list[str] | None:
-        """Names of the entries of a section, or of the parts of an entry; None if that entry is not there."""
+        """Names of the entries of a section, or of the parts of an entry; None if the entry does not exist."""
         entries = self._config.section(section[0])
         if len(section) == 1:
             return [*entries, *self._broken.get(section[0], ())]
@@ -130,7 +130,7 @@ class Named:
         return list(getattr(entries[name], key, None) or []) if name in entries else None
 
     def problem(self, reference: Reference, gone: Mapping[Path, str]) -> str | None:
-        """Why a reference does not hold, if what is ``gone`` is left out; None if it does."""
+        """Why a reference is invalid when ``gone`` is left out; None if it is valid."""
         if reference.target in gone:
             what, why = ".".join(reference.target), gone[reference.target]
             return f"{what} is left out ({why}); refer to another {reference.noun}"
@@ -145,7 +145,7 @@ class Named:
 
 
 def _misfits(config: StudyConfig, section: str, name: str, ref: Ref) -> Iterator[str]:
-    """What the entry that is referred to should be and is not."""
+    """The requirements that the target of a reference does not meet."""
     entry = config.section(section)[name]
     if ref.task and entry.task != ref.task:
         words = {"classifier": "a classifier", "language-model": "a language model"}
@@ -180,7 +180,7 @@ def _lost(path: Path, gone: Mapping[Path, str]) -> bool:
 
 
 def is_gone(reference: Reference, gone: Mapping[Path, str]) -> bool:
-    """Whether a reference stands in what is left out."""
+    """Whether a reference lies in a part that is left out."""
     return _lost(reference.path, gone) or any(part.path in gone for part in reference.parts)
 
 
@@ -191,12 +191,12 @@ def leave_out(
     inherited: Callable[[Path], bool] | None,
     before: Mapping[Path, str],
 ) -> dict[Path, str]:
-    """Key paths of what cannot be had, each with the reason.
+    """Key paths of the parts to leave out, each with the reason.
 
-    In a study that extends another file that is whatever it ``inherited`` and refers to what is left out or not
-    declared, and items of lists that refer to what is left out. A study that extends none (None) may lack models:
-    sweeps, and what rests on them, are left out with a model that it does not declare, unless the name resembles a
-    declared one. ``before`` is left out already.
+    In a study that extends another file these are all ``inherited`` parts that refer to something left out or not
+    declared, and items of lists that refer to something left out. A study that extends none (``inherited`` is None) may
+    lack models: sweeps that need a model that is not declared, and everything that depends on them, are left out,
+    unless the name resembles a declared one. ``before`` is left out already.
     """
     gone = dict(before)
 
@@ -228,7 +228,7 @@ def leave_out(
         if not part.may_be_empty and all(path in gone for path in part.all):
             gone[part.path[:2]] = f"nothing is left of its {part.path[-2]}"
 
-    # Settings of a section without entries cannot be left out.
+    # A setting of a section without entries cannot be left out.
     candidates = [one for one in found if one.parts or one.path[0] in ENTRIES]
     changed = True
     while changed:
@@ -241,7 +241,7 @@ def leave_out(
 
 
 def without(config: Mapping[str, Any], gone: Iterable[Path]) -> dict[str, Any]:
-    """A copy of ``config``, as mappings and lists, without what lies at some key paths."""
+    """A copy of ``config``, as mappings and lists, without the values at some key paths."""
     gone = set(gone)
 
     def kept(value: Any, path: Path) -> Any:

@@ -1,7 +1,7 @@
 """The JSON schema of a configuration, generated from the declarations.
 
-``python -m lm_interpolation.study.schema`` writes it to workflow/schemas, where editors find it: they complete
-and check a configuration whose first line is ``# yaml-language-server: $schema=<path>``.
+``python -m lm_interpolation.study.schema`` writes it to workflow/schemas for editors: they complete and check a
+configuration whose first line is ``# yaml-language-server: $schema=<path>``.
 """
 
 import json
@@ -19,7 +19,7 @@ SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
 
 
 class _Generator(GenerateJsonSchema):
-    """pydantic's schema without titles of keys and defaults of None, which no file may give."""
+    """pydantic's schema without titles of keys and without defaults of None, which a file may not contain."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -30,12 +30,12 @@ class _Generator(GenerateJsonSchema):
             del found["default"]
         if "default_factory" in schema:
             default = schema["default_factory"]()  # type: ignore[call-arg]
-            # Of a declaration its own defaults.
+            # A declaration's own defaults.
             found["default"] = {} if isinstance(default, Declaration) else default
         return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        # pydantic writes patternProperties, under which other names pass.
+        # pydantic writes patternProperties, which would accept other names.
         values = self.generate_inner(schema["values_schema"])
         keys = {key: value for key, value in self.generate_inner(schema["keys_schema"]).items() if key != "type"}
         found: JsonSchemaValue = {"type": "object", "additionalProperties": values}
@@ -52,12 +52,12 @@ def generate() -> dict[str, Any]:
 
 
 def load_schema() -> dict[str, Any]:
-    """The schema as it is committed."""
+    """The committed schema."""
     return json.loads(SCHEMA.read_text(encoding="utf-8"))
 
 
 def text() -> str:
-    """The schema as its file holds it."""
+    """The schema as the text of its file."""
     return json.dumps(generate(), indent=2, ensure_ascii=False) + "\n"
 
 

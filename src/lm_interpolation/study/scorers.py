@@ -1,4 +1,4 @@
-"""The scorers of a study: who judges, what tables, claims, the summary and the explorer make of their scores."""
+"""The scorers of a study: their judges, and how tables, claims, the summary and the explorer use their scores."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from lm_interpolation.study.kinds.study_config import StudyConfig
 def statistics_settings(
     scorers: Mapping[str, Scorer], names: Collection[str]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
-    """(name, statistics) of those ``scorers`` that ``names`` contains, for the settings of jobs."""
+    """(name, statistics) of the ``scorers`` in ``names``, for the settings of jobs."""
     return [
         (name, [statistic.settings() for statistic in scorer.statistics()])
         for name, scorer in scorers.items()
@@ -31,9 +31,9 @@ def judge_entries(config: StudyConfig, names: Collection[str]) -> list[dict[str,
 
 
 def study_judges(config: StudyConfig, results: Path, names: Collection[str]) -> dict[str, Judge]:
-    """``read_judges`` of the scorers called ``names`` in a study whose results lie in the folder ``results``.
+    """``read_judges`` for the scorers ``names`` of a study whose results are in the folder ``results``.
 
-    Raises ``UserError`` if a file is missing, too.
+    Also raises ``UserError`` if a file is missing.
     """
     entries = judge_entries(config, names)
     paths = [results / "training" / entry["model"] / "metrics.json" for entry in entries if entry["trained"]]
@@ -44,7 +44,7 @@ def study_judges(config: StudyConfig, results: Path, names: Collection[str]) -> 
 
 
 def shown_settings(scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
-    """What the summary of a run shows of each scorer (see ``tables.Shown``)."""
+    """How the summary of a run shows each scorer (see ``tables.Shown``)."""
     return [
         {
             "scorer": name,
@@ -56,7 +56,7 @@ def shown_settings(scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
 
 
 def colour_settings(name: str, scorer: Scorer) -> dict[str, Any]:
-    """What the explorer needs to know of the scorer that colours texts."""
+    """What the explorer needs to know about the scorer that colours texts."""
     colour = scorer.colour()
     assert colour is not None
     return {
@@ -67,6 +67,6 @@ def colour_settings(name: str, scorer: Scorer) -> dict[str, Any]:
 
 
 def main_panel(name: str, scorer: Scorer) -> dict[str, list[dict[str, Any]]]:
-    """The main statistic of a scorer to the panel that shows it, as figures declare panels."""
+    """The main statistic of a scorer, mapped to the panel that shows it, in the form of figures' panels."""
     main = scorer.main_statistic().name
     return {main: [{"label": f"{name} {main}", "scale": scorer.main_scale()}]}

@@ -1,4 +1,4 @@
-"""The searches of a study: their trials, what the jobs read, and what they are set by."""
+"""The searches of a study: their trials, and the inputs and settings of the jobs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ class Searches:
         return list(dict.fromkeys(trial for found in self.trials.values() for trial in found))
 
     def trial_settings(self, search: str, trial: str) -> dict[str, Any]:
-        """What a trial is set by: the training of the search's model with the trial's values, and when to judge it."""
+        """Settings of a trial: the training of the search's model with the trial's values, and when to evaluate it."""
         found = self.trials[search][trial]
         model = self._study.models.settings(self._study.config["searches"][search]["model"])
         values = {key: getattr(found, key) for key in _VARIED}
@@ -39,7 +39,7 @@ class Searches:
         return [self._study.path("searches", search, trial, "metrics.json") for trial in self.trials[search]]
 
     def settings(self, search: str) -> dict[str, Any]:
-        """What the table of a search is set by."""
+        """Settings of the table of a search."""
         model = self._study.config["searches"][search]["model"]
         return {
             "search": search,

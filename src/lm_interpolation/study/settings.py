@@ -1,17 +1,16 @@
-"""What a job is told, as two JSON texts: the settings that its result depends on, and how it runs.
+"""The parameters of a job as two JSON texts: the settings that determine its result, and how it runs.
 
 Settings
-    Fields of a declaration (a pydantic model) stand in the order of their declaration, without those that are None, for
-    absent keys. The arguments of ``job_settings`` keep their order, too. Other mappings are free: their keys are
-    sorted, since a config may name them in any order. Where an order counts, pass a list of pairs
-    (``list(mapping.items())``).
+    Fields of a declaration (a pydantic model) keep the order of their declaration; absent keys, whose value is None,
+    are omitted. The arguments of ``job_settings`` keep their order, too. Keys of all other mappings are sorted, since a
+    config may list them in any order. If the order matters, pass a list of pairs (``list(mapping.items())``).
 
 Fields that are added later
     A new field would change the settings of every job that existed before it. Mark it where it is declared::
 
         space: Annotated[str, AddedLater(as_before="weights")] = "weights"
 
-    While it has the value with which everything computes as it did before, it is left out of the settings and of
+    As long as it has the value that reproduces the old behaviour, it is left out of the settings and of
     ``Declaration.plain``, from which most settings come, and no existing job reruns.
 """
 
@@ -28,13 +27,13 @@ from lm_interpolation.study.sources import pinned_packages, source_digests
 
 @dataclass(frozen=True)
 class AddedLater:
-    """Marks a field that was added when studies already had results; with ``as_before`` it changes nothing."""
+    """Marks a field that was added after studies already had results; the value ``as_before`` changes nothing."""
 
     as_before: Any
 
 
 def job_settings(script: str, arguments: Mapping[str, Any]) -> str:
-    """What the result of a job depends on besides its inputs: the arguments of ``script``, its sources and packages.
+    """All that a job's result depends on besides its inputs: the arguments of ``script``, its sources and packages.
 
     ``script`` is a path below ``workflow/scripts``. The names and the order of ``arguments`` come from the code, never
     from a config. Raises ``TypeError`` for a value that is neither a declaration nor JSON.
@@ -45,7 +44,7 @@ def job_settings(script: str, arguments: Mapping[str, Any]) -> str:
 
 
 def canonical(value: Any) -> Any:
-    """``value`` as JSON has it, in the one order that the module describes."""
+    """``value`` in JSON form, with the order that the module's docstring describes."""
     match value:
         case BaseModel():
             fields = [(field, getattr(value, name), name) for name, field in type(value).model_fields.items()]

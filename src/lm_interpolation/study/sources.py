@@ -1,10 +1,10 @@
-"""Which source code and pinned packages a script depends on, read off its imports.
+"""Which source code and pinned packages a script depends on, according to its imports.
 
-Snakemake does not see imported modules, and its ``code`` trigger goes by modification times. So digests of the code
-and the pins found here are among the parameters of each rule: an edit or an upgrade reruns exactly the stages that use
-it. (Were the files inputs, a dozen for each job, they would take much of the time in which Snakemake plans.)
+Snakemake does not see imported modules, and its ``code`` trigger relies on modification times. So the parameters of
+each rule include digests of the code and the pins found here: an edit or an upgrade reruns exactly the stages that use
+it. (As inputs, a dozen per job, the files would take up much of Snakemake's planning time.)
 
-A digest is that of the syntax tree without comments and docstrings: better words rerun nothing.
+Digests cover the syntax tree without comments and docstrings, so rewording reruns nothing.
 """
 
 import ast
@@ -17,10 +17,10 @@ from lm_interpolation.jobs.code import code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, SEARCH_PATH, WORKFLOW
 
 _PACKAGE = "lm_interpolation"
-# Modules that only check, or keep records: what they do ends a job or changes nothing. An edit in them, or in what only
-# they import (generation, scoring), does not import and train everything again.
+# Modules that only check or keep records: they can fail a job, but never change a result. Editing them, or modules that
+# only they import (generation, scoring), does not import and train everything again.
 _ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.records"})
-# Import names that differ from the name of the distribution.
+# Import names that differ from the distribution's name.
 _DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
 
 
@@ -28,7 +28,7 @@ _DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_
 def source_modules(script: str) -> tuple[str, ...]:
     """Names of our modules that ``script``, a path below ``workflow/scripts``, imports, directly or not.
 
-    Raises ``ValueError`` for imports that cannot be followed: relative ones, and such from a package itself.
+    Raises ``ValueError`` for imports that cannot be followed: relative imports, and imports from a package itself.
     """
     return tuple(sorted(_walk(script)[0]))
 
@@ -42,10 +42,10 @@ def source_digests(script: str) -> dict[str, str]:
 
 @functools.cache
 def pinned_packages(script: str) -> dict[str, str]:
-    """Package to version, from the lock file, of what the script's sources import and what those packages rest on.
+    """Package to version, from the lock file, for the packages that the script's sources import and their requirements.
 
-    Only packages of ``requirements.in`` count: the many that come along with them (for progress bars, downloads, ...)
-    do not decide on results, and an upgrade of one must not retrain models.
+    Only packages in ``requirements.in`` count: their many dependencies (for progress bars, downloads, ...) do not
+    affect results, and upgrading one must not retrain models.
     """
     pins, requires, direct = _read_lock()
     found: set[str] = set()
@@ -59,7 +59,7 @@ def pinned_packages(script: str) -> dict[str, str]:
 
 
 def _walk(script: str) -> tuple[set[str], set[str]]:
-    """Our modules and the outside top-level packages that ``script`` reaches by imports."""
+    """Our modules and the external top-level packages that ``script`` reaches through imports."""
     ours: set[str] = set()
     outside: set[str] = set()
     queue = [_script(script)]
@@ -81,10 +81,10 @@ def _file(module: str) -> Path:
     return (SEARCH_PATH / module.replace(".", "/")).with_suffix(".py")
 
 
-# Many scripts share most modules: each module is read once.
+# Scripts share most modules, so each module is read once.
 @functools.cache
 def _imports(path: Path) -> frozenset[str]:
-    """The modules that a file imports anywhere; of our own only modules, no packages."""
+    """The modules that a file imports anywhere; our own packages do not count, only their modules."""
     modules: set[str] = set()
     for node in _statements(syntax_tree(path).body):
         if isinstance(node, ast.Import):
@@ -103,7 +103,7 @@ def _imports(path: Path) -> frozenset[str]:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """All statements of a file, those within others too. (Most nodes are expressions, which cannot import.)"""
+    """All statements of a file, including nested ones. (Most nodes are expressions, which cannot import.)"""
     for statement in body:
         yield statement
         for field in ("body", "orelse", "finalbody"):
@@ -114,7 +114,7 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 @functools.cache
 def _read_lock() -> tuple[dict[str, str], dict[str, set[str]], set[str]]:
-    """Pins, package to the packages it requires, and the direct ones, from the ``# via`` comments of pip-compile."""
+    """Pins, package to required packages, and direct requirements, from the ``# via`` comments of pip-compile."""
     pins: dict[str, str] = {}
     requires: dict[str, set[str]] = {}
     direct: set[str] = set()
@@ -129,6 +129,6 @@ def _read_lock() -> tuple[dict[str, str], dict[str, set[str]], set[str]]:
             requires.setdefault(via[1].lower(), set()).add(package)
     # The Trainer runs on accelerate, which transformers declares as an extra.
     requires["transformers"].add("accelerate")
-    # Templates of torch.compile, which nothing here calls.
+    # For templates of torch.compile, which nothing here calls.
     requires["torch"].discard("jinja2")
     return pins, requires, direct

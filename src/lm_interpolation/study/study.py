@@ -1,4 +1,4 @@
-"""A study as the Snakefile sees it: its paths, names, and what jobs read and are set by.
+"""A study as the Snakefile sees it: its paths and names, and the inputs and settings of jobs.
 
 Only the plan of a study, this module and its neighbours, turns the configuration into jobs; the rules only name stages
 and resources. Parts of the plan have modules of their own: ``data``, ``models``, ``searches``, ``lines``, ``targets``.
@@ -75,28 +75,28 @@ class Study:
     # What every job depends on besides its data.
 
     def settings(self, script: str, **arguments: Any) -> str:
-        """What the result of a job depends on, as one JSON text: see ``job_settings``.
+        """All that the result of a job depends on, as one JSON text (see ``job_settings``).
 
-        ``arguments`` are those of the script's ``main``. One text, because Snakemake compares parameters as an unnamed
-        set of values: it would not notice that two were swapped. An edit of a source file or the upgrade of a pinned
+        ``arguments`` are those of the script's ``main``. It is one text because Snakemake compares parameters as an
+        unnamed set of values, so it would not notice if two were swapped. Editing a source file or upgrading a pinned
         package reruns the jobs that use it.
         """
         return job_settings(script, arguments)
 
     def execution(self, threads: int | None = None, processes: int = 1, **values: Any) -> str:
-        """How a job runs, as one JSON text on which no result depends: what its ``main`` takes by position.
+        """How a job runs, as one JSON text with the positional arguments of its ``main``. No result depends on it.
 
-        With ``threads``, for a job that computes, it holds the ``device``, the ``threads``, and as ``gpus`` how many
-        GPUs the job leases: on cuda one for each of ``processes``.
+        With ``threads``, for a job that computes, it contains ``device``, ``threads`` and ``gpus``, the number of GPUs
+        that the job leases: on cuda one for each of ``processes``.
 
-        Pass it as the parameter ``execution``, by a function of ``wildcards`` and ``threads``: Snakemake leaves out of
-        its comparison what it derives from threads, so a change reruns nothing.
+        Pass it as the parameter ``execution``, by a function of ``wildcards`` and ``threads``: Snakemake does not
+        compare parameters derived from threads, so a change reruns nothing.
         """
         computes = {"device": self.config["device"], "threads": threads, "gpus": self.gpu * processes}
         return to_text({**(computes if threads is not None else {}), **values})
 
     def batch_size(self, stage: str) -> int | None:
-        """Rows of a batch of a ``train``, ``generate`` or ``score`` job; None where a training has no micro-batches."""
+        """Batch size of a ``train``, ``generate`` or ``score`` job; None if a training has no micro-batches."""
         return self.config["compute"]["batch_size"].get(stage)
 
     def threads(self, stage: str) -> int:
@@ -104,12 +104,12 @@ class Study:
         return self.config["compute"]["threads"][stage]
 
     def sweep_settings(self, sweep: str) -> dict[str, Any]:
-        """What a job needs to know of a sweep: not how figures call it."""
+        """What a job needs to know about a sweep: everything but its labels in figures."""
         spec = {key: value for key, value in self.config["sweeps"][sweep].items() if key not in _NAMES_IN_FIGURES}
         return sweep_settings(self.sweeps[sweep], spec)
 
     def table_settings(self, sweep: str) -> dict[str, Any]:
-        """What a sweep's table is set by; coordinates and scorers keep their declared order as lists."""
+        """Settings of a sweep's table; coordinates and scorers keep their declared order as lists."""
         return {
             "sweep": self.sweep_settings(sweep),
             "scorers": statistics_settings(self.scorers, self.declared.scorers_of(sweep)),
@@ -126,7 +126,7 @@ class Study:
         return self.config.get("generation", {}).get(key)
 
     def points_settings(self, sweep: str) -> dict[str, Any]:
-        """What a job needs to know of the points of a sweep alone, if it does not read its texts and their scores."""
+        """What a job needs to know about a sweep's points, if it reads neither its texts nor their scores."""
         settings = self.sweep_settings(sweep)
         points = {key: value for key, value in settings["spec"].items() if key != "scorers"} | {"prompts": []}
         return {**settings, "spec": points}
@@ -136,11 +136,11 @@ class Study:
         return self.declared.analyses[name]
 
     def analysis_settings(self, name: str) -> dict[str, Any]:
-        """What the job of an analysis is set by."""
+        """Settings of the job of an analysis."""
         return self.analysis(name).settings(self, name)
 
     def judge_settings(self, scorers: Collection[str]) -> list[dict[str, Any]]:
-        """What is to be known of the classifiers among ``scorers`` to tell how good they are."""
+        """Information on the classifiers among ``scorers`` that is needed to say how good they are."""
         return judge_entries(self.declared, scorers)
 
     # Names, for wildcard constraints.
@@ -154,7 +154,7 @@ class Study:
         return [name for name, spec in self.config["analyses"].items() if spec["kind"] in kinds]
 
     def checkpoint_uses(self) -> list[str]:
-        """What merged checkpoints are for: the texts of a prompt set, or an analysis that generates texts."""
+        """The uses of merged checkpoints: the texts of a prompt set, or an analysis that generates texts."""
         return list(
             dict.fromkeys(
                 [
@@ -175,17 +175,17 @@ class Study:
         return [self.path("prompts", f"{use}.parquet")] if use in self.config["prompts"] else []
 
     def ensemble_models(self, point: str) -> list[str]:
-        """Names of the models that an ensemble runs: those of its point, and the one that decides on the nucleus."""
+        """Names of the models that an ensemble runs: those of its point, and the one that determines the nucleus."""
         names = list(Point.parse(point).models)
         nucleus = self.generation("nucleus")
         return names + [nucleus] * (nucleus is not None and nucleus not in names)
 
     def analysis_inputs(self, name: str) -> dict[str, Any]:
-        """What the job of an analysis reads."""
+        """Inputs of the job of an analysis."""
         return self.analysis(name).inputs(self, name)
 
     def judge_metrics(self, scorers: Collection[str]) -> list[str]:
-        """What the trainings of the classifiers among ``scorers`` measured."""
+        """Metrics files of the trained classifiers among ``scorers``."""
         models = dict.fromkeys(entry["model"] for entry in self.judge_settings(scorers) if entry["trained"])
         return [self.path("training", model, "metrics.json") for model in models]
 

@@ -1,4 +1,4 @@
-"""What a study ends with: the files that are asked for, and what people read about them."""
+"""The files that can be requested from a study, and what people read about them."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Targets:
-    """The files of a study that somebody may ask for."""
+    """The files of a study that can be requested."""
 
     def __init__(self, study: "Study") -> None:
         self._study = study
@@ -29,7 +29,7 @@ class Targets:
         return self.sweep_tables() + [self._study.table(name) for name in names]
 
     def measurements(self) -> list[str]:
-        """Results that show times or memory, so that they, and what is made from them, differ between rebuilds."""
+        """Results that contain times or memory: they and everything made from them differ between rebuilds."""
         analyses = self._study.declared.analyses
         timed = [table for table, (name, _) in self._study.table_of_analysis.items() if analyses[name].MEASURES_TIME]
         return [*map(self._study.table, timed), self._path("summary.txt")]
@@ -47,11 +47,11 @@ class Targets:
         return [self._path("claims.md"), self._path("claims.json")] if self._study.config["claims"] else []
 
     def explorer(self) -> list[str]:
-        """The page on which texts and scores are explored; nothing if the study generates no texts."""
+        """The page for exploring texts and scores; nothing if the study generates no texts."""
         return [self._path("explorer.html")] if self._study.scored_sweeps() else []
 
     def pages(self) -> list[str]:
-        """What the report shows besides tables, figures and verdicts: texts beside tables, and all of it to read."""
+        """The parts of the report other than tables, figures and verdicts: the texts beside tables, and HTML pages."""
         tables = [str(Path(table).with_suffix(suffix)) for table in self.tables() for suffix in (".html", ".md")]
         return [*tables, *([self._path("claims.html")] if self.claims() else []), self._path("overview.md")]
 
@@ -64,7 +64,7 @@ class Targets:
         return [self._path("summary.txt"), *self.tables(), *self.figures(), *self.claims(), *pages]
 
     def quick(self) -> list[str]:
-        """Files of the figures that the study names as its quick part, and the page that explores their sweeps.
+        """Files of the figures in the study's quick part, and the page for exploring their sweeps.
 
         Raises ``WorkflowError`` if it names none.
         """
@@ -74,7 +74,7 @@ class Targets:
         return figures + [self._path("explorer-quick.html")] * bool(pages(self._study)["explorer-quick"])
 
     def progress(self) -> str:
-        """For people: what there is to look at, and how to get the rest."""
+        """A note for people on what is ready, and how to get the rest."""
         config = self._study.config
         drawn = [name for name in config["figures"] if all(map(os.path.exists, self.figure(name)))]
         missing = [name for name in config["figures"] if name not in drawn]

@@ -1,4 +1,4 @@
-"""The plan of the verdicts: which claims are tested, what they read, and what they are set by."""
+"""The plan for the verdicts: which claims are tested, their inputs and their settings."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def inputs(study: "Study") -> dict[str, list[str]]:
-    """Scores, tables of analyses and losses that the claims are tested on, and how good their judges are."""
+    """Scores, tables of analyses and losses that the claims are tested on, and metrics of their judges."""
     scores = {
         path
         for claim in _claims(study, tested=True).values()
@@ -26,7 +26,7 @@ def inputs(study: "Study") -> dict[str, list[str]]:
 
 
 def settings(study: "Study") -> dict[str, Any]:
-    """What the verdicts are set by; lists are in the order of ``inputs``."""
+    """Settings of the verdicts; lists are in the order of ``inputs``."""
     tested, scorers = _claims(study, tested=True), _scorers(study)
     along = [study.config["analyses"][name]["sweep"] for name in _losses(study)]
     sweeps = dict.fromkeys([*(name for claim in tested.values() for name in claim.sweeps()), *along])
@@ -54,13 +54,13 @@ def settings(study: "Study") -> dict[str, Any]:
 
 
 def _claims(study: "Study", tested: bool) -> "dict[str, Claim]":
-    """The claims whose data the study declares, or does not."""
+    """The claims whose data the study declares, or those whose data it does not declare."""
     claims = study.declared.claims.items()
     return {name: claim for name, claim in claims if (f"claims.{name}" not in study.left_out) == tested}
 
 
 def _tables(study: "Study") -> dict[str, str]:
-    """Analysis to the table of it that claims read."""
+    """Analysis to the one of its tables that claims read."""
     claims = _claims(study, tested=True).values()
     return {analysis: claim.table_read() for claim in claims if (analysis := claim.analysis_read()) is not None}
 

@@ -10,7 +10,7 @@ from lm_interpolation.jobs.records import check_records
 from lm_interpolation.jobs.runtime import Progress, UserError, announce
 
 _SHOWN = 10
-# Keys on which no result depends.
+# Keys that no result depends on.
 _ASIDE = frozenset({"compute", "device", "hub_lock", "manifest", "quick"})
 _WORDS = {
     "changed": "has changed since the study was finished",
@@ -25,9 +25,9 @@ def verify(
 ) -> None:
     """Compare the study in the folder ``top`` with ``manifest``, or with its own, and with its records.
 
-    ``made_by`` has each output with the ``settings_digest`` of the job that would make it now, in the order of the data
-    flow; ``config`` is the resolved one. ``log`` is where all differences are listed. Raises ``UserError`` for the
-    first one.
+    ``made_by`` maps each output to the ``settings_digest`` of the job that would make it now, in the order of the data
+    flow; ``config`` is the resolved config. All differences are written to ``log``. Raises ``UserError`` for the first
+    one.
     """
     own_path = Path(top, "manifest.json")
     path = Path(manifest or own_path)
@@ -40,7 +40,7 @@ def verify(
         _check_records(made_by, config, log, top, own)
         announce(f"{found.equal} artefacts equal{uncompared}")
         return
-    # All of them in the log.
+    # The log gets all of them.
     for difference in found.different:
         print(f"{difference.path} {_WORDS[difference.kind]} (rule {difference.rule})")
     if own is not reference:
@@ -54,7 +54,7 @@ def verify(
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     raise UserError(
         f"{top}/{first.path} (rule {first.rule}) {_WORDS[first.kind]}, the first in the order of the data flow; "
-        f"compared with {path}: {counts}, {found.equal} equal{uncompared}; all that are not are listed in "
+        f"compared with {path}: {counts}, {found.equal} equal{uncompared}; all differences are listed in "
         f"{log}"
     )
 
@@ -68,7 +68,7 @@ def _check_records(
 ) -> None:
     """Compare the records beside the results with the manifest and the settings of this run.
 
-    Raises ``UserError`` if a result is not what its record says, or was made with other settings.
+    Raises ``UserError`` if a result does not match its record or was made with other settings.
     """
     checked = check_records(top, own["artefacts"], made_by)
     there = [output for output in checked.without if Path(output).exists()]
@@ -79,7 +79,7 @@ def _check_records(
             f"note: {_count(checked.earlier)} made by an earlier version of the workflow (first {checked.earlier[0]}); "
             "a run would make them again"
         )
-    # Of these the manifest alone tells the settings.
+    # Only the manifest has the settings of these.
     there += checked.earlier
     if checked.other_code:
         announce(
@@ -117,7 +117,7 @@ def _check_records(
 
 
 def _telling(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings on which results depend, as a manifest has them."""
+    """The settings that results depend on, in the form of a manifest."""
     kept = json.loads(json.dumps({key: value for key, value in config.items() if key not in _ASIDE}))
     for model in kept.get("models", {}).values():
         model.get("training", {}).pop("save_steps", None)

@@ -1,4 +1,4 @@
-"""Reads tables of analyses, without what computes them."""
+"""Reads tables of analyses without importing the code that computes them."""
 
 import os
 from typing import Any
@@ -18,7 +18,7 @@ def read_next_tokens(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_barriers(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The table of ``barriers.barrier_table``. A barrier that was not measured has no value, and no coordinate."""
+    """The table of ``barriers.barrier_table``. A barrier that was not measured has neither a value nor a coordinate."""
     return read_table(path, ["coordinate", "estimate", "low", "high"])
 
 

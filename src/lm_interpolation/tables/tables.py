@@ -1,9 +1,9 @@
 """Tables: averages of scores with bootstrap intervals over prompts, one tidy table per sweep.
 
-Every statistic is a ratio of two sums over texts (a mean is sum / count), so one bootstrap serves all of them
+Every statistic is a ratio of two sums over texts (a mean is sum / count), so one bootstrap works for all of them
 (``inference.bootstrap_ratio``). Prompts are resampled, not texts, because the samples of one prompt resemble each
-other. All points of a table share their resamples (common random numbers), which makes differences along a curve less
-noisy than the intervals suggest.
+other. All points of a table share their resamples (common random numbers), so differences along a curve are less noisy
+than the intervals suggest.
 """
 
 import os
@@ -25,8 +25,8 @@ STATISTIC_COLUMNS = ["scorer", "statistic", "estimate", "low", "high", "n_prompt
 class _Cells:
     """The rows of a score file as cells of a matrix, prompts (sorted) x ``points`` (in their order).
 
-    Raises ``UserError`` if a point has no row of a prompt that another point has, ``ValueError`` if a text occurs
-    twice. Rows of other points than ``points`` are not allowed.
+    Raises ``UserError`` if a point lacks a prompt that another point has, ``ValueError`` if a text occurs twice. All
+    rows must belong to ``points``.
     """
 
     def __init__(self, scores: pd.DataFrame, name: str, points: Sequence[str]) -> None:
@@ -54,12 +54,12 @@ class _Cells:
 def statistic_matrix(
     scores: pd.DataFrame, name: str, statistics: Sequence[Statistic], statistic: str, points: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The sums per prompt and point that one statistic of ``summarise`` is the ratio of: what the bootstrap resamples.
+    """Numerators and denominators per prompt and point of one statistic of ``summarise``; the bootstrap resamples them.
 
-    ``scores`` holds the rows of one prompt set (of ``points``, ids, and possibly others), ``statistics`` are those of
-    the scorer called ``name``. Returns (numerators, denominators, exponentiate): both arrays are (n_prompts,
-    len(points)) float64, prompts sorted by row, points in the order given. The statistic at a point is the ratio of the
-    column sums, or exp of it if ``exponentiate`` (a corpus perplexity: the ratio is its NLL per token in nats).
+    ``scores`` holds the rows of one prompt set at ``points`` (ids) and possibly others; ``statistics`` belong to the
+    scorer ``name``. Returns (numerators, denominators, exponentiate): both arrays are (n_prompts, len(points)) float64,
+    prompts sorted by row, points in the order given. The statistic at a point is the ratio of the column sums, or the
+    exponential of that ratio if ``exponentiate`` (a corpus perplexity: the ratio is its NLL per token in nats).
 
     Raises ``UserError`` if a point has no score, if points do not have the same prompts, if the scorer has no such
     statistic, or if a value overflows; ``ValueError`` if a text occurs twice.
@@ -82,10 +82,10 @@ def summarise(
 ) -> pd.DataFrame:
     """Statistics of one scorer at each point, with 95 % intervals over prompts (``inference.bootstrap_ratio``).
 
-    ``scores`` holds the rows of one prompt set (columns: see ``score_files.write_scores``), ``statistics`` are those of
-    the scorer called ``name``. Returns one row per point (in order of appearance) and statistic, with columns ``point,
-    scorer, statistic, estimate, low, high, n_prompts, n_texts, n_excluded``: prompts and texts that count, and texts
-    that do not because they have no score.
+    ``scores`` holds the rows of one prompt set (columns: see ``score_files.write_scores``); ``statistics`` belong to
+    the scorer ``name``. Returns one row per point (in order of appearance) and statistic, with columns ``point, scorer,
+    statistic, estimate, low, high, n_prompts, n_texts, n_excluded``. The last three are the numbers of prompts and
+    texts that count, and of texts excluded because they have no score.
 
     Raises ``UserError`` if the scores lack a column of a statistic, if points do not have the same prompts, or if a
     value overflows; ``ValueError`` if a text occurs twice.
@@ -103,7 +103,7 @@ def summarise(
         if statistic.exponentiate:
             with np.errstate(over="ignore"):
                 estimate, low, high = np.exp(estimate), np.exp(low), np.exp(high)
-        # With few prompts an interval may reach beyond what the statistic can be.
+        # With few prompts an interval may reach beyond the possible values of the statistic.
         low, high = np.maximum(low, statistic.least), np.minimum(high, statistic.most)
         used = statistic.denominator > 0
         texts = cells.sums(statistic.texts * used).sum(axis=0)
@@ -137,7 +137,8 @@ def sweep_table(
 
     ``scores[prompts][scorer]`` holds score rows (of the sweep's points, and possibly others), ``scorers`` the
     statistics of each scorer. Columns: ``sweep, prompts``, one float64 column per coordinate, ``point``, then those of
-    ``summarise``. Sorted by prompt set, coordinates (the last one first, as in the sweep), scorer and statistic.
+    ``summarise``. Rows are sorted by prompt set, coordinates (the last one first, as in the sweep), scorer and
+    statistic.
 
     Raises ``UserError`` if a point of the sweep has no score, and whatever ``summarise`` raises.
     """
@@ -175,8 +176,8 @@ def coordinate_columns(table: pd.DataFrame) -> list[str]:
 def grid_mask(points: np.ndarray) -> np.ndarray:
     """Which of ``points`` (n, 2) of a plane lie on its grid, (n,) bool; the others are anchors beside it.
 
-    A value of a coordinate belongs to the grid if at least half of the grid's lines across it have a point there: the
-    sparsest values are put aside until that holds for all that remain.
+    A value of a coordinate belongs to the grid if at least half of the grid's lines across it have a point there. The
+    sparsest values are removed until that holds for all remaining ones.
     """
     inside = np.ones(len(points), dtype=bool)
     while inside.any():
@@ -194,8 +195,8 @@ def write_table(
 ) -> None:
     """Write a table as CSV, atomically; equal results give equal bytes.
 
-    Columns ``values`` (float64) have six significant digits, which hides differences of rounding between machines.
-    Other numbers, coordinates for instance, are exact. Booleans are ``true`` and ``false``. What is missing is empty.
+    Columns ``values`` (float64) have six significant digits, which hides rounding differences between machines. Other
+    numbers, such as coordinates, are exact. Booleans are ``true`` and ``false``. Missing values are empty.
     """
     text = table.copy()
     for column in values:
@@ -210,7 +211,7 @@ def read_table(path: str | os.PathLike[str], values: Sequence[str] = ("estimate"
     """The table that ``write_table`` wrote; only numbers in the columns ``values`` may be missing (NaN)."""
     # A prompt set may well be called "null".
     names = dict.fromkeys(("sweep", "prompts", "point", "scorer", "statistic", "class", "search", "pair"), str)
-    # A barrier that is not measured lies nowhere.
+    # A barrier that is not measured has no coordinate.
     missing = {column: [""] for column in (*values, "coordinate")}
     return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=missing)
 
@@ -225,7 +226,7 @@ def height_above_chord(alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a summary shows of a scorer: its ``label``, names of statistics, and the one whose log has a barrier."""
+    """How a summary shows a scorer: its ``label``, names of statistics, and the one whose logarithm has a barrier."""
 
     label: str
     statistics: Sequence[str]
@@ -235,9 +236,9 @@ class Shown:
 def sweep_summary(table: pd.DataFrame, scorers: Mapping[str, Shown]) -> list[str]:
     """A few lines for people: statistics at coordinate 0, 1/2 and 1, where they are on the grid.
 
-    Where both 0 and 1 are single models, the highest measured point between them follows for the logarithm of the
-    statistic with a barrier; the barrier, corrected for the choice of the highest, is that of ``barriers.py``. The last
-    lines count texts without a score, where there are any.
+    Where both 0 and 1 are single models, a line gives the highest measured point between them, for the logarithm of the
+    statistic that has a barrier. (``barriers.py`` measures the barrier, corrected for choosing the highest point.) The
+    last lines count texts without a score, if there are any.
     """
     coordinates = coordinate_columns(table)
     lines = []
@@ -271,7 +272,7 @@ def _curve_lines(part: pd.DataFrame, coordinate: str, scorers: Mapping[str, Show
 
 
 def _highest(curve: pd.DataFrame, coordinate: str) -> str:
-    """How high the log perplexities between 0 and 1 lie above the chord, as they were measured."""
+    """How far the measured log perplexities between 0 and 1 rise above the chord."""
     inside = curve[curve[coordinate].between(0, 1)].sort_values(coordinate)
     at = inside[coordinate].to_numpy()
     if len(at) < 3:
@@ -282,7 +283,7 @@ def _highest(curve: pd.DataFrame, coordinate: str) -> str:
 
 
 def single_model(table: pd.DataFrame, coordinate: str, value: float) -> str | None:
-    """Name of the model at ``coordinate`` = ``value``; None if that is not on the grid or a mixture of models."""
+    """Name of the model at ``coordinate`` = ``value``; None if that is not on the grid or is a mixture of models."""
     points = table.loc[table[coordinate] == value, "point"]
     models: Sequence[str] = Point.parse(points.iloc[0]).models if len(points) else ()
     return models[0] if len(models) == 1 else None

@@ -1,1 +1,1 @@
-"""Texts: sampled at a point."""
+"""Texts sampled at points."""

@@ -1,4 +1,4 @@
-"""Caches of keys and values with room for the tokens to come."""
+"""Key-value caches with room for future tokens."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from transformers.cache_utils import DynamicLayer
 
 
 def fill_gaps(going: list[int]) -> list[int]:
-    """The slots ``going``, in ascending order, rearranged so that as many as possible stay in place."""
+    """The ascending slots ``going``, rearranged so that as many as possible stay in place."""
     count = len(going)
     stay = {slot for slot in going if slot < count}
     movers = iter(slot for slot in going if slot >= count)
@@ -15,9 +15,9 @@ def fill_gaps(going: list[int]) -> list[int]:
 
 
 def copy_with_room(cache: Any, copies: torch.Tensor, room: int) -> Any:
-    """``cache`` with the sequences ``copies`` (n,) of it, and memory for ``room`` more positions of each."""
+    """A copy of ``cache`` with its sequences ``copies`` (n,) and memory for ``room`` more positions of each."""
     for place, layer in enumerate(cache.layers):
-        # Layers that hold something else than all positions (sliding windows, states) see to their memory themselves.
+        # Layers that do not hold all positions (sliding windows, states) manage their memory themselves.
         if type(layer) is DynamicLayer and layer.is_initialized:
             cache.layers[place] = _RoomyLayer(layer, copies, room)
         else:
@@ -28,18 +28,19 @@ def copy_with_room(cache: Any, copies: torch.Tensor, room: int) -> Any:
 class _RoomyLayer(DynamicLayer):
     """Keys and values of a layer with room for ``room`` more positions.
 
-    A ``DynamicLayer`` is copied as a whole at each step, and whenever sequences are dropped.
+    A ``DynamicLayer`` would be copied as a whole at each step, and whenever sequences are dropped.
     """
 
     def __init__(self, layer: DynamicLayer, copies: torch.Tensor, room: int) -> None:
-        """Of ``layer``, the sequences ``copies`` (n,)."""
+        """Take the sequences ``copies`` (n,) of ``layer``."""
         super().__init__()
         self.lazy_initialization(layer.keys, layer.values)
         self._filled = layer.keys.shape[-2]
         self._buffers = []
         for filled in (layer.keys, layer.values):
             _, heads, _, width = filled.shape
-            # In memory all heads of a position lie together: written at once, as the model computes them.
+            # All heads of a position are contiguous in memory: the model computes them together, so they are written at
+            # once.
             buffer = filled.new_empty(len(copies), self._filled + room, heads, width).transpose(1, 2)
             torch.index_select(filled, 0, copies, out=buffer[:, :, : self._filled])
             self._buffers.append(buffer)
@@ -58,7 +59,7 @@ class _RoomyLayer(DynamicLayer):
         return self.keys, self.values
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep the sequences ``indices``, at most as many as there are: those that change their place are copied."""
+        """Keep only the sequences ``indices``; those that change their place are copied."""
         (moved,) = (indices != torch.arange(len(indices), device=indices.device)).nonzero(as_tuple=True)
         for place, buffer in enumerate(self._buffers):
             buffer[moved, :, : self._filled] = buffer[indices[moved], :, : self._filled]

@@ -2,7 +2,7 @@
 
 Source: DExperts (Liu et al. 2021, https://aclanthology.org/2021.acl-long.522, Eq. 1), softmax(z + gamma (z+ - z-)), as
 used by Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), sections 3.2 and 4.4. Every point is allowed, not only
-theirs. The module is separate from ``generation``, so that an edit here does not affect the texts of weight space.
+theirs. The module is separate from ``generation``, so that an edit here does not rerun texts in weight space.
 """
 
 import itertools
@@ -33,14 +33,14 @@ def generate_ensemble(
 ) -> pd.DataFrame:
     """Sample continuations of every prompt with next-token logits sum_m c_m z_m over the models of ``point``.
 
-    The models compute logits in ``precision``; the sum is float64. The random numbers are those of
-    ``generation.generate``, and ``{m: 1}`` gives exactly its texts of m.
+    The models compute logits in ``precision``; the sum is float64. Random numbers are the same as in
+    ``generation.generate``, so ``{m: 1}`` gives exactly the texts that it samples from m.
 
     Args:
         point, models, nucleus, device, precision: see ``load_ensemble``.
         prompts, sampling, batch_size, progress: see ``generation.generate``, also for what is returned.
 
-    Raises ``UserError`` naming two models that do not fit together, or the point and the prompt row (see
+    Raises ``UserError`` naming two incompatible models, or the point and the prompt row (see
     ``generation.sample_texts``).
     """
     mixture = load_ensemble(point, models, nucleus, device, precision)
@@ -51,9 +51,9 @@ def generate_ensemble(
 def load_ensemble(
     point: Point, models: Mapping[str, str | Path], nucleus: str | None, device: str = "cpu", precision: str = "fp32"
 ) -> Mixture:
-    """Load the models of ``point``, and the one of ``nucleus``, and combine them: ``load_members``, ``ensemble``.
+    """Load the models of ``point`` and the model ``nucleus``, and combine them (see ``load_members`` and ``ensemble``).
 
-    ``models`` may hold more; only the needed ones are loaded.
+    ``models`` may hold more; only those needed are loaded.
     """
     names = dict.fromkeys([*point.models, *([] if nucleus is None else [nucleus])])
     return ensemble(point, load_members({name: models[name] for name in names}, device, precision), nucleus)
@@ -62,7 +62,7 @@ def load_ensemble(
 def load_members(
     models: Mapping[str, str | Path], device: str = "cpu", precision: str = "fp32"
 ) -> dict[str, LanguageModel]:
-    """Load ``models`` (name -> Hugging Face directory) onto ``device``, cast to ``precision``, to add their logits.
+    """Load ``models`` (name -> Hugging Face directory) onto ``device`` in ``precision``, ready to combine their logits.
 
     They may differ in architecture and size. If they differ in the tokens that end a text, the log says so. Raises
     ``UserError`` naming two models whose tokenizers or numbers of logits differ.
@@ -70,7 +70,7 @@ def load_members(
     try:
         check_same_tokenizer(models)
     except UserError:
-        # Damage may be the cause, and has another remedy.
+        # Damage may be the cause, and it has a different remedy.
         for directory in models.values():
             check_model(directory)
         raise
@@ -83,11 +83,12 @@ def load_members(
 
 
 def ensemble(point: Point, members: Mapping[str, LanguageModel], nucleus: str | None) -> Mixture:
-    """The sum of logits at ``point`` of ``load_members``, which may hold more models than needed.
+    """The combination of ``members`` (see ``load_members``) at ``point``; there may be more members than needed.
 
-    ``nucleus``: None takes the top-p nucleus from the combined logits. A model's name takes it from the logits of that
-    model, whatever its coefficient, and samples from the softmax of the combined logits over the kept tokens: DExperts
-    filters the logits of the base model before it adds the difference of the experts.
+    If ``nucleus`` is None, the top-p nucleus comes from the combined logits. If it is the name of a model, the nucleus
+    comes from the logits of that model, whatever its coefficient, and the token is sampled from the softmax of the
+    combined logits over the nucleus. (DExperts filters the logits of the base model before it adds the difference of
+    the experts.)
     """
     coefficients = {name: float(value) for name, value in point.coefficients}
     if nucleus is not None:

@@ -1,4 +1,10 @@
-"""DOC"""
+"""Batched sampling of continuations whose texts do not depend on the batch.
+
+Every choice of a token is a function of the logits and of one random number that belongs to (seed, prompt row, sample,
+step). So a smaller batch gives the same texts, and points of a sweep share their random numbers. Only rounding in the
+model, which does depend on the shape of a batch, can flip a choice; the sampler is designed to be insensitive to it
+(see ``top_p_sample``).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +48,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """One continuation to be made: of the tokens of the prompt ``row``, the ``sample``-th one."""
+    """One continuation to sample: number ``sample`` of the prompt ``row``, whose tokens it follows."""
 
     row: int
     sample: int
@@ -63,7 +69,7 @@ def generate(
     Args:
         model_dir: Hugging Face directory with tokenizer.
         prompts, sampling, progress: see ``sample_texts``, also for what is returned.
-        batch_size: sequences (prompt, sample) that are computed at once; fewer where GPU memory does not suffice.
+        batch_size: sequences (prompt, sample) computed at once; fewer if GPU memory does not suffice.
         precision: see ``load_language_model``.
 
     Raises ``UserError`` if the model is incomplete, and what ``sample_texts`` raises.
@@ -83,15 +89,15 @@ def sample_texts(
 
     Args:
         mixture: one loaded model, or several whose logits are combined.
-        prompts: columns ``row`` (unique integers: they key the random numbers) and ``text``.
-        batches: of sequences (prompt, sample) that are computed at once; decide on memory and speed, not on texts.
+        prompts: columns ``row`` (unique integers, which key the random numbers) and ``text``.
+        batches: of sequences (prompt, sample) computed at once; they affect memory and speed, not the texts.
         progress: counts texts.
 
     Returns a frame with the columns of ``TEXTS_SCHEMA``, ordered by (row, sample).
 
-    Raises ``UserError`` naming the prompt row if a prompt has no tokens or does not leave room for the new ones in the
-    smallest context of the members, or if a member gives NaN or infinite logits; and if GPU memory does not suffice for
-    one sequence.
+    Raises ``UserError`` naming the prompt row if a prompt has no tokens or leaves no room for new ones in the smallest
+    context of the members, or if a member gives NaN or infinite logits. It is also raised if GPU memory does not
+    suffice for one sequence.
     """
     models = [model for _, model in mixture.members]
     tokenizer, special = models[0].tokenizer, models[0].special
@@ -100,7 +106,7 @@ def sample_texts(
     encoded = {int(row): ids for row, ids in zip(prompts["row"], prompt_ids, strict=True)}
     contexts = [model.context for model in models if model.context is not None]
     _check_lengths(encoded, len(special.start), sampling.max_new_tokens, min(contexts, default=None))
-    # Prompts of similar length together: less padding.
+    # Batching prompts of similar length reduces padding.
     order = sorted(encoded, key=lambda row: (len(encoded[row]), row))
     sequences = [_Sequence(row, sample, encoded[row]) for row in order for sample in range(sampling.samples)]
     prefixes = {row: tokenizer.decode(ids, **_DECODING) for row, ids in encoded.items()}
@@ -120,12 +126,12 @@ _DECODING = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
 
 
 def write_texts(texts: pd.DataFrame, path: str | Path) -> None:
-    """Write the frame of ``generate`` as Parquet with ``TEXTS_SCHEMA``, whole or not at all."""
+    """Write the frame of ``generate`` as Parquet with ``TEXTS_SCHEMA``, atomically."""
     write_parquet(pa.Table.from_pandas(texts, schema=TEXTS_SCHEMA, preserve_index=False), path)
 
 
 def _check_lengths(encoded: dict[int, list[int]], start: int, max_new_tokens: int, context: int | None) -> None:
-    """``start`` is how many special tokens each of the prompts begins with."""
+    """``start`` is the number of special tokens at the beginning of each prompt."""
     for row, ids in encoded.items():
         if len(ids) == start:
             raise UserError(f"prompt row {row}: has no tokens; remove the empty prompt")
@@ -138,17 +144,17 @@ def _check_lengths(encoded: dict[int, list[int]], start: int, max_new_tokens: in
 
 @torch.inference_mode()
 def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampling) -> list[tuple[list[int], bool]]:
-    """(new tokens without the end token, whether it came) of each sequence, computed in one batch."""
+    """(new tokens without the end token, whether the end token came) for each sequence, computed in one batch."""
     models = [model for _, model in mixture.members]
     stops = mixture.stops
     device = models[0].model.device
     steps = sampling.max_new_tokens
     draws = np.stack([uniforms(sampling.seed, sequence.row, sequence.sample, steps) for sequence in batch])
-    # Samples of a prompt share its computation: each prompt goes through the model once, then its cache is copied.
+    # Samples of a prompt share computation: each prompt goes through the model once, then its cache is copied.
     distinct = list({sequence.row: sequence.prompt for sequence in batch}.items())
     place = {row: index for index, (row, _) in enumerate(distinct)}
     longest = max(len(ids) for _, ids in distinct)
-    # Padded on the left, so that the last position is the newest token of every sequence.
+    # Padding on the left makes the last position the newest token of every sequence.
     input_ids = torch.tensor([[0] * (longest - len(ids)) + ids for _, ids in distinct], device=device)
     mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for _, ids in distinct], device=device)
     position_ids = (mask.cumsum(-1) - 1).clamp(min=0)
@@ -164,7 +170,7 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
 
     new_tokens: list[list[int]] = [[] for _ in batch]
     ended = [False] * len(batch)
-    active = list(range(len(batch)))  # the places in `batch` of the sequences that the caches hold
+    active = list(range(len(batch)))  # indices in `batch` of the sequences that the caches hold
     for step in range(steps):
         for member, values in zip(models, logits, strict=True):
             _check_finite(values, member.name, [None if ended[index] else batch[index] for index in active], step)
@@ -182,7 +188,7 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
         going = [slot for slot, index in enumerate(active) if not ended[index]]
         if not going or step == steps - 1:
             break
-        # Dropping sequences costs something as well: not before a tenth of them have ended.
+        # Dropping sequences has a cost, too: wait until a tenth of them have ended.
         if len(going) <= 0.9 * len(active):
             slots = fill_gaps(going)
             keep = torch.tensor(slots, device=device)
@@ -204,7 +210,7 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
 
 
 def _combine(mixture: Mixture, logits: list[torch.Tensor]) -> torch.Tensor:
-    """The sum, in float64, of coefficient x logits (n, V) of each member; a single model's logits as they are."""
+    """The float64 sum of coefficient x logits (n, V) over the members; the logits of a single model as they are."""
     coefficients = [coefficient for coefficient, _ in mixture.members]
     if coefficients == [1.0]:
         return logits[0]
@@ -216,7 +222,8 @@ def _combine(mixture: Mixture, logits: list[torch.Tensor]) -> torch.Tensor:
 
 def _check_finite(logits: torch.Tensor, name: str, sequences: list[_Sequence | None], step: int) -> None:
     """Raises ``UserError`` for logits (n, V) that are not finite; None among ``sequences`` stands for any logits."""
-    # A sum is finite only where all are: one pass. Then the members' sum is, too: float32 cannot leave float64.
+    # A sum is finite only if all terms are, so one pass suffices. Sums over members stay finite: float32 cannot
+    # overflow float64.
     finite = torch.isfinite(logits.sum(-1, dtype=torch.float32))
     if finite.all():
         return

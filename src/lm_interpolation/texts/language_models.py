@@ -1,4 +1,4 @@
-"""Loaded language models that texts are sampled from, alone or with their logits combined."""
+"""Loaded language models to sample texts from, singly or with combined logits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from lm_interpolation.models.special_tokens import SpecialTokens, of_model
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A loaded causal language model; ``name`` is how errors call it.
+    """A loaded causal language model; errors call it ``name``.
 
     ``special`` are its special tokens, ``context`` is the largest number of positions (None: no limit is known),
     ``vocabulary`` the number of logits.
@@ -29,10 +29,10 @@ class LanguageModel:
 
 @dataclass(frozen=True)
 class Mixture:
-    """What texts are sampled from: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
+    """A source of texts: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
 
-    The members share device, tokenizer and vocabulary. ``nucleus`` is the place of the member whose logits decide on
-    the top-p nucleus; None: the sum decides. A member may have the coefficient 0.
+    The members share device, tokenizer and vocabulary. ``nucleus`` is the index of the member whose logits determine
+    the top-p nucleus; if it is None, the sum does. A member may have the coefficient 0.
     """
 
     members: tuple[tuple[float, LanguageModel], ...]
@@ -40,14 +40,14 @@ class Mixture:
 
     @property
     def stops(self) -> frozenset[int]:
-        """The tokens that end a continuation: those of any member that is not multiplied by 0."""
+        """The tokens that end a continuation: the end tokens of all members with a nonzero coefficient."""
         return frozenset().union(*(model.special.stops for coefficient, model in self.members if coefficient))
 
 
 def load_language_model(
     model_dir: str | Path, device: str, name: str = "the model", precision: str = "fp32"
 ) -> LanguageModel:
-    """Load a Hugging Face directory, its weights cast to ``precision``, in evaluation mode, with its tokenizer.
+    """Load a Hugging Face directory with its tokenizer: weights cast to ``precision``, model in evaluation mode.
 
     Raises ``UserError`` if the folder is damaged or incomplete (see ``load_model``), or as ``language_model`` does.
     """
@@ -58,7 +58,7 @@ def load_language_model(
 def language_model(model: Any, tokenizer: Any, name: str = "the model") -> LanguageModel:
     """A causal language model of transformers, in evaluation mode, as texts are sampled from it.
 
-    Raises ``UserError`` if its architecture keeps no cache of keys and values that texts could go on from (Mamba, say).
+    Raises ``UserError`` if its architecture keeps no key-value cache to continue texts from (Mamba, for example).
     """
     if not takes_cache(model):
         raise UserError(

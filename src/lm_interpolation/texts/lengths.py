@@ -1,7 +1,7 @@
-"""Texts beyond what a model can read: found before anything is trained, all of them at once.
+"""Texts longer than a model can read: all of them are found at once, before anything is trained.
 
-A tokenizer is there before the weights, so the jobs that read prompts, and the texts of a loss, count tokens. torch and
-transformers are not needed for that.
+A tokenizer exists before the weights, so the jobs that read prompts and the texts of a loss can count tokens. That
+needs neither torch nor transformers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ from lm_interpolation.models.special_tokens import FileTokenizer, added_tokens, 
 
 @dataclass(frozen=True)
 class Reader:
-    """Who is to read texts: models of one tokenizer, with room for ``room`` tokens (None: no limit is known).
+    """The readers of texts: models with one tokenizer and room for ``room`` tokens (None: no known limit).
 
-    ``name`` is how errors call it. ``tokenizer`` is None where the models have no tokenizer.json.
+    Errors call it ``name``. ``tokenizer`` is None if the models have no tokenizer.json.
     """
 
     name: str
@@ -29,9 +29,9 @@ class Reader:
 
     @classmethod
     def open(cls, name: str, directory: str | Path, context: int | None, reserve: int) -> "Reader":
-        """That of the tokenizer, or model, in ``directory``; ``reserve`` tokens of its context are for something else.
+        """The reader for the tokenizer or model in ``directory``; ``reserve`` tokens of its context are set aside.
 
-        ``context`` is the model's number of positions, where ``directory`` has no config.json to say it.
+        ``context`` is the model's number of positions, for a ``directory`` without a config.json that says it.
         """
         directory = Path(directory)
         if (directory / "config.json").is_file():
@@ -45,14 +45,14 @@ class Reader:
         return added_tokens(self.tokenizer)[0]
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, with those that texts of the model start with."""
+        """Number of tokens of each text, including the tokens that texts of the model start with."""
         return [len(ids) for ids in encode(self.tokenizer, texts, self._start)]
 
     def cut(self, text: str, keep_end: bool) -> str:
-        """As much of ``text`` as there is room for: its beginning, or its end."""
+        """As much of ``text`` as there is room for, from its beginning or its end."""
         assert self.tokenizer is not None and self.room is not None
         (ids,) = encode(self.tokenizer, [text], ())
-        # Pieces of a text may have more tokens on their own than within it.
+        # A piece of a text may have more tokens by itself than within the text.
         for count in range(self.room - len(self._start), 0, -1):
             piece = self.tokenizer.decode(ids[-count:] if keep_end else ids[:count])
             if piece.strip() and self.lengths([piece])[0] <= self.room:
@@ -68,11 +68,11 @@ def fit(
     names: Sequence[str],
     keep_end: bool = False,
 ) -> tuple[list[int], list[str]]:
-    """Which of ``texts`` are kept (indices), and what they are then, so that each of ``readers`` can read them.
+    """The ``texts`` that each of ``readers`` can read, after cutting: the indices of those kept, and the texts.
 
-    A text without room is an ``error``, or is ``cut`` (its end, or with ``keep_end`` its beginning, goes), or is
-    ``drop``ped; the log says how many, and the longest. ``key`` is the config key, ``names`` say where the texts stand.
-    Raises ``UserError`` that counts all of them, or if no text is left.
+    A text that is too long is an ``error``, is ``cut`` (at its end, or with ``keep_end`` at its beginning), or is
+    ``drop``ped. The log gives their number and the longest. ``key`` is the config key, ``names`` say where the texts
+    stand. Raises one ``UserError`` that counts all texts that are too long, or if no text is left.
     """
     kept, current = list(range(len(texts))), list(texts)
     for reader in readers:
@@ -80,7 +80,7 @@ def fit(
             continue
         if reader.tokenizer is None:
             if too_long != "error":
-                raise UserError(f"{key}.too_long: {too_long} needs a tokenizer.json, which {reader.name} has not")
+                raise UserError(f"{key}.too_long: {too_long} needs a tokenizer.json, but {reader.name} has none")
             continue
         lengths = reader.lengths(current)
         over = [place for place, length in enumerate(lengths) if length > reader.room]
@@ -108,9 +108,9 @@ def fit(
 
 
 def open_readers(settings: Sequence[Mapping[str, Any]], directories: Sequence[str | Path]) -> list[Reader]:
-    """The readers in a job's settings (``Models.readers``), with the folders that are its inputs.
+    """The readers in a job's settings (``Models.readers``), opened from the folders among its inputs.
 
-    Raises ``UserError`` if a file is missing that the workflow wrote there.
+    Raises ``UserError`` if a file that the workflow wrote there is missing.
     """
     for directory in directories:
         check_present(directory)

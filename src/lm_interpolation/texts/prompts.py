@@ -1,4 +1,4 @@
-"""Prompts that leave the models that continue them room for their tokens."""
+"""Prompts short enough for models to continue them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,11 +20,11 @@ def write_fitting(
 ) -> None:
     """Write the prompts of the set ``name`` (columns ``row`` and ``text``) that its ``readers`` can continue.
 
-    ``tokenizers`` are the folders of the readers (see ``open_readers``), ``too_long`` says what becomes of prompts
-    without room (see ``fit``). Raises ``UserError`` if it says that they are errors.
+    ``tokenizers`` are the folders of the readers (see ``open_readers``); ``too_long`` says how to treat prompts that
+    are too long (see ``fit``). Raises ``UserError`` if these are to be errors.
     """
     places = [f"row {row}" for row in prompts["row"]]
-    # What a continuation follows is the end of a prompt.
+    # A continuation follows the end of a prompt, so the end is kept.
     kept, texts = fit(
         prompts["text"].tolist(),
         open_readers(readers, tokenizers),

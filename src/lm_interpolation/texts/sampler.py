@@ -1,4 +1,4 @@
-"""Choosing the next token: a function of the logits and of one random number for each (seed, row, sample, step)."""
+"""Choosing the next token from the logits and one random number for each (seed, row, sample, step)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +8,11 @@ from lm_interpolation.models.logits import rows_at_once
 
 
 def uniforms(seed: int, row: int, sample: int, steps: int) -> npt.NDArray[np.float64]:
-    """Random numbers in [0, 1), shape (steps,), each a function of (seed, row, sample, step) only.
+    """Random numbers in [0, 1), shape (steps,); each depends only on (seed, row, sample, step).
 
-    One stream of the counter-based generator Philox 4x64 (Salmon et al. 2011) for each (row, sample). The raw bits are
-    used, which numpy guarantees to stay the same over its versions, unlike the distributions of ``Generator``.
+    One stream of the counter-based generator Philox 4x64 (Salmon et al. 2011) for each (row, sample). The numbers come
+    from the raw bits: numpy guarantees that these are the same in all its versions, unlike the distributions of
+    ``Generator``.
     """
     # The lowest of the four words counts the draws of a stream.
     bits = np.random.Philox(key=seed, counter=[0, 0, sample, row]).random_raw(steps)
@@ -26,17 +27,17 @@ def top_p_sample(
     The nucleus (Holtzman et al. 2020) is the smallest set of most likely tokens with total probability >= ``top_p``,
     together with tokens exactly as likely as its last one (in 16 bits many are: a nucleus can hold visibly more than
     ``top_p``). The token is the argmax of logit + Gumbel noise (Gumbel-max trick), which is a sample from the
-    renormalised nucleus; the noise is a hash of (u, token id). ``nucleus_logits`` (n, V), if given, decide which tokens
-    make up the nucleus, and ``logits`` only on their odds.
+    renormalised nucleus; the noise is a hash of (u, token id). If ``nucleus_logits`` (n, V) are given, they determine
+    the nucleus, and ``logits`` only the odds within it.
 
-    Why not invert the cumulative distribution at u: there a rounding error of one likely token moves the edges of all
-    tokens behind it, so that the chance of a flip grows with the size of the nucleus. Here only the best two tokens
-    matter: the chance is about the size of the error, whatever the vocabulary. For the same reason
-    neighbouring points of a sweep, which share u, choose the same token more often.
+    Why not invert the cumulative distribution at u? There a rounding error in one likely token moves the edges of all
+    tokens after it, so the chance of a flip grows with the size of the nucleus. Here only the best two tokens matter:
+    the chance is about the size of the error, whatever the vocabulary. For the same reason neighbouring points of a
+    sweep, which share u, choose the same token more often.
     """
     deciding = logits if nucleus_logits is None else nucleus_logits
     rows, vocabulary = logits.shape
-    # On a CPU torch finds a few of the best much faster than many (above 1/64 of the vocabulary it sorts differently).
+    # On a CPU, torch finds few top tokens much faster than many (above 1/64 of the vocabulary it sorts differently).
     size = min(max(16, vocabulary // 64), 128, vocabulary)
     chosen = []
     kind = torch.promote_types(deciding.dtype, torch.float32)
@@ -51,7 +52,7 @@ def top_p_sample(
 def _choose(
     probabilities: torch.Tensor, logits: torch.Tensor, u: torch.Tensor, top_p: float, size: int
 ) -> torch.Tensor:
-    """``top_p_sample`` for nuclei of ``probabilities`` (n, V), found among the ``size`` best tokens where those do."""
+    """``top_p_sample`` for nuclei of ``probabilities`` (n, V), searched first among the ``size`` best tokens."""
     vocabulary = logits.shape[-1]
     top, tokens = probabilities.topk(size)
     before = top.cumsum(-1, dtype=torch.float64) - top
@@ -61,7 +62,7 @@ def _choose(
     best = noisy.masked_fill(~inside, -torch.inf).argmax(-1, keepdim=True)
     chosen = tokens.gather(-1, best).squeeze(-1)
     if size < vocabulary:
-        # Sorting the whole vocabulary would cost more than a small model: only where the nucleus may be wider.
+        # Sorting the whole vocabulary can cost more than a small model, so it is done only if the nucleus may be wider.
         (wider,) = inside[:, -1].nonzero(as_tuple=True)
         if len(wider):
             size = min(8 * size, vocabulary)
@@ -70,7 +71,7 @@ def _choose(
 
 
 def _gumbel(u: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Standard Gumbel noise for (n,) uniforms and (n, k) token ids, a function of each pair (u, id) only."""
+    """Standard Gumbel noise for (n,) uniforms and (n, k) token ids; it depends only on each pair (u, id)."""
     # SplitMix64 (Steele et al. 2014): the id-th output of the generator whose state is the bits of u.
     state = (u * 2.0**53).long()
     state = _mix(state).unsqueeze(-1) + (tokens + 1) * _signed(0x9E3779B97F4A7C15)

@@ -1,4 +1,4 @@
-"""From words to a point: what the programs ``steer`` and ``export`` are asked for, and where its models lie.
+"""From words to a point: parses requests to ``steer`` and ``export``, and finds the models of the point.
 
 Imports neither torch nor pandas, so mistakes in a request are reported at once.
 """
@@ -27,7 +27,7 @@ _TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study to be used from outside the workflow: its file, its resolved config, and the folder of its results."""
+    """A study used from outside the workflow: its file, its resolved config, and the folder of its results."""
 
     file: Path
     declared: "StudyConfig"
@@ -44,7 +44,7 @@ class OpenStudy:
 
 @dataclass(frozen=True)
 class Place:
-    """A point, and how it was asked for: by coordinates on a sweep, or (``sweep`` is None) by its coefficients."""
+    """A point and how it was requested: by coordinates on a sweep, or by its coefficients (``sweep`` is None)."""
 
     point: Point
     space: str
@@ -60,10 +60,10 @@ class Place:
 
 
 def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
-    """The place that ``words`` name: coordinates (``alpha=0.7``, ``alpha=0.7,beta=-1``), or models.
+    """The place that ``words`` describe: coordinates (``alpha=0.7``, ``alpha=0.7,beta=-1``) or models.
 
-    Terms are separated by commas, spaces or ``+``, so that a point's id is understood, too. Coordinates are those of
-    ``sweep``, or of the first sweep that has just these; they need not be on its grid. Models (``positive=1.5
+    Terms are separated by commas, spaces or ``+``, so a point's id works, too. Coordinates refer to ``sweep``, or to
+    the first sweep with exactly these coordinates; they need not be on its grid. Models (``positive=1.5
     negative=-0.5``) are combined in the space of weights.
 
     Raises ``UserError`` if words cannot be read, if no sweep has these coordinates, or if coefficients do not sum to 1.
@@ -78,7 +78,7 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
             raise UserError(f"sweep {describe_range(chosen)} has no point {words!r}; name each of its coordinates")
     elif set(values) <= language_models:
         if fitting:
-            raise UserError(f"{words!r}: both models and coordinates are called so; name the sweep with --sweep")
+            raise UserError(f"{words!r}: both models and coordinates have these names; choose a sweep with --sweep")
         return Place(Point.of(values), "weights", None, ())
     elif fitting:
         chosen = fitting[0]
@@ -158,7 +158,7 @@ def formula(point: Point) -> str:
 
 
 def describe_sweep_of(study: OpenStudy, place: Place) -> str:
-    """The sweep that the place was asked for on, with its label if it has one; empty for a combination of models."""
+    """The sweep of the request, with its label if it has one; empty for a combination of models."""
     if place.sweep is None:
         return ""
     label = study.config["sweeps"][place.sweep.name].get("label")
@@ -166,7 +166,7 @@ def describe_sweep_of(study: OpenStudy, place: Place) -> str:
 
 
 def describe_place(study: OpenStudy, place: Place) -> str:
-    """One line for people: the formula with its numbers, and what the study has measured there."""
+    """One line for people: the formula with its numbers, and what the study has measured at the place."""
     sweep = describe_sweep_of(study, place)
     where = f"{place.title} on {sweep}: " if sweep else ""
     how = f"a combination of {place.space}" if len(place.point.models) > 1 else "the model itself"
@@ -175,7 +175,7 @@ def describe_place(study: OpenStudy, place: Place) -> str:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a study has measured at a place, or else nearest to it: points of ``sweep``, which generates texts."""
+    """The points measured at a place or, failing that, nearest to it; their ``sweep`` generates texts."""
 
     sweep: Sweep
     entries: tuple[SweepPoint, ...]
@@ -183,10 +183,10 @@ class Measured:
 
 
 def measured(study: OpenStudy, place: Place) -> Measured | None:
-    """Where the study has scores for a place; None if it lies on no sweep with texts, as most combinations of models.
+    """Where the study has scores for a place; None if no sweep with texts contains it (most combinations of models).
 
-    At the point itself, on whichever sweep has it; else at the points around it on the sweep where it lies (see
-    ``located``), those with the next smaller or the next larger value of each coordinate.
+    If some sweep has the point itself, the scores are there. Otherwise they are at the points around it on the sweep
+    that contains it (see ``located``), those with the next smaller or larger value of each coordinate.
     """
     scored = [sweep for sweep in study.sweeps.values() if sweep.space == place.space and sweep.prompts]
     for sweep in sorted(scored, key=lambda sweep: sweep is not place.sweep):
@@ -200,10 +200,11 @@ def measured(study: OpenStudy, place: Place) -> Measured | None:
 
 
 def located(study: OpenStudy, place: Place) -> Place:
-    """``place`` on a sweep that generates texts, whatever words named it: one model has one place.
+    """``place`` on a sweep that generates texts; different words for one model give the same place.
 
-    That is its own sweep if it has texts; else one on which the very point lies, with its coordinates there: rather one
-    whose range holds it, and rather a line than a plane. If there is none, ``place`` as it is.
+    That is its own sweep if this has texts; otherwise a sweep that contains the exact point, with the coordinates
+    there. Sweeps whose range includes it come first, and lines before planes. If there is none, ``place`` is returned
+    unchanged.
     """
     if place.sweep is not None and place.sweep.prompts:
         return place
@@ -217,11 +218,11 @@ def located(study: OpenStudy, place: Place) -> Place:
 
 
 def _coordinates_on(study: OpenStudy, sweep: Sweep, point: Point) -> tuple[tuple[str, Decimal], ...] | None:
-    """The coordinates of ``point`` on ``sweep``; None if it is not, to the last decimal, one of its points."""
+    """The coordinates of ``point`` on ``sweep``; None if it is not exactly one of its points."""
     spec = study.config["sweeps"][sweep.name]
     origin, directions = spec["origin"], [spec["directions"][name] for name in sweep.directions]
     models = sorted({*origin, *point.models}.union(*directions))
-    # Solved in floating point, then held against the exact sum.
+    # Solved in floating point, then checked against the exact sum.
     columns = np.array([[float(direction.get(model, 0)) for direction in directions] for model in models])
     moved = [float(dict(point.coefficients).get(model, 0)) - float(origin.get(model, 0)) for model in models]
     solution = np.linalg.lstsq(columns, np.array(moved))[0]
@@ -237,7 +238,7 @@ def _neighbours(sweep: Sweep, coordinates: Sequence[tuple[str, Decimal]]) -> tup
         around.append({max(below, default=min(known)), min(above, default=max(known))})
     corners = set(itertools.product(*around))
     found = tuple(entry for entry in sweep.points if tuple(value for _, value in entry.coordinates) in corners)
-    # Anchors beside a grid may leave no point at any corner.
+    # With anchors beside a grid there may be no point at any corner.
     return found or (min(sweep.points, key=lambda entry: _distance(entry.coordinates, coordinates)),)
 
 
@@ -252,7 +253,7 @@ def is_outside(place: Place) -> bool:
 
 
 def describe_position(study: OpenStudy, place: Place) -> str:
-    """How the place lies to what the study has measured, in one phrase."""
+    """The position of the place relative to measured points, in one phrase."""
     found = measured(study, place)
     if found is not None and found.here:
         name = "" if found.sweep is place.sweep else f" ({show_coordinates(found.entries[0].coordinates)})"
@@ -269,7 +270,7 @@ def describe_position(study: OpenStudy, place: Place) -> str:
 
 
 def model_folders(study: OpenStudy, names: Iterable[str]) -> dict[str, Path]:
-    """Folders of models by name. Raises ``UserError`` with the command that builds those that are not there whole."""
+    """Folders of models by name. Raises ``UserError`` with the command that builds missing or incomplete ones."""
     folders = {name: study.results / "models" / name for name in dict.fromkeys(names)}
     for name, folder in folders.items():
         check_present(folder, f"delete {folder} and build it again with: {build_command(study, [name])}")
@@ -281,6 +282,6 @@ def model_folders(study: OpenStudy, names: Iterable[str]) -> dict[str, Path]:
 
 
 def build_command(study: OpenStudy, models: Sequence[str]) -> str:
-    """The command that makes these models of the study."""
+    """The command that builds these models of the study."""
     targets = [f"results/{study.name}/models/{name}" for name in models]
     return shlex.join(["snakemake", "--cores", "all", "--configfile", str(study.file), "--", *targets])

@@ -1,4 +1,4 @@
-"""An analysis that is added: new files and one line in the catalog, and nothing that exists runs again."""
+"""Adding an analysis takes new files and one line in the catalog, and reruns nothing that exists."""
 
 import json
 import subprocess

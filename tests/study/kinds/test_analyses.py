@@ -1,4 +1,4 @@
-"""Kinds of analyses: what they say of themselves."""
+"""Kinds of analyses: what they declare."""
 
 # ruff: noqa: E501
 
@@ -204,7 +204,7 @@ def edited(**sections: Any) -> StudyConfig:
         (
             "taylor",
             {"sweeps/theta3/origin": {"base": 0.5, "positive": 0.5}},
-            ("sweep", "the origin of 'theta3' is no single model; change it"),
+            ("sweep", "the origin of 'theta3' is not a single model; change it"),
         ),
         (
             "barriers",

@@ -1,4 +1,4 @@
-"""Kinds of figures and claims: what they say of themselves, and what they find wrong with a study."""
+"""Kinds of figures and claims: what they declare, and which mistakes they find in a study."""
 
 # ruff: noqa: E501
 
@@ -113,15 +113,15 @@ PANEL = {"scorer": "sentiment", "statistic": "score", "label": "Score"}
 @pytest.mark.parametrize(
     ("name", "keys", "problem"),
     [
-        ("curves", {"panels": [PANEL | {"statistic": "scor"}]}, ("panels.0.statistic", "'scor' is no statistic of sentiment; choose one of score, ")),
-        ("curves", {"panels": [PANEL, PANEL | {"x": PANEL | {"statistic": "p_no"}}]}, ("panels.1.x.statistic", "'p_no' is no statistic")),
+        ("curves", {"panels": [PANEL | {"statistic": "scor"}]}, ("panels.0.statistic", "'scor' is not a statistic of sentiment; choose one of score, ")),
+        ("curves", {"panels": [PANEL, PANEL | {"x": PANEL | {"statistic": "p_no"}}]}, ("panels.1.x.statistic", "'p_no' is not a statistic")),
         ("both", {"overlay": False}, ("cost", "is drawn beside one row of panels; set overlay: true")),
         ("map", {"panels": [PANEL | {"scorer": "distinct", "statistic": "distinct_1", "prompts": "neutral"}]}, ("panels.0.scorer", "scorer 'distinct' does not score sweep 'theta3'")),
         ("map", {"panels": [PANEL | {"prompts": "more"}]}, ("panels.0.prompts", "sweep 'theta3' has no prompts 'more'")),
         ("map", {"panels": [{"analysis": "line-loss", "statistic": "nll_text", "label": "L"}]}, ("panels.0.analysis", "'line-loss' is along sweep 'theta1', not 'theta3'")),
         ("map", {"panels": [{"analysis": "plane-loss", "statistic": "nll_text", "label": "L"}]}, ("panels.0", "key 'class' is missing; choose one of positive")),
         ("map", {"panels": [{"analysis": "plane-loss", "class": "no", "statistic": "nll_text", "label": "L"}]}, ("panels.0.class", "class 'no' is not declared")),
-        ("map", {"panels": [{"analysis": "plane-loss", "class": "positive", "statistic": "nll", "label": "L"}]}, ("panels.0.statistic", "'nll' is no statistic of a loss; choose one of nll_text, nll_token")),
+        ("map", {"panels": [{"analysis": "plane-loss", "class": "positive", "statistic": "nll", "label": "L"}]}, ("panels.0.statistic", "'nll' is not a statistic of a loss; choose one of nll_text, nll_token")),
         ("map", {"panels": [PANEL | {"prompts": "neutral", "centre": 0.5, "limit": 1}]}, ("panels.0.centre", "goes with scale: linear and without a limit")),
         ("map", {"markers": [{"label": "m", "at": {"alpha": 0}}]}, ("markers.0.at", "has ['alpha'], but the coordinates of 'theta3' are ['alpha', 'beta']; name the same")),
         ("map", {"lines": [{"label": "l", "coefficients": {"alpha": 0, "beta": 0}, "value": 1}]}, ("lines.0.coefficients", "are all 0; give one that is not")),
@@ -154,14 +154,14 @@ def test_series_are_counted() -> None:
 @pytest.mark.parametrize(
     ("name", "keys", "problem"),
     [
-        ("rises", {"statistic": "scor"}, ("statistic", "'scor' is no statistic of sentiment")),
+        ("rises", {"statistic": "scor"}, ("statistic", "'scor' is not a statistic of sentiment")),
         ("rises", {"prompts": "more"}, ("prompts", "sweep 'theta1' has no prompts 'more'")),
         ("hill", {"scorer": "distinct", "statistic": "distinct_1"}, ("scorer", "scorer 'distinct' does not score sweep 'theta3'")),
-        ("valley", {"statistic": "nll"}, ("statistic", "'nll' is no statistic of a loss")),
+        ("valley", {"statistic": "nll"}, ("statistic", "'nll' is not a statistic of a loss")),
         ("near", {"against": "tuned"}, ("against", "is 'tuned', like pair; name another one to compare with")),
         ("fluent", {"than": "theta1"}, ("than", "is 'theta1', like sweep; name another one to compare with")),
         ("alike", {"other": "theta1"}, ("other", "is 'theta1', like sweep; name another one to compare with")),
-        ("fluent", {"score": {"scorer": "sentiment", "statistic": "no"}}, ("score.statistic", "'no' is no statistic of sentiment")),
+        ("fluent", {"score": {"scorer": "sentiment", "statistic": "no"}}, ("score.statistic", "'no' is not a statistic of sentiment")),
     ],
 )  # fmt: skip
 def test_claims_that_do_not_fit_the_study(name: str, keys: dict[str, Any], problem: tuple[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What is said of a study's own scorers before anything runs, and what their scores depend on."""
+"""A study's own scorers: which mistakes are found before anything runs, and what scores depend on."""
 
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,11 @@ def test_files_that_are_not_there_are_told(tmp_path: Path) -> None:
     assert list(python(file="no.py", files=["words.txt", "none.txt", "."]).file_problems()) == [
         ("file", f"file no.py {missing}"),
         ("files.1", f"file none.txt {missing}"),
-        ("files.2", ". is no file; name the files in it one by one"),
+        ("files.2", ". is not a file; name the files in it one by one"),
     ]
     Path("mine.txt").write_text(CODE)
     assert list(python(file="mine.txt").file_problems()) == [
-        ("file", "mine.txt is no Python file by its name; let it end in .py")
+        ("file", "mine.txt is not a Python file; its name must end in .py")
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_changes_while_the_study_runs_is_told() -> None:
     digests = python(files=["words.txt"]).settings()["digests"]
     check_digests(digests)
     Path("words.txt").write_text("bad, and others\n")
-    with pytest.raises(UserError, match=r"^words.txt: it was changed after this run began; run again, "):
+    with pytest.raises(UserError, match=r"^words.txt: changed after this run began; run again "):
         check_digests(digests)
     Path("words.txt").unlink()
     with pytest.raises(UserError, match=r"^words.txt: No such file or directory$"):
@@ -152,7 +152,7 @@ def test_a_program_by_its_path_is_there_and_can_be_run(tmp_path: Path) -> None:
     (problem,) = command("./mine.py").file_problems()
     assert problem == (
         "command.0",
-        "./mine.py is no program; make it executable (chmod +x), or name what runs it before it",
+        "./mine.py is not executable; use chmod +x, or put the program that runs it first",
     )
     Path("mine.py").chmod(0o755)
     assert list(command("./mine.py").file_problems()) == []

@@ -1,4 +1,4 @@
-"""What each kind of scorer says of itself."""
+"""What each kind of scorer declares."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -123,8 +123,8 @@ def test_statistics_are_checked_as_far_as_they_are_known() -> None:
     trained, imported = config(["neutral", "positive"]), config(None)
     assert problems(trained, "p_neutral") == problems(imported, "p_any") == problems(imported, "score") == []
     assert problems(trained, "p_any") == [
-        ("statistic", "'p_any' is no statistic of mine; choose one of score, p_neutral, p_positive")
+        ("statistic", "'p_any' is not a statistic of mine; choose one of score, p_neutral, p_positive")
     ]
     assert problems(imported, "mean") == [
-        ("statistic", "'mean' is no statistic of mine; choose one of score, p_<class>")
+        ("statistic", "'mean' is not a statistic of mine; choose one of score, p_<class>")
     ]

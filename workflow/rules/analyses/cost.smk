@@ -1,7 +1,7 @@
 # Time and memory of generation.
 
 
-# Timings are honest only if nothing runs beside them: the job takes all cores.
+# Timings are reliable only if nothing else runs, so the job takes all cores.
 rule measure_cost:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
@@ -16,7 +16,7 @@ rule measure_cost:
     priority: 1
     conda:
         "../../../envs/workflow.yaml"
-    # All cores of this machine; on a cluster as many as were asked for, not those of the node.
+    # All cores of this machine; on a cluster the number requested, not the node's cores.
     threads: (not workflow.remote_exec and workflow.resource_settings.cores) or study.threads("generate")
     resources:
         mem_mb=growing(16000),

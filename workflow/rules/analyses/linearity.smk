@@ -1,4 +1,4 @@
-# A plane of models, which are merged in memory, against its first-order expansion.
+# A plane of models, merged in memory, against its first-order expansion.
 
 
 rule expand_linearly:

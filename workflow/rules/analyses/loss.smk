@@ -1,7 +1,7 @@
-# Losses of a corpus at all points of a sweep, which are merged in memory: the texts, their losses, the table.
+# Losses of a corpus at all points of a sweep, merged in memory: the texts, their losses, the table.
 
 
-# Before anything is trained, so that an error on a text that models cannot read comes early.
+# Runs before anything is trained, so that an unreadable text fails early.
 rule loss_texts:
     input:
         unpack(lambda wildcards: study.analysis(wildcards.analysis).texts_inputs(study)),

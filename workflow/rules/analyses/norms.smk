@@ -1,4 +1,4 @@
-# Norms of differences of weights.
+# Norms of weight differences.
 
 
 rule weight_norms:

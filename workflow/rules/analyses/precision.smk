@@ -1,7 +1,7 @@
 # Lower precisions against fp32.
 
 
-# As early as it can be: a study whose precision is too low should not run for days first.
+# Runs as early as possible: a study whose precision is too low should not run for days first.
 rule compare_precisions:
     input:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),

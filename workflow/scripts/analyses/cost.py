@@ -25,7 +25,7 @@ def main(
     prefixes: int,
     repeats: int,
 ) -> None:
-    # For the processes that compute: this one does not.
+    # For the processes that compute; this process does not.
     lease_gpus(gpus)
     at = [Point.parse(identifier) for identifier in points]
     table = measure_cost(
@@ -37,7 +37,7 @@ def main(
         repeats,
         batch_size=batch_size,
         device=device,
-        # The job has all cores to itself, but computes as a generation job does.
+        # The job has all cores to itself, but computes with as many threads as a generation job.
         threads=threads,
         progress=Progress("measure cost", 2 * len(at) * repeats, "runs"),
         precision=precision,

@@ -1,4 +1,4 @@
-"""Losses of a corpus at every point of a sweep, under models that are interpolated in memory."""
+"""Losses of a corpus at every point of a sweep, with models interpolated in memory."""
 
 from pathlib import Path
 from typing import Any

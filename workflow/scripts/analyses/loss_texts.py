@@ -1,4 +1,4 @@
-"""The texts of a corpus whose loss is taken, as far as the models of the sweep can read them."""
+"""The texts of a corpus to measure the loss on, as far as the models of the sweep can read them."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ def main(job: Job, *, classes: list[str], limit: int | None, too_long: str, read
     corpus = Path(job.input.corpus)
     tokenizers = open_readers(readers, job.input.tokenizers)
     texts = {}
-    # Without classes all texts are one, which has no name.
+    # Without classes all texts form one class without a name.
     for name in classes or [""]:
         members = read_corpus_split(corpus, name or None)[:limit]
         key = f"analyses.{job.wildcards.analysis}" + (f", class {name}" if name else "")

@@ -42,7 +42,7 @@ def main(
         device=device,
         progress=Progress("compare precisions", total, "runs").update,
     )
-    # The log has all numbers, whatever the check says.
+    # The log gets all numbers, whatever the result of the check.
     print(table.to_string())
     with error_prefix(f"analyses.{job.wildcards.analysis}"):
         check_precisions(table, judges, threshold, reason)

@@ -1,4 +1,4 @@
-"""Make a corpus of the text files in an archive."""
+"""Make a corpus from the text files in an archive."""
 
 from pathlib import Path
 from typing import Any

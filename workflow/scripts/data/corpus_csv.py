@@ -1,4 +1,4 @@
-"""Make a corpus of tables of separated values."""
+"""Make a corpus from tables of separated values."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make a corpus of a dataset that datasets.load_dataset reads."""
+"""Make a corpus from a dataset that datasets.load_dataset reads."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make a corpus of plain text with one text per file."""
+"""Make a corpus from plain text with one text per file."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from lm_interpolation.jobs.runtime import Job, run_job
 
 
 def main(job: Job, *, corpus: dict[str, Any], documents: str) -> None:
-    # By ``documents``, a digest of their names and sizes, Snakemake notices that they have changed.
+    # Snakemake notices changes by ``documents``, a digest of the files' names and sizes.
     splits = load_documents(corpus, job.wildcards.corpus)
     write_corpus(splits, {split: Path(job.output[split]) for split in splits})
 

@@ -1,4 +1,4 @@
-"""Make a corpus of files of a dataset on the Hugging Face hub."""
+"""Make a corpus from files of a dataset on the Hugging Face hub."""
 
 from pathlib import Path
 from typing import Any

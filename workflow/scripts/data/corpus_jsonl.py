@@ -1,4 +1,4 @@
-"""Make a corpus of files of JSON lines."""
+"""Make a corpus from files of JSON lines."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make a corpus of plain text with one text per line."""
+"""Make a corpus from plain text with one text per line."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make a corpus of Parquet files."""
+"""Make a corpus from Parquet files."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make a corpus of the trees of the Stanford Sentiment Treebank."""
+"""Make a corpus from the trees of the Stanford Sentiment Treebank."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make a corpus of generated reviews."""
+"""Make a corpus from generated texts."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""How many texts stand where they should not: in two splits, or in the training of a judge and of what it judges."""
+"""Count texts that leak: into two splits, or into the training data of both a judge and the models it judges."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Read a set of prompts from a text file, and leave the models that continue it room for their tokens."""
+"""Read a set of prompts from a text file, and leave room for the tokens of the models that continue it."""
 
 from typing import Any
 

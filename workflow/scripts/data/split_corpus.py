@@ -1,4 +1,4 @@
-"""Take the share of another corpus that a corpus is declared to be."""
+"""Make a corpus that is declared as a share of another corpus."""
 
 from pathlib import Path
 from typing import Any

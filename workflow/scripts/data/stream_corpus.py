@@ -1,4 +1,4 @@
-"""The files that a streamed corpus consists of, and its dev split."""
+"""List the files of a streamed corpus, and make its dev split."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bring what a study takes from the Hugging Face hub into the hub's cache."""
+"""Download everything that a study needs from the Hugging Face hub into the hub's cache."""
 
 from typing import Any
 

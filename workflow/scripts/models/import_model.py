@@ -1,4 +1,4 @@
-"""Bring a model from the hub or a local folder into the study, in fp32 and with its tokenizer."""
+"""Import a model with its tokenizer from the hub or a local folder, in fp32."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The table of a search for hyper-parameters: every trial's loss on dev, and which is chosen (Tables 1 and 2)."""
+"""The table of a hyper-parameter search: every trial's loss on dev, and the chosen trial (Tables 1 and 2)."""
 
 from typing import Any
 

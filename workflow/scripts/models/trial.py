@@ -1,4 +1,4 @@
-"""One trial of a hyper-parameter search: train, and keep only the loss on dev after given numbers of steps."""
+"""One trial of a hyper-parameter search: train, and keep only the dev losses after the given numbers of steps."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The explorer, a page on which the texts and scores of the study are read point by point."""
+"""The explorer, a page for reading the texts and scores of the study point by point."""
 
 from typing import Any
 

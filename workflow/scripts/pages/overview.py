@@ -1,4 +1,4 @@
-"""The front page of the report: what the study is, how large it is, and what its verdicts are."""
+"""The front page of the report: the study's idea, size and verdicts."""
 
 import json
 from pathlib import Path

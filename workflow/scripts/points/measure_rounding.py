@@ -1,4 +1,4 @@
-"""How coarsely an imported model was rounded, beside its distance from a model that it is combined with."""
+"""How coarsely an imported model was rounded, compared with its distance from a model that it is combined with."""
 
 import json
 from pathlib import Path

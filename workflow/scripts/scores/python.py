@@ -1,4 +1,4 @@
-"""Scores of all texts along a line by a function of the study's own."""
+"""Scores of all texts along a line by the study's own function."""
 
 from pathlib import Path
 

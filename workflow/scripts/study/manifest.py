@@ -11,7 +11,7 @@ from lm_interpolation.jobs.runtime import Job, Progress, run_job
 def main(job: Job, config: dict[str, Any], *, root: str, jobs: list[dict[str, Any]]) -> None:
     output = Path(job.output[0])
     progress = Progress("manifest", total_bytes(jobs), "bytes")
-    # First what the study is made with: hashing takes a while, in which somebody may edit a source file.
+    # Record the code first: hashing takes a while, and somebody may edit a source file in the meantime.
     manifest = describe_study(config, root, LOCK)
     write_manifest(manifest | describe_artefacts(jobs, output.parent, progress.update), output)
 

@@ -1,4 +1,4 @@
-"""The few lines that a run ends with: where the results are, and what they show."""
+"""The summary at the end of a run: where the results are, and what they show."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from lm_interpolation.tables.tables import Shown, read_table, sweep_summary
 
 
 def _verdict(entry: Mapping[str, Any]) -> str:
-    """One claim in a line: what is said of it, of what, and with which numbers."""
+    """One line per claim: its verdict, its statement and its numbers."""
     mark = f" ({MARK})" * entry["weak_judge"]
     facts = []
     if entry["value"] is not None:
@@ -71,7 +71,7 @@ def main(
         lines += ["", f"Claims of the paper: {told}"]
         lines += [f"  {_verdict(entry)}" for entry in entries]
     lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
-    # Not an input: times are shown where a run left them, and nothing depends on them.
+    # Not an input: times are shown if a run has left them, and nothing depends on them.
     for stage in sorted(path for path in (Path(job.output[0]).parent / "benchmarks").iterdir() if path.is_dir()):
         seconds = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in stage.rglob("*.tsv")]
         if seconds:

@@ -1,4 +1,4 @@
-"""The text beside a table from which alone no figure is drawn, and the table as a page to read."""
+"""The text beside a table that is not the only table of a figure, and the table as a page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The text beside a table behind one figure of curves alone, and the table as a page to read."""
+"""The text beside a table that is the only table of a figure of curves, and the table as a page."""
 
 from typing import Any
 

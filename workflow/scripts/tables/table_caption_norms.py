@@ -1,4 +1,4 @@
-"""The text beside a table behind one figure of norms alone, and the table as a page to read."""
+"""The text beside a table that is the only table of a figure of norms, and the table as a page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The text beside a table behind one figure of next-token probabilities alone, and the table as a page to read."""
+"""The text beside a table that is the only table of a figure of next-token probabilities, and the table as a page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Text files in one zip or tar archive, as data sets are often downloaded; the archive is not unpacked."""
+"""Text files in one zip or tar archive, a common form of downloads; the archive is not unpacked."""
 
 import fnmatch
 import lzma
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def load_archive(corpus: Mapping[str, Any], name: str) -> dict[str, "pd.DataFrame"]:
     """Read each file of an archive that a pattern matches as one text; see ``make_corpus``.
 
-    Files are sorted by name within each pattern. Raises ``UserError`` for what is no zip or tar archive, or a damaged
-    one, for a pattern without files, and for a file that two patterns match.
+    Files are sorted by name within each pattern. Raises ``UserError`` for a file that is not a zip or tar archive or is
+    damaged, for a pattern without files, and for a file that two patterns match.
     """
     key, columns, path = f"corpora.{name}", needed_columns(corpus), Path(corpus["path"])
     require_file(path, f"{key}.path")

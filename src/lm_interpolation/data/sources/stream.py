@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def load_stream(corpus: Mapping[str, Any], name: str, hub_lock: str | None) -> tuple[ShardList, "pd.DataFrame"]:
-    """The files of a streamed corpus' training texts, and its dev split (columns as of ``make_corpus``).
+    """The files of a streamed corpus' training texts, and its dev split (columns as in ``make_corpus``).
 
     The dev split is a random subset of the first dev files that hold ``limit.dev`` texts. ``hub_lock`` is the file in
     which commits on the hub are kept (see ``hub.locked_commit``). Raises ``UserError`` if the dev files have fewer

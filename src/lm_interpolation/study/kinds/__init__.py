@@ -1,1 +1,1 @@
-"""What a study can declare: one light class per section and per kind, and one line for each in ``catalog``."""
+"""Everything that a study can declare: one light class per section and kind, each with one line in ``catalog``."""

@@ -1,6 +1,6 @@
-"""Declarations: what a study may write, as strict pydantic models, and the types of their fields.
+"""Declarations: strict pydantic models of what a study may contain, and the types of their fields.
 
-A declaration says what may be written, what it refers to, and what the plan asks of it. It names the script that
+A declaration says which keys it has, what they refer to, and what the plan needs to know. It names the script that
 computes and never imports the computation: the Snakefile reads all declarations, so they import nothing heavy.
 """
 
@@ -41,9 +41,9 @@ T = TypeVar("T")
 
 
 class Declaration(BaseModel):
-    """Keys that a study may write at one place. Unknown keys and other types are errors; nothing can be changed.
+    """The keys that a study may have at one place. Unknown keys and wrong types are errors; instances are immutable.
 
-    A key that may be absent has a type ``Maybe[...]`` and the default None. ``null`` is no value of a key.
+    A key that may be absent has the type ``Maybe[...]`` and the default None. A file may not set a key to ``null``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
@@ -77,17 +77,17 @@ class Declaration(BaseModel):
         return found
 
     def given(self, key: str) -> bool:
-        """Whether the study gives ``key``, or it has a default."""
+        """Whether the study sets ``key`` or it has a default."""
         return getattr(self, field_name(type(self), key)) is not None
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
-        """What is wrong with it in its study, beyond types and references. Both hold already."""
+        """Mistakes within the study, beyond types and references, which are valid already."""
         yield from ()
 
     def plain(self) -> dict[str, Any]:
-        """As mappings and lists, with defaults, in the order of the fields; without absent keys.
+        """The declaration as mappings and lists, with defaults, in the order of the fields, without absent keys.
 
-        Jobs are set by it: fields that were ``AddedLater`` are left out while they are as before.
+        Jobs are set by it, so it leaves out fields that were ``AddedLater`` while they are as before.
         """
         found = {
             field.alias or name: plain(value)
@@ -107,12 +107,12 @@ def plain(value: Any) -> Any:
 
 
 def field_name(declaration: type[Declaration], key: str) -> str:
-    """The attribute that holds ``key``: another one where ``key`` is a word of Python, as ``class``."""
+    """The attribute that holds ``key``; its name differs where ``key`` is a Python keyword such as ``class``."""
     return next((name for name, field in declaration.model_fields.items() if field.alias == key), key)
 
 
 def tag(declaration: type[Declaration], key: str = "kind") -> str:
-    """The one value that ``key`` has in this kind."""
+    """The only value that ``key`` can have in this kind."""
     return str(get_args(declaration.model_fields[key].annotation)[0])
 
 
@@ -122,7 +122,7 @@ def keys_of(declaration: type[Declaration]) -> list[str]:
 
 
 def unmarked(annotation: Any) -> tuple[Any, list[Any]]:
-    """A type without its marks (``Annotated``) and without None, and these marks."""
+    """A type without marks (``Annotated``) and without None, and its marks."""
     marks: list[Any] = []
     while get_origin(annotation) in (Annotated, Union, UnionType):
         if get_origin(annotation) is Annotated:
@@ -141,12 +141,12 @@ def unmarked(annotation: Any) -> tuple[Any, list[Any]]:
 
 @dataclass(frozen=True)
 class Ref:
-    """Marks a name that an entry of ``section`` must have.
+    """Marks a field as the name of an entry of ``section``.
 
-    ``section`` may name another key in braces (``analyses.{analysis}.pairs``). The rest is what the entry must be:
-    ``kind`` of it; ``task`` of a model, and whether the study trains it; number of ``directions`` of a sweep, whether
-    it has ``texts``, and its ``space``; whether a corpus is ``stored``, which a stream is not; number of directions of
-    the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``.
+    ``section`` may contain another key in braces (``analyses.{analysis}.pairs``). The other fields say what the entry
+    must be: its ``kind``; the ``task`` of a model, and whether the study trains it; the number of ``directions`` of a
+    sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a stream is not); the number of
+    directions of the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``.
     """
 
     section: str
@@ -163,9 +163,9 @@ class Ref:
 
 @dataclass(frozen=True)
 class Parts:
-    """Marks a list or mapping of which each item may be left out by itself, if it refers to what cannot be had.
+    """Marks a list or mapping whose items may be left out one by one if they refer to something that is left out.
 
-    If none is left, what it is a part of is left out, unless ``may_be_empty``.
+    If no item is left, the enclosing part is left out too, unless ``may_be_empty``.
     """
 
     may_be_empty: bool = False
@@ -175,7 +175,7 @@ class Parts:
 
 
 class _NotNull:
-    """The type without None: a key may be absent, but not ``null``."""
+    """Removes None from a type: a key may be absent, but not ``null``."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         inner = [part for part in get_args(source) if part is not type(None)]
@@ -192,13 +192,13 @@ def _whole(value: Any) -> Any:
 
 
 def _as_written(value: Any, check: Any) -> Any:
-    # 1 stays 1: it is shown as it stands in the file.
+    # 1 stays 1, so that it is shown as written in the file.
     check(value)
     return value
 
 
 class _Once:
-    """A list that has no item twice."""
+    """A list without repeated items."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return no_info_after_validator_function(_once, handler(source))
@@ -229,9 +229,9 @@ def _shape(value: Any) -> str:
 
 
 class Either:
-    """Marks a type of which each value is one of ``alternatives``; ``chosen`` gives the ``Tag`` of the right one.
+    """Marks a type whose values belong to one of ``alternatives``; ``chosen`` gives the ``Tag`` of the right one.
 
-    (pydantic's own notation, ``Annotated[Union[...], Discriminator(...)]``, is no type to mypy where the union is made
+    (mypy does not accept pydantic's own notation, ``Annotated[Union[...], Discriminator(...)]``, if the union is built
     from a tuple.)
     """
 
@@ -315,7 +315,7 @@ def close_to(name: str, names: Iterable[str]) -> str | None:
 
 
 def hint(name: str, names: Iterable[str], introduction: str) -> str:
-    """The name that ``name`` may be a misspelling of, or all of them."""
+    """The one of ``names`` that ``name`` may be a misspelling of, or else all of them."""
     names = sorted(names)
     close = close_to(name, names)
     if close:
@@ -324,5 +324,5 @@ def hint(name: str, names: Iterable[str], introduction: str) -> str:
 
 
 def undeclared(noun: str, name: str, names: Iterable[str]) -> str:
-    """What to say of a ``name`` that is none of ``names``."""
+    """The message about a ``name`` that is not among ``names``."""
     return f"{noun} {name!r} is not declared; {hint(name, names, 'declared:')}"

@@ -1,4 +1,4 @@
-"""Checks that declarations of several families share: each yields what is wrong with a key, beside references."""
+"""Checks that several families of declarations share; each yields mistakes in a key, beyond references."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,28 +13,28 @@ LOSS_STATISTICS = ("nll_text", "nll_token")
 
 
 def check_scored(config: "StudyConfig", sweep: str, scorer: str, key: str) -> Iterator[Problem]:
-    """The texts of a sweep have scores of this scorer."""
+    """The texts of the sweep must have scores from this scorer."""
     chosen = config.sweeps[sweep].scorers
     if chosen is not None and scorer not in chosen:
         yield key, f"scorer {scorer!r} does not score sweep {sweep!r}; add it to sweeps.{sweep}.scorers"
 
 
 def check_prompted(config: "StudyConfig", sweep: str, prompts: str, key: str) -> Iterator[Problem]:
-    """A sweep has texts that continue these prompts."""
+    """The sweep must have texts that continue these prompts."""
     if prompts not in config.sweeps[sweep].prompts:
         yield key, f"sweep {sweep!r} has no prompts {prompts!r}; add them to sweeps.{sweep}.prompts"
 
 
 def check_statistic(config: "StudyConfig", scorer: str, statistic: str, key: str) -> Iterator[Problem]:
-    """A scorer has this statistic, as far as that is known before it has scored."""
+    """The scorer must have this statistic, as far as its statistics are known before it has scored."""
     known = config.scorers[scorer].statistic_names(config)
-    # The classes of an imported model are known when it is read.
+    # The classes of an imported model are known only when it is read.
     open_ended = tuple(name.partition("<")[0] for name in known if "<" in name)
     if statistic not in known and not statistic.startswith(open_ended):
-        yield key, f"{statistic!r} is no statistic of {scorer}; choose one of {', '.join(known)}"
+        yield key, f"{statistic!r} is not a statistic of {scorer}; choose one of {', '.join(known)}"
 
 
 def check_loss_statistic(statistic: str, key: str) -> Iterator[Problem]:
-    """A loss has this statistic."""
+    """The loss must have this statistic."""
     if statistic not in LOSS_STATISTICS:
-        yield key, f"{statistic!r} is no statistic of a loss; choose one of {', '.join(LOSS_STATISTICS)}"
+        yield key, f"{statistic!r} is not a statistic of a loss; choose one of {', '.join(LOSS_STATISTICS)}"

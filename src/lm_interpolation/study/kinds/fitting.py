@@ -1,4 +1,4 @@
-"""Whether names that are declared fit each other: what several kinds check."""
+"""Whether declared entries fit each other, for the checks of several kinds."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def scored(config: "StudyConfig", sweep: str, scorer: str, path: str) -> Iterator[Problem]:
-    """The scorer scores the texts of the sweep."""
+    """Whether the scorer scores the texts of the sweep."""
     if scorer not in config.scorers_of(sweep):
         yield path, f"scorer {scorer!r} does not score sweep {sweep!r}; add it to sweeps.{sweep}.scorers"
 
 
 def on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], path: str) -> Iterator[Problem]:
-    """The sweep of one direction has points at all values of its coordinate."""
+    """Whether a sweep of one direction has points at all these values of its coordinate."""
     known = {entry.coordinates[0][1] for entry in config.sweep(sweep).points}
     for value in values:
         if decimal(value) not in known:
@@ -25,7 +25,7 @@ def on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], path: st
 
 
 def batch_fits(config: "StudyConfig", processes: int, batch_size: int, path: str) -> Iterator[Problem]:
-    """A batch can be dealt out to the processes, and in parts to each."""
+    """Whether a batch can be divided evenly among processes, and each share into micro-batches."""
     at_once = config.compute.batch_size.train
     share, rest = divmod(batch_size, processes)
     if rest or (at_once and share > at_once and share % at_once):

@@ -1,4 +1,4 @@
-"""Sections of a study that have no kinds."""
+"""Sections of a study without kinds."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +33,7 @@ class Tokenizer(Declaration):
     """A byte-level BPE tokenizer that the workflow trains."""
 
     corpus: Annotated[Name, Ref("corpora", stored=True)] = Field(
-        description="Corpus whose training texts it is trained on."
+        description="Corpus whose training texts the tokenizer is trained on."
     )
     vocab_size: Annotated[Whole, Ge(257)] = Field(
         description="Number of tokens; at least 257 (all bytes and the end-of-text token)."
@@ -41,27 +41,27 @@ class Tokenizer(Declaration):
 
 
 class Generation(Declaration):
-    """How texts are sampled at each point. Same seed, same uniform random numbers at every point."""
+    """How texts are sampled at each point. The same seed gives the same uniform random numbers at every point."""
 
     top_p: Share = Field(
-        description=("Nucleus sampling keeps the most likely tokens with this total probability (paper, Table 3, 0.9).")
+        description=("Nucleus sampling keeps the most likely tokens with this total probability (paper, Table 3: 0.9).")
     )
-    max_new_tokens: Count = Field(description="Tokens per continuation at most (paper, Table 3, 30).")
-    samples: Count = Field(description="Continuations per prompt (paper, Table 3, 25).")
+    max_new_tokens: Count = Field(description="Maximum number of tokens per continuation (paper, Table 3: 30).")
+    samples: Count = Field(description="Continuations per prompt (paper, Table 3: 25).")
     seed: NonNegativeInt = Field(default=0, description="Seed of the sampling.")
     nucleus: Maybe[LanguageModel] = Field(
         default=None,
         description=(
-            "Ensembles (space logits): whose logits decide which tokens may be sampled. By default those of the "
-            "ensemble; with the name of a model, its own, before the others are added, as DExperts does with "
-            "its base model."
+            "For ensembles (space logits): the source of the logits that determine which tokens may be sampled. "
+            "By default it is the ensemble; the name of a model selects that model's own logits, as DExperts does "
+            "with its base model."
         ),
     )
     precision: Precision = Field(default="fp32", description=PRECISION)
 
 
 class SearchGrid(Declaration):
-    """Values of the settings of a training, all of which are combined."""
+    """Values of training settings; the search tries all combinations."""
 
     learning_rate: Names[Positive] = Field(description="Peak learning rates.")
     batch_size: Names[Count] = Field(description="Batch sizes.")
@@ -69,12 +69,12 @@ class SearchGrid(Declaration):
 
 
 class Search(Declaration):
-    """A search of the settings of a training, judged on dev."""
+    """A search over training settings, judged by the loss on dev."""
 
     model: TrainedLanguageModel = Field(
-        description=("Language model whose training is varied; what the grid does not name is taken from there.")
+        description=("Language model whose training is varied; settings that the grid does not name are taken from it.")
     )
-    grid: SearchGrid = Field(description="The values that are combined.")
+    grid: SearchGrid = Field(description="The values to combine.")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         training = config.models[self.model].training
@@ -89,7 +89,7 @@ class Tables(Declaration):
         default=2000, description="Bootstrap resamples (of prompts) behind each 95 % interval of a table."
     )
     seed: NonNegativeInt = Field(
-        default=0, description="Seed of the bootstrap, and of the draws behind barriers and verdicts."
+        default=0, description="Seed of the bootstrap and of the random draws for barriers and verdicts."
     )
 
 
@@ -108,12 +108,12 @@ class BatchSize(Declaration):
     score: Count = Field(default=64, description="Texts scored at once.")
     train: Maybe[Count] = Field(
         default=None,
-        description=("Sequences of a process at once in training, by default its whole share of the batch."),
+        description=("Sequences that a training process computes at once, by default its whole share of the batch."),
     )
 
 
 class Compute(Declaration):
-    """How the work is done; nothing here changes a result beyond rounding, so nothing here causes a rerun."""
+    """How the work is done. These settings change results only by rounding, so they cause no rerun."""
 
     threads: Threads = Field(default_factory=Threads, description="CPU threads per job.")
     batch_size: BatchSize = Field(default_factory=BatchSize, description="Sequences at once.")

@@ -1,4 +1,4 @@
-"""A whole study as it is declared."""
+"""A whole study as declared."""
 
 from typing import Annotated, Any, Literal
 
@@ -22,9 +22,9 @@ from lm_interpolation.study.kinds.sweeps import SweepSpec
 
 
 class StudyConfig(Declaration):
-    """One file describes one study; its results lie in results/<study>/."""
+    """One file describes one study; its results are in results/<study>/."""
 
-    study: Name = Field(description="Name of the study; its results lie in results/<study>/.")
+    study: Name = Field(description="Name of the study; its results are in results/<study>/.")
     device: Literal["cpu", "cuda"] = Field(
         default="cpu",
         description="Where models train, generate and score. On cpu no rule asks for a GPU. A change reruns nothing.",
@@ -32,53 +32,50 @@ class StudyConfig(Declaration):
     extends: Maybe[str] = Field(
         default=None,
         description=(
-            "Configuration file whose keys this one adds to or overrides, mappings key by key, lists as a whole; null "
-            "removes."
+            "Configuration file that this one extends. Mappings are merged key by key, lists are replaced, and "
+            "null removes a key."
         ),
     )
     hub_lock: Maybe[str] = Field(
         default=None,
         description=(
-            "File in which the commits are kept that revisions on the hub were resolved to; one that has moved since "
-            "is refused. Without it a revision that moves goes unnoticed, unless it is a commit."
+            "File that records the commits to which hub revisions were resolved; a revision that has moved since "
+            "is refused. Without this file a moved tag or branch goes unnoticed."
         ),
     )
     manifest: Maybe[str] = Field(
         default=None,
         description=(
-            "Manifest of another rebuild that the target verify compares this one with, by default the study's own. "
+            "Manifest of another rebuild for the target verify to compare with, by default the study's own. "
             "Nothing else reads it."
         ),
     )
     corpora: dict[Name, AnyCorpus] = Field(
         default_factory=dict, description="Labelled or unlabelled texts, each split into train, dev and test."
     )
-    prompts: dict[Name, AnyPrompts] = Field(
-        default_factory=dict, description="Sets of prompts that texts are generated from."
-    )
+    prompts: dict[Name, AnyPrompts] = Field(default_factory=dict, description="Sets of prompts to generate texts from.")
     tokenizers: dict[Name, Tokenizer] = Field(
         default_factory=dict, description="Byte-level BPE tokenizers that the workflow trains."
     )
     models: Annotated[dict[Name, Model], MinLen(1)] = Field(description="Named models, imported or trained.")
     generation: Maybe[Generation] = Field(
         default=None,
-        description="How texts are sampled at each point. Same seed, same uniform random numbers at every point.",
+        description="How texts are sampled at each point. The same seed gives the same uniform random numbers at every "
+        "point.",
     )
-    scorers: dict[Name, AnyScorer] = Field(default_factory=dict, description="What is measured on the generated texts.")
+    scorers: dict[Name, AnyScorer] = Field(default_factory=dict, description="Measurements of the generated texts.")
     sweeps: dict[Name, SweepSpec] = Field(
         default_factory=dict, description="Grids of points; point = origin + sum of coordinate times direction."
     )
     analyses: dict[Name, AnyAnalysis] = Field(
         default_factory=dict,
-        description="What is computed at points or from weights without generating texts.",
+        description="Computations at points or on weights, beyond generating and scoring texts.",
     )
     searches: dict[Name, Search] = Field(
-        default_factory=dict, description="Searches of the settings of a training, judged on dev."
+        default_factory=dict, description="Searches over training settings, judged by the loss on dev."
     )
     tables: Tables = Field(default_factory=Tables, description="How the tables are computed.")
-    figures: dict[Name, AnyFigure] = Field(
-        default_factory=dict, description="Figures, each a target of its own by its name."
-    )
+    figures: dict[Name, AnyFigure] = Field(default_factory=dict, description="Figures; the name of each is a target.")
     quick: Annotated[list[FigureName], Parts(may_be_empty=True)] = Field(
         default_factory=list, description="Figures that the target quick builds, for a first look."
     )
@@ -88,9 +85,7 @@ class StudyConfig(Declaration):
     )
     compute: Compute = Field(
         default_factory=Compute,
-        description=(
-            "How the work is done; nothing here changes a result beyond rounding, so nothing here causes a rerun."
-        ),
+        description=("How the work is done. These settings change results only by rounding, so they cause no rerun."),
     )
 
     _sweeps: dict[str, Sweep] = PrivateAttr(default_factory=dict)
@@ -115,11 +110,11 @@ class StudyConfig(Declaration):
         return [name for name in self.scorers if chosen is None or name in chosen]
 
     def judges_of(self, sweep: str) -> list[str]:
-        """Names of the scorers of a sweep that are models."""
+        """Names of the scorers of a sweep that use a model."""
         return [name for name in self.scorers_of(sweep) if self.scorers[name].judge()]
 
     def root_of(self, model: str) -> tuple[str, Origin]:
-        """The model, and its origin, that decides on the architecture and the tokenizer of ``model``."""
+        """The model that determines the architecture and the tokenizer of ``model``, and its origin."""
         while (parent := self.models[model].start.parent()) is not None:
             model = parent
         return model, self.models[model].start

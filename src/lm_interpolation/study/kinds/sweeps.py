@@ -72,7 +72,7 @@ Coordinate = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$"), Aft
 
 
 class Evenly(Declaration):
-    """Evenly spaced values, both ends included."""
+    """Evenly spaced values including both ends."""
 
     start: Number = Field(description="First value.")
     stop: Number = Field(description="Last value.")
@@ -86,7 +86,7 @@ GridValues = Annotated[
 
 
 class SweepSpec(Declaration):
-    """A grid of points over an origin."""
+    """A grid of points around an origin."""
 
     origin: Coefficients = Field(description="The point where all coordinates are 0; its coefficients sum to 1.")
     directions: Annotated[dict[Coordinate, Coefficients], MinLen(1)] = Field(
@@ -97,26 +97,26 @@ class SweepSpec(Declaration):
     )
     anchors: list[dict[str, Number]] = Field(
         default_factory=list,
-        description="Points off the grid that are evaluated as well, each with all its coordinates.",
+        description="Points off the grid to evaluate as well, each with all its coordinates.",
     )
     space: Literal["weights", "logits"] = Field(
         default="weights",
-        description=("Combine weights, or the logits of all models at each step (an ensemble, as DExperts)."),
+        description=("Combine weights, or the logits of all models at each step (an ensemble, as in DExperts)."),
     )
     prompts: Annotated[Unique[PromptsName], Parts(may_be_empty=True)] = Field(
         default_factory=list,
-        description=("Names of the prompt sets that texts are generated from; without them there are no texts."),
+        description=("Names of the prompt sets to generate texts from; without them there are no texts."),
     )
     scorers: Maybe[Annotated[Names[ScorerName], Parts()]] = Field(
         default=None, description="Names of the scorers of its texts, by default all."
     )
-    label: Maybe[str] = Field(default=None, description="How figures call it, by default its name.")
+    label: Maybe[str] = Field(default=None, description="Its name in figures, by default its own name.")
     coordinate_labels: dict[str, str] = Field(
-        default_factory=dict, description="How figures call its coordinates, by default their names."
+        default_factory=dict, description="Names of its coordinates in figures, by default their own names."
     )
 
     def models(self) -> list[str]:
-        """Names of the models that take part, in the order of the file, with repetitions."""
+        """Names of the models that take part, in the order of the file and with repetitions."""
         return [model for part in (self.origin, *self.directions.values()) for model in part]
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:

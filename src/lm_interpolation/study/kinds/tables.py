@@ -1,4 +1,4 @@
-"""What the rows and columns of a table are: declared with what makes the table, for the text beside it."""
+"""Descriptions of the rows and columns of tables, declared by whatever makes the table, for the text beside it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ CLASS = "class of the texts; empty for all"
 
 @dataclass(frozen=True)
 class Table:
-    """What a ``row`` of a table is, and the meaning of each of its ``columns``, in their order."""
+    """What a ``row`` of a table is, and the meaning of each of its ``columns``, in order."""
 
     row: str
     columns: Mapping[str, str]
 
     def meanings(self, coordinates: Sequence[str], sweeps: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """(column, meaning) of a table that is about ``sweeps``, which have these ``coordinates``."""
+        """(column, meaning) for a table about ``sweeps`` with these ``coordinates``."""
         several = {COORDINATES: coordinates, SWEEPS: sweeps}
         for column, meaning in self.columns.items():
             for name in several.get(column, [column]):
@@ -41,7 +41,7 @@ class Table:
 
 
 def sweep_table(scorers: "Iterable[Scorer]") -> Table:
-    """The words on the table of a sweep whose texts have these ``scorers``."""
+    """The description of the table of a sweep whose texts have these ``scorers``."""
     kinds = list(dict.fromkeys(type(scorer) for scorer in scorers))
     reasons = list(dict.fromkeys(kind.NO_SCORE for kind in kinds if kind.NO_SCORE))
     listed = f"{', '.join(reasons[:-1])} or {reasons[-1]}" if len(reasons) > 1 else "".join(reasons)

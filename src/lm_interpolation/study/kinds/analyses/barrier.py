@@ -86,7 +86,7 @@ class Barrier(Analysis):
         }
 
     def _statistic(self, config: "StudyConfig") -> Statistic:
-        """The statistic whose logarithm is the NLL per token: the reference to the scorer says that there is one."""
+        """The statistic whose logarithm is the NLL per token; the reference to the scorer guarantees that it exists."""
         statistic = config.scorers[self.scorer].barrier_statistic()
         assert statistic is not None
         return statistic
@@ -95,7 +95,7 @@ class Barrier(Analysis):
         return sorted({path for sweep in self.sweeps for path in study.lines.scores(sweep, [self.scorer])})
 
     def _loss_sweeps(self, config: "StudyConfig") -> list[str]:
-        """The sweep of each of ``losses``, which is the analysis loss: the reference says so."""
+        """The sweep of each of ``losses``; the reference guarantees that these are analyses of the kind loss."""
         return [sweep for loss in self.losses for sweep in config.analyses[loss].sweeps_behind(config)]
 
     def describe(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What every kind of analysis says of itself."""
+"""What every kind of analysis declares."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HeldOut(NamedTuple):
-    """Texts of a corpus: those of ``classes`` (None: all together), of each class the first ``limit`` (None: all)."""
+    """Texts of a corpus: the first ``limit`` (None: all) of each of ``classes`` (None: all texts together)."""
 
     corpus: str
     split: str
@@ -24,7 +24,7 @@ class HeldOut(NamedTuple):
 
 
 class Analysis(Declaration):
-    """What is computed at points or from weights.
+    """A computation at points or on weights.
 
     Its rules, in ``workflow/rules/analyses/<kind>.smk``, write ``tables/<name>.csv``.
     """
@@ -41,15 +41,15 @@ class Analysis(Declaration):
     kind: str = Field(description="Kind of analysis.")
 
     def table_suffixes(self) -> list[str]:
-        """What the names of its tables have behind its own."""
+        """Suffixes that the names of its tables add to its own name."""
         return list(self.TABLES)
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
-        """Names of the sweeps that it is about, directly or through other analyses, each once."""
+        """Names of its sweeps, directly or through other analyses, each once."""
         raise NotImplementedError
 
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
-        """Names of the scorers whose statistics stand in its tables."""
+        """Names of the scorers whose statistics are in its tables."""
         return []
 
     def analyses_behind(self) -> list[str]:
@@ -57,15 +57,15 @@ class Analysis(Declaration):
         return []
 
     def held_out(self) -> HeldOut | None:
-        """The texts that it measures models on, so that they must not have learnt from them; None if there are none."""
+        """The texts that it measures models on, and that they must not be trained on; None if there are none."""
         return None
 
     def continued_prompts(self) -> str | None:
-        """The prompt set that its job itself continues with the models of its sweep; None if it generates nothing."""
+        """The prompt set that its own job continues with the models of its sweep; None if it generates nothing."""
         return None
 
     def merged_points(self, study: "Study") -> list[Point]:
-        """Points that are merged to disk for it."""
+        """Points to merge to disk for it."""
         return []
 
     def compared_scorers(self, config: "StudyConfig") -> list[str]:
@@ -77,7 +77,7 @@ class Analysis(Declaration):
         raise NotImplementedError
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
-        """What its job is set by: exactly the keyword-only arguments of its script."""
+        """Settings of its job: exactly the keyword-only arguments of its script."""
         raise NotImplementedError
 
     def describe(self, name: str) -> str:
@@ -86,7 +86,7 @@ class Analysis(Declaration):
 
 
 def check_on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], key: str) -> Iterator[Problem]:
-    """A sweep of one direction has points at all ``values`` of its coordinate."""
+    """A sweep of one direction must have points at all ``values`` of its coordinate."""
     spec = config.sweeps[sweep]
     (coordinate,) = spec.directions
     known = set(grid_values(plain(spec.grid.get(coordinate, []))))
@@ -113,5 +113,5 @@ def prompts_file(study: "Study", prompts: str) -> str:
 
 
 def checkpoint_folders(study: "Study", analysis: str, points: Iterable[Point]) -> list[str]:
-    """Folders of the points that are merged for an analysis."""
+    """Folders of the points merged for an analysis."""
     return [study.path("checkpoints", analysis, point.id) for point in points]

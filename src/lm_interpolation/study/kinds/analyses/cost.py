@@ -54,8 +54,8 @@ class Cost(Analysis):
     )
     at: Values = Field(description="Values of its coordinate.")
     prompts: PromptsName = Field(description="Name of the prompt set.")
-    prefixes: Count = Field(default=20, description="Number of prompts, the first ones.")
-    repeats: Count = Field(default=3, description="Measurements of each, in turn.")
+    prefixes: Count = Field(default=20, description="Number of prompts, taken from the beginning.")
+    repeats: Count = Field(default=3, description="Number of measurements of each, taken in turn.")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from check_on_grid(config, self.sweep, self.at, "at")
@@ -89,7 +89,7 @@ class Cost(Analysis):
         }
 
     def _models(self, study: "Study") -> list[str]:
-        """Those of the ensembles."""
+        """Names of the models of the ensembles."""
         points = self.merged_points(study)
         return list(dict.fromkeys(model for point in points for model in study.ensemble_models(point.id)))
 

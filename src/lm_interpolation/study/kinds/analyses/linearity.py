@@ -59,7 +59,7 @@ class Linearity(Analysis):
         description=("The model over a plane against its first-order expansion around the origin (paper, Eq. 5).")
     )
     sweep: Annotated[Name, Ref("sweeps", directions=2, space="weights")] = Field(
-        description="Name of the sweep; it has two directions, and a single model as origin."
+        description="Name of a sweep with two directions and a single model as origin."
     )
     prompts: PromptsName = Field(description="Name of the prompt set whose first texts are the prefixes.")
     prefixes: Count = Field(default=20, description="Number of prefixes.")
@@ -68,7 +68,7 @@ class Linearity(Analysis):
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         if len(Point.of(config.sweeps[self.sweep].origin).models) != 1:
-            yield "sweep", f"the origin of {self.sweep!r} is no single model; change it"
+            yield "sweep", f"the origin of {self.sweep!r} is not a single model; change it"
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
@@ -81,7 +81,7 @@ class Linearity(Analysis):
         return {
             "models": list(study.sweeps[self.sweep].models),
             "sweep": study.points_settings(self.sweep),
-            # The order of the groups decides on the sign of the margin.
+            # The order of the groups determines the sign of the margin.
             "words": list(self.words.items()),
             "prefixes": self.prefixes,
             "tolerance": self.tolerance,

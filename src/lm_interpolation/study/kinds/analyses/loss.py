@@ -32,7 +32,7 @@ _TOO_LONG = {
 
 
 class Loss(Analysis):
-    """NLL of real texts at all points of a sweep, which are merged in memory."""
+    """NLL of real texts at all points of a sweep, merged in memory."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
         "": Table(
@@ -52,17 +52,19 @@ class Loss(Analysis):
         )
     }
 
-    kind: Literal["loss"] = Field(description="NLL of real texts at all points of a sweep, which are merged in memory.")
+    kind: Literal["loss"] = Field(description="NLL of real texts at all points of a sweep, merged in memory.")
     sweep: Annotated[Name, Ref("sweeps", space="weights")] = Field(description="Name of the sweep.")
     corpus: CorpusName = Field(description="Name of the corpus of the texts.")
     split: Literal["dev", "test"] = Field(default="test", description="Split of the corpus.")
     classes: Maybe[Names[Name]] = Field(
-        default=None, description="Classes of texts, each apart; by default all texts together."
+        default=None, description="Classes of texts, measured separately; by default all texts together."
     )
-    limit: Maybe[Count] = Field(default=None, description="The first so many texts of each class, by default all.")
+    limit: Maybe[Count] = Field(
+        default=None, description="Number of texts of each class, taken from the beginning; by default all."
+    )
     too_long: TooLong = Field(
         default="error",
-        description=("Texts beyond the models' context: an error, or their end is cut, or they are dropped."),
+        description=("What happens to texts beyond the models' context: error, cut (their end) or drop."),
     )
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
@@ -90,18 +92,18 @@ class Loss(Analysis):
         return {"models": list(study.sweeps[self.sweep].models), "sweep": study.points_settings(self.sweep)}
 
     def table_settings(self, study: "Study") -> dict[str, Any]:
-        """What the job that tabulates the losses is set by."""
+        """Settings of the job that tabulates the losses."""
         return {"sweep": study.points_settings(self.sweep), "bootstrap": study.config["tables"]}
 
     def texts_inputs(self, study: "Study") -> dict[str, Any]:
-        """What the job reads that takes the texts from their corpus."""
+        """Inputs of the job that takes the texts from their corpus."""
         return {
             "corpus": study.path("corpora", self.corpus, f"{self.split}.parquet"),
             "tokenizers": [entry["tokenizer"] for entry in self._readers(study)],
         }
 
     def texts_settings(self, study: "Study") -> dict[str, Any]:
-        """What that job is set by; readers are in the order of their tokenizers."""
+        """Settings of that job; readers are in the order of their tokenizers."""
         return {
             "classes": self.classes or [],
             "limit": self.limit,

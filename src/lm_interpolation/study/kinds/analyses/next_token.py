@@ -43,9 +43,10 @@ class NextToken(Analysis):
     sweep: Annotated[Name, Ref("sweeps", directions=1, space="weights")] = Field(description="Name of the sweep.")
     prompt: Text = Field(description="The text before the words.")
     words: Words = Field(description=WORDS)
-    top: Count = Field(default=8, description="Number of tokens that rise, and that fall, most.")
+    top: Count = Field(default=8, description="Number of tokens to list that rise most, and that fall most.")
     ends: Annotated[list[Number], Len(2, 2)] = Field(
-        default=[0, 1], description="The two values of the coordinate between which tokens rise and fall."
+        default=[0, 1],
+        description="The two values of the coordinate between which the rise and fall of tokens is measured.",
     )
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:

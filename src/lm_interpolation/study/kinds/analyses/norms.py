@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Pair(Declaration):
-    """Two models, one of which is subtracted from the other."""
+    """Two models whose weights are subtracted."""
 
     model: LanguageModel = Field(description="Name of the model.")
     reference: LanguageModel = Field(description="Name of the model that is subtracted.")
 
 
 class Norms(Analysis):
-    """Norms of the differences of weights, tensor by tensor."""
+    """Norms of weight differences, tensor by tensor."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
         "": Table(
@@ -42,8 +42,8 @@ class Norms(Analysis):
         )
     }
 
-    kind: Literal["norms"] = Field(description="Norms of the differences of weights, tensor by tensor.")
-    pairs: Annotated[dict[str, Pair], MinLen(1), Parts()] = Field(description="Label to the two models.")
+    kind: Literal["norms"] = Field(description="Norms of weight differences, tensor by tensor.")
+    pairs: Annotated[dict[str, Pair], MinLen(1), Parts()] = Field(description="Label to a pair of models.")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         for label, pair in self.pairs.items():

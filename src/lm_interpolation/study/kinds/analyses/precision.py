@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class PrecisionAnalysis(Analysis):
-    """Texts and scores of a sample in fp32 and in the precision of the study. An error if they differ too much."""
+    """Texts and scores of a sample in fp32 and in the precision of the study. Too large a difference is an error."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
         "": Table(
@@ -54,7 +54,8 @@ class PrecisionAnalysis(Analysis):
 
     kind: Literal["precision"] = Field(
         description=(
-            "Texts and scores of a sample in fp32 and in the precision of the study. An error if they differ too much."
+            "Texts and scores of a sample in fp32 and in the precision of the study. Too large a difference is an "
+            "error."
         )
     )
     sweep: Annotated[Name, Ref("sweeps", directions=1, texts=True, space="weights")] = Field(
@@ -62,11 +63,11 @@ class PrecisionAnalysis(Analysis):
     )
     at: Values = Field(description="Values of its coordinate.")
     prompts: PromptsName = Field(description="Name of the prompt set.")
-    prefixes: Count = Field(default=20, description="Number of prompts, the first ones.")
+    prefixes: Count = Field(default=20, description="Number of prompts, taken from the beginning.")
     threshold: NonNegative = Field(
         description=("Largest difference of a mean score, and largest relative difference of a perplexity.")
     )
-    reason: str = Field(description="Why this threshold.")
+    reason: str = Field(description="The reason for this threshold.")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from check_prompted(config, self.sweep, self.prompts, "prompts")
@@ -121,7 +122,7 @@ class PrecisionAnalysis(Analysis):
         }
 
     def _models(self, study: "Study") -> list[str]:
-        """The judges."""
+        """Names of the judges."""
         scorers = self.compared_scorers(study.declared)
         return [model for model in dict.fromkeys(study.scorers[name].judge() for name in scorers) if model is not None]
 

@@ -42,7 +42,7 @@ class Texts(Analysis):
     )
     prompts: PromptsName = Field(description="Name of the prompt set.")
     prefixes: Count = Field(
-        default=20, description="Number of prompts, the first ones, each with its first continuation."
+        default=20, description="Number of prompts, taken from the beginning, each with its first continuation."
     )
     at: Values = Field(description="Values of their coordinate.")
 

@@ -1,4 +1,4 @@
-"""What every kind of claim says of itself."""
+"""What every kind of claim declares."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -49,7 +49,7 @@ class Score(Declaration):
 class Claim(Declaration):
     """A claim of the paper: a statistic against a threshold.
 
-    The defaults of its words, in the paper's words, are formatted with the keys of the claim.
+    The default texts follow the paper and are formatted with the keys of the claim.
     """
 
     SECTION: ClassVar[str]
@@ -63,38 +63,38 @@ class Claim(Declaration):
     DEFAULTS: ClassVar[Mapping[str, Any]] = {}
     """Values of absent keys."""
 
-    test: str = Field(description="The statistic; it decides which further keys are needed.")
+    test: str = Field(description="The test; it determines which other keys are needed.")
     threshold: Number = Field(
-        description="The claim holds if the whole interval of the statistic is on its right side."
+        description="The claim holds if the whole interval of the statistic is on the right side of this value."
     )
-    reason: Prose = Field(description="Why this threshold.")
-    statement: Maybe[Prose] = Field(default=None, description="The claim in words, by default as the paper makes it.")
+    reason: Prose = Field(description="The reason for this threshold.")
+    statement: Maybe[Prose] = Field(default=None, description="The claim in words, by default as in the paper.")
     section: Maybe[Prose] = Field(
-        default=None, description="Section of the paper, by default where it makes the claim."
+        default=None, description="Section of the paper, by default the one that makes the claim."
     )
 
     def side(self) -> str:
-        """On which side of its threshold the claim holds: ``at most`` or ``at least``."""
+        """The side of the threshold on which the claim holds: ``at most`` or ``at least``."""
         return self.SIDE
 
     def keys(self) -> dict[str, Any]:
-        """The keys of its kind, with their defaults: what the value is computed from."""
+        """The keys of its kind with their defaults, from which the value is computed."""
         return {**self.DEFAULTS, **{key: value for key, value in self.plain().items() if key not in Claim.model_fields}}
 
     def unit(self) -> str:
-        """Unit of the value: a ratio on a logarithmic scale."""
+        """Unit of the value; on a logarithmic scale it is a ratio."""
         keys = self.keys()
         return "log ratio" if keys.get("scale") == "log" else self.UNIT.format_map(keys)
 
     def values_of_words(self) -> dict[str, Any]:
-        """What stands in its statement and statistic, by the name of its place there."""
+        """Values for the placeholders in its statement and statistic, by name."""
         values = self.keys()
         if "within" in values:
             values["within"] = "[{:g}, {:g}]".format(*values["within"])
         return values
 
     def words(self) -> dict[str, str]:
-        """``section``, ``statement`` and ``statistic`` for people: its own, or those of its kind."""
+        """``section``, ``statement`` and ``statistic`` for people: its own, or the defaults of its kind."""
         values = self.values_of_words()
         return {
             "section": self.section or self.SECTION,
@@ -103,7 +103,7 @@ class Claim(Declaration):
         }
 
     def settings(self, name: str) -> dict[str, Any]:
-        """What the verdict on the claim called ``name`` is set by."""
+        """Settings of the verdict on the claim ``name``."""
         return {
             "name": name,
             "test": self.test,
@@ -129,24 +129,24 @@ class Claim(Declaration):
         return []
 
     def analysis_read(self) -> str | None:
-        """Name of the analysis whose table it reads; None if it reads none."""
+        """Name of the analysis whose table it reads; None if there is none."""
         return None
 
     def table_read(self) -> str:
-        """Name of the table of that analysis which it reads."""
+        """Name of the table that it reads of that analysis."""
         analysis = self.analysis_read()
         assert analysis is not None
         return analysis
 
     def losses_read(self) -> str | None:
-        """Name of the analysis whose raw losses it reads too; None if it reads none."""
+        """Name of the analysis whose raw losses it reads too; None if there is none."""
         return None
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         for sweep, prompts, scorer in self.scores_read():
             yield from check_scored(config, sweep, scorer, self.key_of_scorer(scorer))
             yield from check_prompted(config, sweep, prompts, "prompts")
-        # Its own statistic first, then that of ``score``.
+        # Its own statistic comes first, then that of ``score``.
         for key, (scorer, statistic) in zip(("statistic", "score.statistic"), self.statistics(), strict=False):
             yield from check_statistic(config, scorer, statistic, key)
 
@@ -156,7 +156,7 @@ class Claim(Declaration):
 
 
 class ScoreClaim(Claim):
-    """A claim on scores along a sweep of one direction, or two of them."""
+    """A claim on scores along one or two sweeps of one direction."""
 
     SECOND: ClassVar[str | None] = None
     """The key that names the second sweep."""
@@ -191,5 +191,5 @@ class StatisticClaim(ScoreClaim):
 
 
 def alike(key: str, other: str, value: str) -> Problem:
-    """What is wrong where a claim compares ``value`` with itself."""
+    """The mistake of a claim that compares ``value`` with itself."""
     return key, f"is {value!r}, like {other}; name another one to compare with"

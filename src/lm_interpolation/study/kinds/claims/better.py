@@ -29,7 +29,7 @@ class BetterClaim(StatisticClaim):
     than: Line = Field(description="Name of the sweep it is compared with.")
     scale: Scale = Field(description=SCALE)
     sign: Literal["lower", "higher"] = Field(description="Whether lower or higher values are better.")
-    score: Score = Field(description="The statistic at equal values of which the sweeps are compared.")
+    score: Score = Field(description="The sweeps are compared at equal values of this statistic.")
     from_score: Maybe[Number] = Field(
         default=None, description="Lower end of the range of scores, by default the score of the other sweep at 1."
     )

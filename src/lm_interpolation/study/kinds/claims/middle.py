@@ -25,4 +25,4 @@ class MiddleClaim(StatisticClaim):
     test: Literal["middle"] = Field(description="Scorer statistic: how far every point in within lies sign both ends.")
     within: Maybe[Range] = Field(default=None, description="Range of the coordinate.")
     scale: Scale = Field(description=SCALE)
-    sign: Literal["above", "below"] = Field(description="Whether the middle lies above or below both ends.")
+    sign: Literal["above", "below"] = Field(description="Whether the middle should lie above or below both ends.")

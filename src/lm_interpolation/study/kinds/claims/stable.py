@@ -24,4 +24,4 @@ class StableClaim(StatisticClaim):
     )
     within: Range = Field(description="Range of the coordinate.")
     scale: Scale = Field(description=SCALE)
-    worse: Literal["higher", "lower"] = Field(description="The side on which a change is a loss of quality.")
+    worse: Literal["higher", "lower"] = Field(description="Whether higher or lower values are worse.")

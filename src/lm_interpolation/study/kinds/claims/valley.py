@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ValleyClaim(Claim):
-    """The lowest values over a plane lie along a straight line. They are scores, or losses of an analysis."""
+    """The lowest values over a plane, scores or losses of an analysis, lie along a straight line."""
 
     SECTION: ClassVar[str] = "4.3"
     STATEMENT: ClassVar[str] = "The plateau of low {what} lies near coordinates that sum to {sum}"
@@ -43,19 +43,19 @@ class ValleyClaim(Claim):
         )
     )
     sweep: Maybe[Annotated[Name, Ref("sweeps", directions=2, texts=True)]] = Field(
-        default=None, description="Name of the sweep, with prompts and scorer."
+        default=None, description="Name of the sweep; goes with prompts and scorer."
     )
     prompts: Maybe[PromptsName] = Field(default=None, description="Name of the prompt set.")
     scorer: Maybe[ScorerName] = Field(default=None, description="Name of the scorer.")
     analysis: Maybe[Annotated[Name, Ref("analyses", kind="loss", along=2)]] = Field(
-        default=None, description="Name of a loss analysis, with class."
+        default=None, description="Name of a loss analysis; goes with class."
     )
     class_: Maybe[Annotated[Name, Ref("analyses.{analysis}.classes")]] = Field(
         default=None, alias="class", description="Class of the loss analysis."
     )
     statistic: str = Field(description="Statistic of the scorer or of the loss.")
     sum: Maybe[Number] = Field(default=None, description="Sum of the coordinates on the line in question.")
-    lowest: Maybe[Share] = Field(default=None, description="Share of the points that make the valley.")
+    lowest: Maybe[Share] = Field(default=None, description="Share of the grid points that form the valley.")
 
     def values_of_words(self) -> dict[str, Any]:
         what = (

@@ -18,12 +18,13 @@ class Archive(PlainText):
     source: Literal["archive"] = Field(description="Text files in a zip or tar archive, one text per file.")
     path: str = Field(description="The archive (.zip, .tar, .tar.gz and the like); it is not unpacked.")
     files: Maybe[SplitFiles] = Field(
-        default=None, description="Names in the archive for each split; * stands for any text, slashes among it."
+        default=None, description="Names in the archive for each split; * matches any text, including slashes."
     )
     class_files: Maybe[FilesOfClasses] = Field(
         default=None,
         description=(
-            "Class name to names in the archive, of which fractions become dev and test, or to those of each split."
+            "Class name to names in the archive, either for all splits (fractions become dev and test) or for "
+            "each split."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What every corpus says of itself, and the keys that sources share."""
+"""What every corpus declares, and the keys that sources share."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
@@ -38,30 +38,30 @@ class Corpus(Declaration):
         raise NotImplementedError
 
     def is_stream(self) -> bool:
-        """Whether its training texts are not stored, but read while a model trains."""
+        """Whether its training texts are read while a model trains instead of being stored."""
         return False
 
     def is_share(self) -> bool:
-        """Whether it is a part of another corpus, whose stored splits its job reads."""
+        """Whether it is a part of another corpus; its job then reads that corpus' stored splits."""
         return False
 
     def input_files(self) -> list[str]:
-        """Files outside the study that its job depends on, of many documents the newest; none if it lies on the hub."""
+        """Files outside the study that its job depends on (the newest of many documents); none if it is on the hub."""
         return []
 
     def checked_files(self, key: str) -> Iterator[tuple[str, str]]:
-        """(key path, path) of files that must be there before anything runs; of many documents some.
+        """(key path, path) of files that must exist before anything runs (some of many documents).
 
         ``key`` is the key path of the corpus. Raises ``UserError`` for a folder or glob without files.
         """
         yield from ()
 
     def downloads(self) -> "Downloads":
-        """What its job, and trainings on it, take from the hub."""
+        """What its job and trainings on it download from the hub."""
         return Downloads()
 
     def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
-        """What its job is set by: exactly the arguments of its script; ``name`` is what the study calls it."""
+        """Settings of its job: exactly the arguments of its script; ``name`` is its name in the study."""
         raise NotImplementedError
 
 
@@ -70,7 +70,7 @@ Corpora = Mapping[str, Corpus]
 
 
 class Downloads(NamedTuple):
-    """What is taken from the hub, each entry as JSON has it."""
+    """Downloads from the hub, each entry in JSON form."""
 
     files: tuple[Mapping[str, Any], ...] = ()
     """``id`` and ``revision`` of a dataset's repository, ``patterns`` of names in it, and the ``key`` that says so.
@@ -114,37 +114,36 @@ ENCODING = "Encoding of the text, as Python calls it; by default utf-8."
 
 
 class Source(Corpus):
-    """A corpus that is read from a source. Its script reads the texts, shared steps make the splits."""
+    """A corpus that is read from a source. Its script reads the texts; shared steps make the splits."""
 
     LABELS: ClassVar[str] = "its `label` column"
     """What to name so that texts have labels, for messages."""
 
-    source: str = Field(description="What the corpus is read from.")
+    source: str = Field(description="The kind of data that the corpus is read from.")
     classes: Maybe[Classes] = Field(
         default=None,
         description=(
-            "Class name to the raw labels that belong to it. A raw label in no class is an error, unless its rows are "
+            "Class name to its raw labels. A raw label that belongs to no class is an error, unless its rows are "
             "dropped. For sst the default is negative [0, 1], neutral [2], positive [3, 4]."
         ),
     )
     drop: Maybe[dict[str, Annotated[list[Cell], MinLen(1)]]] = Field(
         default=None,
         description=(
-            "Column name to values; rows that have one of the values there are left out. A value that no row has is an "
-            "error."
+            "Column name to values; rows with one of these values are left out. A value that no row has is an error."
         ),
     )
-    replace: Maybe[dict[str, str]] = Field(default=None, description="Literal replacements made in every text.")
+    replace: Maybe[dict[str, str]] = Field(default=None, description="Literal replacements in every text.")
     max_words: Maybe[Count] = Field(
         default=None, description="Split each text at sentence ends into pieces of at most this many words."
     )
     fractions: Maybe[Fractions] = Field(
-        default=None, description="Share of train that becomes a split without files of its own."
+        default=None, description="Shares of train that become the splits without files of their own."
     )
     limit: Maybe[Limit] = Field(default=None, description="Take a random subset of this many texts of a split.")
     seed: NonNegativeInt = Field(default=0, description="Seed of the split, the subset and the synthetic generator.")
 
-    # What its files hold.
+    # The contents of its files.
 
     def text_column(self) -> str:
         """The column of the texts."""
@@ -162,13 +161,13 @@ class Source(Corpus):
         """The splits that have data of their own."""
         raise NotImplementedError
 
-    # What the plan asks.
+    # For the plan.
 
     def class_names(self, config: "StudyConfig") -> list[str]:
         return sorted(self.raw_classes())
 
     def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
-        """``corpus``: the keys of the study, and the columns and classes that they mean (see ``steps.make_corpus``)."""
+        """``corpus``: its keys in the study, and the resulting columns and classes (see ``steps.make_corpus``)."""
         corpus = {key: value for key, value in self.plain().items() if key != "source"}
         corpus["text"] = self.text_column()
         if (label := self.label_column()) is not None:
@@ -182,14 +181,14 @@ class Source(Corpus):
         yield from self.fraction_problems()
 
     def label_problems(self) -> Iterator[Problem]:
-        """Labels and classes that do not fit."""
+        """Labels and classes that contradict each other."""
         classes, column = self.raw_classes(), self.label_column()
         if classes and column is None:
             yield "classes", f"the source has no labels; name {self.LABELS} or remove this key"
         if not classes and column is not None:
             yield "classes", f"missing; map the values of {column!r} to classes or take no labels"
         class_of_label: dict[Key, str] = {}
-        # Two labels are one if a cell may answer to both.
+        # Two labels are the same if one cell could match both.
         class_of_cell: dict[Key, str] = {}
         for name, labels in classes.items():
             for label in labels:
@@ -202,7 +201,7 @@ class Source(Corpus):
                 class_of_cell |= dict.fromkeys(cells, name)
 
     def fraction_problems(self) -> Iterator[Problem]:
-        """Splits that have not either data of their own or a fraction of train."""
+        """Splits that do not have exactly one of data of their own and a fraction of train."""
         own = self.own_splits()
         fractions = {} if self.fractions is None else self.fractions.plain()
         for split in fractions:
@@ -217,7 +216,7 @@ class Source(Corpus):
 
 
 class Columns(Source):
-    """A source of tables, whose columns the study names."""
+    """A source of tables; the study names their columns."""
 
     text: str = Field(description="Column of the text.")
     label: Maybe[str] = Field(default=None, description="Column of the label; leave it out for an unlabelled corpus.")

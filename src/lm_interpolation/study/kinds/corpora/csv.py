@@ -18,7 +18,7 @@ class Csv(FromFiles, SeparatedValues):
     SCRIPT: ClassVar[str] = "data/corpus_csv.py"
 
     source: Literal["csv"] = Field(description="CSV files.")
-    files: SplitFiles = Field(description="The files of each split (.gz is read as well).")
+    files: SplitFiles = Field(description="The files of each split (.gz files work, too).")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from super().check(config)

@@ -24,14 +24,14 @@ class DatasetSplits(Declaration):
 
 
 class Datasets(Columns):
-    """Whatever else datasets.load_dataset reads."""
+    """Any other data that datasets.load_dataset can read."""
 
     SCRIPT: ClassVar[str] = "data/corpus_datasets.py"
 
-    source: Literal["datasets"] = Field(description="Whatever else datasets.load_dataset reads.")
+    source: Literal["datasets"] = Field(description="Any other data that datasets.load_dataset can read.")
     id: str = Field(description="Id of the dataset's repository, or a local folder that load_dataset reads.")
-    revision: str = Field(description="Commit, tag or branch on the hub; a commit is the only one that cannot drift.")
-    splits: DatasetSplits = Field(description="The dataset's names of our splits.")
+    revision: str = Field(description="Commit, tag or branch on the hub; only a commit can never change.")
+    splits: DatasetSplits = Field(description="The dataset's names for train, dev and test.")
     config: Maybe[str] = Field(default=None, description="Name of the configuration (subset) of the dataset.")
 
     def own_splits(self) -> Collection[str]:

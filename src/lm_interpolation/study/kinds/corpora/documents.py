@@ -23,7 +23,7 @@ class Documents(PlainText):
     files: Maybe[SplitFiles] = Field(default=None, description="Files, folders and globs of each split.")
 
     def checked_files(self, key: str) -> Iterator[tuple[str, str]]:
-        # The first of each folder and glob: there may be many.
+        # Only the first of each folder and glob, since there may be many.
         found = [pair for files in all_documents(self.plain(), key).values() for pair in files]
         firsts = {entry.key + entry.path: (f"{key}.{entry.key}", file) for file, entry in reversed(found)}
         yield from firsts.values()
@@ -32,6 +32,6 @@ class Documents(PlainText):
         return [state_of(all_documents(self.plain(), "corpora"))[0]]
 
     def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
-        # A document that is added or renamed may be older than the newest.
+        # An added or renamed document may be older than the newest one.
         documents = all_documents(self.plain(), f"corpora.{name}")
         return {**super().settings(name, config), "documents": state_of(documents)[1]}

@@ -1,4 +1,4 @@
-"""Keys and checks that sources of declared files share."""
+"""Keys and checks shared by sources of declared files."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,12 +76,12 @@ class SeparatedValues(Columns):
         default=None, description="The names of the columns of a file without a header line."
     )
     quoting: Maybe[bool] = Field(
-        default=None, description="Whether double quotes enclose fields; false takes them as text."
+        default=None, description="Whether double quotes enclose fields; with false they are part of the text."
     )
     encoding: Maybe[Encoding] = Field(default=None, description=ENCODING)
 
     def column_problems(self) -> Iterator[Problem]:
-        """Columns that the study needs, but does not name, or names twice."""
+        """Columns that the study needs but does not name, or names twice."""
         names = self.columns
         for column in self.needed_columns() if names is not None else ():
             assert names is not None
@@ -92,13 +92,14 @@ class SeparatedValues(Columns):
 
 
 class PlainText(Source):
-    """Plain text, whose classes may be files."""
+    """Plain text; classes may have files of their own."""
 
-    files: Maybe[SplitFiles] = Field(default=None, description="The files of each split (.gz is read as well).")
+    files: Maybe[SplitFiles] = Field(default=None, description="The files of each split (.gz files work, too).")
     class_files: Maybe[FilesOfClasses] = Field(
         default=None,
         description=(
-            "Class name to the files with its texts, of which fractions become dev and test, or to those of each split."
+            "Class name to the files with its texts, either for all splits (fractions become dev and test) or for "
+            "each split."
         ),
     )
     encoding: Maybe[Encoding] = Field(default=None, description=ENCODING)
@@ -114,11 +115,11 @@ class PlainText(Source):
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         problems = list(self.layout_problems())
-        # What else is wrong may follow from these.
+        # Other mistakes may be consequences of these.
         yield from problems or super().check(config)
 
     def layout_problems(self) -> Iterator[Problem]:
-        """Neither or both of files and classes of files, and classes of different forms."""
+        """Neither or both of files and files by class, or classes of different forms."""
         source = self.source
         if (self.files is None) == (self.class_files is None):
             yield "", (f"source {source} needs either files, or class_files, which name the classes; give one of them")

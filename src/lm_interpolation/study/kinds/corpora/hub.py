@@ -28,15 +28,16 @@ class Hub(SeparatedValues):
 
     source: Literal["hub"] = Field(description="Files of a repository on the Hugging Face hub.")
     id: str = Field(description="Id of the dataset's repository.")
-    revision: str = Field(description="Commit, tag or branch on the hub; a commit is the only one that cannot drift.")
+    revision: str = Field(description="Commit, tag or branch on the hub; only a commit can never change.")
     files: SplitFiles = Field(
-        description=("Paths in the repository, in which * stands for any text; their endings tell the format.")
+        description=("Paths in the repository; * matches any text. File extensions determine the format.")
     )
-    text: str = Field(description="Column of the text (in jsonl a dotted path, as prompt.text).")
+    text: str = Field(description="Column of the text (in jsonl a dotted path such as prompt.text).")
     stream: Maybe[bool] = Field(
         default=None,
         description=(
-            "Training texts are not stored, but read shard by shard while a model trains on them; dev needs a limit."
+            "Read training texts shard by shard while a model trains on them instead of storing them; dev needs a "
+            "limit."
         ),
     )
 
@@ -68,7 +69,7 @@ class Hub(SeparatedValues):
                     yield f"files.{split}", f"{path} ends in none of {ENDINGS} (or these with .gz); name other files"
 
     def _stream_problems(self) -> Iterator[Problem]:
-        """A stream is read as it is, and has a dev split that fits into memory."""
+        """A stream must be read unchanged, and its dev split must fit into memory."""
         for useless in sorted(key for key in _STEPS if self.given(key)):
             yield useless, "a stream is read as it is; remove it, or stream"
         files = self.files.plain()

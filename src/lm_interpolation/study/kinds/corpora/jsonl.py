@@ -15,6 +15,6 @@ class Jsonl(FromFiles, Columns):
     SCRIPT: ClassVar[str] = "data/corpus_jsonl.py"
 
     source: Literal["jsonl"] = Field(description="Files with one JSON object per line.")
-    files: SplitFiles = Field(description="The files of each split (.gz is read as well).")
-    text: str = Field(description="Column of the text, a dotted path (as prompt.text).")
+    files: SplitFiles = Field(description="The files of each split (.gz files work, too).")
+    text: str = Field(description="Column of the text, a dotted path such as prompt.text.")
     encoding: Maybe[Encoding] = Field(default=None, description=ENCODING)

@@ -26,11 +26,11 @@ class Lines(PlainText):
 
     source: Literal["lines"] = Field(description="Plain text with one text per line.")
     label_files: Maybe[LabelFiles] = Field(
-        default=None, description="For each file of files one with as many lines, the labels of its texts."
+        default=None, description="For each of the files, a file with the labels of its texts, line by line."
     )
     leading_label: Maybe[bool] = Field(
         default=None,
-        description=("Whether each line starts with a label, which ends at the first white space; by default not."),
+        description=("Whether each line starts with a label that ends at the first white space; by default false."),
     )
 
     def label_column(self) -> str | None:

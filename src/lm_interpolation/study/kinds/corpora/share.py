@@ -19,10 +19,12 @@ class ShareOfCorpus(Corpus):
     SCRIPT: ClassVar[str] = "data/split_corpus.py"
 
     split_from: Annotated[Name, Ref("corpora", stored=True)] = Field(
-        description="Instead of source, another corpus of this file, of which this one is a part without overlap."
+        description="Instead of source: the name of another corpus of this file. This corpus is a part of it; parts do "
+        "not overlap."
     )
     share: Share = Field(
-        description="The part of that corpus's train, dev and test; parts follow each other as declared."
+        description="The share of that corpus's train, dev and test splits; shares follow one another in the order of "
+        "declaration."
     )
     limit: Maybe[Limit] = Field(default=None, description="Take a random subset of this many texts of a split.")
     seed: NonNegativeInt = Field(default=0, description="Seed of the subset.")
@@ -34,14 +36,14 @@ class ShareOfCorpus(Corpus):
         return config.corpora[self.split_from].class_names(config)
 
     def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
-        """``corpus``: the keys of the study, its classes, and where the share begins among those of its parent."""
+        """``corpus``: its keys in the study, its classes, and where it begins among the shares of its parent."""
         corpus = self.plain() | {"offset": float(self.end_of(name, config.corpora) - Decimal(str(self.share)))}
         if classes := self.class_names(config):
             corpus |= {"classes": {class_name: [class_name] for class_name in classes}}
         return {"corpus": corpus}
 
     def end_of(self, name: str, corpora: Corpora) -> Decimal:
-        """The sum of the shares of its parent up to and with this one, which is called ``name``."""
+        """The sum of its parent's shares up to and including this one, called ``name``."""
         total = Decimal(0)
         for other, corpus in corpora.items():
             if isinstance(corpus, ShareOfCorpus) and corpus.split_from == self.split_from:

@@ -25,9 +25,7 @@ class Sst(Source):
     path: str = Field(description="The folder with train.txt, dev.txt and test.txt.")
     detokenize: Maybe[bool] = Field(
         default=None,
-        description=(
-            "Join the tokens of the Penn Treebank to ordinary text (`does n't` to `doesn't`); by default not."
-        ),
+        description=("Join Penn Treebank tokens into ordinary text (`does n't` becomes `doesn't`); by default false."),
     )
     encoding: Maybe[Encoding] = Field(default=None, description=ENCODING)
 

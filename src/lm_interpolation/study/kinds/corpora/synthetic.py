@@ -45,7 +45,7 @@ class Synthetic(Source):
     counts: Counts = Field(description="Number of texts per split.")
     shard: Maybe[Shard] = Field(
         default=None,
-        description=("Take the texts of shard index out of count; different shards have no text in common."),
+        description=("Take only shard number index of count; different shards have no text in common."),
     )
 
     def label_column(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What every kind of figure says of itself."""
+"""What every kind of figure declares."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Figure(Declaration):
-    """A figure, and the text beside it. Its script draws ``figures/<name>.png`` and ``.pdf``."""
+    """A figure and the text beside it. Its script draws ``figures/<name>.png`` and ``.pdf``."""
 
     SCRIPT: ClassVar[str]
     """The script that draws, below workflow/scripts."""
@@ -26,16 +26,14 @@ class Figure(Declaration):
 
     kind: str = Field(description="Kind of figure.")
     title: str = Field(default="", description="Title over the panels.")
-    caption: str = Field(default="", description="What the figure shows; it opens the text beside the figure.")
+    caption: str = Field(default="", description="What the figure shows; the text beside the figure begins with it.")
     paper: str = Field(
         default="",
-        description="Where the experiment stands in the paper and its setting there, for the text beside the figure.",
+        description="Place of the experiment in the paper and its setting there, for the text beside the figure.",
     )
     section: str = Field(
         default="",
-        description=(
-            "Category of the figure, and of the tables behind it, in the report; the section of the paper for instance."
-        ),
+        description=("Category of the figure and its tables in the report, for example the section of the paper."),
     )
     panel_width: Positive = Field(default=3.6, description="Width of a panel in inches.")
     panel_height: Positive = Field(default=2.8, description="Height of a panel in inches.")
@@ -50,11 +48,11 @@ class Figure(Declaration):
         return set()
 
     def analyses_behind(self) -> list[str]:
-        """Names of the analyses that it draws, which the text beside it describes."""
+        """Names of the analyses that it draws and the text beside it describes."""
         return []
 
     def tables_behind(self, study: "Study") -> list[str]:
-        """Paths of the tables, or loss curves, that it is drawn from, each once."""
+        """Paths of the tables or loss curves that it is drawn from, each once."""
         raise NotImplementedError
 
     def inputs(self, study: "Study") -> dict[str, Any]:
@@ -62,27 +60,27 @@ class Figure(Declaration):
         raise NotImplementedError
 
     def drawn(self, study: "Study") -> dict[str, Any]:
-        """What it draws: exactly the arguments of its ``find_<kind>`` besides tables and judges."""
+        """What it draws: exactly the arguments of its ``find_<kind>`` apart from tables and judges."""
         raise NotImplementedError
 
     def settings(self, study: "Study") -> dict[str, Any]:
-        """What it is drawn by: exactly the arguments of ``main`` of its script besides ``look``."""
+        """Its settings: exactly the arguments of its script's ``main`` apart from ``look``."""
         raise NotImplementedError
 
     def look(self) -> dict[str, Any]:
-        """What every figure is drawn by: title, size of a panel in inches, dots per inch."""
+        """The settings of every figure: title, size of a panel in inches, dots per inch."""
         return {key: getattr(self, key) for key in ("title", "panel_width", "panel_height", "dpi")}
 
     def facts(self, study: "Study") -> list[str]:
-        """Lines for the text beside it, besides those on its sweeps, scorers and analyses."""
+        """Further lines for the text beside it, apart from those on its sweeps, scorers and analyses."""
         return []
 
     def series(self, config: "StudyConfig") -> int:
-        """Most series that a panel draws; 0 where it draws none."""
+        """Largest number of series in a panel; 0 if it draws none."""
         return 0
 
     def score_panels(self) -> list[dict[str, Any]]:
-        """Its panels that show a scorer, as mappings: the explorer takes labels and scales from them."""
+        """Its panels that show a scorer, as mappings; the explorer takes labels and scales from them."""
         return []
 
     def markers_on(self, sweep: str) -> list[dict[str, Any]] | None:
@@ -90,12 +88,12 @@ class Figure(Declaration):
         return None
 
     def coordinate_labels(self, config: "StudyConfig") -> dict[str, str]:
-        """Coordinate to its label, where the sweeps behind it give one."""
+        """Coordinate to its label, if the sweeps behind it give one."""
         sweeps = (config.sweeps[name] for name in self.sweeps_behind(config))
         return {name: label for sweep in sweeps for name, label in sweep.coordinate_labels.items()}
 
     def sweep_labels(self, config: "StudyConfig") -> dict[str, str]:
-        """Sweep to its label: by default its name."""
+        """Sweep to its label, by default its name."""
         names = self.sweeps_behind(config)
         return {name: name if (label := config.sweeps[name].label) is None else label for name in names}
 

@@ -61,19 +61,20 @@ class Curves(Figure):
 
     kind: Literal["curves"] = Field(description="Statistics along sweeps of one direction.")
     sweeps: Names[Annotated[Name, Ref("sweeps", directions=1, texts=True)]] = Field(
-        description="Names of the sweeps, in rows of their own, or all in the same panels with overlay."
+        description="Names of the sweeps; each has its own row of panels, or with overlay all share the same panels."
     )
     overlay: bool = Field(
-        default=False, description="Draw the sweeps over each other; they need one prompt set in common."
+        default=False,
+        description="Draw all sweeps into the same panels; they must have exactly one prompt set in common.",
     )
     columns: Maybe[Count] = Field(default=None, description="Panels side by side; by default as many as fit on a page.")
     cost: Maybe[Annotated[Name, Ref("analyses", kind="cost")]] = Field(
-        default=None, description="Name of a cost analysis, drawn as two more panels."
+        default=None, description="Name of a cost analysis to draw as two more panels."
     )
     texts: Maybe[Annotated[Name, Ref("analyses", kind="texts")]] = Field(
-        default=None, description="Name of a texts analysis, shown in the text beside the figure."
+        default=None, description="Name of a texts analysis to show in the text beside the figure."
     )
-    panels: Annotated[list[CurvesPanel], MinLen(1), Parts()] = Field(description="What is drawn from left to right.")
+    panels: Annotated[list[CurvesPanel], MinLen(1), Parts()] = Field(description="The panels from left to right.")
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return self.sweeps
@@ -85,7 +86,7 @@ class Curves(Figure):
         return [] if self.cost is None else [self.cost]
 
     def tables_behind(self, study: "Study") -> list[str]:
-        # In this order, which findings and the text beside the figure rest on.
+        # Findings and the text beside the figure rely on this order.
         names = [*self.sweeps, *(name for name in (self.cost, self.texts) if name is not None)]
         return [study.table(name) for name in dict.fromkeys(names)]
 
@@ -135,7 +136,7 @@ class Curves(Figure):
             yield "cost", "is drawn beside one row of panels; set overlay: true"
 
     def _parts(self) -> Iterator[tuple[str, CurvesPanel | HorizontalAxis]]:
-        """(key path, what shows a statistic): panels, and their horizontal axes."""
+        """(key path, part that shows a statistic): panels and their horizontal axes."""
         for index, panel in enumerate(self.panels):
             yield f"panels.{index}", panel
             if panel.x is not None:

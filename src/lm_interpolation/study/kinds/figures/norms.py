@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class NormsFigure(AnalysisFigure):
-    """Norms of differences of weights by depth."""
+    """Norms of weight differences by depth."""
 
     SCRIPT: ClassVar[str] = "figures/plot_norms.py"
     CAPTION: ClassVar[str] = "figures/caption_norms.py"
     TABLE_CAPTION: ClassVar[str | None] = "tables/table_caption_norms.py"
 
-    kind: Literal["norms"] = Field(description="Norms of differences of weights by depth.")
+    kind: Literal["norms"] = Field(description="Norms of weight differences by depth.")
     analysis: Annotated[Name, Ref("analyses", kind="norms")] = Field(description="Name of the analysis.")
 
     def drawn(self, study: "Study") -> dict[str, Any]:

@@ -40,7 +40,7 @@ class PlanePanel(Declaration):
     )
     ONE_OF: ClassVar[tuple[str, ...]] = ("scorer", "analysis")
 
-    scorer: Maybe[ScorerName] = Field(default=None, description="Name of the scorer, with prompts.")
+    scorer: Maybe[ScorerName] = Field(default=None, description="Name of the scorer; goes with prompts.")
     prompts: Maybe[PromptsName] = Field(default=None, description="Name of the prompt set.")
     analysis: Maybe[Annotated[Name, Ref("analyses", kind="loss")]] = Field(
         default=None, description="Name of a loss analysis of the sweep, instead of a scorer."
@@ -50,10 +50,11 @@ class PlanePanel(Declaration):
     label: str = Field(description="Label of the colours.")
     scale: Scale = Field(default="linear", description=SCALE)
     limit: Maybe[Number] = Field(
-        default=None, description="Upper end of the colours; what is above is drawn in grey and said to be so."
+        default=None,
+        description="Upper end of the colour scale; higher values are drawn in grey, and the figure says so.",
     )
     centre: Maybe[Number] = Field(
-        default=None, description="Value in the middle of the colour scale, as 0.5 of a score."
+        default=None, description="Value in the middle of the colour scale, such as 0.5 for a score."
     )
 
 
@@ -65,7 +66,7 @@ class Marker(Declaration):
 
 
 class StraightLine(Declaration):
-    """Points whose coordinates, times coefficients, have a sum."""
+    """Points at which the sum of coefficient times coordinate has a given value."""
 
     label: str = Field(description="The name.")
     coefficients: dict[str, Number] = Field(description="Coordinate to coefficient.")
@@ -82,10 +83,10 @@ class Plane(Figure):
     kind: Literal["plane"] = Field(description="Heat maps over a sweep of two directions.")
     sweep: Annotated[Name, Ref("sweeps", directions=2)] = Field(description="Name of the sweep.")
     columns: Maybe[Count] = Field(default=None, description="Panels side by side; by default as many as fit on a page.")
-    panels: Annotated[list[PlanePanel], MinLen(1), Parts()] = Field(description="What is drawn from left to right.")
-    markers: list[Marker] = Field(default_factory=list, description="Points with a name.")
+    panels: Annotated[list[PlanePanel], MinLen(1), Parts()] = Field(description="The panels from left to right.")
+    markers: list[Marker] = Field(default_factory=list, description="Named points to mark.")
     lines: list[StraightLine] = Field(
-        default_factory=list, description="Straight lines, sum of coefficient times coordinate = value."
+        default_factory=list, description="Straight lines: the sum of coefficient times coordinate equals value."
     )
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:

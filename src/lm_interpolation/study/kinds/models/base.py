@@ -1,4 +1,4 @@
-"""What every origin of a model says of itself."""
+"""What every origin of a model declares."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -21,13 +21,13 @@ class Origin(Declaration):
     """Whether weights and tokenizer come from outside; they are imported as they are, and not trained."""
 
     def parent(self) -> str | None:
-        """Name of the model whose architecture and tokenizer it takes over; None if it has its own."""
+        """Name of the model whose architecture and tokenizer it inherits; None if it has its own."""
         return None
 
     def own_tokenizer(self) -> str | None:
-        """Name of the tokenizer of the study that it takes; None if it comes with its own."""
+        """Name of the study's tokenizer that it uses; None if it comes with its own."""
         return None
 
     def architecture_declared(self) -> Mapping[str, Any]:
-        """Its own transformers configuration, as far as the study declares it."""
+        """Its own transformers configuration as far as the study declares it."""
         return {}

@@ -15,5 +15,5 @@ class FromHub(Origin):
     IMPORTED: ClassVar[bool] = True
 
     hub: str = Field(description="Id on the Hugging Face hub; needs revision.")
-    revision: str = Field(description="Commit, tag or branch on the hub; a commit is the only one that cannot drift.")
+    revision: str = Field(description="Commit, tag or branch on the hub; only a commit can never change.")
     special_tokens: Maybe[SpecialTokens] = Field(default=None, description=SPECIAL_TOKENS)

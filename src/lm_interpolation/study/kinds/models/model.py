@@ -32,7 +32,7 @@ class Data(Declaration):
     class_: Maybe[Name] = Field(
         default=None,
         alias="class",
-        description="Train on the texts of this class only (language models); by default on all.",
+        description="Train only on the texts of this class (language models); by default on all texts.",
     )
 
 
@@ -40,13 +40,11 @@ class Training(Declaration):
     """How a model is trained (AdamW)."""
 
     steps: Count = Field(description="Number of optimizer steps.")
-    batch_size: Count = Field(
-        description="Blocks (language model) or texts (classifier) per step, of all processes together."
-    )
+    batch_size: Count = Field(description="Blocks (language model) or texts (classifier) per step, over all processes.")
     processes: Count = Field(
         default=1, description="Processes that train together (torchrun); on cuda each takes one GPU."
     )
-    block_length: Count = Field(description="Tokens per block (language model), or at most per text (classifier).")
+    block_length: Count = Field(description="Tokens per block (language model), or maximum per text (classifier).")
     learning_rate: Positive = Field(description="Peak learning rate.")
     schedule: Literal["constant_with_warmup", "linear", "cosine"] = Field(
         default="linear", description="Learning rate after the warm-up."
@@ -56,7 +54,9 @@ class Training(Declaration):
     adam_beta1: Decay = Field(default=0.9, description="AdamW's first moment decay.")
     adam_beta2: Decay = Field(default=0.999, description="AdamW's second moment decay.")
     adam_epsilon: NonNegative = Field(default=1e-08, description="AdamW's epsilon.")
-    max_grad_norm: NonNegative = Field(default=1.0, description="Gradients are clipped to this norm; 0 clips nothing.")
+    max_grad_norm: NonNegative = Field(
+        default=1.0, description="Gradients are clipped to this norm; 0 turns clipping off."
+    )
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32",
         description=("Arithmetic of the forward and backward pass (bf16 by autocast); weights stay in fp32."),
@@ -77,13 +77,13 @@ class Model(Declaration):
     )
     start: AnyOrigin = Field(
         description=(
-            "Where the weights come from: a hub id with revision, a local Hugging Face directory, another model "
-            "of this file, or random weights of an architecture with a tokenizer."
+            "Source of the weights: a hub id with revision, a local Hugging Face directory, another model of this "
+            "file, or random weights of an architecture with a tokenizer."
         )
     )
     data: Maybe[Data] = Field(
         default=None,
-        description=("What the model is trained on; without it (and training) the model is imported as it is."),
+        description=("The training data; without data and training the model is imported unchanged."),
     )
     training: Maybe[Training] = Field(default=None, description="How it is trained (AdamW).")
 

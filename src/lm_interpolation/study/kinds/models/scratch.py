@@ -29,8 +29,8 @@ class FromScratch(Origin):
 
     architecture: Architecture = Field(
         description=(
-            "A transformers configuration: model_type (as gpt2) and its options; vocabulary and special tokens are the "
-            "tokenizer's. Needs tokenizer."
+            "A transformers configuration: model_type (such as gpt2) and its options. Vocabulary and special "
+            "tokens come from the tokenizer, which is required."
         )
     )
     tokenizer: TokenizerName = Field(description="Name of a tokenizer of this file.")

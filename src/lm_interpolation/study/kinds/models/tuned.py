@@ -1,4 +1,4 @@
-"""A model that is trained further."""
+"""A model to train further."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ class FromModel(Origin):
 
     KEY: ClassVar[str] = "model"
 
-    model: LanguageModel = Field(description="Name of a model of this file, which is trained further.")
+    model: LanguageModel = Field(description="Name of a model of this file to train further.")
 
     def parent(self) -> str:
         return self.model

@@ -1,4 +1,4 @@
-"""What every source of prompts says of itself."""
+"""What every source of prompts declares."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -10,31 +10,31 @@ from lm_interpolation.study.kinds.corpora.base import Encoding
 
 
 class Prompts(Declaration):
-    """A set of prompts that texts are generated from."""
+    """A set of prompts to generate texts from."""
 
     SCRIPT: ClassVar[str]
     """The script that reads them, below workflow/scripts."""
 
-    source: str = Field(description="What the prompts are read from.")
+    source: str = Field(description="The kind of data that the prompts are read from.")
     sample: Maybe[Count] = Field(default=None, description="Take a random subset of this many prompts.")
     too_long: TooLong = Field(
         default="error",
         description=(
-            "Prompts that leave no room for max_new_tokens: an error, or their beginning is cut, or they are dropped."
+            "What happens to prompts that leave no room for max_new_tokens: error, cut (their beginning) or drop."
         ),
     )
     seed: NonNegativeInt = Field(default=0, description="Seed of the subset.")
 
     def checked_files(self, key: str) -> Iterator[tuple[str, str]]:
-        """(key path, path) of the files that they are read from; ``key`` is the key path of the set."""
+        """(key path, path) of the files with the prompts; ``key`` is the key path of the set."""
         yield from ()
 
     def input_files(self) -> list[str]:
-        """Files that they are read from."""
+        """Files with the prompts."""
         return [path for _, path in self.checked_files("")]
 
     def settings(self) -> dict[str, Any]:
-        """``prompts``: the keys of the study."""
+        """``prompts``: its keys in the study."""
         return {"prompts": {key: value for key, value in self.plain().items() if key != "source"}}
 
 
@@ -43,7 +43,7 @@ class FileOfPrompts(Prompts):
 
     path: str = Field(description="The file.")
     encoding: Maybe[Encoding] = Field(
-        default=None, description="Encoding of the file, as Python calls it; by default utf-8."
+        default=None, description="Encoding of the file under its Python name; by default utf-8."
     )
 
     def checked_files(self, key: str) -> Iterator[tuple[str, str]]:

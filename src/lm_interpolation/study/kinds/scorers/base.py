@@ -1,4 +1,4 @@
-"""What every kind of scorer says of itself."""
+"""What every kind of scorer declares."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Colour(NamedTuple):
-    """What colours single texts in the explorer: a statistic without exponential, and values that its scale holds.
+    """How the explorer colours single texts: a statistic without exponential, and values that its scale includes.
 
-    Beyond these values the scale reaches as far as the scores do.
+    The scale extends beyond these values if the scores do.
     """
 
     statistic: Statistic
@@ -23,10 +23,10 @@ class Colour(NamedTuple):
 
 
 class Scorer(Declaration):
-    """What is measured on the texts of a point. Its script scores the texts of a line of points.
+    """A measurement of the texts of a point. Its script scores the texts of a line of points.
 
-    The script gets the text files of the line, and writes one row per text, or per prompt (``score_files``). What is
-    made of the rows, ``statistics`` say as data: no code that reads scores knows kinds.
+    The script gets the text files of the line and writes one row per text or prompt (``score_files``). ``statistics``
+    describe as data how the rows are used, so code that reads scores knows no kinds.
     """
 
     SCRIPT: ClassVar[str]
@@ -49,14 +49,14 @@ class Scorer(Declaration):
     kind: str = Field(description="Kind of scorer.")
 
     def settings(self) -> dict[str, Any]:
-        """What its job is set by besides the ``points`` of the line: arguments of the function that its script calls.
+        """Settings of its job apart from the ``points`` of the line: arguments of the function that its script calls.
 
-        What matters to statistics only is not among them: weights may change without new scores.
+        Settings that affect only statistics are left out, so weights may change without new scores.
         """
         raise NotImplementedError
 
     def minutes(self, attempt: int) -> int:
-        """How long the job may run at this attempt, the first of which is 1."""
+        """How long the job may run at this attempt; the first attempt is 1."""
         return self.MINUTES * attempt
 
     def uses_gpu(self) -> bool:
@@ -64,15 +64,15 @@ class Scorer(Declaration):
         return self.judge() is not None
 
     def execution(self) -> dict[str, Any]:
-        """What its script takes by position besides that: how it runs, on which no score depends."""
+        """Further positional arguments of its script: how it runs. No score depends on them."""
         return {}
 
     def judge(self) -> str | None:
-        """Name of the model that scores; None if none of the study does."""
+        """Name of the model that scores; None if it uses no model of the study."""
         return None
 
     def judge_reads_prompts(self) -> bool:
-        """Whether the judge reads prompts with their continuations, so that prompts must leave room for that."""
+        """Whether the judge reads prompts with continuations, so prompts must leave room in its context."""
         return self.judge() is not None
 
     def judge_precision(self) -> str:
@@ -80,15 +80,15 @@ class Scorer(Declaration):
         return "fp32"
 
     def judged_classes(self) -> dict[str, Any] | None:
-        """``model``, ``weights`` and ``labels`` of a judge whose training measured how well it tells classes apart."""
+        """``model``, ``weights`` and ``labels`` of a judge whose training measures how well it tells classes apart."""
         return None
 
     def class_problems(self, classes: Sequence[str], noun: str) -> Iterator[Problem]:
-        """What is wrong with the classes that it names, if those of its judge are ``classes``, each called ``noun``."""
+        """Mistakes in the classes that it names, if its judge has ``classes``, each called ``noun``."""
         yield from ()
 
     def file_problems(self) -> Iterator[Problem]:
-        """What is wrong with the files that it names, besides models."""
+        """Mistakes in the files that it names, apart from models."""
         yield from ()
 
     def describe(self, name: str) -> str:
@@ -100,11 +100,11 @@ class Scorer(Declaration):
         raise NotImplementedError
 
     def statistic_names(self, config: "StudyConfig") -> list[str]:
-        """Names of its statistics, for checks: as ``p_<class>`` where what is in brackets is known later."""
+        """Names of its statistics, for checks; parts in brackets, as in ``p_<class>``, become known later."""
         return [statistic.name for statistic in self.statistics()]
 
     def main_statistic(self) -> Statistic:
-        """The statistic that stands for it: in the explorer if no figure shows the scorer, and between precisions."""
+        """The statistic that represents it: in the explorer if no figure shows the scorer, and between precisions."""
         return self.statistics()[0]
 
     def main_scale(self) -> Literal["linear", "log"]:
@@ -112,7 +112,7 @@ class Scorer(Declaration):
         return "log" if self.main_statistic().exponentiate else "linear"
 
     def card_statistics(self) -> list[str]:
-        """Names of the statistics in the card of an exported model."""
+        """Names of the statistics on the card of an exported model."""
         return [self.main_statistic().name]
 
     def summary_statistics(self) -> list[str]:
@@ -120,9 +120,9 @@ class Scorer(Declaration):
         return [self.main_statistic().name]
 
     def barrier_statistic(self) -> Statistic | None:
-        """The statistic whose logarithm is a loss, so that it has a barrier between two models; None if none has."""
+        """The statistic whose logarithm is a loss, so that it can have a barrier; None if there is none."""
         return None
 
     def colour(self) -> Colour | None:
-        """What colours texts in the explorer; None if a text has no score of its own."""
+        """How the explorer colours texts; None if a text has no score of its own."""
         return None

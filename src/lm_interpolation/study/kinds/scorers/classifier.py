@@ -41,22 +41,24 @@ class Classifier(Scorer):
     model: ClassifierModel = Field(description="Name of the classifier.")
     weights: Annotated[dict[str, Number], MinLen(1)] = Field(
         description=(
-            "Class to weight; the score is the weighted sum of probabilities, classes left out weigh 0. "
-            "Positive 1 and neutral 0.5 is our reading of the paper's Eq. 6."
+            "Class to weight; the score is the weighted sum of class probabilities, and classes that are not "
+            "listed weigh 0. Positive 1 and neutral 0.5 is our reading of the paper's Eq. 6."
         )
     )
     labels: Maybe[dict[str, str]] = Field(
-        default=None, description="The classifier's label to the class name used here, as LABEL_0 to negative."
+        default=None, description="The classifier's label to the class name used here, for example LABEL_0 to negative."
     )
     text: Literal["full", "continuation"] = Field(
         default="full",
-        description=("Score the prompt with its continuation (full), or the continuation alone. Full is our reading."),
+        description=(
+            "Score the prompt with its continuation (full), or only the continuation. Full is our reading of the paper."
+        ),
     )
     precision: Precision = Field(default="fp32", description=PRECISION)
     too_long: TooLong = Field(
         default="error",
         description=(
-            "Texts beyond the classifier's context: an error, or cut by its tokenizer, or left without a score (drop)."
+            "What happens to texts beyond the classifier's context: error, cut (by its tokenizer) or drop (no score)."
         ),
     )
 
@@ -96,7 +98,7 @@ class Classifier(Scorer):
         return ["score", *(f"p_{label}" for label in classes or ["<class>"])]
 
     def colour(self) -> Colour:
-        # Classes without a weight count 0. Where classes do not exclude each other, weights may add up to more.
+        # Classes without a weight count 0. If classes do not exclude each other, weights may add up to more.
         return Colour(self.main_statistic(), [0, *self.weights.values()])
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
@@ -113,7 +115,7 @@ class Classifier(Scorer):
                 yield "weights", undeclared(noun, label, self._relabelled(classes))
 
     def _relabelled(self, classes: Sequence[str]) -> list[str]:
-        """``classes`` of the model by the names that they have as scores."""
+        """``classes`` of the model under their names as scores."""
         return [(self.labels or {}).get(label, label) for label in classes]
 
     def _trained_classes(self, config: "StudyConfig") -> list[str]:

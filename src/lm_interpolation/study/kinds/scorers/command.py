@@ -13,21 +13,21 @@ from lm_interpolation.study.paths import is_file
 
 
 class Command(OwnScorer):
-    """Numbers that a program gives each text, which it reads and answers as JSON lines."""
+    """Numbers that a program assigns to each text; it reads and writes JSON lines."""
 
     SCRIPT: ClassVar[str] = "scores/command.py"
 
     kind: Literal["command"] = Field(
-        description="Numbers that a program gives each text, which it reads and answers as JSON lines."
+        description="Numbers that a program assigns to each text; it reads and writes JSON lines."
     )
     command: Annotated[list[Text], MinLen(1)] = Field(
         description=(
-            "The program and its arguments. It runs without a shell, once per line of points. Words that are files are "
-            "part of the code: a change scores anew."
+            "The program and its arguments. It runs without a shell, once per line of points. Arguments that name "
+            "files count as code: if a file changes, texts are scored again."
         )
     )
     timeout: Positive = Field(
-        default=3600, description="Seconds to wait for the next line of the program. Changes no score."
+        default=3600, description="Seconds to wait for the program's next line. Does not affect scores."
     )
 
     def settings(self) -> dict[str, Any]:
@@ -46,11 +46,11 @@ class Command(OwnScorer):
 
     def file_problems(self) -> Iterator[Problem]:
         program = self.command[0]
-        # Without a slash it is looked up where the job runs.
+        # A name without a slash is looked up where the job runs.
         if os.sep in program:
             problems = [*unreadable(program)]
             if not problems and not os.access(program, os.X_OK):
-                problems = [f"{program} is no program; make it executable (chmod +x), or name what runs it before it"]
+                problems = [f"{program} is not executable; use chmod +x, or put the program that runs it first"]
             yield from (("command.0", words) for words in problems)
         for index, word in enumerate(self.command):
             if "\0" in word:

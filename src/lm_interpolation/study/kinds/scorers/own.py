@@ -1,4 +1,4 @@
-"""What the kinds of a study's own scorers share: names of scores, files that are part of the code, a GPU."""
+"""What the kinds of a study's own scorers share: names of scores, files of code, a GPU."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ ScoreName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_l
 
 
 class OwnScorer(Scorer):
-    """Numbers that code of the study's own gives each text; the mean of each is a statistic."""
+    """Numbers that the study's own code assigns to each text; the mean of each number is a statistic."""
 
     COMPUTES: ClassVar[bool] = True
     MEMORY: ClassVar[int] = 8000
@@ -39,18 +39,20 @@ class OwnScorer(Scorer):
     NO_SCORE: ClassVar[str | None] = "none given by the scorer"
 
     scores: Annotated[Unique[ScoreName], MinLen(1)] = Field(
-        default_factory=lambda: ["score"], description="Names of the numbers that it gives each text."
+        default_factory=lambda: ["score"], description="Names of the numbers that it assigns to each text."
     )
     files: Unique[Text] = Field(
         default_factory=list,
-        description="Further files that the scores depend on, such as modules and word lists. A change scores anew.",
+        description="Other files that the scores depend on, such as modules and word lists. If one changes, texts are "
+        "scored again.",
     )
     gpu: bool = Field(
-        default=False, description="Whether it has a GPU in a study on cuda; otherwise it sees none. Changes no score."
+        default=False,
+        description="Whether it gets a GPU in a study on cuda; otherwise it sees none. Does not affect scores.",
     )
 
     def minutes(self, attempt: int) -> int:
-        # A day already: partitions of clusters rarely allow more.
+        # Already a day: cluster partitions rarely allow more.
         return self.MINUTES
 
     def uses_gpu(self) -> bool:
@@ -69,7 +71,7 @@ class OwnScorer(Scorer):
         return Colour(self.main_statistic(), [])
 
     def digests(self, files: Iterable[str]) -> dict[str, str]:
-        """Digest of each of ``files`` that the scores depend on."""
+        """Digest of each file that the scores depend on."""
         return {file: source_digest(file) for file in dict.fromkeys([*files, *self.files])}
 
     def file_problems(self) -> Iterator[Problem]:
@@ -79,7 +81,7 @@ class OwnScorer(Scorer):
 
 
 def unreadable(file: str) -> Iterator[str]:
-    """Why a file cannot be read; nothing if it can."""
+    """Why a file cannot be read; nothing if it can be."""
     try:
         with system_errors():
             exists = Path(file).exists()
@@ -89,6 +91,6 @@ def unreadable(file: str) -> Iterator[str]:
     if not exists:
         yield f"file {file} does not exist; paths are relative to the folder in which the study runs ({Path.cwd()})"
     elif not Path(file).is_file():
-        yield f"{file} is no file; name the files in it one by one"
+        yield f"{file} is not a file; name the files in it one by one"
     elif not os.access(file, os.R_OK):
         yield f"file {file} may not be read; change its permissions"

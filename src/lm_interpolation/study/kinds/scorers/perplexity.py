@@ -28,7 +28,7 @@ class Perplexity(Scorer):
     too_long: TooLong = Field(
         default="error",
         description=(
-            "Texts beyond the judge's context: an error, or their end is cut, or they have no perplexity (drop)."
+            "What happens to texts beyond the judge's context: error, cut (their end) or drop (no perplexity)."
         ),
     )
 
@@ -36,7 +36,7 @@ class Perplexity(Scorer):
         return {"precision": self.precision, "too_long": self.too_long}
 
     def minutes(self, attempt: int) -> int:
-        # A day already: partitions of clusters rarely allow more.
+        # Already a day: cluster partitions rarely allow more.
         return self.MINUTES
 
     def judge(self) -> str:

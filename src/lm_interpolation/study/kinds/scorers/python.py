@@ -13,24 +13,24 @@ from lm_interpolation.study.local_imports import with_imports
 
 
 class Python(OwnScorer):
-    """Numbers that a function in a Python file of the study gives each text."""
+    """Numbers that a function in a Python file of the study assigns to each text."""
 
     SCRIPT: ClassVar[str] = "scores/python.py"
 
     kind: Literal["python"] = Field(
-        description="Numbers that a function in a Python file of the study gives each text."
+        description="Numbers that a function in a Python file of the study assigns to each text."
     )
-    file: Text = Field(description="The Python file. It may import what is installed, and modules beside it.")
+    file: Text = Field(description="The Python file. It may import installed packages and modules in the same folder.")
     function: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")] = Field(
         default="score",
         description=(
-            "Name of the function. It takes a list of texts and a list of their prompts, and returns a list with a "
+            "Name of the function. It takes a list of texts and a list of their prompts. It returns a list with a "
             "number or None for each text, or a mapping of names to such lists."
         ),
     )
     text: Literal["continuation", "full"] = Field(
         default="full",
-        description="Whether the texts are prompts with their continuations (full), or the continuations alone.",
+        description="Whether the texts are prompts with their continuations (full) or only the continuations.",
     )
 
     def settings(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Python(OwnScorer):
 
     def _code_problems(self) -> Iterator[Problem]:
         if Path(self.file).suffix != ".py":
-            yield "file", f"{self.file} is no Python file by its name; let it end in .py"
+            yield "file", f"{self.file} is not a Python file; its name must end in .py"
             return
         try:
             tree = ast.parse(Path(self.file).read_bytes(), self.file)
@@ -67,7 +67,7 @@ class Python(OwnScorer):
             yield "file", f"{self.file}: {error}; correct it"
             return
         names = _defined(tree.body)
-        # What a star imports is known when it runs.
+        # What a star import defines is known only when it runs.
         if self.function not in names and "*" not in names:
             functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
             yield (
@@ -79,7 +79,7 @@ class Python(OwnScorer):
 
 
 def _defined(body: list[ast.stmt]) -> set[str]:
-    """Names that statements of a module define, in branches and blocks too."""
+    """Names that the statements of a module define, including in branches and blocks."""
     names: set[str] = set()
     for node in body:
         match node:
