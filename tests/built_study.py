@@ -16,6 +16,7 @@ from lm_interpolation.jobs.checksums import write_checksums
 from lm_interpolation.points.algebra import Point, build_sweep
 from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.classifier import score_classifier
+from lm_interpolation.study.extending import extended
 from lm_interpolation.tables.tables import sweep_table, write_table
 from lm_interpolation.texts.generation import Sampling, generate, write_texts
 from tests.scorers import statistics
@@ -57,10 +58,11 @@ CONFIG = {
 
 
 def declare(folder: Path, **changes: object) -> Path:
-    """The file of the study, ``folder/config/own.yaml``."""
+    """The file of the study, ``folder/config/own.yaml``: plain, so that what it cannot have is left out."""
+    config, _ = extended({**CONFIG, **changes})
     file = folder / "config" / "own.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump({**CONFIG, **changes}, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    file.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return file
 
 

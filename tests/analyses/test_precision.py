@@ -376,6 +376,6 @@ def test_a_comparison_that_cannot_be_made() -> None:
     config["analyses"]["half"]["sweep"] = "ensemble"
     assert "is in the space of logits" in mistake(config)
     config = tiny(distinct="bf16")
-    assert "unknown key 'precision' at scorers.distinct" in mistake(config)
+    assert "scorers.distinct.precision: kind distinct has no use for it; remove it" in mistake(config)
     config = tiny(generation="int8")
     assert mistake(config) == 'config: generation.precision is "int8"; choose one of fp32, bf16, fp16'

@@ -360,7 +360,7 @@ def test_what_is_not_as_it_was_made_is_shown_as_it_stands(report: Path, tmp_path
     """Also where no record says which rule made it, by which Snakemake sorts."""
     folder = shutil.copytree(report.parents[2], tmp_path / "copy", ignore=shutil.ignore_patterns(".snakemake"))
     study = Study(read_study([folder / "mine.yaml"]))
-    (folder / study.explorer()[0]).write_text("changed")
+    (folder / study.targets.explorer()[0]).write_text("changed")
     for record in (folder / study.path("made", "figures")).rglob("fig3.png*"):
         record.unlink()
     done = write_report(folder, "mine.yaml")

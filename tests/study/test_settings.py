@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.jobs.settings import arguments_of, to_text
 from lm_interpolation.study import verdicts
+from lm_interpolation.study.kinds.models.model import Training
 from lm_interpolation.study.settings import AddedLater, canonical, job_settings
 from lm_interpolation.study.study import Study
 from tests.study.test_config import SHIPPED, full_config
@@ -60,6 +61,17 @@ def test_a_field_that_was_added_later_is_left_out_while_it_is_as_before() -> Non
     assert canonical(Spec(steps=1, rank=0)) == {"steps": 1, "readers": [], "classes": {}}
     assert canonical(Spec(steps=1, rank=0, adapter="lora"))["adapter"] == "lora"
     assert canonical({"models": [Spec(steps=1)]})["models"][0]["rank"] == 8
+
+
+def test_a_field_that_was_added_later_is_in_no_settings_that_come_from_a_config() -> None:
+    """Models, corpora, prompts, sweeps and sections reach their jobs as mappings."""
+
+    class Later(Training):
+        rank: Annotated[int, AddedLater(as_before=0)] = 0
+
+    keys = {"steps": 1, "batch_size": 1, "block_length": 2, "learning_rate": 0.1}
+    assert Later(**keys).plain() == Training(**keys).plain()
+    assert Later(**keys, rank=8).plain() == {**Training(**keys).plain(), "rank": 8}
 
 
 def test_an_absent_key_is_left_out() -> None:

@@ -233,7 +233,7 @@ def test_other_triggers_are_named(clone: Path, repository: Path, tmp_path: Path)
     assert done.returncode == 0 and re.search(
         "^jobs run again for code, input, .*; this workflow needs", done.stdout, re.M
     )
-    assert "jobs run again for" not in snakemake(folder, "-n").stderr
+    assert "jobs run again for" not in snakemake(folder, "-n").stdout
     git = importer(tmp_path / "git", f'"git+file://{repository}/workflow/Snakefile@main"')
     done = snakemake(git, "-n", "--workflow-profile", "none")
     assert done.returncode == 1 and "Traceback" not in done.stdout

@@ -125,7 +125,7 @@ def _classified(
     spec: Mapping[str, Any],
     batch_size: int,
     device: str,
-    options: Mapping[str, str],
+    options: Mapping[str, Any],
 ) -> pd.DataFrame:
     texts = prompts + continuations if spec["text"] == "full" else continuations
     return score_classifier(judge, texts.tolist(), batch_size, device, spec.get("labels"), **options)
@@ -138,7 +138,7 @@ def _perplexities(
     spec: Mapping[str, Any],
     batch_size: int,
     device: str,
-    options: Mapping[str, str],
+    options: Mapping[str, Any],
 ) -> pd.DataFrame:
     return score_perplexity(judge, prompts.tolist(), continuations.tolist(), batch_size, device, **options)
 

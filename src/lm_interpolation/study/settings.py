@@ -10,8 +10,8 @@ Fields that are added later
 
         space: Annotated[str, AddedLater(as_before="weights")] = "weights"
 
-    As long as it has the value that reproduces the old behaviour, it is left out of the settings, and no existing job
-    reruns.
+    As long as it has the value that reproduces the old behaviour, it is left out of the settings and of
+    ``Declaration.plain``, from which most settings come, and no existing job reruns.
 """
 
 import functools
@@ -51,7 +51,7 @@ def canonical(value: Any) -> Any:
             found = {
                 field.alias or name: canonical(part)
                 for field, part, name in fields
-                if part is not None and not _as_before(field.metadata, part)
+                if part is not None and not as_before(field.metadata, part)
             }
             return found | canonical(value.model_extra or {})
         case Mapping():
@@ -62,7 +62,8 @@ def canonical(value: Any) -> Any:
             return value
 
 
-def _as_before(metadata: list[Any], value: Any) -> bool:
+def as_before(metadata: list[Any], value: Any) -> bool:
+    """Whether ``metadata`` mark a field that was added later, and with ``value`` everything is as it was before."""
     return any(isinstance(mark, AddedLater) and value == mark.as_before for mark in metadata)
 
 

@@ -29,6 +29,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from lm_interpolation.study.settings import as_before
+
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
 
@@ -83,11 +85,14 @@ class Declaration(BaseModel):
         yield from ()
 
     def plain(self) -> dict[str, Any]:
-        """The declaration as mappings and lists, with defaults, in the order of the fields, without absent keys."""
+        """The declaration as mappings and lists, with defaults, in the order of the fields, without absent keys.
+
+        Jobs are set by it, so it leaves out fields that were ``AddedLater`` while they are as before.
+        """
         found = {
             field.alias or name: plain(value)
             for name, field in type(self).model_fields.items()
-            if (value := getattr(self, name)) is not None
+            if (value := getattr(self, name)) is not None and not as_before(field.metadata, value)
         }
         return found | (self.model_extra or {})
 
