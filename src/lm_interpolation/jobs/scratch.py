@@ -66,7 +66,7 @@ def _publish(scratch: Path, target: Path) -> None:
 
 
 def _is_in(file: str | bytes, folder: Path) -> bool:
-    """Whether ``file`` is ``folder`` or our scratch in it, and not what is read."""
+    """Whether ``file`` is ``folder`` or our scratch in it, so that the error is not about an input."""
     path = Path(os.fsdecode(file))
     return path in (folder, *folder.parents) or any(part.startswith(_PREFIX) for part in path.parts)
 

@@ -45,8 +45,8 @@ def trial_id(learning_rate: float, batch_size: int, steps: int | None) -> str:
 class Trial:
     """One training run of a search, which is evaluated on dev after each of ``checkpoints`` steps, ascending.
 
-    ``steps`` is the length of the run, the last of ``checkpoints``. ``shared``: a longer or shorter run would be the
-    same up to the shorter's end, so the id names no steps.
+    ``steps`` is the length of the run, the last of ``checkpoints``. ``shared``: longer and shorter runs are the same up
+    to the end of the shorter one, so the id does not name steps.
     """
 
     learning_rate: float
