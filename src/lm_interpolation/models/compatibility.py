@@ -132,7 +132,7 @@ def _is_free_context(rope: Mapping[str, Any]) -> bool:
 
 
 def _other_rows(one: Checkpoint, two: Checkpoint) -> str | None:
-    """How to make the vocabularies of two models equal if one is the other's with rows added, else None."""
+    """How to make the vocabularies of two models equal if one extends the other by further rows, else None."""
     small, large = sorted((one, two), key=lambda checkpoint: checkpoint.config["vocab_size"])
     rows, more = (checkpoint.config["vocab_size"] for checkpoint in (small, large))
     tokens, all_tokens = vocabulary_of(small.directory), vocabulary_of(large.directory)

@@ -1,4 +1,4 @@
-"""A training's progress and its end, and the checkpoints that a rerun continues as if nothing had stopped it."""
+"""The progress and the end of a training, and the checkpoints from which a rerun continues as if never interrupted."""
 
 import json
 import math

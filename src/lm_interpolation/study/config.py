@@ -66,7 +66,7 @@ def _typed_like(value: Any, overrides: Any) -> Any:
 
 
 def declare(config: Mapping[str, Any]) -> Declared:
-    """``config``, which may extend a file, checked, with all defaults filled in. Raises ``UserError`` for mistakes.
+    """Check ``config``, which may extend a file, and fill in all defaults. Raises ``UserError`` for mistakes.
 
     Entries that cannot be had are left out, together with each sweep, analysis, search, figure and claim that depends
     on them. In a study that extends a file these are inherited entries that refer to something the study lacks; in

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def load_share(corpus: Mapping[str, Any], name: str, parent: Mapping[str, str | Path]) -> dict[str, "pd.DataFrame"]:
     """The part of another corpus that a resolved ``split_from`` entry takes; ``parent`` has the file of each split.
 
-    The result is as of ``make_corpus``; ``row`` is that of the parent. Which texts come to which share depends on the
-    parent alone (``shares.places``). Raises ``UserError`` for a class or split without texts.
+    The result has the columns of ``make_corpus``; ``row`` is the row in the parent. Which texts come to which share
+    depends on the parent alone (``shares.places``). Raises ``UserError`` for a class or split without texts.
     """
     rows: dict[str, list[tuple[int, str, str | None]]] = {}
     for split in SPLITS:
