@@ -1,4 +1,4 @@
-"""What a study takes from the Hugging Face hub, brought into its cache before machines without network need it."""
+"""Downloads all that a study needs from the Hugging Face hub to its cache, for machines without network."""
 
 import gzip
 import json

@@ -79,7 +79,7 @@ class Shares(Sampler[list[int]]):
 
 
 class ShareLoader(DataLoader):
-    """Batches of ``Shares``, in an order of their own in every epoch."""
+    """Batches of ``Shares``, in a different order in each epoch."""
 
     def __init__(self, data: Dataset, shares: Shares) -> None:
         # A generator of its own: the default one, which decides on dropout, must go on from a checkpoint untouched.
