@@ -100,7 +100,7 @@ class WeightSpace:
         self._check(point)
 
     def visit(self, sweep: Sweep) -> Iterator[SweepPoint]:
-        """Yield all points of the sweep in order; the live model is at each point while the caller uses it.
+        """Yield all points of the sweep in order; while the caller uses a point, the live model is set to it.
 
         Along a line (points that differ in their first coordinate) weights are a + t d: ``a`` and ``d`` are computed
         once; then each point costs one pass over the weights and no memory. Single models are exact. Raises what

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def pages(study: "Study") -> dict[str, list[str]]:
-    """Page to its sweeps: all sweeps with texts, or those in figures of the quick part."""
+    """Map each page to its sweeps: all sweeps with texts, or those in figures of the quick part."""
     drawn = {path for name in study.config["quick"] for path in study.declared.figures[name].tables_behind(study)}
     sweeps = study.scored_sweeps()
     return {"explorer": sweeps, "explorer-quick": [name for name in sweeps if study.table(name) in drawn]}
