@@ -205,7 +205,7 @@ def test_blocks_go_on_from_any_place() -> None:
 
 
 def test_a_block_has_room_behind_its_start() -> None:
-    with pytest.raises(UserError, match=r"training.block_length: 1 has no room .* 1 special"):
+    with pytest.raises(UserError, match=r"training.block_length: 1 leaves no room .* 1 special"):
         pack(SENTENCES, make_tokenizer("<s>"), 1)
 
 
