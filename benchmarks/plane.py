@@ -29,8 +29,7 @@ from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Point, Sweep, build_sweep, grid_values
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
-from lm_interpolation.study.corpora import among
-from lm_interpolation.study.kinds.corpora.sst import Sst
+from lm_interpolation.study.config import declare
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 """As many as the study gives to an analysis."""
@@ -135,8 +134,10 @@ def _merge_and_load(point: Point, folder: Path) -> tuple[Any, Any]:
 def _switch(runs: int, folder: Path) -> Row:
     """Moving from one point to the next beside evaluating the SST test sentences there, for models of real size."""
     space = WeightSpace({name: gpt2(folder / name, seed=seed) for seed, name in enumerate(_models())})
-    sst = Sst(source="sst", path=str(data("sst")), detokenize=True)
-    corpus = load_sst(sst.settings("sst", among({"sst": sst}))["corpus"], "sst")
+    models = {"base": {"task": "language-model", "start": {"hub": "gpt2", "revision": "main"}}}
+    source = {"source": "sst", "path": str(data("sst")), "detokenize": True}
+    study = declare({"study": "plane", "models": models, "corpora": {"sst": source}}).config
+    corpus = load_sst(study.corpora["sst"].settings("sst", study)["corpus"], "sst")
     share = 10
     texts = encode_texts(space.model, space.tokenizer, {"": corpus["test"]["text"].tolist()[::share]}, BATCH_SIZE)
     line = plane(20, lines=1)

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-# Fields of a syntax tree that say how the code was written.
-_SPELLING = frozenset({"type_comment", "kind", "type_ignores"})
+# Fields of a syntax tree that say how the code was written, or (ctx) what its place in the tree says.
+_SPELLING = frozenset({"type_comment", "kind", "type_ignores", "ctx"})
 
 
 @functools.cache
@@ -46,10 +46,11 @@ def parse_code(code: bytes, name: str) -> ast.Module:
 def _add_code(value: Any, found: list[str]) -> None:
     """Append a tree as text, the same in every version of Python: without positions, docstrings and empty fields."""
     if isinstance(value, ast.AST):
-        found.append(type(value).__name__)
-        for field in value._fields:
+        kind = type(value)
+        found.append(kind.__name__)
+        for field in _fields(kind):
             part = getattr(value, field, None)
-            if part is not None and part != [] and field not in _SPELLING:
+            if part is not None and part != []:
                 found.append(f"({field}")
                 _add_code(part, found)
                 found.append(")")
@@ -64,3 +65,8 @@ def _add_code(value: Any, found: list[str]) -> None:
                 _add_code(part, found)
     else:
         found.append(repr(value))
+
+
+@functools.cache
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    return tuple(field for field in kind._fields if field not in _SPELLING)
