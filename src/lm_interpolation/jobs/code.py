@@ -48,7 +48,7 @@ def _add_code(value: Any, found: list[str]) -> None:
     if isinstance(value, ast.AST):
         kind = type(value)
         found.append(kind.__name__)
-        for field in _fields(kind):
+        for field in _fields(kind.__name__):
             part = getattr(value, field, None)
             if part is not None and part != []:
                 found.append(f"({field}")
@@ -68,5 +68,6 @@ def _add_code(value: Any, found: list[str]) -> None:
 
 
 @functools.cache
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(field for field in kind._fields if field not in _SPELLING)
+def _fields(kind: str) -> tuple[str, ...]:
+    """The fields of a kind of node that count."""
+    return tuple(field for field in getattr(ast, kind)._fields if field not in _SPELLING)
