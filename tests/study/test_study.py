@@ -14,7 +14,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from lm_interpolation.points.algebra import Point, sweep_from_settings
-from lm_interpolation.study import captions, verdicts
+from lm_interpolation.study import captions, explorer, verdicts
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.settings import canonical
 from lm_interpolation.study.sources import source_digests
@@ -720,3 +720,10 @@ def test_what_has_an_order_keeps_it_in_settings() -> None:
     sweep = next(iter(config["sweeps"]))
     assert [name for name, _ in study.table_settings(sweep)["scorers"]] == list(CONFIG["scorers"])
     assert study.table_settings(sweep)["sweep"]["coordinates"] == list(CONFIG["sweeps"][sweep]["directions"])
+
+
+def test_a_study_that_only_trains_has_no_explorer() -> None:
+    trained = {key: CONFIG[key] for key in ("study", "corpora", "tokenizers")}
+    study = Study(trained | {"models": {"base": CONFIG["models"]["base"]}})
+    assert explorer.pages(study) == {} and study.targets.explorer() == []
+    assert study.path("models", "base") in study.targets.results()

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 def pages(study: "Study") -> dict[str, list[str]]:
-    """Map each page to its sweeps: all sweeps with texts, or those in figures of the quick part."""
+    """Map each page to its sweeps: all sweeps with texts, or those in figures of the quick part. None is empty."""
     drawn = {path for name in study.config["quick"] for path in study.declared.figures[name].tables_behind(study)}
     sweeps = study.scored_sweeps()
-    return {"explorer": sweeps, "explorer-quick": [name for name in sweeps if study.table(name) in drawn]}
+    quick = [name for name in sweeps if study.table(name) in drawn]
+    return {page: found for page, found in (("explorer", sweeps), ("explorer-quick", quick)) if found}
 
 
 def inputs(study: "Study", page: str) -> dict[str, list[str]]:
@@ -44,7 +45,7 @@ def settings(study: "Study", page: str) -> dict[str, Any]:
     colours = {name: _colour(study, name) for name in pages(study)[page]}
     return {
         "study": study.name,
-        "samples": study.config["generation"]["samples"],
+        "samples": study.generation("samples"),
         "sampling": sampling(study, colours),
         "spaces": study.lines.spaces(inputs(study, page)["scores"]),
         "sweeps": [_sweep(study, name, colour) for name, colour in colours.items()],

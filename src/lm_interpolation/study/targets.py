@@ -71,7 +71,7 @@ class Targets:
         if not self._study.config["quick"]:
             raise WorkflowError("the study has no quick part; list the figures of one under its key quick")
         figures = [path for name in self._study.config["quick"] for path in self.figure(name)]
-        return figures + [self._path("explorer-quick.html")] * bool(pages(self._study)["explorer-quick"])
+        return figures + [self._path("explorer-quick.html")] * ("explorer-quick" in pages(self._study))
 
     def progress(self) -> str:
         """A note for people on what is ready, and how to get the rest."""
