@@ -93,7 +93,8 @@ def test_the_card_of_a_point_of_the_grid_has_its_scores(built, tmp_path):
     assert f"| negative | 0.5 | base, trained on the negative texts of reviews: {trained} |\n" in text
     assert f"| positive | 0.5 | base, trained on the positive texts of reviews: {trained} |\n" in text
     assert f"| base |  | {start}, trained on general: {trained} |\n" in text
-    assert "\n- reviews: source synthetic, kind reviews, counts {train: 300, dev: 90, test: 90}" in text
+    corpus = next(line for line in text.splitlines() if line.startswith("- reviews: source synthetic, "))
+    assert ", kind reviews, counts {train: 300, dev: 90, test: 90}" in corpus
     table = read_table("results/own/tables/theta1.csv")
     (row,) = table[(table["alpha"] == 0.5) & (table["statistic"] == "score")].to_dict("records")
     scores = text.partition("## Scores\n")[2].partition("## Use")[0]

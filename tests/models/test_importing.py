@@ -434,7 +434,7 @@ def test_what_reads_later_words_is_no_language_model(
     torch.manual_seed(0)
     source = save_random(make(), tmp_path / "source", tiny_tokenizer)
     assert refused(source, tmp_path / "model").startswith(
-        f"model {source}: {name} reads the words that come later: it is no causal language model"
+        f"model {source}: {name} reads the words that come later: it is not a causal language model"
     )
 
 

@@ -78,7 +78,7 @@ def test_decimals_have_one_form(value: float | str, text: str) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "-Infinity"])
 def test_decimals_are_finite(value: float | str) -> None:
-    with pytest.raises(UserError, match="no usable coefficient"):
+    with pytest.raises(UserError, match="not a usable coefficient"):
         decimal(value)
 
 
@@ -302,7 +302,7 @@ def test_an_anchor_has_all_coordinates_and_no_other(anchor: dict[str, float]) ->
 
 
 def test_an_anchor_is_a_number() -> None:
-    with pytest.raises(UserError, match=r"^sweeps\.plane\.anchors\.0: .*no usable coefficient"):
+    with pytest.raises(UserError, match=r"^sweeps\.plane\.anchors\.0: .*not a usable coefficient"):
         build_sweep("plane", plane_spec({"alpha": 1e20, "beta": 0}))
 
 
