@@ -4,6 +4,7 @@
 # change there reruns nothing.
 
 from lm_interpolation.points.algebra import POINT_ID
+from lm_interpolation.study import captions
 
 # Jobs of points are grouped only on clusters; the profile lists the members. (Otherwise dry runs would show groups.)
 POINTS = "points" if workflow.remote_exec else None
@@ -35,3 +36,48 @@ def own_rules():
     """Only the rules of this workflow, once all have been read; in a module there are also rules of other workflows."""
     names = {rule.name for rule in _registered}
     return [rule for rule in workflow.rules if rule.name in names]
+
+
+def figure_of(wildcards):
+    """The study's declaration of a figure."""
+    return study.declared.figures[wildcards.figure]
+
+
+# What snakemake --report shows: rules mark files for it when they name their outputs.
+
+
+def category(section):
+    """``section`` as a category. An invisible character after each brace keeps Snakemake from seeing a wildcard."""
+    return section.replace("{", "{\u2060")
+
+
+def drawn(suffix, format):
+    """A file of a figure for the report, which shows its ``format``."""
+    return report(
+        study.path("figures", f"{{figure}}.{suffix}"),
+        caption="../report/figure.rst",
+        category=lambda wildcards: category(captions.section(study, wildcards.figure)),
+        subcategory="Figures",
+        labels={"figure": "{figure}", "format": format},
+    )
+
+
+def tabulated(table, caption="../report/table.rst", suffix="csv", format="table (CSV)"):
+    """A file of the table ``table`` for the report, which shows its ``format``."""
+    return report(
+        study.path("tables", f"{table}.{suffix}"),
+        caption=caption,
+        category=lambda wildcards, output: category(captions.table_section(study, Path(output[0]).stem)),
+        subcategory="Tables",
+        labels={"table": table, "format": format},
+    )
+
+
+def verdicts_file(suffix, format):
+    """A file of the verdicts for the report, which shows its ``format``."""
+    return report(
+        study.path(f"claims.{suffix}"),
+        caption="../report/claims.rst",
+        category="Claims",
+        labels={"claims": "verdicts", "format": format},
+    )

@@ -5,14 +5,9 @@
 from lm_interpolation.study import captions
 
 
-def declaration(wildcards):
-    """The study's declaration of a figure."""
-    return study.declared.figures[wildcards.figure]
-
-
 rule draw_figure:
     input:
-        unpack(lambda wildcards: declaration(wildcards).inputs(study)),
+        unpack(lambda wildcards: figure_of(wildcards).inputs(study)),
     output:
         png=drawn("png", "image (PNG)"),
         pdf=drawn("pdf", "vector (PDF)"),
@@ -27,11 +22,11 @@ rule draw_figure:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        script=lambda wildcards, threads: declaration(wildcards).SCRIPT,
+        script=lambda wildcards, threads: figure_of(wildcards).SCRIPT,
         settings=lambda wildcards: study.settings(
-            declaration(wildcards).SCRIPT,
-            look=declaration(wildcards).look(),
-            **declaration(wildcards).settings(study),
+            figure_of(wildcards).SCRIPT,
+            look=figure_of(wildcards).look(),
+            **figure_of(wildcards).settings(study),
         ),
     message:
         "Draw {wildcards.figure}"
@@ -55,9 +50,9 @@ rule describe_figure:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        script=lambda wildcards, threads: declaration(wildcards).CAPTION,
+        script=lambda wildcards, threads: figure_of(wildcards).CAPTION,
         settings=lambda wildcards: study.settings(
-            declaration(wildcards).CAPTION,
+            figure_of(wildcards).CAPTION,
             **captions.figure_settings(study, wildcards.figure),
         ),
     message:

@@ -9,43 +9,6 @@ from lm_interpolation.study import captions, explorer
 report: "../report/workflow.rst"
 
 
-def category(section):
-    """``section`` as a category. An invisible character after each brace keeps Snakemake from seeing a wildcard."""
-    return section.replace("{", "{\u2060")
-
-
-def drawn(suffix, format):
-    """A file of a figure for the report, which shows its ``format``."""
-    return report(
-        study.path("figures", f"{{figure}}.{suffix}"),
-        caption="../report/figure.rst",
-        category=lambda wildcards: category(captions.section(study, wildcards.figure)),
-        subcategory="Figures",
-        labels={"figure": "{figure}", "format": format},
-    )
-
-
-def tabulated(table, caption="../report/table.rst", suffix="csv", format="table (CSV)"):
-    """A file of the table ``table`` for the report, which shows its ``format``."""
-    return report(
-        study.path("tables", f"{table}.{suffix}"),
-        caption=caption,
-        category=lambda wildcards, output: category(captions.table_section(study, Path(output[0]).stem)),
-        subcategory="Tables",
-        labels={"table": table, "format": format},
-    )
-
-
-def verdicts_file(suffix, format):
-    """A file of the verdicts for the report, which shows its ``format``."""
-    return report(
-        study.path(f"claims.{suffix}"),
-        caption="../report/claims.rst",
-        category="Claims",
-        labels={"claims": "verdicts", "format": format},
-    )
-
-
 rule overview:
     input:
         tables=study.targets.sweep_tables(),
