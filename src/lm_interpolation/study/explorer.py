@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
 
 
+PAGES = ("explorer", "explorer-quick")
+"""Pages that a study may have: for all sweeps with texts, and for those in figures of its quick part."""
+
+
 def pages(study: "Study") -> dict[str, list[str]]:
-    """Map each page to its sweeps: all sweeps with texts, or those in figures of the quick part. None is empty."""
+    """Map each page that the study has to its sweeps, at least one."""
     drawn = {path for name in study.config["quick"] for path in study.declared.figures[name].tables_behind(study)}
     sweeps = study.scored_sweeps()
     quick = [name for name in sweeps if study.table(name) in drawn]
-    return {page: found for page, found in (("explorer", sweeps), ("explorer-quick", quick)) if found}
+    return {page: found for page, found in zip(PAGES, (sweeps, quick), strict=True) if found}
 
 
 def inputs(study: "Study", page: str) -> dict[str, list[str]]:

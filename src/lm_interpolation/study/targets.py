@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from snakemake.exceptions import WorkflowError
 
-from lm_interpolation.study.explorer import pages
+from lm_interpolation.study.explorer import PAGES, pages
 
 if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
@@ -79,8 +79,8 @@ class Targets:
         drawn = [name for name in config["figures"] if all(map(os.path.exists, self.figure(name)))]
         missing = [name for name in config["figures"] if name not in drawn]
         lines = [f"Figures in {self._path('figures')}: {', '.join(drawn)}"] if drawn else []
-        explorers = [self._path(f"{name}.html") for name in pages(self._study)]
-        explorers = [path for path in explorers if Path(path).exists()]
+        # One may be there from a time when the study still had that page.
+        explorers = [path for name in PAGES if Path(path := self._path(f"{name}.html")).exists()]
         lines += [f"To read texts and scores point by point, open in a browser: {path}" for path in explorers[:1]]
         verdicts = ["the verdicts on the claims"] if config["claims"] else []
         explorer = ["the explorer of all sweeps"] if self.explorer() and self.explorer() != explorers[:1] else []
