@@ -1,12 +1,12 @@
 """What every kind of analysis declares."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
 from lm_interpolation.points.algebra import Point, decimal, grid_values
-from lm_interpolation.study.kinds.base import Declaration, Problem, plain
+from lm_interpolation.study.kinds.base import Count, Declaration, Name, Problem, PromptsName, Ref, Values, plain
 from lm_interpolation.study.kinds.tables import Table
 
 if TYPE_CHECKING:
@@ -85,6 +85,52 @@ class Analysis(Declaration):
         raise NotImplementedError
 
 
+class GeneratingAnalysis(Analysis):
+    """An analysis whose job itself continues the first prompts of a set, at points that are merged for it."""
+
+    ABOUT_TEXTS: ClassVar[bool] = True
+
+    sweep: Annotated[Name, Ref("sweeps", directions=1, space="weights")] = Field(
+        description="Name of a sweep of one direction in the space of weights."
+    )
+    at: Values = Field(description="Values of its coordinate.")
+    prompts: PromptsName = Field(description="Name of the prompt set.")
+    prefixes: Count = Field(default=20, description="Number of prompts, taken from the beginning.")
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        yield from check_on_grid(config, self.sweep, self.at, "at")
+
+    def sweeps_behind(self, config: "StudyConfig") -> list[str]:
+        return [self.sweep]
+
+    def continued_prompts(self) -> str:
+        return self.prompts
+
+    def merged_points(self, study: "Study") -> list[Point]:
+        """The points of its sweep where the coordinate is one of ``at``, in the order of the sweep."""
+        at = {decimal(value) for value in self.at}
+        return [entry.point for entry in study.sweeps[self.sweep].points if entry.coordinates[0][1] in at]
+
+    def models_beside(self, study: "Study") -> list[str]:
+        """Names of the models that its job reads beside the merged points, each once."""
+        raise NotImplementedError
+
+    def inputs(self, study: "Study", name: str) -> dict[str, Any]:
+        points = self.merged_points(study)
+        return {
+            "models": model_folders(study, self.models_beside(study)),
+            "prompts": prompts_file(study, self.prompts),
+            "checkpoints": [study.path("checkpoints", name, point.id) for point in points],
+        }
+
+    def settings(self, study: "Study", name: str) -> dict[str, Any]:
+        return {
+            "models": self.models_beside(study),
+            "points": [point.id for point in self.merged_points(study)],
+            "sampling": study.sampling(),
+        }
+
+
 def check_on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], key: str) -> Iterator[Problem]:
     """A sweep of one direction must have points at all ``values`` of its coordinate."""
     spec = config.sweeps[sweep]
@@ -96,12 +142,6 @@ def check_on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], ke
             yield key, f"{value} is not on the grid of sweep {sweep!r}; add it there"
 
 
-def points_at(study: "Study", sweep: str, values: Iterable[float]) -> list[Point]:
-    """The points of a sweep of one direction where its coordinate is one of ``values``, in the sweep's order."""
-    at = {decimal(value) for value in values}
-    return [entry.point for entry in study.sweeps[sweep].points if entry.coordinates[0][1] in at]
-
-
 def model_folders(study: "Study", models: Iterable[str]) -> list[str]:
     """Folders of models."""
     return [study.path("models", name) for name in models]
@@ -110,8 +150,3 @@ def model_folders(study: "Study", models: Iterable[str]) -> list[str]:
 def prompts_file(study: "Study", prompts: str) -> str:
     """The file of a prompt set."""
     return study.path("prompts", f"{prompts}.parquet")
-
-
-def checkpoint_folders(study: "Study", analysis: str, points: Iterable[Point]) -> list[str]:
-    """Folders of the points merged for an analysis."""
-    return [study.path("checkpoints", analysis, point.id) for point in points]

@@ -7,16 +7,8 @@ from pydantic import Field
 
 from lm_interpolation.figures.naming import prompts_label
 from lm_interpolation.pages.wording import number, numbers
-from lm_interpolation.points.algebra import Point
-from lm_interpolation.study.kinds.analyses.base import (
-    Analysis,
-    check_on_grid,
-    checkpoint_folders,
-    model_folders,
-    points_at,
-    prompts_file,
-)
-from lm_interpolation.study.kinds.base import Count, Name, NonNegative, Problem, PromptsName, Ref, Values
+from lm_interpolation.study.kinds.analyses.base import GeneratingAnalysis
+from lm_interpolation.study.kinds.base import Name, NonNegative, Problem, Ref
 from lm_interpolation.study.kinds.checks import check_prompted
 from lm_interpolation.study.kinds.tables import HIGH, LOW, POINT, SCORER, Table
 
@@ -25,7 +17,7 @@ if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
 
 
-class PrecisionAnalysis(Analysis):
+class PrecisionAnalysis(GeneratingAnalysis):
     """Texts and scores of a sample in fp32 and in the precision of the study. Too large a difference is an error."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
@@ -50,7 +42,6 @@ class PrecisionAnalysis(Analysis):
         )
     }
     COMPARES_PRECISIONS: ClassVar[bool] = True
-    ABOUT_TEXTS: ClassVar[bool] = True
 
     kind: Literal["precision"] = Field(
         description=(
@@ -61,9 +52,6 @@ class PrecisionAnalysis(Analysis):
     sweep: Annotated[Name, Ref("sweeps", directions=1, texts=True, space="weights")] = Field(
         description="Name of a sweep of one direction in the space of weights, with these prompts."
     )
-    at: Values = Field(description="Values of its coordinate.")
-    prompts: PromptsName = Field(description="Name of the prompt set.")
-    prefixes: Count = Field(default=20, description="Number of prompts, taken from the beginning.")
     threshold: NonNegative = Field(
         description=("Largest difference of a mean score, and largest relative difference of a perplexity.")
     )
@@ -71,7 +59,7 @@ class PrecisionAnalysis(Analysis):
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from check_prompted(config, self.sweep, self.prompts, "prompts")
-        yield from check_on_grid(config, self.sweep, self.at, "at")
+        yield from super().check(config)
         judged = self.compared_scorers(config)
         if not judged:
             yield "sweep", f"no model scores the texts of {self.sweep!r}; choose another"
@@ -83,35 +71,17 @@ class PrecisionAnalysis(Analysis):
             words = f"generation and scorers of {self.sweep!r} are all in fp32"
             yield "", f"{words}; remove it, or choose another precision there"
 
-    def sweeps_behind(self, config: "StudyConfig") -> list[str]:
-        return [self.sweep]
-
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
         return self.compared_scorers(config)
-
-    def continued_prompts(self) -> str:
-        return self.prompts
-
-    def merged_points(self, study: "Study") -> list[Point]:
-        return points_at(study, self.sweep, self.at)
 
     def compared_scorers(self, config: "StudyConfig") -> list[str]:
         # Scorers without a model have no precision.
         return config.judges_of(self.sweep)
 
-    def inputs(self, study: "Study", name: str) -> dict[str, Any]:
-        return {
-            "models": model_folders(study, self._models(study)),
-            "prompts": prompts_file(study, self.prompts),
-            "checkpoints": checkpoint_folders(study, name, self.merged_points(study)),
-        }
-
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
         scorers = self.compared_scorers(study.declared)
         return {
-            "models": self._models(study),
-            "points": [point.id for point in self.merged_points(study)],
-            "sampling": study.sampling(),
+            **super().settings(study, name),
             "generation": study.config["generation"]["precision"],
             "scorers": [
                 (name, {**study.config["scorers"][name], "statistic": study.scorers[name].main_statistic().settings()})
@@ -121,8 +91,8 @@ class PrecisionAnalysis(Analysis):
             "threshold": self.threshold,
         }
 
-    def _models(self, study: "Study") -> list[str]:
-        """Names of the judges."""
+    def models_beside(self, study: "Study") -> list[str]:
+        # The judges.
         scorers = self.compared_scorers(study.declared)
         return [model for model in dict.fromkeys(study.scorers[name].judge() for name in scorers) if model is not None]
 
