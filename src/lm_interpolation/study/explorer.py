@@ -10,16 +10,11 @@ if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
 
 
-PAGES = ("explorer", "explorer-quick")
-"""Pages that a study may have: for all sweeps with texts, and for those in figures of its quick part."""
-
-
 def pages(study: "Study") -> dict[str, list[str]]:
-    """Map each page that the study has to its sweeps, at least one."""
+    """Map each page to its sweeps: all sweeps with texts, or those in figures of the quick part."""
     drawn = {path for name in study.config["quick"] for path in study.declared.figures[name].tables_behind(study)}
     sweeps = study.scored_sweeps()
-    quick = [name for name in sweeps if study.table(name) in drawn]
-    return {page: found for page, found in zip(PAGES, (sweeps, quick), strict=True) if found}
+    return {"explorer": sweeps, "explorer-quick": [name for name in sweeps if study.table(name) in drawn]}
 
 
 def inputs(study: "Study", page: str) -> dict[str, list[str]]:
@@ -50,7 +45,8 @@ def settings(study: "Study", page: str) -> dict[str, Any]:
     return {
         "study": study.name,
         "samples": study.generation("samples"),
-        "sampling": sampling(study, colours),
+        # A study without texts may say nothing of sampling.
+        "sampling": sampling(study, colours) if colours else "",
         "spaces": study.lines.spaces(inputs(study, page)["scores"]),
         "sweeps": [_sweep(study, name, colour) for name, colour in colours.items()],
         "scorers": {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from snakemake.exceptions import WorkflowError
 
-from lm_interpolation.study.explorer import PAGES, pages
+from lm_interpolation.study.explorer import pages
 
 if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
@@ -71,7 +71,7 @@ class Targets:
         if not self._study.config["quick"]:
             raise WorkflowError("the study has no quick part; list the figures of one under its key quick")
         figures = [path for name in self._study.config["quick"] for path in self.figure(name)]
-        return figures + [self._path("explorer-quick.html")] * ("explorer-quick" in pages(self._study))
+        return figures + [self._path("explorer-quick.html")] * bool(pages(self._study)["explorer-quick"])
 
     def progress(self) -> str:
         """A note for people on what is ready, and how to get the rest."""
@@ -79,8 +79,8 @@ class Targets:
         drawn = [name for name in config["figures"] if all(map(os.path.exists, self.figure(name)))]
         missing = [name for name in config["figures"] if name not in drawn]
         lines = [f"Figures in {self._path('figures')}: {', '.join(drawn)}"] if drawn else []
-        # One may be there from a time when the study still had that page.
-        explorers = [path for name in PAGES if Path(path := self._path(f"{name}.html")).exists()]
+        explorers = [self._path(f"{name}.html") for name in pages(self._study)]
+        explorers = [path for path in explorers if Path(path).exists()]
         lines += [f"To read texts and scores point by point, open in a browser: {path}" for path in explorers[:1]]
         verdicts = ["the verdicts on the claims"] if config["claims"] else []
         explorer = ["the explorer of all sweeps"] if self.explorer() and self.explorer() != explorers[:1] else []
