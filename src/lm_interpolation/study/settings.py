@@ -38,22 +38,16 @@ def job_settings(script: str, arguments: Mapping[str, Any]) -> str:
     ``script`` is a path below ``workflow/scripts``. The names and the order of ``arguments`` come from the code, never
     from a config. Raises ``TypeError`` for a value that is neither a declaration nor JSON.
     """
-    told = {key: canonical(value) for key, value in arguments.items()}
+    given = {key: canonical(value) for key, value in arguments.items()}
     # The code is the same in thousands of jobs.
-    return f"{to_text({ARGUMENTS: told})[:-1]}, {_code(script)[1:]}"
+    return f"{to_text({ARGUMENTS: given})[:-1]}, {_code(script)[1:]}"
 
 
 def canonical(value: Any) -> Any:
     """``value`` in JSON form, with the order that the module's docstring describes."""
     match value:
         case BaseModel():
-            fields = [(field, getattr(value, name), name) for name, field in type(value).model_fields.items()]
-            found = {
-                field.alias or name: canonical(part)
-                for field, part, name in fields
-                if part is not None and not as_before(field.metadata, part)
-            }
-            return found | canonical(value.model_extra or {})
+            return {key: canonical(part) for key, part in present(value).items()} | canonical(value.model_extra or {})
         case Mapping():
             return {key: canonical(value[key]) for key in sorted(value)}
         case list() | tuple():
@@ -62,9 +56,15 @@ def canonical(value: Any) -> Any:
             return value
 
 
-def as_before(metadata: list[Any], value: Any) -> bool:
-    """Whether ``metadata`` mark a field that was added later, and with ``value`` everything is as it was before."""
-    return any(isinstance(mark, AddedLater) and value == mark.as_before for mark in metadata)
+def present(declaration: BaseModel) -> dict[str, Any]:
+    """Key to value of the fields that are not None, in their order, without those added later that are as before."""
+    fields = [(field, name, getattr(declaration, name)) for name, field in type(declaration).model_fields.items()]
+    return {
+        field.alias or name: value
+        for field, name, value in fields
+        if value is not None
+        and not any(isinstance(mark, AddedLater) and value == mark.as_before for mark in field.metadata)
+    }
 
 
 @functools.cache

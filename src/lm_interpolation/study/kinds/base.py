@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from lm_interpolation.study.settings import as_before
+from lm_interpolation.study.settings import present
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -89,12 +89,7 @@ class Declaration(BaseModel):
 
         Jobs are set by it, so it leaves out fields that were ``AddedLater`` while they are as before.
         """
-        found = {
-            field.alias or name: plain(value)
-            for name, field in type(self).model_fields.items()
-            if (value := getattr(self, name)) is not None and not as_before(field.metadata, value)
-        }
-        return found | (self.model_extra or {})
+        return {key: plain(value) for key, value in present(self).items()} | (self.model_extra or {})
 
 
 def plain(value: Any) -> Any:
