@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lm_interpolation.jobs.code import code_digest, syntax_tree
+from lm_interpolation.jobs.code import blocks, code_digest, syntax_tree
 from lm_interpolation.jobs.places import LOCK, SEARCH_PATH, WORKFLOW
 
 _PACKAGE = "lm_interpolation"
@@ -106,10 +106,8 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """All statements of a file, including nested ones. (Most nodes are expressions, which cannot import.)"""
     for statement in body:
         yield statement
-        for field in ("body", "orelse", "finalbody"):
-            yield from _statements(getattr(statement, field, []))
-        for part in (*getattr(statement, "handlers", []), *getattr(statement, "cases", [])):
-            yield from _statements(part.body)
+        for block in blocks(statement):
+            yield from _statements(block)
 
 
 @functools.cache

@@ -28,7 +28,8 @@ def python(**keys: Any) -> Python:
 def test_a_file_that_defines_the_function_is_fine() -> None:
     assert list(python(files=["words.txt"]).file_problems()) == []
     for code in ("if True:\n    def score(t, p): pass\n", "score = len\n", "from os import path as score\n",
-                 "from json import *\n", "try:\n    import re\nexcept ImportError:\n    score = 1\n"):  # fmt: skip
+                 "from json import *\n", "try:\n    import re\nexcept ImportError:\n    score = 1\n",
+                 "match 1:\n    case 1:\n        def score(texts, prompts): ...\n"):  # fmt: skip
         Path("mine.py").write_text(code)
         assert list(python().file_problems()) == [], code
 

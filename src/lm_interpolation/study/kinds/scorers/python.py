@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from lm_interpolation.jobs.code import blocks
 from lm_interpolation.study.kinds.base import Problem, Text, hint
 from lm_interpolation.study.kinds.scorers.own import OwnScorer, unreadable
 from lm_interpolation.study.local_imports import with_imports
@@ -91,8 +92,6 @@ def _defined(body: list[ast.stmt]) -> set[str]:
                 names.update(
                     part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
                 )
-                for block in ("body", "orelse", "finalbody"):
-                    names |= _defined(getattr(node, block, []))
-                for handler in getattr(node, "handlers", []):
-                    names |= _defined(handler.body)
+                for block in blocks(node):
+                    names |= _defined(block)
     return names
