@@ -66,12 +66,12 @@ def _announce_licence(kind: str, repository: str) -> None:
 
     page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repository}"
     try:
-        tags = HfApi().repo_info(repository, repo_type=kind).tags or []
+        info = HfApi().model_info(repository) if kind == "model" else HfApi().dataset_info(repository)
     except Exception as error:  # of httpx, of the hub and of the operating system; the cache may have the files
         licence = f"unknown, for the hub does not tell ({brief(error, 100)})"
     else:
-        licence = ", ".join(tag.removeprefix("license:") for tag in tags if tag.startswith("license:")) or "none named"
-    announce(f"[fetch] {kind} {repository}: licence {licence}, see {page}")
+        licence = ", ".join(tag.removeprefix("license:") for tag in info.tags or () if tag.startswith("license:"))
+    announce(f"[fetch] {kind} {repository}: licence {licence or 'not named'}, see {page}")
 
 
 def fetch_model(repository: str, commit: str, key: str) -> Path:
