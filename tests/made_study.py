@@ -98,12 +98,12 @@ def make_results(study: Study, text: Text = plain_text) -> None:
     continuation has no perplexity.
     """
     write_metrics(study)
-    samples = study.config["generation"]["samples"]
     for name, spec in study.config["prompts"].items():
         table = pa.table({"row": pa.array(range(len(spec["texts"])), pa.int64()), "text": spec["texts"]})
         write_parquet(table, study.path("prompts", f"{name}.parquet"))
     for (prompts, name), line in study.lines.all.items():
         rows = range(len(study.config["prompts"][prompts]["texts"]))
+        samples = study.declared.samples_of(prompts)
         keys = [(point, row, sample) for point in line.points for row in rows for sample in range(samples)]
         frame = pd.DataFrame({"point": [p.id for p, _, _ in keys], "row": [r for _, r, _ in keys]})
         frame["sample"] = np.array([sample for _, _, sample in keys], dtype=np.int32)

@@ -329,7 +329,7 @@ def test_what_the_comparison_reads() -> None:
         ("perplexity", "fp16"),
     ]
     # A change of words is no reason to run it again.
-    assert "reason" not in settings and "precision" not in study.sampling()
+    assert "reason" not in settings and "precision" not in study.sampling("neutral")
     facts = figure_settings(study, "fig3")["text"]["facts"]
     assert [fact for fact in facts if "our reading" in fact] == [
         "texts in bf16, our reading",

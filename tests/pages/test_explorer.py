@@ -87,7 +87,7 @@ def test_a_page_keeps_to_the_budget(points: int) -> None:
     prompts = {name: {"source": "list", "texts": ["The film"] * 80} for name in ("neutral", "others")}
     study = Study(made_config(sweeps=sweeps, prompts=prompts, figures={}))
     frames = {name: pd.DataFrame({"row": range(80)}) for name in prompts}
-    shown = choose_texts(study.sweeps.values(), frames, 25)
+    shown = choose_texts(study.sweeps.values(), frames, {"neutral": 25, "others": 25})
     # In both spaces.
     count = sum(2 * points * len(each.rows) * each.samples for each in shown.values())
     assert count <= explorer.TEXTS
@@ -358,6 +358,25 @@ def test_markup_in_texts_stays_text(study: Study) -> None:
     for markup in ("<script", "</script", "<!--"):
         assert page.count(markup) == plain.count(markup)
     assert page_json("page.html")["texts"]["weights"]["neutral"]["positive=1"][0] == [nasty] * 3
+
+
+def test_a_prompt_set_shows_as_many_samples_as_it_has() -> None:
+    prompts = {**PROMPT_SETS, "neutral": {**PROMPT_SETS["neutral"], "samples": 1}}
+    study = Study(made_config(sweeps={"theta1": LABELLED, "plane": PLANE}, prompts=prompts, figures={}))
+    make_results(study)
+    make_page(study, "page.html")
+    data = page_json("page.html")
+    assert {name: (found["samples"], found["shown"]) for name, found in data["prompts"].items()} == {
+        "neutral": (1, 1),
+        "others": (3, 3),
+    }
+    assert data["sampling"].startswith(
+        "texts: 1 continuation per prompt of neutral, 3 continuations per prompt of others"
+    )
+    texts, scores = data["texts"]["weights"], data["scores"]["sentiment"]["weights"]
+    assert [len(texts["neutral"]["positive=1"]), len(texts["neutral"]["positive=1"][0])] == [12, 1]
+    assert [len(scores["neutral"]["positive=1"]), len(scores["neutral"]["positive=1"][0])] == [12, 1]
+    assert [len(texts["others"]["positive=1"]), len(texts["others"]["positive=1"][0])] == [2, 3]
 
 
 def test_equal_data_give_equal_bytes(study: Study) -> None:

@@ -70,20 +70,20 @@ def thin(rows: Sequence[int], samples: int, points: int, budget: int) -> Shown:
 
 
 def choose_texts(
-    sweeps: Iterable[Sweep], prompts: Mapping[str, pd.DataFrame], samples: int, budget: int = TEXTS
+    sweeps: Iterable[Sweep], prompts: Mapping[str, pd.DataFrame], samples: Mapping[str, int], budget: int = TEXTS
 ) -> dict[str, Shown]:
     """The part of each prompt set that is shown: the same along all sweeps, so that sweeps can be compared.
 
-    ``prompts`` holds the prompts (column ``row``) of every set that a sweep generates from, ``samples`` is the number
-    of continuations of each.
+    ``prompts`` holds the prompts (column ``row``) of every set that a sweep generates from, ``samples`` the number of
+    continuations of each.
     """
     points: dict[str, set[tuple[str, str]]] = {}
     for sweep in sweeps:
         for name in sweep.prompts:
             points.setdefault(name, set()).update((sweep.space, entry.point.id) for entry in sweep.points)
-    most = {name: min(len(prompts[name]), PROMPTS) * min(samples, SAMPLES) for name in points}
+    most = {name: min(len(prompts[name]), PROMPTS) * min(samples[name], SAMPLES) for name in points}
     shares = share_budget({name: len(found) * most[name] for name, found in points.items()}, budget)
-    return {name: thin(list(prompts[name]["row"]), samples, len(points[name]), shares[name]) for name in points}
+    return {name: thin(list(prompts[name]["row"]), samples[name], len(points[name]), shares[name]) for name in points}
 
 
 def thin_rows(frame: pd.DataFrame, shown: Shown) -> pd.DataFrame:
@@ -211,7 +211,7 @@ def page_data(
     inputs: Mapping[str, Sequence[PathLike]],
     *,
     study: str,
-    samples: int,
+    samples: Mapping[str, int],
     sampling: str,
     spaces: Mapping[str, str],
     sweeps: Sequence[Mapping[str, Any]],
@@ -265,7 +265,7 @@ def page_data(
                 "rows": list(shown[name].rows),
                 "texts": list(frame.set_index("row").loc[list(shown[name].rows), "text"]),
                 "total": len(frame),
-                "samples": samples,
+                "samples": samples[name],
                 "shown": shown[name].samples,
             }
             for name, frame in prompts.items()

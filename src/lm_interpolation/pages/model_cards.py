@@ -151,13 +151,14 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
         quality = judge_lines(judges)
     except UserError as error:
         judges, quality = {}, [f"how good the judges are is not known: {error}"]
+    samples = {name: study.declared.samples_of(name) for name in dict.fromkeys(table["prompts"])}
     return {
         "scores": list(_rows(table, found, {name: scorers[name].card_statistics() for name in used}, judges)),
         "here": found.here,
         "measured_on": found.sweep.name,
         "neighbours": "; ".join(show_coordinates(entry.coordinates) for entry in found.entries),
         "table": f"tables/{found.sweep.name}.csv",
-        "facts": [describe_sampling(study.config["generation"], None)]
+        "facts": [describe_sampling(study.config["generation"], samples, None)]
         + [scorers[name].describe(name) for name in used]
         + quality,
     }

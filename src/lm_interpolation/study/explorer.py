@@ -44,7 +44,9 @@ def settings(study: "Study", page: str) -> dict[str, Any]:
     colours = {name: _colour(study, name) for name in pages(study)[page]}
     return {
         "study": study.name,
-        "samples": study.generation("samples"),
+        "samples": {
+            prompts: study.declared.samples_of(prompts) for name in colours for prompts in study.sweeps[name].prompts
+        },
         # A study without texts may say nothing of sampling.
         "sampling": sampling(study, colours) if colours else "",
         "spaces": study.lines.spaces(inputs(study, page)["scores"]),

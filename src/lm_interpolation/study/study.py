@@ -119,9 +119,9 @@ class Study:
             "bootstrap": self.config["tables"],
         }
 
-    def sampling(self) -> dict[str, Any]:
-        """How texts are sampled, in both spaces."""
-        settings = self.config.get("generation", {})
+    def sampling(self, prompts: str) -> dict[str, Any]:
+        """How the texts of a prompt set are sampled, in both spaces."""
+        settings = self.config["generation"] | {"samples": self.declared.samples_of(prompts)}
         return {key: value for key, value in settings.items() if key not in ("nucleus", "precision")}
 
     def generation(self, key: str) -> Any:

@@ -10,7 +10,7 @@ def main(
     job: Job,
     *,
     study: str,
-    samples: int,
+    samples: dict[str, int],
     sampling: str,
     spaces: dict[str, str],
     sweeps: list[dict[str, Any]],
