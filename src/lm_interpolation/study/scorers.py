@@ -44,25 +44,25 @@ def study_judges(config: StudyConfig, results: Path, names: Collection[str]) -> 
 
 
 def shown_settings(scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
-    """How the summary of a run shows each scorer (see ``tables.Shown``)."""
+    """How the summary of a run shows each scorer (see ``tables.Shown``), with its ``samples`` if it has some."""
     return [
         {
             "scorer": name,
             "statistics": scorer.summary_statistics(),
             "barrier": None if (barrier := scorer.barrier_statistic()) is None else barrier.name,
+            **({} if scorer.samples is None else {"samples": scorer.samples}),
         }
         for name, scorer in scorers.items()
     ]
 
 
-def colour_settings(name: str, scorer: Scorer) -> dict[str, Any]:
-    """What the explorer needs to know about the scorer that colours texts."""
+def colour_settings(scorer: Scorer) -> dict[str, Any]:
+    """What the explorer needs to know about the scorer that colours texts, beside its description."""
     colour = scorer.colour()
     assert colour is not None
     return {
         "statistic": colour.statistic.settings(),
         "range": colour.scale,
-        "description": scorer.describe(name),
     }
 
 
