@@ -36,7 +36,7 @@ def everything(study: Study) -> dict[str, Any]:
         "overview": captions.overview_settings(study),
         "verdicts": verdicts.settings(study),
         "explorer": explorer.settings(study, "explorer"),
-        "summary": shown_settings(study.scorers),
+        "summary": shown_settings(study.declared),
         "analyses": {name: study.analysis_settings(name) for name in study.config["analyses"]},
     }
 
@@ -56,7 +56,7 @@ def test_as_many_samples_as_there_are_change_no_job_and_no_word() -> None:
     whole, same = Study(with_samples(None)), Study(with_samples(8))
     assert settings_of(same) == settings_of(whole)
     words, before = everything(same), everything(whole)
-    for key in ("figures", "captions", "tables", "overview", "verdicts", "explorer"):
+    for key in ("figures", "captions", "tables", "overview", "verdicts", "explorer", "summary"):
         assert words[key] == before[key]
 
 
