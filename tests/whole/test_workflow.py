@@ -264,6 +264,46 @@ def test_samples_of_one_prompt_set(finished: Path, edit: Callable, tmp_path: Pat
     assert planned(finished) == {}
 
 
+def test_samples_of_one_scorer(finished: Path, edit: Callable, tmp_path: Path) -> None:
+    def change(config: dict) -> None:
+        config["scorers"]["perplexity"]["samples"] = 2
+
+    edit(change)
+    # Scores and tables of that scorer; no text.
+    assert planned(finished) == {"score": 2, "table": 2, **AFTER_TABLES}
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    finish(copy)
+    assert planned(copy) == {}
+    top = copy / "results" / "tiny"
+    same = {path: digest for path, digest in results(finished).items() if not re.search("tables/|perplexity", path)}
+    assert len(same) > 50 and same.items() <= results(copy).items()
+    for path in (top / "scores").rglob("perplexity.parquet"):
+        found = pd.read_parquet(path)
+        whole = pd.read_parquet(finished / path.relative_to(copy))
+        first = whole[whole["sample"] < 2].reset_index(drop=True)
+        assert len(found) == len(whole) * 2 // 3
+        pd.testing.assert_frame_equal(found, first, rtol=1e-4)
+    table, before = (pd.read_csv(folder / "results" / "tiny" / "tables" / "theta1.csv") for folder in (copy, finished))
+    judged = table["scorer"] == "perplexity"
+    pd.testing.assert_frame_equal(table[~judged], before[~judged])
+    # Four prompts.
+    assert set((table["n_texts"] + table["n_excluded"])[judged]) == {8} and set(table["n_prompts"][judged]) == {4}
+    told = "perplexity: perplexity under base, of the first 2 of 3 continuations of each prompt"
+    for file in ("figures/fig3.md", "tables/theta1.md", "claims.md", "overview.md"):
+        assert told in (top / file).read_text(), file
+    assert (
+        "perplexity (of each prompt at most the first 2 continuations) continuation"
+        in (top / "summary.txt").read_text()
+    )
+    (claim,) = json.loads((top / "claims.json").read_text())
+    assert claim["units"] == 4 and claim["unit_kind"] == "prompts"
+    assert '"judged":{"perplexity":{"neutral":2}}' in (top / "explorer.html").read_text().replace(" ", "")
+    # As many as there are: as if it had none.
+    edit(lambda config: config["scorers"]["perplexity"].update(samples=3))
+    assert planned(finished) == {}
+
+
 def test_perplexity_judge(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["perplexity"].update(model="positive"))
     # What it learnt from is compared with what it judges.

@@ -64,7 +64,8 @@ class Download(Declaration):
 
     url: Annotated[str, AfterValidator(_web)] = Field(description="Address of the file.")
     sha256: Maybe[Annotated[str, AfterValidator(_digest)]] = Field(
-        default=None, description="Its sha256; a file with another one is refused, and only with it a download continues."
+        default=None,
+        description="Its sha256; a file with another one is refused, and only with it a download continues.",
     )
     path: Maybe[Inside] = Field(default=None, description="Where the file goes as it is.")
     members: Maybe[Annotated[dict[Inside, Text], MinLen(1)]] = Field(
