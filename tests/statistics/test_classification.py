@@ -97,6 +97,21 @@ def test_a_classifier_of_two_classes() -> None:
     assert measure(probabilities, truth, np.arange(100), 500, 0) == found
 
 
+def test_a_classifier_that_is_always_right_may_yet_be_wrong() -> None:
+    truth = np.arange(20) % 2
+    # Wilson: 20 / (20 + 1.96²) documents; ten, if each has two texts.
+    right = np.eye(2)[truth]
+    assert measure(right, truth, np.arange(20), 100, 0)["accuracy"] == pytest.approx(
+        {"estimate": 1, "low": 0.83887, "high": 1}, abs=1e-5
+    )
+    assert measure(right, truth, np.arange(20) // 2, 100, 0)["accuracy"]["low"] == pytest.approx(0.72247, abs=1e-5)
+    wrong = measure(1 - right, truth, np.arange(20), 100, 0)["accuracy"]
+    assert wrong == pytest.approx({"estimate": 0, "low": 0, "high": 0.16113}, abs=1e-5)
+    # One mistake: the interval ends at 1.
+    once = measure(np.eye(2)[[1, *truth[1:]]], truth, np.arange(20), 500, 0)["accuracy"]
+    assert once["estimate"] == 0.95 and once["low"] < 0.9 and once["high"] == 1
+
+
 def test_three_classes_have_no_area() -> None:
     found = measure(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, np.array([0, 1, 2, 1]), np.arange(4), 100, 0)
     assert "auc" not in found and found["accuracy"]["estimate"] == 0.75

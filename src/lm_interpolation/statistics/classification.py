@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from lm_interpolation.statistics.inference import ELEMENTS, LEAST_UNITS, TAIL, bootstrap_ratio
 
@@ -102,13 +103,23 @@ def measure(
     spread = [interval(*values) for values in zip(estimates, low, high, strict=True)]
     bins = calibration_bins(probabilities, truth)
     return {
-        "accuracy": share(guess == truth, place, resamples, seed),
+        "accuracy": _accuracy(guess == truth, place, resamples, seed),
         **dict(zip(("mcc", "auc"), spread, strict=False)),
         "recall": (np.diag(confusion) / confusion.sum(axis=1)).tolist(),
         "confusion": confusion.astype(int).tolist(),
         "expected_calibration_error": calibration_error(bins),
         "bins": bins,
     }
+
+
+def _accuracy(right: np.ndarray, place: np.ndarray, resamples: int, seed: int) -> dict[str, float | None]:
+    """Share of ``right`` (n,) bool, with its interval. If all or none are right, Wilson's: no resample differs."""
+    found = share(right, place, resamples, seed)
+    if right.all() or not right.any():
+        square = float(ndtri(1 - TAIL)) ** 2
+        margin = square / (int(place.max()) + 1 + square)
+        return interval(float(right[0]), 1 - margin if right[0] else 0.0, 1.0 if right[0] else margin)
+    return {key: None if value is None else min(max(value, 0.0), 1.0) for key, value in found.items()}
 
 
 def share(values: np.ndarray, place: np.ndarray, resamples: int, seed: int) -> dict[str, float | None]:
