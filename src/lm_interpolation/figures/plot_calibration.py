@@ -48,7 +48,7 @@ def plot_calibration(
             if column == 0:
                 axes.set_ylabel("accuracy")
                 counts.set_ylabel("texts")
-        grid[0, 0].legend(loc="upper left", frameon=False)
+        grid[0, 0].legend(loc="lower right", frameon=False)
         if title:
             figure_title(figure, title, font_size + 2)
     return figure
