@@ -42,8 +42,9 @@ def import_gguf(
         raise UserError(
             "reading GGUF needs the package gguf, which is not there; install it (pip install gguf)"
         ) from None
-    name = f"{source}/{gguf_file}"
     file = gguf_path(source, gguf_file) if revision is None else fetch_gguf(source, revision, gguf_file)
+    # Errors use the study's name of the file, wherever the hub's cache is.
+    name = str(file) if revision is None else f"{source}/{gguf_file}"
     with _beside(output) as scratch:
         # Its name is in the lines of the import.
         folder = scratch / gguf_file
