@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.hub import file_names
 from lm_interpolation.jobs.runtime import UserError, brief
 from lm_interpolation.models.gguf_files import missing_gguf
 
 
+@naming_gates()
 def fetch_gguf(repository: str, commit: str, name: str) -> Path:
     """Path, in the hub's cache, of one file of a repository, downloaded if it is not there; of others nothing is.
 
