@@ -235,8 +235,7 @@ def check_gguf(header: GgufHeader, own_tokenizer: bool) -> None:
 def _problems(header: GgufHeader, own_tokenizer: bool) -> Iterator[str]:
     """What is wrong and what to do."""
     metadata = header.metadata
-    parts = metadata.get("split.count")
-    if _PART.search(header.path.name) or (is_count(parts) and parts > 1):
+    if _PART.search(header.path.name) or metadata.get("split.count") not in (None, 0, 1):
         yield "one part of a model in several files; join them (llama-gguf-split --merge), or choose a whole file"
     if "general.architecture" not in metadata:
         yield "names no general.architecture; it holds no language model"
