@@ -23,6 +23,7 @@ from typing import Any
 
 from lm_interpolation.data.prompt_sources.jsonl import load_jsonl_prompts
 from lm_interpolation.points.algebra import Point
+from lm_interpolation.study.judged import judged_samples
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
@@ -88,9 +89,7 @@ class Estimate:
             name: len(load_jsonl_prompts(prompts.settings()["prompts"], name))
             for name, prompts in study.prompts.items()
         }
-        sampling = self.config["generation"]
-        self.tokens = PROMPT_TOKENS + sampling["max_new_tokens"]
-        self.samples = sampling["samples"]
+        self.tokens = PROMPT_TOKENS + self.config["generation"]["max_new_tokens"]
 
     def parameters(self, model: str) -> int:
         """Number of parameters of a model, that of the one on the hub that it goes back to."""
@@ -113,7 +112,7 @@ class Estimate:
 
     def texts(self, prompts: str) -> int:
         """Number of continuations of a prompt set at one point."""
-        return self.prompts[prompts] * self.samples
+        return self.prompts[prompts] * self.study.declared.samples_of(prompts)
 
     def _training(self, stage: str, model: str, settings: Mapping[str, Any]) -> Job:
         tokens = settings["steps"] * settings["batch_size"] * settings["block_length"]
@@ -150,7 +149,9 @@ class Estimate:
         for prompts, line, scorer in sorted(scored):
             spec = self.config["scorers"][scorer]
             if "model" in spec:
-                texts = self.texts(prompts) * len(self.study.lines.all[prompts, line].points)
+                judged = judged_samples(self.study.declared, scorer, prompts)
+                each = self.texts(prompts) if judged is None else self.prompts[prompts] * judged
+                texts = each * len(self.study.lines.all[prompts, line].points)
                 flops = 2 * self.parameters(spec["model"]) * texts * self.tokens
                 yield Job(f"score {scorer}", flops, self.speed.fp32)
 

@@ -140,6 +140,8 @@ def _kind(keys: Keys, chosen: str) -> str:
     """The name of the kind ``chosen`` of the entry with these ``keys``."""
     if chosen == "split_from":
         return "a corpus that is split from another"
+    if chosen == "classes_from":
+        return "a corpus that has its classes from others"
     if chosen.startswith(START):
         return f"a start {chosen}"
     return f"{FAMILIES[str(keys[0])][0]} {chosen}" if keys[0] in FAMILIES else chosen
