@@ -199,7 +199,7 @@ function showScores() {
   );
   const set = data.prompts[prompts];
   byId("counts").textContent =
-    `From all texts: ${set.samples} continuations of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
+    `From all texts: ${set.samples} continuation${set.samples === 1 ? "" : "s"} of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
   const said = rows.map(([panel, estimate, low, high]) => `${panel.label} ${rounded(estimate)}, interval ${interval(low, high)}`);
   byId("status").textContent = `${coordinatesText(sweep, point)}. ${said.join(". ")}.`;
 }
@@ -215,20 +215,29 @@ function mixed(share) {
   return `rgb(${end.map((part) => Math.round(255 + (part - 255) * amount)).join()})`;
 }
 
+// Where a score lies on the scale of its scorer; null without a score.
+function shareOf(scorer, score) {
+  const [low, high] = data.scorers[scorer].range;
+  return score === null ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
+}
+
+// Number and bar, with the name of the scorer where there are others.
+function scoreLine(scorer, score, named) {
+  const bar = element("span", { className: "track", "aria-hidden": "true" }, element("span", {}));
+  bar.firstChild.style.width = `${100 * (shareOf(scorer, score) ?? 0)}%`;
+  const name = named ? [element("span", { className: "scorer" }, scorer)] : [];
+  return element("div", { className: "score" }, ...name, score === null ? "no score" : minus(score.toFixed(2)), bar);
+}
+
 function card(where, point) {
-  const { sweep, prompts, row } = state;
-  const texts = data.texts[sweep.space][prompts][sweep.points[point].id][row];
-  const scores = sweep.colour && data.scores[sweep.colour][sweep.space][prompts][sweep.points[point].id][row];
+  const { sweep, prompts, row } = state, { id } = sweep.points[point], scorers = sweep.text_scorers;
+  const texts = data.texts[sweep.space][prompts][id][row];
+  const scores = scorers.map((scorer) => data.scores[scorer][sweep.space][prompts][id][row]);
   const items = texts.map((text, index) => {
-    const item = element("li", {});
-    if (sweep.colour) {
-      const score = scores[index], [low, high] = data.scorers[sweep.colour].range;
-      const share = score === null ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
-      const bar = element("span", { className: "track", "aria-hidden": "true" }, element("span", {}));
-      bar.firstChild.style.width = `${100 * (share ?? 0)}%`;
-      if (share !== null) item.style.background = mixed(share);
-      item.append(element("div", { className: "score" }, score === null ? "no score" : minus(score.toFixed(2)), bar));
-    }
+    const lines = scorers.map((scorer, order) => scoreLine(scorer, scores[order][index], scorers.length > 1));
+    const item = element("li", {}, ...lines);
+    const share = scorers.length ? shareOf(scorers[0], scores[0][index]) : null;
+    if (share !== null) item.style.background = mixed(share);
     item.append(text ? element("p", { className: "text" }, text) : element("p", { className: "text empty" }, "(nothing)"));
     return item;
   });
@@ -241,8 +250,8 @@ function card(where, point) {
 function showTexts() {
   const { sweep, point, prompts, row } = state, set = data.prompts[prompts];
   byId("prompt").textContent = set.texts[row];
-  byId("thinned").textContent =
-    `Showing ${set.rows.length} of ${set.total} prompts, ${set.shown} of ${set.samples} continuations of each: the same at all points.`;
+  const shown = set.samples === 1 ? "the one continuation" : `${set.shown} of ${set.samples} continuations`;
+  byId("thinned").textContent = `Showing ${set.rows.length} of ${set.total} prompts, ${shown} of each: the same at all points.`;
   byId("cards").replaceChildren(...surroundings(sweep, point).map(([where, other]) => card(where, other)));
 }
 
@@ -259,17 +268,21 @@ function showJudges() {
 }
 
 function showLegend() {
-  const { sweep } = state;
-  if (!sweep.colour) {
+  const [first, ...others] = state.sweep.text_scorers;
+  if (first === undefined) {
     byId("legend").replaceChildren("No scorer gives each of these texts a score, so they have no colour.");
     return;
   }
-  const { description, range } = data.scorers[sweep.colour];
+  const { description, range } = data.scorers[first];
   const scale = element("span", { className: "scale", "aria-hidden": "true" });
   scale.style.background = `linear-gradient(to right, ${[0, 0.5, 1].map(mixed).join()})`;
   const parts = [`Number, bar and colour: ${description}`, exact(range[0]), scale, exact(range[1])];
-  if (sweep.colour in data.judges) parts.push(judgeNote(sweep.colour, "span", ""));
-  byId("legend").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)));
+  if (first in data.judges) parts.push(judgeNote(first, "span", ""));
+  const lines = others.map((scorer) => {
+    const { description, range } = data.scorers[scorer], judge = scorer in data.judges ? [judgeNote(scorer, "span", "; ")] : [];
+    return element("span", { className: "line" }, `Number and bar: ${description}, from ${exact(range[0])} to ${exact(range[1])}`, ...judge);
+  });
+  byId("legend").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)), ...lines);
 }
 
 // --- all of it ---

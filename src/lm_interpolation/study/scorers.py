@@ -56,7 +56,7 @@ def shown_settings(scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
 
 
 def colour_settings(name: str, scorer: Scorer) -> dict[str, Any]:
-    """What the explorer needs to know about the scorer that colours texts."""
+    """What the explorer needs to know about a scorer that gives each text a score."""
     colour = scorer.colour()
     assert colour is not None
     return {
