@@ -115,6 +115,8 @@ def make_results(study: Study, text: Text = plain_text) -> None:
         tokens = frame["continuation"].str.split().str.len().to_numpy(dtype=np.int32)
         for scorer in study.declared.scorers_of(line.id.partition("+")[0]):
             kind = study.config["scorers"][scorer]["kind"]
+            judged = study.declared.scorers[scorer].samples
+            chosen = frame["sample"] < (samples if judged is None else judged)
             values = frame[["point", "row", "sample"]].copy()
             if kind == "classifier":
                 first, *others = study.config["scorers"][scorer]["weights"]
@@ -134,9 +136,10 @@ def make_results(study: Study, text: Text = plain_text) -> None:
                         group["continuation"].tolist(),
                         study.config["scorers"][scorer]["n"],
                     ).assign(point=point)
-                    for point, group in frame.groupby("point", sort=False)
+                    for point, group in frame[chosen].groupby("point", sort=False)
                 )
-            write_scores(values, study.path("scores", prompts, name, f"{scorer}.parquet"))
+            kept = values[chosen] if "sample" in values else values
+            write_scores(kept, study.path("scores", prompts, name, f"{scorer}.parquet"))
     for name in study.scored_sweeps():
         sweep = study.sweeps[name]
         files = ScoreFiles(study.lines.scores(name), {key: study.sweeps[key].space for key in study.sweeps})

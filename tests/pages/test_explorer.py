@@ -391,6 +391,49 @@ def test_a_prompt_set_shows_as_many_samples_as_it_has() -> None:
     assert [len(texts["others"]["positive=1"]), len(texts["others"]["positive=1"][0])] == [2, 3]
 
 
+def test_texts_that_were_not_judged_have_no_score() -> None:
+    config = made_config(sweeps={"theta1": LABELLED, "plane": PLANE}, prompts=PROMPT_SETS, figures={})
+    scorers = {name: dict(spec) for name, spec in config["scorers"].items()}
+    whole = Study(config)
+    make_results(whole)
+    before = make_page(whole, "whole.html")
+    scorers["sentiment"]["samples"] = 2
+    scorers["perplexity"]["samples"] = 1
+    study = Study({**config, "scorers": scorers})
+    make_results(study)
+    make_page(study, "page.html")
+    data = page_json("page.html")
+    assert before["judged"] == {}
+    assert data["judged"] == {
+        "sentiment": {"neutral": 2, "others": 2},
+        "perplexity": {"neutral": 1, "others": 1},
+    }
+    # All texts are shown, with the scores that there are.
+    assert data["texts"] == before["texts"]
+    scores, others = (found["scores"]["sentiment"]["weights"] for found in (data, before))
+    assert [len(row) for row in others["neutral"]["positive=1"]] == [3] * 12
+    assert scores["neutral"]["positive=1"] == [row[:2] for row in others["neutral"]["positive=1"]]
+    assert data["scorers"]["sentiment"]["description"] == (
+        "sentiment: P(positive) + 0.5 P(neutral) by sentiment-judge, of the first 2 of 3 continuations of each prompt"
+    )
+    # Of the 90 prompts; none of the other texts counts as one without a score.
+    (view, *_), (old, *_) = data["sweeps"], before["sweeps"]
+    assert [found[3] for panel in view["scores"]["neutral"] for found in panel] == [
+        found[3] for panel in old["scores"]["neutral"] for found in panel
+    ]
+
+
+def test_a_score_file_with_too_few_samples_is_told() -> None:
+    config = made_config(sweeps={"theta1": LABELLED}, prompts=PROMPT_SETS, figures={})
+    study = Study(config)
+    make_results(study)
+    path = "results/tiny/scores/neutral/theta1/sentiment.parquet"
+    frame = read_parquet(path).to_pandas()
+    write_scores(frame[frame["sample"] < 2], path)
+    with pytest.raises(UserError, match=re.escape(f"{path}: does not have 3 continuations of each prompt")):
+        make_page(study, "page.html")
+
+
 def test_equal_data_give_equal_bytes(study: Study) -> None:
     make_results(study)
     make_page(study, "one.html")

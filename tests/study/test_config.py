@@ -99,6 +99,7 @@ def full_config() -> dict[str, Any]:
     }
     config["prompts"]["more"] = {"source": "list", "texts": ["The play", "The song"]}
     config["models"]["positive"]["training"]["schedule"] = "constant_with_warmup"
+    config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
     config["sweeps"] |= {
         "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
         "quiet": {key: value for key, value in config["sweeps"]["theta1"].items() if key != "prompts"},
@@ -157,6 +158,7 @@ def full_config() -> dict[str, Any]:
         "tried": {"kind": "search", "searches": ["search"]},
         "walls": {"kind": "barrier", "analysis": "barriers"},
         "tangent": {"kind": "linearity", "analysis": "taylor"},
+        "trust": {"kind": "calibration", "models": ["critic"]},
     }
     common = {"threshold": 0.5, "reason": "ours"}
     line = {"sweep": "theta1", "prompts": "neutral", "scorer": "sentiment"}
@@ -1010,7 +1012,7 @@ def test_adapters_and_gguf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "directory: b: holds an adapter only, of some/base; merge the two" in error_of(config)
     (Path("b") / "adapter_config.json").unlink()
     (Path("b") / "q4.gguf").touch()
-    assert "directory: b: holds weights as GGUF only; convert them" in error_of(config)
+    assert "directory: b: holds weights as GGUF only (q4.gguf); name it as gguf_file" in error_of(config)
 
 
 def test_what_lies_beside_a_local_model_is_no_input(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ def texts(maker, values):
 makers = {maker.name: maker for maker in workflow.rules}
 listed = [texts(maker, {}) for maker in makers.values() if maker.script and not maker.output]
 targets = [*study.targets.results(), study.path("manifest.json")]
-targets += [study.path("corpora", name, "train.parquet") for name in study.data.from_source() + study.data.shares()]
+targets += [study.path("corpora", name, "train.parquet") for name in study.data.from_source()]
+targets += [study.path("corpora", name, "train.parquet") for name in study.data.shares() + study.data.joined()]
 targets += [study.path("prompts", f"{name}.parquet") for name in study.prompts]
 for job in jobs_behind(targets, workflow.rules, ()):
     listed.append(texts(makers[job.rule], makers[job.rule].get_wildcards(job.outputs[0])))
@@ -138,17 +139,24 @@ with open("listed.json", "w") as handle:
 """
 
 
-def parameters(script: str) -> tuple[list[str], list[str]]:
-    """What the ``main`` of a script takes: how it runs, and what its result depends on. It has no defaults."""
+def parameters(script: str) -> tuple[list[str], list[str], list[str]]:
+    """What the ``main`` of a script takes: how it runs, what its result depends on, and of this what may be absent.
+
+    Only what was added later may be; None is as before. Nothing else has a default.
+    """
     tree = ast.parse((SCRIPTS / script).read_text(encoding="utf-8"))
     (main,) = (node.args for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
-    assert main.args[0].arg == "job" and not (main.vararg or main.kwarg or main.defaults or any(main.kw_defaults))
-    return [argument.arg for argument in main.args[1:]], [argument.arg for argument in main.kwonlyargs]
+    assert main.args[0].arg == "job" and not (main.vararg or main.kwarg or main.defaults)
+    defaults = dict(zip((argument.arg for argument in main.kwonlyargs), main.kw_defaults, strict=True))
+    later = [name for name, default in defaults.items() if default is not None]
+    assert all(ast.unparse(default) == "None" for default in defaults.values() if default is not None)
+    return [argument.arg for argument in main.args[1:]], list(defaults), later
 
 
 FILES = {split: f"own/data/texts/{split}.txt" for split in SPLITS}
 EVERY_SOURCE: dict[str, dict[str, Any]] = {
     "part": {"split_from": "reviews", "share": 1},
+    "topic": {"classes_from": {"review": "reviews", "line": "lines"}},
     **{source: {"source": source, "files": FILES, "text": "text"} for source in ("csv", "jsonl", "parquet")},
     **{source: {"source": source, "files": FILES} for source in ("lines", "documents")},
     "archive": {"source": "archive", "path": "own/data/texts.zip", "files": FILES},
@@ -176,13 +184,19 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
     for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
         full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))
+    # What scripts may be given.
+    for scorer in full["scorers"].values():
+        scorer["samples"] = 1
+    configs["every-scorer.yaml"] = yaml.safe_dump({**full, "study": "samples"}, sort_keys=False)
+    for scorer in full["scorers"].values():
+        del scorer["samples"]
     configs["full.yaml"] = yaml.safe_dump(full, sort_keys=False)
     found: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
     for name, text in configs.items():
         path = folder / "config" / name
         path.write_text(text, encoding="utf-8")
         # Planning needs the data of a study to be there, and does not read them.
-        for data in map(folder.joinpath, re.findall(r"[\w./-]*/data/[\w./-]+", text)):
+        for data in map(folder.joinpath, re.findall(r"(?:[\w./-]*/)?data/[\w./-]+", text)):
             for file in [data] if data.suffix else [data / f"{split}.txt" for split in SPLITS]:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.touch()
@@ -200,8 +214,9 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
 def test_a_script_takes_exactly_what_its_rules_give_it(
     script: str, listed: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]]
 ) -> None:
-    how, what = parameters(script)
-    assert listed[script] == {(tuple(how), tuple(what))}
+    how, what, later = parameters(script)
+    before = [name for name in what if name not in later]
+    assert listed[script] == {(tuple(how), tuple(what)), (tuple(how), tuple(before))}
 
 
 def test_no_script_knows_more_of_snakemake_than_its_job() -> None:

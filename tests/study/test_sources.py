@@ -164,7 +164,10 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     draw = {script for script in SCRIPTS if script.startswith("plot_")}
     assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
     assert users("trainer") == language | {"train_classifier.py"}
-    assert (users("tokenizer_training"), users("importing")) == ({"tokenizer.py"}, {"import_model.py"})
+    assert (users("tokenizer_training"), users("importing")) == (
+        {"tokenizer.py"},
+        {"import_model.py", "import_gguf.py"},
+    )
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
     # An edit for ensembles leaves the texts of weight space as they are.
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
@@ -180,12 +183,14 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         script = Path(kind.SCRIPT)
         assert users(script.stem) & scores == {script.name}
     assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
+    # Files of a format that a study does not use make nothing again.
+    assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
     captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}
     assert users("captions") == users("findings") == captions
     # What the text beside a table is no part of the text beside a figure.
     assert users("table_captions") == {script for script in captions if script.startswith("table_caption")}
-    assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
+    assert users("markdown") == {"claims.py", "overview.py", "exam_page.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
     # A source that is added or edited makes no other corpus again, and trains nothing.
     for kind in (*SOURCES, *PROMPTS):
@@ -197,7 +202,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         for module in modules if kind is not Hub else ():
             assert users_of(module) - shared == {Path(kind.SCRIPT).name}, module
     data = {script for script, path in PATHS.items() if path.startswith("data/")} - {"leaks.py"}
-    assert users("steps") & (training | {"import_model.py", "split_corpus.py"}) == {"split_corpus.py"}
+    derived = {"split_corpus.py", "join_corpora.py"}
+    assert users("steps") & (training | {"import_model.py"} | derived) == derived
+    assert (users("split"), users("join")) == ({"split_corpus.py"}, {"join_corpora.py"})
     assert users("corpora") >= training
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
     assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}
@@ -205,7 +212,11 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         "plot_curves.py",
         "plot_plane.py",
         "explorer.py",
+        "exam_page.py",
     }
+    # How a judge is examined decides on no score, and only its exam needs scikit-learn.
+    assert users("exam") == users("tfidf") | {"exam.py"} == {"exam.py"}
+    assert {script for script in SCRIPTS if "scikit-learn" in pinned_packages(PATHS[script])} == {"exam.py"}
     assert users("style") == draw
     # What comes early does not depend on what comes late.
     early = training | data | {"import_model.py"}

@@ -190,16 +190,18 @@ function showPoint() {
 function showScores() {
   const { sweep, point, prompts } = state;
   const rows = sweep.panels.map((panel, index) => [panel, ...sweep.scores[prompts][index][point]]);
+  const set = data.prompts[prompts], judged = (panel) => data.judged[panel.scorer]?.[prompts];
   byId("scores").replaceChildren(
     ...rows.map(([panel, estimate, low, high, excluded]) => {
       const name = element("th", { scope: "row", title: `${panel.scorer}, ${panel.statistic}` }, panel.label);
+      if (judged(panel)) name.append(element("div", { className: "note" }, `first ${judged(panel)} of ${set.samples} continuations`));
       if (excluded) name.append(element("div", { className: "note" }, `texts without a score: ${excluded}`));
       return element("tr", {}, name, element("td", {}, rounded(estimate)), element("td", {}, interval(low, high)));
     }),
   );
-  const set = data.prompts[prompts];
+  const noted = sweep.panels.some(judged) ? ", unless noted" : "";
   byId("counts").textContent =
-    `From all texts: ${set.samples} continuation${set.samples === 1 ? "" : "s"} of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
+    `From all texts${noted}: ${set.samples} continuation${set.samples === 1 ? "" : "s"} of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
   const said = rows.map(([panel, estimate, low, high]) => `${panel.label} ${rounded(estimate)}, interval ${interval(low, high)}`);
   byId("status").textContent = `${coordinatesText(sweep, point)}. ${said.join(". ")}.`;
 }
@@ -215,10 +217,10 @@ function mixed(share) {
   return `rgb(${end.map((part) => Math.round(255 + (part - 255) * amount)).join()})`;
 }
 
-// Where a score lies on the scale of its scorer; null without a score.
+// Where a score lies on the scale of its scorer; null for a text that has none (null) or was not judged (undefined).
 function shareOf(scorer, score) {
   const [low, high] = data.scorers[scorer].range;
-  return score === null ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
+  return score === null || score === undefined ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
 }
 
 // Number and bar, with the name of the scorer where there are others.
@@ -226,7 +228,8 @@ function scoreLine(scorer, score, named) {
   const bar = element("span", { className: "track", "aria-hidden": "true" }, element("span", {}));
   bar.firstChild.style.width = `${100 * (shareOf(scorer, score) ?? 0)}%`;
   const name = named ? [element("span", { className: "scorer" }, scorer)] : [];
-  return element("div", { className: "score" }, ...name, score === null ? "no score" : minus(score.toFixed(2)), bar);
+  const told = score === undefined ? "not judged" : score === null ? "no score" : minus(score.toFixed(2));
+  return element("div", { className: "score" }, ...name, told, bar);
 }
 
 function card(where, point) {
@@ -234,9 +237,11 @@ function card(where, point) {
   const texts = data.texts[sweep.space][prompts][id][row];
   const scores = scorers.map((scorer) => data.scores[scorer][sweep.space][prompts][id][row]);
   const items = texts.map((text, index) => {
-    const lines = scorers.map((scorer, order) => scoreLine(scorer, scores[order][index], scorers.length > 1));
+    // Scores end where a scorer has not judged further continuations.
+    const own = scores.map((found) => (index < found.length ? found[index] : undefined));
+    const lines = scorers.map((scorer, order) => scoreLine(scorer, own[order], scorers.length > 1));
     const item = element("li", {}, ...lines);
-    const share = scorers.length ? shareOf(scorers[0], scores[0][index]) : null;
+    const share = scorers.length ? shareOf(scorers[0], own[0]) : null;
     if (share !== null) item.style.background = mixed(share);
     item.append(text ? element("p", { className: "text" }, text) : element("p", { className: "text empty" }, "(nothing)"));
     return item;

@@ -7,7 +7,7 @@ Text and score files are read one at a time, and only the rows shown are kept.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,7 @@ def page_data(
     sweeps: Sequence[Mapping[str, Any]],
     scorers: Mapping[str, Mapping[str, Any]],
     judges: Sequence[Mapping[str, Any]],
+    judged: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     """All that the page shows. ``inputs`` are its files; the other arguments come from ``study.explorer.settings``.
 
@@ -226,8 +227,9 @@ def page_data(
     [point]`` and ``scores[scorer][space][prompts][point]`` (lists per prompt, of continuations or of their scores),
     ``maps`` (colour map to its stops), ``above`` (colour of what lies above a limit), ``names`` (what the page calls
     ``models`` and ``prompts``, by name), ``scorers`` (those of single texts: ``description``, and the ``range`` of the
-    scores), and ``judges`` (of each scorer that is a classifier: ``model``, ``quality``, a line on how good it is, and
-    whether it is ``weak``).
+    scores), ``judges`` (of each scorer that is a classifier: ``model``, ``quality``, a line on how good it is, and
+    whether it is ``weak``), and ``judged`` (of each scorer that does not score all texts: prompt set to the number of
+    continuations of each prompt, the first ones, that it scores; lists of its scores end there).
 
     Raises ``UserError`` if there is no sweep, or if a file is damaged or lacks a text.
     """
@@ -255,7 +257,9 @@ def page_data(
         name, line, scorer = path.parts[-3], path.parts[-2], path.stem
         statistic = Statistic(**scorers[scorer]["statistic"])
         of_set = scores.setdefault(scorer, {}).setdefault(spaces[line_owner(line)], {})
-        of_set.setdefault(name, {}).update(line_scores(path, shown[name], statistic))
+        scored = judged.get(scorer, {}).get(name, shown[name].samples)
+        first = replace(shown[name], samples=min(shown[name].samples, scored))
+        of_set.setdefault(name, {}).update(line_scores(path, first, statistic))
         progress.update(done)
     return {
         "study": study,
@@ -292,6 +296,7 @@ def page_data(
             name: {"model": judge.model, "quality": judge.describe(), "weak": bool(judge.weaknesses)}
             for name, judge in measured.items()
         },
+        "judged": judged,
     }
 
 

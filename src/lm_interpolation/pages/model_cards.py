@@ -18,6 +18,7 @@ from lm_interpolation.pages.facts import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import format_decimal
 from lm_interpolation.scores.judges import MARK, Judge, judge_lines
+from lm_interpolation.study.judged import describe_scorer
 from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.tables.tables import read_table
 from lm_interpolation.texts.steering import (
@@ -121,6 +122,9 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
             text = f"random weights with the architecture of {plain(other)}"
         case start:
             text = plain(f"random weights ({describe_entry('architecture', start['architecture'])})")
+    if "gguf_file" in spec["start"]:
+        file = plain(spec["start"]["gguf_file"])
+        text = f"{file} of {text} (GGUF; what is quantised in it was dequantised to float32)"
     if "data" not in spec:
         return text
     data, training = spec["data"], spec["training"]
@@ -159,7 +163,7 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
         "neighbours": "; ".join(show_coordinates(entry.coordinates) for entry in found.entries),
         "table": f"tables/{found.sweep.name}.csv",
         "facts": [describe_sampling(study.config["generation"], samples, None)]
-        + [scorers[name].describe(name) for name in used]
+        + [describe_scorer(study.declared, name, found.sweep.prompts) for name in used]
         + quality,
     }
 

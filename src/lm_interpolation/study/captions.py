@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.pages.descriptions import describe_search
 from lm_interpolation.pages.facts import describe_sampling, describe_sweep
+from lm_interpolation.study.judged import describe_scorer, scored_sets
 from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table, sweep_table
 
 if TYPE_CHECKING:
@@ -176,7 +177,11 @@ def facts(
         ]
     if texts:
         found.append(_sampling(study, sweeps, texts))
-    found += [scorer.describe(name) for name, scorer in study.scorers.items() if name in scorers]
+    found += [
+        describe_scorer(study.declared, name, scored_sets(study.declared, name, sweeps))
+        for name in study.scorers
+        if name in scorers
+    ]
     lower = {"texts": study.config["generation"]["precision"]} if texts else {}
     lower |= {name: study.scorers[name].judge_precision() for name in sorted(scorers)}
     found += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]

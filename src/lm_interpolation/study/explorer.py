@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.pages.facts import describe_sweep
 from lm_interpolation.study.captions import sampling
+from lm_interpolation.study.judged import describe_scorer, judged_sets, scored_sets
 from lm_interpolation.study.scorers import colour_settings, main_panel
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def settings(study: "Study", page: str) -> dict[str, Any]:
     """Settings of a page; sweeps are in the order of its tables."""
     sweeps = pages(study)[page]
     scoring = {scorer for name in sweeps for scorer in _text_scorers(study, name)}
+    judged = {name: judged_sets(study.declared, name, sweeps) for name in study.scorers}
     return {
         "study": study.name,
         "samples": {
@@ -52,8 +54,16 @@ def settings(study: "Study", page: str) -> dict[str, Any]:
         "sampling": sampling(study, sweeps) if sweeps else "",
         "spaces": study.lines.spaces(inputs(study, page)["scores"]),
         "sweeps": [_sweep(study, name) for name in sweeps],
-        "scorers": {name: colour_settings(name, scorer) for name, scorer in study.scorers.items() if name in scoring},
+        "scorers": {
+            name: {
+                **colour_settings(scorer),
+                "description": describe_scorer(study.declared, name, scored_sets(study.declared, name, sweeps)),
+            }
+            for name, scorer in study.scorers.items()
+            if name in scoring
+        },
         "judges": study.judge_settings(_scorers(study, page)),
+        "judged": {name: sets for name, sets in judged.items() if sets},
     }
 
 

@@ -1,9 +1,11 @@
 """The models of a study: which are imported and trained, and the inputs and settings of their jobs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.data.corpus_paths import SPLITS
+from lm_interpolation.models.gguf_files import gguf_path, tokenizer_files
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.study.leak_plan import lineage
 
@@ -22,6 +24,10 @@ class Models:
         """The models from the hub or a local directory."""
         return [name for name, spec in self._specs.items() if "data" not in spec]
 
+    def from_gguf(self) -> list[str]:
+        """The imported models whose weights are in a GGUF file."""
+        return [name for name in self.imported() if "gguf_file" in self._specs[name]["start"]]
+
     def trained(self, task: str) -> list[str]:
         """The models with this task that the workflow trains."""
         return [name for name, spec in self._specs.items() if "data" in spec and spec["task"] == task]
@@ -31,9 +37,15 @@ class Models:
         return {spec["start"]["model"] for spec in self._specs.values() if "model" in spec["start"]}
 
     def files(self, model: str) -> list[str]:
-        """The files that the import of a model reads from a local directory."""
-        directory = self._specs[model]["start"].get("directory")
-        return [str(path) for path in model_files(directory)] if directory else []
+        """The files that the import of a model reads from local directories."""
+        start = self._specs[model]["start"]
+        directory, gguf, tokenizer = (start.get(key) for key in ("directory", "gguf_file", "tokenizer_directory"))
+        files: list[Path] = []
+        if directory:
+            files += [gguf_path(directory, gguf)] if gguf else model_files(directory)
+        if tokenizer:
+            files += tokenizer_files(tokenizer)
+        return list(map(str, files))
 
     def inputs(self, model: str) -> dict[str, Any]:
         """Inputs for training ``model``: data, and the parent, the model of the same shape, or the tokenizer."""
@@ -54,8 +66,8 @@ class Models:
         return inputs
 
     def settings(self, model: str) -> dict[str, Any]:
-        """Settings of a trained model: its config entry without ``save_steps``, which no result depends on."""
-        spec = self._specs[model]
+        """Settings of a trained model: its entry without ``save_steps`` and ``exam``, on which no weight depends."""
+        spec = {key: value for key, value in self._specs[model].items() if key != "exam"}
         training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
         return {**spec, "training": training}
 
@@ -71,6 +83,36 @@ class Models:
     def processes(self, model: str) -> int:
         """Number of processes that train ``model`` together; on cuda each has a GPU."""
         return int(self._specs[model]["training"]["processes"])
+
+    def examined(self) -> list[str]:
+        """The judges that have an exam."""
+        return [name for name, spec in self._specs.items() if "exam" in spec]
+
+    def exams(self) -> list[str]:
+        """Results of the exams, and a page about each."""
+        return [
+            self._study.path("judges", name, file) for name in self.examined() for file in ("exam.json", "exam.html")
+        ]
+
+    def exam_inputs(self, model: str) -> dict[str, str]:
+        """Inputs of an exam: the judge, the texts, and what its baseline learns from."""
+        declared = self._study.declared.models[model]
+        exam, path = declared.exam, self._study.path
+        assert exam is not None
+        inputs = {
+            "model": path("models", model),
+            "texts": path("corpora", exam.corpus_of(declared), "test.parquet"),
+        }
+        if exam.baseline_of(declared) == "tfidf":
+            assert declared.data is not None
+            inputs |= {split: path("corpora", declared.data.corpus, f"{split}.parquet") for split in SPLITS[:2]}
+        return inputs
+
+    def exam_settings(self, model: str) -> dict[str, Any]:
+        """Settings of an exam: all but its mark, which judges the result."""
+        declared = self._study.declared.models[model]
+        assert declared.exam is not None
+        return declared.exam.settings(declared, self._study.declared) | {"bootstrap": self._study.config["tables"]}
 
     def tokenizer_folder(self, model: str) -> str:
         """Where the tokenizer of a model is before training: its own folder, or that of the imported model."""

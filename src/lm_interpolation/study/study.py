@@ -4,7 +4,8 @@ Only the plan of a study, this module and its neighbours, turns the configuratio
 and resources. Parts of the plan have modules of their own: ``data``, ``models``, ``searches``, ``lines``, ``targets``.
 """
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lm_interpolation.jobs.records import top_of
@@ -12,12 +13,13 @@ from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.points.algebra import Point, Sweep, sweep_settings
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.data import Data
+from lm_interpolation.study.downloads import make_data
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.lines import Lines
 from lm_interpolation.study.local_models import check_files, check_sweep_models
 from lm_interpolation.study.models import Models
 from lm_interpolation.study.names import check_file_names
-from lm_interpolation.study.scorers import judge_entries, statistics_settings
+from lm_interpolation.study.scorers import judge_entries, metrics_file, statistics_settings
 from lm_interpolation.study.searches import Searches
 from lm_interpolation.study.settings import job_settings
 from lm_interpolation.study.targets import Targets
@@ -28,13 +30,14 @@ _NAMES_IN_FIGURES = ("label", "coordinate_labels")
 class Study:
     """The study that ``config`` declares. Raises ``UserError`` if the config does not hold.
 
-    Paths are relative to the working directory and contain Snakemake's wildcards in braces.
+    Paths are relative to the working directory and contain Snakemake's wildcards in braces. ``files`` are those that
+    the config was read from, for messages; none for the embedded study.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], files: Sequence[str | os.PathLike[str]] = ()) -> None:
         self.declared, self.config, self.left_out = declare(config)
         self.sweeps: dict[str, Sweep] = self.declared.built_sweeps()
-        check_files(self.declared)
+        check_files(self.declared, make_data(files))
         self.notes = check_sweep_models(self.declared, self.sweeps)
         self.name: str = self.config["study"]
         self.top = top_of(self.name)
@@ -185,9 +188,9 @@ class Study:
         return self.analysis(name).inputs(self, name)
 
     def judge_metrics(self, scorers: Collection[str]) -> list[str]:
-        """Metrics files of the trained classifiers among ``scorers``."""
-        models = dict.fromkeys(entry["model"] for entry in self.judge_settings(scorers) if entry["trained"])
-        return [self.path("training", model, "metrics.json") for model in models]
+        """Files that say how good the classifiers among ``scorers`` are: their exams, or metrics of their trainings."""
+        found = dict.fromkeys(metrics_file(entry) for entry in self.judge_settings(scorers))
+        return [self.path(*parts) for parts in found if parts is not None]
 
 
 def alternatives(names: list[str]) -> str:

@@ -21,9 +21,10 @@ def main(
     text: str,
     precision: str,
     too_long: str,
+    samples: int | None = None,
 ) -> None:
     prepare_job(device, threads, gpus)
-    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts))
+    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts), samples)
     full = texts["prompt"] + texts["continuation"]
     values = score_classifier(
         Path(job.input.model),
@@ -34,6 +35,7 @@ def main(
         progress=Progress(f"score {job.wildcards.scorer} {job.wildcards.line}", len(texts), "texts").update,
         precision=precision,
         too_long=too_long,
+        prompts=texts["prompt"].tolist() if text == "full" else None,
     )
     write_scores(texts[["point", "row", "sample"]].join(values), Path(job.output[0]))
 

@@ -34,6 +34,7 @@ from lm_interpolation.study.kinds.corpora.csv import Csv
 from lm_interpolation.study.kinds.corpora.datasets import Datasets
 from lm_interpolation.study.kinds.corpora.documents import Documents
 from lm_interpolation.study.kinds.corpora.hub import Hub
+from lm_interpolation.study.kinds.corpora.joined import JoinedCorpus
 from lm_interpolation.study.kinds.corpora.jsonl import Jsonl
 from lm_interpolation.study.kinds.corpora.lines import Lines
 from lm_interpolation.study.kinds.corpora.parquet import Parquet
@@ -42,6 +43,7 @@ from lm_interpolation.study.kinds.corpora.sst import Sst
 from lm_interpolation.study.kinds.corpora.synthetic import Synthetic
 from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
 from lm_interpolation.study.kinds.figures.base import Figure
+from lm_interpolation.study.kinds.figures.calibration import CalibrationFigure
 from lm_interpolation.study.kinds.figures.curves import Curves
 from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
 from lm_interpolation.study.kinds.figures.norms import NormsFigure
@@ -118,6 +120,7 @@ FIGURES: tuple[type[Figure], ...] = (
     SearchFigure,
     BarrierFigure,
     LinearityFigure,
+    CalibrationFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -142,7 +145,7 @@ START = "from "
 def _source(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return None
-    return "split_from" if "split_from" in value else value.get("source")
+    return next((key for key in ("split_from", "classes_from") if key in value), value.get("source"))
 
 
 def _origin(value: Any) -> Any:
@@ -155,6 +158,7 @@ AnyCorpus = Annotated[
     Either(
         [
             Annotated[ShareOfCorpus, Tag("split_from")],
+            Annotated[JoinedCorpus, Tag("classes_from")],
             *(Annotated[kind, Tag(tag(kind, "source"))] for kind in SOURCES),
         ],
         _source,
