@@ -154,6 +154,25 @@ def test_everything_that_the_studies_name_can_be_had(monkeypatch: pytest.MonkeyP
             assert not re.search(r"\.\./(?!workflow/schemas)", path.read_text()), path
 
 
+@pytest.mark.parametrize("name", ["sst", "paper"])
+def test_a_study_of_ours_needs_no_files_but_those(tmp_path: Path, name: str) -> None:
+    config = declare(read_study([ROOT / "config" / f"{name}.yaml"])).config
+    origins = read_catalogue(ROOT / DOWNLOADS).origins()
+    # In a folder without config/data.yaml no error could name the command.
+    Path("config").mkdir()
+    Path(DOWNLOADS).write_text((ROOT / DOWNLOADS).read_text())
+    missing = lacking(config)
+    assert missing.keys() <= origins.keys() and len(missing) == {"sst": 12, "paper": 3}[name]
+    with pytest.raises(UserError) as caught:
+        check_files(config, f"make data CONFIG=config/{name}.yaml")
+    assert all(f"; make data CONFIG=config/{name}.yaml downloads it" in line for line in caught.value.lines())
+    for path in missing:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    assert lacking(config) == {}
+    check_files(config)
+
+
 def test_every_download_of_ours_is_pinned() -> None:
     catalogue = read_catalogue(ROOT / DOWNLOADS)
     assert catalogue.downloads.keys() == {"sst", "imdb", "cola", "prompts", "wikitext2"}
