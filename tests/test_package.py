@@ -72,7 +72,7 @@ def test_the_command_line_tells_what_there_is() -> None:
         assert f"  {program}" in run("--help").stdout
     wrong = run("steel")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.startswith("error: there is no program 'steel'; choose one of steer, export")
+    assert wrong.stderr.startswith("error: there is no program 'steel'; choose one of data, steer, export")
 
 
 @pytest.mark.parametrize("program", command_line.PROGRAMS)
