@@ -179,7 +179,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     for kind in SCORERS:
         script = Path(kind.SCRIPT)
         assert users(script.stem) & scores == {script.name}
-    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py"}
+    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py", "plot_calibration.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
     captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}
     assert users("captions") == users("findings") == captions
