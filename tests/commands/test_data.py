@@ -127,11 +127,10 @@ def test_everything_arrives_and_a_second_run_asks_for_nothing(mirror: Site, caps
     assert lines[:3] == [
         "[data] sst: Trees, https://a.org",
         "[data] sst: licence: none stated",
-        f"[data] sst: {mirror.url}/a.org/trees.zip, 0.0 MB",
+        f"[data] sst: {mirror.url}/a.org/trees.zip, {len(FILES['https://a.org/trees.zip']) / 1000:.1f} kB",
     ]
-    assert lines.index("[data] prompts: licence: MIT") < lines.index(
-        "[data] prompts: wrote data/prompts/neutral.jsonl, 37000 bytes"
-    )
+    wrote = f"[data] prompts: wrote data/prompts/neutral.jsonl, {len(PROMPTS)} bytes"
+    assert lines.index("[data] prompts: licence: MIT") < lines.index(wrote)
     assert "nobody names it" not in told
     run(mirror)
     assert len(mirror.asked) == 3
@@ -192,8 +191,8 @@ def test_a_file_that_is_gone(mirror: Site) -> None:
 def test_files_that_nobody_declares_stop_it_before_anything_is_downloaded(mirror: Site) -> None:
     write({name: CATALOGUE[name] for name in ("sst", "imdb")})
     assert error_of(mirror) == (
-        "mine.yaml: prompts.neutral.path: no file data/prompts/neutral.jsonl, and config/data.yaml declares no download "
-        "of it: put it there, correct the path, or declare it"
+        "mine.yaml: prompts.neutral.path: no file data/prompts/neutral.jsonl, and config/data.yaml declares no "
+        "download of it: put it there, correct the path, or declare it"
     )
     assert mirror.asked == []
 

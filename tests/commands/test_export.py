@@ -197,6 +197,21 @@ def test_parents_from_elsewhere_are_named(built, tmp_path):
     assert "| negative | 0.5 | the local folder /data/gpt |\n" in text
 
 
+@pytest.mark.parametrize("place", ["hub", "directory"])
+def test_a_card_says_that_weights_are_dequantised(built, tmp_path, place):
+    start = {"hub": "org/gpt", "revision": "a" * 40} if place == "hub" else {"directory": "/data/gpt"}
+    unset = {"model": None, "architecture": None, "tokenizer": None}
+    models = {"negative": {"start": start | {"gguf_file": "gpt.Q4_1.gguf"} | unset, "data": None, "training": None}}
+    file = built_study.declare(tmp_path, models=models)
+    arguments = ["--config", str(file), "--results", "results/own", "--to", str(tmp_path / "model")]
+    export.main([*arguments, "--point", "alpha=0.5"])
+    text = (tmp_path / "model/README.md").read_text(encoding="utf-8")
+    hub = f"[org/gpt](https://huggingface.co/org/gpt), revision {'a' * 40}"
+    source = hub if place == "hub" else "the local folder /data/gpt"
+    words = "(GGUF; what is quantised in it was dequantised to float32)"
+    assert f"| negative | 0.5 | gpt.Q4_1.gguf of {source} {words} |\n" in text
+
+
 # --- what is refused, and what goes wrong ---
 
 

@@ -60,7 +60,7 @@ def test_a_whole_file(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert site.asked == [("/a.bin", None)]
     assert capsys.readouterr().err.splitlines() == [
         f"[data] mine: {site.url}/a.bin, 1.0 MB",
-        "[data] mine: 1.0 of 1.0 MB (100%)",
+        "[data] mine: 1.0 MB of 1.0 MB (100%)",
         f"[data] mine: sha256 is {DIGEST}, as declared",
     ]
 
@@ -79,7 +79,7 @@ def test_progress_tells_bytes_share_and_speed(
     fetch(site, tmp_path)
     lines = capsys.readouterr().err.splitlines()[1:-2]
     assert lines and all(
-        re.fullmatch(r"\[data\] mine: 0\.\d of 1\.0 MB \(\d+%\), \d+\.\d MB/s", line) for line in lines
+        re.fullmatch(r"\[data\] mine: \d+\.\d [kM]B of 1\.0 MB \(\d+%\), \d+\.\d MB/s", line) for line in lines
     )
 
 
@@ -89,7 +89,7 @@ def test_a_cut_is_continued_at_once(site: Site, tmp_path: Path, capsys: pytest.C
     assert site.asked == [("/a.bin", None), ("/a.bin", "bytes=400000-")]
     assert waits == [1]
     told = capsys.readouterr().err
-    assert "mine: the connection was cut after 0.4 of 1.0 MB (40%); again in 1 s" in told
+    assert "mine: the connection was cut after 0.4 MB of 1.0 MB (40%); again in 1 s" in told
     assert f"mine: {site.url}/a.bin, 1.0 MB, 0.4 MB of them are there" in told
 
 
@@ -98,7 +98,7 @@ def test_a_later_run_continues(site: Site, tmp_path: Path, waits: list[float]) -
     site.cuts["/a.bin"] = [500_000] + [0] * 9
     message = error_of(site, tmp_path)
     assert message.startswith(
-        f"mine: {site.url}/a.bin: the connection was cut after 0.5 of 1.0 MB (50%), 5 times in a row"
+        f"mine: {site.url}/a.bin: the connection was cut after 0.5 MB of 1.0 MB (50%), 5 times in a row"
     )
     assert f"{part(tmp_path)} keeps 0.5 MB, and the next run continues there" in message
     assert waits == [1, 2, 4, 8]
@@ -128,7 +128,7 @@ def test_a_server_that_cannot_continue_starts_anew(
 def test_such_a_server_that_always_breaks_off_is_given_up(site: Site, tmp_path: Path) -> None:
     site.ranges = False
     site.cuts["/a.bin"] = [600_000] * 30
-    assert "cut after 0.6 of 1.0 MB (60%), 5 times in a row" in error_of(site, tmp_path)
+    assert "cut after 0.6 MB of 1.0 MB (60%), 5 times in a row" in error_of(site, tmp_path)
 
 
 def test_a_part_of_another_file_is_given_up(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,5 +86,5 @@ def test_everything_that_fetches_names_the_gate(hub: Site, tmp_path: Path) -> No
 
 
 def test_other_errors_stay_as_they_are() -> None:
-    with pytest.raises(UserError, match="^as before$"), naming_gates():
+    with pytest.raises(UserError, match=r"^as before$"), naming_gates():
         raise UserError("as before") from ValueError("of something else")

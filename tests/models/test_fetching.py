@@ -14,7 +14,8 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models import fetching
 from lm_interpolation.models.fetching import BYTES_PER_TOKEN, fetch_all
 from lm_interpolation.study.fetch_plan import fetch_plan
-from tests.hub_cache import commit_of, make_cache, repository_folder
+from tests.gguf_models import write_gguf
+from tests.hub_cache import add_repository, commit_of, make_cache, repository_folder
 from tests.reading import study_with
 
 GPT2, ROBERTA = "openai-community/gpt2-large", "textattack/roberta-base-CoLA"
@@ -196,3 +197,26 @@ def test_a_damaged_file_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.json.gz").write_bytes(gzip.compress(content * 9)[:-12])
     with pytest.raises(UserError, match=f"{name}: not a whole file of JSON lines .*; delete it and fetch it again$"):
         fetching._text_bytes(tmp_path / name, "text")
+
+
+def test_of_a_repository_of_gguf_files_one_is_fetched(
+    tmp_path: Path, hub: Path, tiny_tokenizer: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = add_repository(hub, "model", "some/model")
+    write_gguf(snapshot / "m.gguf", tiny_tokenizer)
+    write_gguf(snapshot / "bare.gguf", tiny_tokenizer, tokenizer__ggml__model=None)
+    start = {"hub": "some/model", "revision": "main"}
+    models = {"base": {"start": start | {"gguf_file": "m.gguf"}}, "again": {"start": start | {"gguf_file": "m.gguf"}}}
+    config = {"models": models, "corpora": {}, "searches": {}}
+    fetch_study(config)
+    commit = commit_of("model", "some/model")
+    assert capfd.readouterr().err.count(f"[fetch] model some/model at {commit}: m.gguf\n") == 1
+    models["again"]["start"] |= {"gguf_file": "bare.gguf"}
+    with pytest.raises(UserError, match=rf"^models.again.start: {snapshot}/bare.gguf: has no tokenizer"):
+        fetch_study(config)
+    models["again"]["start"] |= {"tokenizer_directory": str(tiny_tokenizer)}
+    fetch_study(config)
+    models["again"]["start"] |= {"gguf_file": "n.gguf"}
+    words = f"model some/model at {commit}: no file n.gguf; it has bare.gguf, m.gguf: correct gguf_file"
+    with pytest.raises(UserError, match=rf"^models.again.start: {words}$"):
+        fetch_study(config)

@@ -329,13 +329,16 @@ def test_an_adapter_is_no_model(tmp_path: Path, tiny_gpt2: Path) -> None:
     assert f"PeftModel.from_pretrained(base, '{alone}')" in line
 
 
-def test_gguf_is_converted_first(tmp_path: Path) -> None:
+def test_a_gguf_file_is_named(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     (source / "tiny.Q4.gguf").write_bytes(b"GGUF")
-    line = refused(source, tmp_path / "model")
-    assert f"AutoModelForCausalLM.from_pretrained('{source}', gguf_file='tiny.Q4.gguf').save_pretrained(" in line
-    assert "AutoTokenizer.from_pretrained(" in line and "pip install gguf" in line
+    told = f"{source}: holds weights as GGUF only (tiny.Q4.gguf); name it as gguf_file, beside this source"
+    assert refused(source, tmp_path / "model") == told
+    for number in range(6):
+        (source / f"{number}.gguf").touch()
+    told = "(0.gguf, 1.gguf, 2.gguf, 3.gguf, 4.gguf and 2 more); name one of them as gguf_file, beside this source"
+    assert told in refused(source, tmp_path / "model")
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def test_statistics_are_those_of_the_figures() -> None:
         {"scorer": "distinct", "statistic": "distinct_2", "label": "distinct distinct_2", "scale": "linear"},
     ]
     assert (theta1["markers"], plane["markers"]) == ([], figure["markers"])
-    assert (theta1["colour"], plane["colour"]) == ("sentiment", "sentiment")
+    assert (theta1["text_scorers"], plane["text_scorers"]) == (["sentiment", "grammar"], ["sentiment"])
 
 
 def test_planes_have_the_colours_of_the_figures() -> None:
@@ -260,10 +260,10 @@ def test_a_label_for_one_set_of_prompts_is_not_shown_over_all() -> None:
         assert view["panels"] == [{**unnamed, "label": label}]
 
 
-def test_the_first_classifier_of_a_sweep_colours_its_texts() -> None:
+def test_texts_have_the_scores_of_all_classifiers_of_their_sweep() -> None:
     sweeps = {"theta1": {**LABELLED, "scorers": ["distinct", "grammar"]}, "plane": {**PLANE, "scorers": ["distinct"]}}
     study = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={}))
-    assert [entry["colour"] for entry in settings(study, "explorer")["sweeps"]] == ["grammar", None]
+    assert [entry["text_scorers"] for entry in settings(study, "explorer")["sweeps"]] == [["grammar"], []]
     assert inputs(study, "explorer")["scores"] == [
         "results/tiny/scores/neutral/theta1/grammar.parquet", "results/tiny/scores/others/theta1/grammar.parquet"
     ]  # fmt: skip
@@ -272,6 +272,18 @@ def test_the_first_classifier_of_a_sweep_colours_its_texts() -> None:
     data = page_json("page.html")
     assert list(data["scores"]) == list(data["scorers"]) == ["grammar"]
     assert data["scorers"]["grammar"]["range"] == [0, 1]
+    sweeps["theta1"]["scorers"] = ["grammar", "sentiment"]
+    both = Study(made_config(sweeps=sweeps, prompts=PROMPT_SETS, figures={}))
+    # In the order of the section.
+    assert settings(both, "explorer")["sweeps"][0]["text_scorers"] == ["sentiment", "grammar"]
+    make_results(both)
+    make_page(both, "page.html")
+    data = page_json("page.html")
+    assert data["scores"].keys() == data["scorers"].keys() == {"grammar", "sentiment"}
+    point = Point.parse("positive=1")
+    assert data["scores"]["grammar"]["weights"]["others"]["positive=1"][1] == [
+        pytest.approx(made_score(point, 1, sample), abs=5e-4) for sample in range(3)
+    ]
 
 
 def test_what_is_missing_is_null(study: Study) -> None:

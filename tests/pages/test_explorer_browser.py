@@ -208,10 +208,56 @@ def test_scores_are_readable_without_colour(open_page: Open, folder: Path) -> No
     items = card(page, "this").locator("li")
     for sample in range(3):
         score = made_score(point, 0, sample)
-        expect(items.nth(sample).locator(".score")).to_contain_text(f"{score:.2f}")
-        width = items.nth(sample).locator(".track span").evaluate("bar => bar.style.width")
-        assert float(width.removesuffix("%")) == pytest.approx(100 * score)
-    expect(page.locator("#legend")).to_contain_text("P(positive) + 0.5 P(neutral) by sentiment-judge")
+        # Both classifiers say the same here; the name tells whose score it is.
+        for line, name in enumerate(("sentiment", "grammar")):
+            shown = items.nth(sample).locator(".score").nth(line)
+            expect(shown).to_have_text(f"{name}{score:.2f}")
+            width = shown.locator(".track span").evaluate("bar => bar.style.width")
+            assert float(width.removesuffix("%")) == pytest.approx(100 * score)
+    legend = page.locator("#legend")
+    expect(legend).to_contain_text("Number, bar and colour: sentiment: P(positive) + 0.5 P(neutral) by sentiment-judge")
+    expect(legend).to_contain_text(
+        "Number and bar: grammar: P(acceptable) by grammar-judge, from 0 to 1; accuracy 0.900"
+    )
+    # One scorer needs no name.
+    page.select_option("#sweep", index=1)
+    one = card(page, "this").locator("li").first.locator(".score")
+    assert one.count() == 1 and re.fullmatch(r"−?\d\.\d\d", one.inner_text())
+
+
+def test_one_continuation_of_each_prompt_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_page: Open
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    prompts = {name: {**spec, "samples": 1} for name, spec in PROMPTS.items()}
+    study = Study(made_config(sweeps={"theta1": SWEEPS["theta1"]}, prompts=prompts, figures={}))
+    make_results(study)
+    make_page(study, "page.html")
+    page = open_page(tmp_path / "page.html")
+    expect(page.locator("#counts")).to_contain_text("From all texts: 1 continuation of each of the 30 neutral prompts.")
+    expect(page.locator("#thinned")).to_have_text(
+        "Showing 12 of 30 prompts, the one continuation of each: the same at all points."
+    )
+    assert card(page, "this").locator("li").count() == 1
+
+
+def test_the_names_of_long_coordinates_stand_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_page: Open
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labels = {"alpha": "α, from negative to positive", "beta": "β"}
+    sweep = {**SWEEPS["plane"], "coordinate_labels": labels}
+    study = Study(made_config(sweeps={"plane": sweep}, prompts=PROMPTS, figures={}))
+    make_results(study)
+    make_page(study, "page.html")
+    page = open_page(tmp_path / "page.html")
+    long, short = (page.locator("#sliders .slider > span").nth(axis).bounding_box() for axis in (0, 1))
+    assert long["height"] == short["height"] and long["width"] > 160
+    # Both sliders begin below each other, and stay where they are.
+    places = [page.locator("#sliders input").nth(axis).bounding_box()["x"] for axis in (0, 1)]
+    page.get_by_label(labels["alpha"], exact=True).press("End")
+    assert places == [page.locator("#sliders input").nth(axis).bounding_box()["x"] for axis in (0, 1)]
+    assert places[0] == places[1]
 
 
 def luminance(colour: str) -> float:
@@ -351,8 +397,8 @@ def test_texts_that_were_not_judged_are_told(open_page: Open, tmp_path: Path) ->
         make_results(study)
         make_page(study, "page.html")
     page = open_page(tmp_path / "page.html")
-    told = card(page, "this").locator(".score").all_text_contents()
-    assert re.fullmatch(r"\d\.\d\d", told[0]) and told[1:] == ["not judged", "not judged"]
+    told = [text for text in card(page, "this").locator(".score").all_text_contents() if text.startswith("sentiment")]
+    assert re.fullmatch(r"sentiment\d\.\d\d", told[0]) and told[1:] == ["sentimentnot judged", "sentimentnot judged"]
     assert len(texts(page, "this")) == 3
     notes = page.locator("#scores .note").all_text_contents()
     assert notes.count("first 1 of 3 continuations") == 1

@@ -1012,7 +1012,7 @@ def test_adapters_and_gguf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "directory: b: holds an adapter only, of some/base; merge the two" in error_of(config)
     (Path("b") / "adapter_config.json").unlink()
     (Path("b") / "q4.gguf").touch()
-    assert "directory: b: holds weights as GGUF only; convert them" in error_of(config)
+    assert "directory: b: holds weights as GGUF only (q4.gguf); name it as gguf_file" in error_of(config)
 
 
 def test_what_lies_beside_a_local_model_is_no_input(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from lm_interpolation.study.extending import extended
 from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.opening import read_study
-from lm_interpolation.study.schema import SCHEMA, generate, load_schema, text
+from lm_interpolation.study.schema import DATA_SCHEMA, SCHEMA, generate, load_schema, text
 from tests.campaign.fuzz_config import changed_values
 from tests.study.test_config import full_config
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+STUDIES = [path for path in CONFIGS if path.stem not in ("data", "experiments")]
 
 
 def accepted(config: Any) -> bool:
@@ -29,22 +30,25 @@ def accepted(config: Any) -> bool:
     return True
 
 
-def test_the_committed_schema_is_the_one_of_the_declarations() -> None:
-    assert SCHEMA.read_text(encoding="utf-8") == text(), "run python -m lm_interpolation.study.schema"
+@pytest.mark.parametrize("file", [SCHEMA, DATA_SCHEMA], ids=lambda file: file.stem)
+def test_the_committed_schema_is_the_one_of_the_declarations(file: Path) -> None:
+    assert file.read_text(encoding="utf-8") == text(file), "run python -m lm_interpolation.study.schema"
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_editors_find_the_schema(path: Path) -> None:
     first = path.read_text().splitlines()[0]
     assert first.startswith("# yaml-language-server: $schema=")
-    assert (path.parent / first.split("$schema=")[1]).resolve() == SCHEMA
+    assert (path.parent / first.split("$schema=")[1]).resolve() == (DATA_SCHEMA if path.stem == "data" else SCHEMA)
 
 
 def test_configs_are_valid() -> None:
     validator = Draft202012Validator(load_schema())
-    configs = [extended(read_study([path]))[0] for path in CONFIGS if path.stem != "experiments"]
+    configs = [extended(read_study([path]))[0] for path in STUDIES]
     for config in (*configs, full_config()):
         assert [error.message for error in validator.iter_errors(config)] == [] and accepted(config)
+    downloads = yaml.safe_load((ROOT / "config" / "data.yaml").read_text(encoding="utf-8"))
+    assert [error.message for error in Draft202012Validator(generate(DATA_SCHEMA)).iter_errors(downloads)] == []
 
 
 @pytest.mark.parametrize("seed", range(2))

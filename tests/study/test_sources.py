@@ -164,7 +164,10 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     draw = {script for script in SCRIPTS if script.startswith("plot_")}
     assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
     assert users("trainer") == language | {"train_classifier.py"}
-    assert (users("tokenizer_training"), users("importing")) == ({"tokenizer.py"}, {"import_model.py"})
+    assert (users("tokenizer_training"), users("importing")) == (
+        {"tokenizer.py"},
+        {"import_model.py", "import_gguf.py"},
+    )
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
     # An edit for ensembles leaves the texts of weight space as they are.
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
@@ -180,6 +183,8 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         script = Path(kind.SCRIPT)
         assert users(script.stem) & scores == {script.name}
     assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py", "plot_calibration.py"}
+    # Files of a format that a study does not use make nothing again.
+    assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
     captions = {script for script in SCRIPTS if script.startswith(("caption_", "table_caption"))}
     assert users("captions") == users("findings") == captions

@@ -201,7 +201,7 @@ function showScores() {
   );
   const noted = sweep.panels.some(judged) ? ", unless noted" : "";
   byId("counts").textContent =
-    `From all texts${noted}: ${set.samples} continuations of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
+    `From all texts${noted}: ${set.samples} continuation${set.samples === 1 ? "" : "s"} of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
   const said = rows.map(([panel, estimate, low, high]) => `${panel.label} ${rounded(estimate)}, interval ${interval(low, high)}`);
   byId("status").textContent = `${coordinatesText(sweep, point)}. ${said.join(". ")}.`;
 }
@@ -217,22 +217,32 @@ function mixed(share) {
   return `rgb(${end.map((part) => Math.round(255 + (part - 255) * amount)).join()})`;
 }
 
+// Where a score lies on the scale of its scorer; null for a text that has none (null) or was not judged (undefined).
+function shareOf(scorer, score) {
+  const [low, high] = data.scorers[scorer].range;
+  return score === null || score === undefined ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
+}
+
+// Number and bar, with the name of the scorer where there are others.
+function scoreLine(scorer, score, named) {
+  const bar = element("span", { className: "track", "aria-hidden": "true" }, element("span", {}));
+  bar.firstChild.style.width = `${100 * (shareOf(scorer, score) ?? 0)}%`;
+  const name = named ? [element("span", { className: "scorer" }, scorer)] : [];
+  const told = score === undefined ? "not judged" : score === null ? "no score" : minus(score.toFixed(2));
+  return element("div", { className: "score" }, ...name, told, bar);
+}
+
 function card(where, point) {
-  const { sweep, prompts, row } = state;
-  const texts = data.texts[sweep.space][prompts][sweep.points[point].id][row];
-  const scores = sweep.colour && data.scores[sweep.colour][sweep.space][prompts][sweep.points[point].id][row];
+  const { sweep, prompts, row } = state, { id } = sweep.points[point], scorers = sweep.text_scorers;
+  const texts = data.texts[sweep.space][prompts][id][row];
+  const scores = scorers.map((scorer) => data.scores[scorer][sweep.space][prompts][id][row]);
   const items = texts.map((text, index) => {
-    const item = element("li", {});
-    if (sweep.colour) {
-      // Its scores end where it has not judged further continuations.
-      const score = scores[index] ?? null, [low, high] = data.scorers[sweep.colour].range;
-      const unscored = index < scores.length ? "no score" : "not judged";
-      const share = score === null ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
-      const bar = element("span", { className: "track", "aria-hidden": "true" }, element("span", {}));
-      bar.firstChild.style.width = `${100 * (share ?? 0)}%`;
-      if (share !== null) item.style.background = mixed(share);
-      item.append(element("div", { className: "score" }, score === null ? unscored : minus(score.toFixed(2)), bar));
-    }
+    // Scores end where a scorer has not judged further continuations.
+    const own = scores.map((found) => (index < found.length ? found[index] : undefined));
+    const lines = scorers.map((scorer, order) => scoreLine(scorer, own[order], scorers.length > 1));
+    const item = element("li", {}, ...lines);
+    const share = scorers.length ? shareOf(scorers[0], own[0]) : null;
+    if (share !== null) item.style.background = mixed(share);
     item.append(text ? element("p", { className: "text" }, text) : element("p", { className: "text empty" }, "(nothing)"));
     return item;
   });
@@ -245,8 +255,8 @@ function card(where, point) {
 function showTexts() {
   const { sweep, point, prompts, row } = state, set = data.prompts[prompts];
   byId("prompt").textContent = set.texts[row];
-  byId("thinned").textContent =
-    `Showing ${set.rows.length} of ${set.total} prompts, ${set.shown} of ${set.samples} continuations of each: the same at all points.`;
+  const shown = set.samples === 1 ? "the one continuation" : `${set.shown} of ${set.samples} continuations`;
+  byId("thinned").textContent = `Showing ${set.rows.length} of ${set.total} prompts, ${shown} of each: the same at all points.`;
   byId("cards").replaceChildren(...surroundings(sweep, point).map(([where, other]) => card(where, other)));
 }
 
@@ -263,17 +273,21 @@ function showJudges() {
 }
 
 function showLegend() {
-  const { sweep } = state;
-  if (!sweep.colour) {
+  const [first, ...others] = state.sweep.text_scorers;
+  if (first === undefined) {
     byId("legend").replaceChildren("No scorer gives each of these texts a score, so they have no colour.");
     return;
   }
-  const { description, range } = data.scorers[sweep.colour];
+  const { description, range } = data.scorers[first];
   const scale = element("span", { className: "scale", "aria-hidden": "true" });
   scale.style.background = `linear-gradient(to right, ${[0, 0.5, 1].map(mixed).join()})`;
   const parts = [`Number, bar and colour: ${description}`, exact(range[0]), scale, exact(range[1])];
-  if (sweep.colour in data.judges) parts.push(judgeNote(sweep.colour, "span", ""));
-  byId("legend").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)));
+  if (first in data.judges) parts.push(judgeNote(first, "span", ""));
+  const lines = others.map((scorer) => {
+    const { description, range } = data.scorers[scorer], judge = scorer in data.judges ? [judgeNote(scorer, "span", "; ")] : [];
+    return element("span", { className: "line" }, `Number and bar: ${description}, from ${exact(range[0])} to ${exact(range[1])}`, ...judge);
+  });
+  byId("legend").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)), ...lines);
 }
 
 // --- all of it ---

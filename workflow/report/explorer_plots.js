@@ -114,6 +114,11 @@ function plane(panel, values, colours) {
       },
       disc(within, { color: within.map((i) => scaled[i]), coloraxis: "coloraxis" }),
       disc(over, { color: data.above }),
+      // Where the named points are; their names stand above.
+      {
+        type: "scatter", mode: "markers", x: sweep.markers.map(({ at }) => at[0]), y: sweep.markers.map(({ at }) => at[1]), hoverinfo: "skip",
+        marker: { size: 7, color: "#fff", line: { color: "#1b1b1f", width: 1.5 } },
+      },
       {
         type: "scatter", mode: "markers", x: [sweep.points[point].at[0]], y: [sweep.points[point].at[1]], hoverinfo: "skip",
         marker: { size: 17, color: "rgba(0,0,0,0)", line: { color: "#fff", width: 6 } },
@@ -133,7 +138,7 @@ function plane(panel, values, colours) {
       },
       shapes: strokes,
       annotations: sweep.markers.map(({ label, at: [x, y] }) => ({
-        x, y, text: literal(label), showarrow: false, font: { size: 11 }, bgcolor: "rgba(255,255,255,0.85)", borderpad: 1, yshift: 16,
+        x, y, text: literal(label), showarrow: false, font: { size: 11 }, bgcolor: "rgba(255,255,255,0.85)", borderpad: 1, yshift: 17,
       })),
     }),
   };

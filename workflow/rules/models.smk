@@ -39,7 +39,7 @@ rule import_model:
     benchmark:
         study.benchmark("models", "{model}")
     wildcard_constraints:
-        model=alternatives(study.models.imported()),
+        model=alternatives([name for name in study.models.imported() if name not in study.models.from_gguf()]),
     priority: 90
     conda:
         "../../envs/workflow.yaml"
@@ -58,6 +58,35 @@ rule import_model:
         "Import model {wildcards.model}"
     script:
         "../scripts/models/import_model.py"
+
+
+rule import_gguf:
+    input:
+        files=lambda wildcards: study.models.files(wildcards.model),
+    output:
+        directory(study.path("models", "{model}")),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.from_gguf()),
+    priority: 90
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(120),
+    params:
+        settings=lambda wildcards: study.settings(
+            "models/import_gguf.py", start=config["models"][wildcards.model]["start"]
+        ),
+        execution=lambda wildcards, threads: study.execution(threads, hub_lock=config.get("hub_lock")),
+    message:
+        "Import model {wildcards.model} from GGUF"
+    script:
+        "../scripts/models/import_gguf.py"
 
 
 rule train_language_model:

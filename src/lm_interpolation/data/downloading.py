@@ -1,4 +1,4 @@
-"""Downloads of single files over HTTP, which continue where an earlier one was cut, and count only with the right digest.
+"""Downloads of files over HTTP, which continue where an earlier one was cut, and count only with the right digest.
 
 Imports no heavy package.
 """
@@ -107,14 +107,14 @@ def _receive(url: str, part: Path, what: str) -> None:
     with answer:
         total = _total(answer, start)
         _make_room(part, start, total)
-        done = f", {_megabytes(start)} MB of them are there" if start else ""
-        announce(f"[data] {what}: {url}" + (f", {_megabytes(total)} MB" if total is not None else "") + done)
+        done = f", {_amount(start)} of them are there" if start else ""
+        announce(f"[data] {what}: {url}" + (f", {_amount(total)}" if total is not None else "") + done)
         with _to_disk(part), open(part, "ab") as file:
             _copy(answer, file, start, total, what)
 
 
 def _total(answer: http.client.HTTPResponse, start: int) -> int | None:
-    """Bytes of the whole file; None if the server does not say. Raises ``_Useless`` if it sends no rest from ``start``."""
+    """Bytes of the whole file; None if the server does not say. Raises ``_Useless`` unless it starts at ``start``."""
     if start == 0:
         length = answer.headers.get("Content-Length", "")
         return int(length) if length.isdecimal() else None
@@ -163,7 +163,7 @@ def _check(url: str, digest: str | None, part: Path, what: str) -> None:
 
 def _given_up(url: str, part: Path, what: str, error: str) -> str:
     have = _size(part)
-    kept = f"{part} keeps {_megabytes(have)} MB, and the next run continues there" if have else "nothing was received"
+    kept = f"{part} keeps {_amount(have)}, and the next run continues there" if have else "nothing was received"
     remedy = "run it again, or check the network (https_proxy, if there is a proxy)"
     return f"{what}: {url}: {error}, {TRIES} times in a row; {kept}: {remedy}, or put the file in its place yourself"
 
@@ -189,7 +189,7 @@ def _make_room(part: Path, start: int, total: int | None) -> None:
     free = shutil.disk_usage(part.parent).free
     if total is not None and total - start > free:
         raise UserError(
-            f"{part.parent}: {_megabytes(total - start)} MB are to come and {_megabytes(free)} MB are free; make room "
+            f"{part.parent}: {_amount(total - start)} are to come and {_amount(free)} are free; make room "
             "there, or let the folder be a link to a larger disk"
         )
 
@@ -230,10 +230,9 @@ def _size(path: Path) -> int:
 
 
 def _of(done: int, total: int | None) -> str:
-    if not total:
-        return f"{_megabytes(done)} MB"
-    return f"{_megabytes(done)} of {_megabytes(total)} MB ({done / total:.0%})"
+    return f"{_amount(done)} of {_amount(total)} ({done / total:.0%})" if total else _amount(done)
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:.1f}"
+def _amount(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

@@ -32,6 +32,6 @@ def _line(error: BaseException) -> str | None:
     # The website, also where files come from a mirror of the hub.
     page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{cause.repo_id}"
     return (
-        f"{kind} {cause.repo_id}: its licence must be accepted at {page}, once, with an account there; then log in here "
-        "(hf auth login, or set HF_TOKEN) and run this again"
+        f"{kind} {cause.repo_id}: its licence must be accepted at {page}, once, with an account there; then log in "
+        "here (hf auth login, or set HF_TOKEN) and run this again"
     )

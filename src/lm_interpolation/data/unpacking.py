@@ -1,4 +1,4 @@
-"""The files of a study from a published archive: members as they are, and tables made of folders with one text per file.
+"""The files of a study from a published archive: members as they are, and tables of folders with one text per file.
 
 Imports no heavy package.
 """
@@ -23,8 +23,8 @@ def unpack(archive: Path, members: Mapping[str, str], tables: Mapping[str, str],
     Args:
         archive: its path.
         members: path to the name of the member whose bytes the file gets.
-        tables: path to a folder of the archive that holds texts in files called ``<id>_<rating>.txt``, as the Large
-            Movie Review Dataset has them; the file gets their table (see ``table_of``), with gzip if it ends in ``.gz``.
+        tables: path to a folder of the archive that holds texts in files called ``<id>_<rating>.txt``, as those of the
+            Large Movie Review Dataset; the file gets their table (see ``table_of``), with gzip if it ends in ``.gz``.
         what: how lines of progress and errors call the archive.
 
     Raises ``UserError`` for an archive that is damaged, lacks a member or a folder, has a member whose name leads out

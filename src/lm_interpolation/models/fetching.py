@@ -11,6 +11,8 @@ from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.hub import fetch, locked_commit, matching_files, reading_order
 from lm_interpolation.data.json_lines import field_of
 from lm_interpolation.jobs.runtime import UserError, announce, brief, error_prefix
+from lm_interpolation.models.gguf_files import check_gguf, read_gguf
+from lm_interpolation.models.gguf_hub import fetch_gguf
 from lm_interpolation.models.hub_models import model_folder
 
 BYTES_PER_TOKEN = 5
@@ -27,7 +29,8 @@ def fetch_all(
     """Download every model and data set of the hub that a study names, as far as it is not there.
 
     Args:
-        models: repositories, each with ``id``, ``revision`` and ``key``, the config key that names it.
+        models: repositories, each with ``id``, ``revision`` and ``key``, the config key that names it. Of one with
+            ``gguf_file`` only that file comes; ``tokenizer_directory`` says that its tokenizer is elsewhere.
         files: of datasets, each with ``id``, ``revision``, ``key`` and ``patterns`` of names. A stream has besides
             ``text``, the column of the texts, and ``readings``, the (seed, tokens in all, processes) of the trainings
             that read it: as many of its files come as they read.
@@ -40,7 +43,13 @@ def fetch_all(
     for model in models:
         _announce_licence("model", model["id"])
         commit = locked_commit(model["id"], "model", model["revision"], hub_lock)
-        fetch_model(model["id"], commit, model["key"])
+        if "gguf_file" in model:
+            announce(f"[fetch] model {model['id']} at {commit}: {model['gguf_file']}")
+            with error_prefix(model["key"]):
+                header = read_gguf(fetch_gguf(model["id"], commit, model["gguf_file"]))
+                check_gguf(header, "tokenizer_directory" not in model)
+        else:
+            fetch_model(model["id"], commit, model["key"])
     told: set[str] = set()
     for entry in files:
         repository = entry["id"]
@@ -66,12 +75,12 @@ def _announce_licence(kind: str, repository: str) -> None:
 
     page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repository}"
     try:
-        tags = HfApi().repo_info(repository, repo_type=kind).tags or []
+        info = HfApi().model_info(repository) if kind == "model" else HfApi().dataset_info(repository)
     except Exception as error:  # of httpx, of the hub and of the operating system; the cache may have the files
         licence = f"unknown, for the hub does not tell ({brief(error, 100)})"
     else:
-        licence = ", ".join(tag.removeprefix("license:") for tag in tags if tag.startswith("license:")) or "none named"
-    announce(f"[fetch] {kind} {repository}: licence {licence}, see {page}")
+        licence = ", ".join(tag.removeprefix("license:") for tag in info.tags or () if tag.startswith("license:"))
+    announce(f"[fetch] {kind} {repository}: licence {licence or 'not named'}, see {page}")
 
 
 def fetch_model(repository: str, commit: str, key: str) -> Path:

@@ -181,12 +181,9 @@ def check_contents(source: str, names: Collection[str], directory: Path) -> None
         )
     gguf = sorted(name for name in names if name.endswith(".gguf"))
     if gguf and not has_weights:
-        folder, name = repr(source), repr(gguf[0])
-        raise UserError(
-            f"{source}: holds weights as GGUF only; convert them (pip install gguf): "
-            f"AutoModelForCausalLM.from_pretrained({folder}, gguf_file={name}).save_pretrained('converted'); "
-            f"AutoTokenizer.from_pretrained({folder}, gguf_file={name}).save_pretrained('converted')"
-        )
+        shown = ", ".join(gguf[:5]) + (f" and {len(gguf) - 5} more" if len(gguf) > 5 else "")
+        one = "it" if len(gguf) == 1 else "one of them"
+        raise UserError(f"{source}: holds weights as GGUF only ({shown}); name {one} as gguf_file, beside this source")
 
 
 def check_config(config: Mapping[str, Any], path: Path, task: str) -> None:

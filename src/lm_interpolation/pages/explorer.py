@@ -137,10 +137,11 @@ def sweep_view(
     """A sweep as the page draws it. ``entry`` is an entry of ``study.explorer.settings``, ``table`` its table.
 
     ``judges`` has the judge of each scorer that is a classifier; labels mark the statistics of weak judges. Returns
-    ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``colour`` (name of the scorer that colours texts, or
-    None), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates), ``coordinates`` (``name``,
-    ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and ``scores``: for each
-    prompt set, panel and point estimate, low, high, and the number of texts without a score; None for what is missing.
+    ``name``, ``label``, ``formula``, ``space``, ``prompts``, ``text_scorers`` (names of the scorers that give each text
+    a score; the first colours them), ``panels`` (the statistics), ``markers`` (``label``, and ``at``, the coordinates),
+    ``coordinates`` (``name``, ``label``, and the ``values`` of the grid, ascending), ``points`` (``id`` and ``at``) and
+    ``scores``: for each prompt set, panel and point estimate, low, high, and the number of texts without a score; None
+    for what is missing.
     Of a plane also ``colours``: for each prompt set and panel what ``panel_colours`` returns. The points of a line are
     all on its grid; those of a plane may lie beside it.
     """
@@ -167,7 +168,7 @@ def sweep_view(
         "name": sweep.name,
         "space": sweep.space,
         "prompts": list(sweep.prompts),
-        **{key: entry[key] for key in ("label", "formula", "colour")},
+        **{key: entry[key] for key in ("label", "formula", "text_scorers")},
         "panels": [_labelled(marked(panel, judges)) for panel in entry["panels"]],
         "markers": [
             {"label": marker["label"], "at": [marker["at"][name] for name in sweep.directions]}
@@ -225,7 +226,7 @@ def page_data(
     ``total``, ``samples``, ``shown`` numbers of prompts, of continuations, and of shown ones), ``texts[space][prompts]
     [point]`` and ``scores[scorer][space][prompts][point]`` (lists per prompt, of continuations or of their scores),
     ``maps`` (colour map to its stops), ``above`` (colour of what lies above a limit), ``names`` (what the page calls
-    ``models`` and ``prompts``, by name), ``scorers`` (those that colour: ``description``, and the ``range`` of their
+    ``models`` and ``prompts``, by name), ``scorers`` (those of single texts: ``description``, and the ``range`` of the
     scores), ``judges`` (of each scorer that is a classifier: ``model``, ``quality``, a line on how good it is, and
     whether it is ``weak``), and ``judged`` (of each scorer that does not score all texts: prompt set to the number of
     continuations of each prompt, the first ones, that it scores; lists of its scores end there).

@@ -122,6 +122,9 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
             text = f"random weights with the architecture of {plain(other)}"
         case start:
             text = plain(f"random weights ({describe_entry('architecture', start['architecture'])})")
+    if "gguf_file" in spec["start"]:
+        file = plain(spec["start"]["gguf_file"])
+        text = f"{file} of {text} (GGUF; what is quantised in it was dequantised to float32)"
     if "data" not in spec:
         return text
     data, training = spec["data"], spec["training"]

@@ -1,6 +1,5 @@
 """The plan for the explorer: its pages, their inputs and their settings."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.pages.facts import describe_sweep
@@ -20,7 +19,7 @@ def pages(study: "Study") -> dict[str, list[str]]:
 
 
 def inputs(study: "Study", page: str) -> dict[str, list[str]]:
-    """Tables, prompts and texts of the sweeps of a page, scores that colour texts, and metrics of judges."""
+    """Tables, prompts and texts of the sweeps of a page, scores of single texts, and metrics of judges."""
     sweeps = {name: study.sweeps[name] for name in pages(study)[page]}
     prompts = dict.fromkeys(prompts for sweep in sweeps.values() for prompts in sweep.prompts)
     texts = {
@@ -30,7 +29,7 @@ def inputs(study: "Study", page: str) -> dict[str, list[str]]:
         for entry in sweep.points
     }
     scores = {
-        path for name in sweeps if (scorer := _colour(study, name)) for path in study.lines.scores(name, [scorer])
+        path for name in sweeps for scorer in _text_scorers(study, name) for path in study.lines.scores(name, [scorer])
     }
     return {
         "tables": [study.table(name) for name in sweeps],
@@ -43,31 +42,32 @@ def inputs(study: "Study", page: str) -> dict[str, list[str]]:
 
 def settings(study: "Study", page: str) -> dict[str, Any]:
     """Settings of a page; sweeps are in the order of its tables."""
-    colours = {name: _colour(study, name) for name in pages(study)[page]}
-    judged = {name: judged_sets(study.declared, name, colours) for name in study.scorers}
+    sweeps = pages(study)[page]
+    scoring = {scorer for name in sweeps for scorer in _text_scorers(study, name)}
+    judged = {name: judged_sets(study.declared, name, sweeps) for name in study.scorers}
     return {
         "study": study.name,
         "samples": {
-            prompts: study.declared.samples_of(prompts) for name in colours for prompts in study.sweeps[name].prompts
+            prompts: study.declared.samples_of(prompts) for name in sweeps for prompts in study.sweeps[name].prompts
         },
         # A study without texts may say nothing of sampling.
-        "sampling": sampling(study, colours) if colours else "",
+        "sampling": sampling(study, sweeps) if sweeps else "",
         "spaces": study.lines.spaces(inputs(study, page)["scores"]),
-        "sweeps": [_sweep(study, name, colour) for name, colour in colours.items()],
+        "sweeps": [_sweep(study, name) for name in sweeps],
         "scorers": {
             name: {
                 **colour_settings(scorer),
-                "description": describe_scorer(study.declared, name, _coloured_sets(study, name, colours)),
+                "description": describe_scorer(study.declared, name, scored_sets(study.declared, name, sweeps)),
             }
             for name, scorer in study.scorers.items()
-            if name in colours.values()
+            if name in scoring
         },
         "judges": study.judge_settings(_scorers(study, page)),
         "judged": {name: sets for name, sets in judged.items() if sets},
     }
 
 
-def _sweep(study: "Study", name: str, colour: str | None) -> dict[str, Any]:
+def _sweep(study: "Study", name: str) -> dict[str, Any]:
     """What a page shows of a sweep."""
     spec = study.config["sweeps"][name]
     marked = (figure.markers_on(name) for figure in study.declared.figures.values())
@@ -78,7 +78,7 @@ def _sweep(study: "Study", name: str, colour: str | None) -> dict[str, Any]:
         "coordinate_labels": [
             spec["coordinate_labels"].get(coordinate, coordinate) for coordinate in study.sweeps[name].directions
         ],
-        "colour": colour,
+        "text_scorers": _text_scorers(study, name),
         "panels": _panels(study, name),
         # The marks of the first plane that shows the sweep.
         "markers": next((markers for markers in marked if markers is not None), []),
@@ -116,14 +116,9 @@ def _only_prompts(study: "Study", sweep: str) -> tuple[str, ...]:
     return prompts if len(prompts) == 1 else ()
 
 
-def _colour(study: "Study", sweep: str) -> str | None:
-    """The scorer that colours the texts of a sweep: the first that gives each text a score."""
-    return next((name for name in study.declared.scorers_of(sweep) if study.scorers[name].colour() is not None), None)
-
-
-def _coloured_sets(study: "Study", scorer: str, colours: Mapping[str, str | None]) -> list[str]:
-    """Names of the prompt sets whose texts a scorer colours; ``colours`` maps sweeps to such scorers."""
-    return scored_sets(study.declared, scorer, [sweep for sweep, colour in colours.items() if colour == scorer])
+def _text_scorers(study: "Study", sweep: str) -> list[str]:
+    """The scorers of a sweep that give each text a score."""
+    return [name for name in study.declared.scorers_of(sweep) if study.scorers[name].colour() is not None]
 
 
 def _scorers(study: "Study", page: str) -> set[str]:

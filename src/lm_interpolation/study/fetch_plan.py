@@ -5,15 +5,18 @@ from typing import Any
 
 from lm_interpolation.study.kinds.corpora.base import Corpora
 
+_SAME = ("hub", "revision", "gguf_file", "tokenizer_directory")
+
 
 def fetch_plan(config: Mapping[str, Any], corpora: Corpora) -> dict[str, list[dict[str, Any]]]:
     """The models, files and datasets that the resolved ``config`` needs from the hub (see ``fetch_all``)."""
-    models: dict[tuple[str, str], dict[str, Any]] = {}
+    models: dict[tuple[str | None, ...], dict[str, Any]] = {}
     for name, model in config["models"].items():
         start = model["start"]
         if "hub" in start:
             found = {"id": start["hub"], "revision": start["revision"], "key": f"models.{name}.start"}
-            models.setdefault((start["hub"], start["revision"]), found)
+            found |= {key: start[key] for key in _SAME[2:] if key in start}
+            models.setdefault(tuple(start.get(key) for key in _SAME), found)
     plan: dict[str, list[dict[str, Any]]] = {"models": list(models.values()), "files": [], "datasets": []}
     for name, corpus in corpora.items():
         downloads, key = corpus.downloads(), f"corpora.{name}"

@@ -9,8 +9,9 @@ from lm_interpolation.data.data_files import require_file
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.compatibility import check_compatible
+from lm_interpolation.models.gguf_files import check_gguf, gguf_path, read_gguf, tokenizer_files
 from lm_interpolation.models.model_folders import check_folder, context_of, model_files, read_json, text_config
-from lm_interpolation.models.tokenizer_files import check_same_tokenizer
+from lm_interpolation.models.tokenizer_files import check_same_tokenizer, tokenizer_identity
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.study.checks import block_problems
 from lm_interpolation.study.config import Problems
@@ -19,6 +20,7 @@ from lm_interpolation.study.downloads import downloadable
 from lm_interpolation.study.kinds.corpora.base import Corpus
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
+from lm_interpolation.study.kinds.models.hub import FromHub
 from lm_interpolation.study.kinds.models.scratch import FromScratch
 from lm_interpolation.study.kinds.prompts.base import Prompts
 from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -41,8 +43,13 @@ def check_files(config: StudyConfig, download: str = "make data") -> None:
         for key, words in scorer.file_problems():
             problems.add(f"scorers.{name}.{key}: {words}")
     for name, model in config.models.items():
-        if isinstance(model.start, FromDirectory):
-            problems.keep(_check_local, config, name, Path(model.start.directory))
+        start = model.start
+        if isinstance(start, FromDirectory) and start.gguf_file is None:
+            problems.keep(_check_local, config, name, Path(start.directory))
+        elif isinstance(start, FromDirectory):
+            problems.keep(_check_gguf, config, name, start)
+        if isinstance(start, FromDirectory | FromHub) and start.tokenizer_directory is not None:
+            problems.keep(_check_tokenizer, name, Path(start.tokenizer_directory))
     if problems.lines:
         raise UserError(*problems.lines)
 
@@ -76,13 +83,33 @@ def _check_local(config: StudyConfig, name: str, directory: Path) -> None:
         settings = check_folder(directory, config.models[name].task)
         if not _is_pickled(directory):
             Checkpoint.open(directory)
-    lines = list(_imported_classes(config, name, directory, settings))
-    for trained, model in config.models.items():
-        if model.training and config.root_of(trained)[0] == name:
-            context = context_of(settings)
-            lines += block_problems(trained, model, context, f"{directory / 'config.json'} names")
+    lines = [
+        *_imported_classes(config, name, directory, settings),
+        *_too_long_blocks(config, name, context_of(settings), f"{directory / 'config.json'} names"),
+    ]
     if lines:
         raise UserError(*lines)
+
+
+def _check_gguf(config: StudyConfig, name: str, start: FromDirectory) -> None:
+    with error_prefix(f"models.{name}.start.gguf_file"), system_errors():
+        header = read_gguf(gguf_path(start.directory, str(start.gguf_file)))
+        check_gguf(header, start.tokenizer_directory is None)
+    if lines := list(_too_long_blocks(config, name, header.context, f"{header.path} names")):
+        raise UserError(*lines)
+
+
+def _check_tokenizer(name: str, directory: Path) -> None:
+    with error_prefix(f"models.{name}.start.tokenizer_directory"), system_errors():
+        tokenizer_files(directory)
+        tokenizer_identity(directory)
+
+
+def _too_long_blocks(config: StudyConfig, name: str, context: int | None, where: str) -> Iterator[str]:
+    """Lines on the trainings from the imported model ``name`` whose blocks exceed its ``context``."""
+    for trained, model in config.models.items():
+        if model.training and config.root_of(trained)[0] == name:
+            yield from block_problems(trained, model, context, where)
 
 
 def _imported_classes(config: StudyConfig, model: str, directory: Path, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -128,7 +155,11 @@ def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list
 
 def _check_sweep(config: StudyConfig, sweep: Sweep, notes: list[str]) -> None:
     roots: dict[str, Origin] = {model: config.root_of(model)[1] for model in sweep.models}
-    folders = {model: Path(root.directory) for model, root in roots.items() if isinstance(root, FromDirectory)}
+    folders = {
+        model: Path(root.directory)
+        for model, root in roots.items()
+        if isinstance(root, FromDirectory) and root.gguf_file is None
+    }
     local = {model: directory for model, directory in folders.items() if _has_its_tensors(directory)}
     if len(local) > 1:
         with error_prefix(f"sweeps.{sweep.name}"):

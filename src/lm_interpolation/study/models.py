@@ -1,9 +1,11 @@
 """The models of a study: which are imported and trained, and the inputs and settings of their jobs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.data.corpus_paths import SPLITS
+from lm_interpolation.models.gguf_files import gguf_path, tokenizer_files
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.study.leak_plan import lineage
 
@@ -22,6 +24,10 @@ class Models:
         """The models from the hub or a local directory."""
         return [name for name, spec in self._specs.items() if "data" not in spec]
 
+    def from_gguf(self) -> list[str]:
+        """The imported models whose weights are in a GGUF file."""
+        return [name for name in self.imported() if "gguf_file" in self._specs[name]["start"]]
+
     def trained(self, task: str) -> list[str]:
         """The models with this task that the workflow trains."""
         return [name for name, spec in self._specs.items() if "data" in spec and spec["task"] == task]
@@ -31,9 +37,15 @@ class Models:
         return {spec["start"]["model"] for spec in self._specs.values() if "model" in spec["start"]}
 
     def files(self, model: str) -> list[str]:
-        """The files that the import of a model reads from a local directory."""
-        directory = self._specs[model]["start"].get("directory")
-        return [str(path) for path in model_files(directory)] if directory else []
+        """The files that the import of a model reads from local directories."""
+        start = self._specs[model]["start"]
+        directory, gguf, tokenizer = (start.get(key) for key in ("directory", "gguf_file", "tokenizer_directory"))
+        files: list[Path] = []
+        if directory:
+            files += [gguf_path(directory, gguf)] if gguf else model_files(directory)
+        if tokenizer:
+            files += tokenizer_files(tokenizer)
+        return list(map(str, files))
 
     def inputs(self, model: str) -> dict[str, Any]:
         """Inputs for training ``model``: data, and the parent, the model of the same shape, or the tokenizer."""

@@ -67,7 +67,7 @@ def shown_settings(config: StudyConfig) -> list[dict[str, Any]]:
 
 
 def colour_settings(scorer: Scorer) -> dict[str, Any]:
-    """What the explorer needs to know about the scorer that colours texts, beside its description."""
+    """What the explorer needs to know about a scorer that gives each text a score, beside its description."""
     colour = scorer.colour()
     assert colour is not None
     return {

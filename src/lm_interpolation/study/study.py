@@ -30,8 +30,8 @@ _NAMES_IN_FIGURES = ("label", "coordinate_labels")
 class Study:
     """The study that ``config`` declares. Raises ``UserError`` if the config does not hold.
 
-    Paths are relative to the working directory and contain Snakemake's wildcards in braces. ``files`` are those that the
-    config was read from, for messages; none for the embedded study.
+    Paths are relative to the working directory and contain Snakemake's wildcards in braces. ``files`` are those that
+    the config was read from, for messages; none for the embedded study.
     """
 
     def __init__(self, config: Mapping[str, Any], files: Sequence[str | os.PathLike[str]] = ()) -> None:

@@ -1,15 +1,34 @@
 """What every origin of a model declares."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from lm_interpolation.study.kinds.base import Declaration
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from lm_interpolation.study.kinds.base import Declaration, Text
 
 SPECIAL_TOKENS = (
     "Of a language model: what stands before each of its texts, and is not scored. By default what its tokenizer adds "
     "(tokenizer), or a BOS (bos), or nothing (none). Models that are trained from it inherit the choice."
 )
 SpecialTokens = Literal["tokenizer", "bos", "none"]
+
+
+def _plain(name: str) -> str:
+    if {"/", "\\"} & set(name):
+        raise PydanticCustomError("words", f": {name!r} is a path; give the name of a file in the folder or repository")
+    return name
+
+
+GgufFile = Annotated[Text, AfterValidator(_plain)]
+GGUF_FILE = (
+    "Name of the GGUF file there that holds a language model; its weights are dequantised to float32, and nothing else "
+    "there is read."
+)
+TOKENIZER_DIRECTORY = (
+    "Local folder of the tokenizer for the model in gguf_file; by default it is made from what the file says."
+)
 
 
 class Origin(Declaration):

@@ -99,6 +99,11 @@ class Model(Declaration):
             yield from self._exam_problems(self.exam, config)
         if self.task == "classifier" and getattr(self.start, "special_tokens", None):
             yield "start.special_tokens", "is for language models; remove it"
+        if self.task == "classifier" and getattr(self.start, "gguf_file", None):
+            yield (
+                "start.gguf_file",
+                "a GGUF file holds a language model; train the classifier from it, or give its folder",
+            )
         if self.data is None or self.training is None:
             if not self.start.IMPORTED:
                 yield "", "has no data and training, so start must be hub or directory"
