@@ -182,7 +182,6 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     for kind in SCORERS:
         script = Path(kind.SCRIPT)
         assert users(script.stem) & scores == {script.name}
-    # Loss curves and exams lie in files of their own.
     assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py", "plot_calibration.py"}
     # Files of a format that a study does not use make nothing again.
     assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}
