@@ -19,7 +19,7 @@ QUIET = $(if $(VERBOSE),,--quiet host reason) $(if $(NO_COLOR),--nocolor)
 SNAKEMAKE = $(VENV_PYTHON) -m snakemake $(QUIET) $(ARGUMENTS)
 
 .DEFAULT_GOAL := run
-.PHONY: help run all resume verify adopt report steer export lint test test-fast schema bench bench-gpu setup lock readable
+.PHONY: help data run all resume verify adopt report steer export lint test test-fast schema bench bench-gpu setup lock readable
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -28,6 +28,9 @@ help: ## show this list
 	  "PROFILE=profiles/slurm: on a cluster. STUDY, SWEEP, POINT, PROMPT, TO: see docs/steering.md."
 
 ##@ A study
+data: readable ## download what the study lacks (CONFIG; MIRROR=URL): its files, its models on the hub
+	@$(VENV_PYTHON) -m lm_interpolation data $(if $(MIRROR),--mirror $(MIRROR)) $(ARGUMENTS) $(ARGS)
+
 run: readable ## the quick part of the embedded study
 	$(SNAKEMAKE) $(ARGS) -- quick
 

@@ -88,9 +88,7 @@ class Estimate:
             name: len(load_jsonl_prompts(prompts.settings()["prompts"], name))
             for name, prompts in study.prompts.items()
         }
-        sampling = self.config["generation"]
-        self.tokens = PROMPT_TOKENS + sampling["max_new_tokens"]
-        self.samples = sampling["samples"]
+        self.tokens = PROMPT_TOKENS + self.config["generation"]["max_new_tokens"]
 
     def parameters(self, model: str) -> int:
         """Number of parameters of a model, that of the one on the hub that it goes back to."""
@@ -113,7 +111,7 @@ class Estimate:
 
     def texts(self, prompts: str) -> int:
         """Number of continuations of a prompt set at one point."""
-        return self.prompts[prompts] * self.samples
+        return self.prompts[prompts] * self.study.declared.samples_of(prompts)
 
     def _training(self, stage: str, model: str, settings: Mapping[str, Any]) -> Job:
         tokens = settings["steps"] * settings["batch_size"] * settings["block_length"]

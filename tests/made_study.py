@@ -98,12 +98,12 @@ def make_results(study: Study, text: Text = plain_text) -> None:
     continuation has no perplexity.
     """
     write_metrics(study)
-    samples = study.config["generation"]["samples"]
     for name, spec in study.config["prompts"].items():
         table = pa.table({"row": pa.array(range(len(spec["texts"])), pa.int64()), "text": spec["texts"]})
         write_parquet(table, study.path("prompts", f"{name}.parquet"))
     for (prompts, name), line in study.lines.all.items():
         rows = range(len(study.config["prompts"][prompts]["texts"]))
+        samples = study.declared.samples_of(prompts)
         keys = [(point, row, sample) for point in line.points for row in rows for sample in range(samples)]
         frame = pd.DataFrame({"point": [p.id for p, _, _ in keys], "row": [r for _, r, _ in keys]})
         frame["sample"] = np.array([sample for _, _, sample in keys], dtype=np.int32)
@@ -115,6 +115,8 @@ def make_results(study: Study, text: Text = plain_text) -> None:
         tokens = frame["continuation"].str.split().str.len().to_numpy(dtype=np.int32)
         for scorer in study.declared.scorers_of(line.id.partition("+")[0]):
             kind = study.config["scorers"][scorer]["kind"]
+            judged = study.declared.scorers[scorer].samples
+            chosen = frame["sample"] < (samples if judged is None else judged)
             values = frame[["point", "row", "sample"]].copy()
             if kind == "classifier":
                 first, *others = study.config["scorers"][scorer]["weights"]
@@ -134,9 +136,10 @@ def make_results(study: Study, text: Text = plain_text) -> None:
                         group["continuation"].tolist(),
                         study.config["scorers"][scorer]["n"],
                     ).assign(point=point)
-                    for point, group in frame.groupby("point", sort=False)
+                    for point, group in frame[chosen].groupby("point", sort=False)
                 )
-            write_scores(values, study.path("scores", prompts, name, f"{scorer}.parquet"))
+            kept = values[chosen] if "sample" in values else values
+            write_scores(kept, study.path("scores", prompts, name, f"{scorer}.parquet"))
     for name in study.scored_sweeps():
         sweep = study.sweeps[name]
         files = ScoreFiles(study.lines.scores(name), {key: study.sweeps[key].space for key in study.sweeps})

@@ -7,6 +7,7 @@ from typing import NoReturn
 from lm_interpolation import __version__
 
 PROGRAMS = {
+    "data": "download the data and models that a study lacks",
     "steer": "print continuations at any point of a study's sweeps",
     "export": "write a point as a Hugging Face folder",
     "report": "write the HTML report of a finished study",

@@ -240,6 +240,14 @@ def test_differences_of_scores(asked: list[tuple]) -> None:
     assert scoring["low"] == pytest.approx(-0.1, abs=1e-5) and scoring["high"] == pytest.approx(-0.1, abs=1e-5)
 
 
+def test_a_scorer_compares_as_many_samples_as_it_scores(asked: list[tuple]) -> None:
+    table = compared("fp16", {**SCORERS, "perplexity": {**SCORERS["perplexity"], "samples": 1}})
+    sentiment, perplexity = table.iloc[0], table.iloc[2]
+    assert (sentiment["n_texts"], perplexity["n_texts"]) == (3, 2)
+    # The one text that differs is a second sample.
+    assert (perplexity["difference"], perplexity["max_absolute"]) == (0, 0) and sentiment["difference"] > 0.1
+
+
 def test_one_prompt_has_no_interval(asked: list[tuple], monkeypatch: pytest.MonkeyPatch) -> None:
     texts = precision.generate
     monkeypatch.setattr(precision, "generate", lambda *a, **k: texts(*a, **k).iloc[2:].reset_index(drop=True))
@@ -329,7 +337,7 @@ def test_what_the_comparison_reads() -> None:
         ("perplexity", "fp16"),
     ]
     # A change of words is no reason to run it again.
-    assert "reason" not in settings and "precision" not in study.sampling()
+    assert "reason" not in settings and "precision" not in study.sampling("neutral")
     facts = figure_settings(study, "fig3")["text"]["facts"]
     assert [fact for fact in facts if "our reading" in fact] == [
         "texts in bf16, our reading",

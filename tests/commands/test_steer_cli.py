@@ -79,7 +79,7 @@ def test_the_studys_precision_is_used(built, tmp_path):
     compared |= {"threshold": 1, "reason": "For a test."}
     generation = {"seed": 5, "precision": "bf16"}
     file = built_study.declare(tmp_path, generation=generation, analyses={"compared": compared})
-    study = open_study(str(file), results="results/own")
+    study = open_study([str(file)], results="results/own")
     places = [find_place(study, words) for words in ("alpha=2", "alpha=0.5")]
     folders = model_folders(study, ["positive", "negative"])
     ids = torch.tensor([[20, 40, 60, 80]])

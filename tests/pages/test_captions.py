@@ -8,6 +8,8 @@ from lm_interpolation.pages.captions import write_up
 from lm_interpolation.pages.facts import describe_entry, describe_sampling, describe_sweep
 from lm_interpolation.points.algebra import build_sweep
 
+SAMPLING = {"top_p": 0.9, "max_new_tokens": 30, "samples": 25, "seed": 0}
+
 
 def sweep_text(**spec: Any) -> str:
     spec = {"space": "weights", "prompts": ["neutral"]} | spec
@@ -43,10 +45,22 @@ def test_anchors_are_counted_beside_the_grid() -> None:
 
 
 def test_sampling_is_told_with_the_nucleus_of_ensembles() -> None:
-    sampling = {"top_p": 0.9, "max_new_tokens": 30, "samples": 25, "seed": 0}
     told = "texts: 25 continuations per prompt of at most 30 tokens, top-p 0.9"
-    assert describe_sampling(sampling, None) == told
-    assert describe_sampling(sampling, "base") == f"{told}; the nucleus of ensembles is that of base"
+    assert describe_sampling(SAMPLING, {"neutral": 25}, None) == told
+    assert describe_sampling(SAMPLING, {"neutral": 25, "positive": 25}, "base") == (
+        f"{told}; the nucleus of ensembles is that of base"
+    )
+
+
+def test_sampling_is_told_set_by_set_where_numbers_differ() -> None:
+    assert describe_sampling(SAMPLING, {"neutral": 8, "plane": 1, "positive": 8}, None) == (
+        "texts: 8 continuations per prompt of neutral and positive, 1 continuation per prompt of plane, of at most 30 "
+        "tokens, top-p 0.9"
+    )
+    # Of this set alone, whatever holds for others.
+    assert describe_sampling(SAMPLING, {"plane": 1}, None) == (
+        "texts: 1 continuation per prompt of at most 30 tokens, top-p 0.9"
+    )
 
 
 def test_an_entry_is_told_as_it_stands_in_the_config() -> None:

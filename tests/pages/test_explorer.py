@@ -87,7 +87,7 @@ def test_a_page_keeps_to_the_budget(points: int) -> None:
     prompts = {name: {"source": "list", "texts": ["The film"] * 80} for name in ("neutral", "others")}
     study = Study(made_config(sweeps=sweeps, prompts=prompts, figures={}))
     frames = {name: pd.DataFrame({"row": range(80)}) for name in prompts}
-    shown = choose_texts(study.sweeps.values(), frames, 25)
+    shown = choose_texts(study.sweeps.values(), frames, {"neutral": 25, "others": 25})
     # In both spaces.
     count = sum(2 * points * len(each.rows) * each.samples for each in shown.values())
     assert count <= explorer.TEXTS
@@ -358,6 +358,68 @@ def test_markup_in_texts_stays_text(study: Study) -> None:
     for markup in ("<script", "</script", "<!--"):
         assert page.count(markup) == plain.count(markup)
     assert page_json("page.html")["texts"]["weights"]["neutral"]["positive=1"][0] == [nasty] * 3
+
+
+def test_a_prompt_set_shows_as_many_samples_as_it_has() -> None:
+    prompts = {**PROMPT_SETS, "neutral": {**PROMPT_SETS["neutral"], "samples": 1}}
+    study = Study(made_config(sweeps={"theta1": LABELLED, "plane": PLANE}, prompts=prompts, figures={}))
+    make_results(study)
+    make_page(study, "page.html")
+    data = page_json("page.html")
+    assert {name: (found["samples"], found["shown"]) for name, found in data["prompts"].items()} == {
+        "neutral": (1, 1),
+        "others": (3, 3),
+    }
+    assert data["sampling"].startswith(
+        "texts: 1 continuation per prompt of neutral, 3 continuations per prompt of others"
+    )
+    texts, scores = data["texts"]["weights"], data["scores"]["sentiment"]["weights"]
+    assert [len(texts["neutral"]["positive=1"]), len(texts["neutral"]["positive=1"][0])] == [12, 1]
+    assert [len(scores["neutral"]["positive=1"]), len(scores["neutral"]["positive=1"][0])] == [12, 1]
+    assert [len(texts["others"]["positive=1"]), len(texts["others"]["positive=1"][0])] == [2, 3]
+
+
+def test_texts_that_were_not_judged_have_no_score() -> None:
+    config = made_config(sweeps={"theta1": LABELLED, "plane": PLANE}, prompts=PROMPT_SETS, figures={})
+    scorers = {name: dict(spec) for name, spec in config["scorers"].items()}
+    whole = Study(config)
+    make_results(whole)
+    before = make_page(whole, "whole.html")
+    scorers["sentiment"]["samples"] = 2
+    scorers["perplexity"]["samples"] = 1
+    study = Study({**config, "scorers": scorers})
+    make_results(study)
+    make_page(study, "page.html")
+    data = page_json("page.html")
+    assert before["judged"] == {}
+    assert data["judged"] == {
+        "sentiment": {"neutral": 2, "others": 2},
+        "perplexity": {"neutral": 1, "others": 1},
+    }
+    # All texts are shown, with the scores that there are.
+    assert data["texts"] == before["texts"]
+    scores, others = (found["scores"]["sentiment"]["weights"] for found in (data, before))
+    assert [len(row) for row in others["neutral"]["positive=1"]] == [3] * 12
+    assert scores["neutral"]["positive=1"] == [row[:2] for row in others["neutral"]["positive=1"]]
+    assert data["scorers"]["sentiment"]["description"] == (
+        "sentiment: P(positive) + 0.5 P(neutral) by sentiment-judge, of the first 2 of 3 continuations of each prompt"
+    )
+    # Of the 90 prompts; none of the other texts counts as one without a score.
+    (view, *_), (old, *_) = data["sweeps"], before["sweeps"]
+    assert [found[3] for panel in view["scores"]["neutral"] for found in panel] == [
+        found[3] for panel in old["scores"]["neutral"] for found in panel
+    ]
+
+
+def test_a_score_file_with_too_few_samples_is_told() -> None:
+    config = made_config(sweeps={"theta1": LABELLED}, prompts=PROMPT_SETS, figures={})
+    study = Study(config)
+    make_results(study)
+    path = "results/tiny/scores/neutral/theta1/sentiment.parquet"
+    frame = read_parquet(path).to_pandas()
+    write_scores(frame[frame["sample"] < 2], path)
+    with pytest.raises(UserError, match=re.escape(f"{path}: does not have 3 continuations of each prompt")):
+        make_page(study, "page.html")
 
 
 def test_equal_data_give_equal_bytes(study: Study) -> None:

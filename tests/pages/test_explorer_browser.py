@@ -343,6 +343,25 @@ def test_what_is_missing_is_told(open_page: Open, folder: Path) -> None:
     expect(page.locator("#scores")).to_contain_text("texts without a score: 30")
 
 
+def test_texts_that_were_not_judged_are_told(open_page: Open, tmp_path: Path) -> None:
+    config = made_config(sweeps=SWEEPS, prompts=PROMPTS, figures={})
+    config["scorers"]["sentiment"]["samples"] = 1
+    study = Study(config)
+    with contextlib.chdir(tmp_path):
+        make_results(study)
+        make_page(study, "page.html")
+    page = open_page(tmp_path / "page.html")
+    told = card(page, "this").locator(".score").all_text_contents()
+    assert re.fullmatch(r"\d\.\d\d", told[0]) and told[1:] == ["not judged", "not judged"]
+    assert len(texts(page, "this")) == 3
+    notes = page.locator("#scores .note").all_text_contents()
+    assert notes.count("first 1 of 3 continuations") == 1
+    assert page.locator("#counts").text_content().startswith("From all texts, unless noted: 3 continuations")
+    # The ensemble is not scored by it.
+    page = open_page(tmp_path / "page.html", "sweep=ensemble")
+    assert page.locator("#counts").text_content().startswith("From all texts: 3 continuations")
+
+
 def test_a_study_without_any_value(open_page: Open, tmp_path: Path) -> None:
     sweeps = {name: {**SWEEPS[name], "scorers": ["perplexity", "distinct"]} for name in ("plane", "theta1")}
     study = Study(made_config(sweeps=sweeps, prompts=PROMPTS, figures={}))

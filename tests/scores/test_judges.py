@@ -178,13 +178,19 @@ def test_overview_and_summary_say_how_good_the_judges_are_and_what_leaks(study: 
     assert "Of **1 claims of the paper** 1 holds. 1 of them rests on a weak judge." in told
     Path("benchmarks").mkdir()
     settings = {"study": "mine", "tables": [], "figures": [], "claims": [], "explorer": []}
-    settings |= {"judges": study.judge_settings(scorers), "shown": shown_settings(study.scorers)}
+    settings |= {"judges": study.judge_settings(scorers), "shown": shown_settings(study.declared)}
     told = run(summary, {**common, "claims": ["claims.json"], "metrics": [], "rounding": []}, settings)
     assert f"  {WEAK}" in told and f"  {FINE}" in told and "  3 texts leak" in told
     # Each of its curves, and no other.
     assert sum(line.startswith("  sentiment (weak judge) score: ") for line in told) == 2
     assert not any(line.startswith(("  sentiment score", "  grammar (weak judge)")) for line in told)
     assert "  holds (weak judge): It rises (1 [0.9, 1], holds at least 0.5)" in told
+    for entry in settings["shown"]:
+        entry["samples"] = 2
+    told = run(summary, {**common, "claims": [], "metrics": [], "rounding": []}, settings)
+    notes = {scorer: f"  {scorer} ({note}" for scorer, note in (("sentiment", "weak judge; "), ("perplexity", ""))}
+    for note in notes.values():
+        assert any(line.startswith(f"{note}of each prompt at most the first 2 continuations) ") for line in told)
 
 
 def test_figures_mark_a_weak_judge_at_their_axes(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,14 +48,14 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_parquet(pa.Table.from_pandas(columns, preserve_index=False), f"{point}.parquet")
 
 
-def scored(script: Any, name: str, spec: dict[str, Any]) -> pd.DataFrame:
-    """What the script makes of ``TEXTS`` as the scorer says, by way of its score file."""
+def scored(script: Any, name: str, spec: dict[str, Any], **more: Any) -> pd.DataFrame:
+    """What the script makes of ``TEXTS`` as the scorer says, by way of its score file; ``more`` are its settings."""
     declared = TypeAdapter(AnyScorer).validate_python(spec)
     assert list(declared.file_problems()) == []
     inputs = {"texts": ["m=1.parquet", "n=1.parquet"], "prompts": "prompts.parquet"}
     job = make_job(inputs, [f"{name}.parquet"], scorer=name, line="line")
     execution = {"device": "cpu", "threads": 1, "gpus": 0, **declared.execution()}
-    script.main(job, **execution, points=["m=1", "n=1"], **declared.settings())
+    script.main(job, **execution, points=["m=1", "n=1"], **declared.settings(), **more)
     found = read_scores(f"{name}.parquet")
     table = summarise(found[found["point"] == "m=1"], name, declared.statistics(), 20, 0)
     assert list(table["statistic"]) == declared.scores
@@ -76,6 +76,23 @@ def test_the_example_of_a_program_gives_the_scores_that_it_says() -> None:
     Path("scorers/shouting.py").write_text("import sys\nsys.exit(9)\n")
     with pytest.raises(UserError, match=r"^scorers.shouting: command python3 scorers/shouting.py of no use: ends"):
         scored(command, "shouting", spec)
+
+
+@pytest.mark.parametrize(("script", "name"), [(python, "style"), (command, "shouting")])
+def test_own_code_gets_only_the_first_samples(script: Any, name: str) -> None:
+    whole = scored(script, name, EXAMPLES[name])
+    first = scored(script, name, EXAMPLES[name], samples=1)
+    assert first[["point", "row", "sample"]].to_numpy().tolist() == [["m=1", 3, 0], ["m=1", 8, 0], ["n=1", 3, 0]]
+    pd.testing.assert_frame_equal(first, whole[whole["sample"] == 0].reset_index(drop=True))
+    # More than there are: all.
+    pd.testing.assert_frame_equal(scored(script, name, EXAMPLES[name], samples=5), whole)
+    if script is python:
+        Path("scorers/style.py").write_text("def score(texts, prompts):\n    raise ValueError(texts)\n")
+        with pytest.raises(UserError, match="' was bad'") as error:
+            scored(script, name, EXAMPLES[name] | {"text": "continuation"})
+        with pytest.raises(UserError) as error:
+            scored(script, name, EXAMPLES[name] | {"text": "continuation"}, samples=1)
+        assert " was bad" not in str(error.value)
 
 
 def test_an_error_names_the_scorer_and_the_file() -> None:

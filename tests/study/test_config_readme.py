@@ -145,7 +145,7 @@ def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPat
         schema = {**SCHEMA["properties"][section], "$defs": DEFINITIONS}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(value)] == [], section
     for name, corpus in example.get("corpora", {}).items():
-        if "split_from" not in corpus:
+        if "source" in corpus:
             check_corpus(corpus, name)
     for name, prompts in example.get("prompts", {}).items():
         check_prompts(prompts, name)

@@ -11,6 +11,7 @@ import pytest
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import captions, verdicts
 from lm_interpolation.study.config import declare
+from lm_interpolation.study.extending import extended, laid_over
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
@@ -156,3 +157,77 @@ def test_a_study_may_end_with_a_model() -> None:
     config["sweeps"]["line"]["prompts"] = ["neutral"]
     (line,) = errors_of(config)
     assert line == "config: key 'generation' is missing at the top level; sweeps.line generates texts"
+
+
+# --- another origin of a model ---
+
+HUB = {"hub": "a/b", "revision": "main", "special_tokens": "bos"}
+FOLDER = {"directory": "/models/b"}
+
+
+def start_of(tmp_path: Path, way: str, lower: Config, upper: Config) -> Config:
+    """``start`` of a model that a study declares as ``lower``, and an override, or what extends it, as ``upper``."""
+
+    def write(name: str, start: Config, **rest: Any) -> Path:
+        path = tmp_path / name
+        path.write_text(json.dumps({**rest, "models": {"m.x": {"start": start}}}))
+        return path
+
+    study = write("study.yaml", lower)
+    if way == "file":
+        config = read_study([study, write("machine.yaml", upper)])
+    elif way == "command line":
+        config = read_study([study], {"models": {"m.x": {"start": upper}}})
+    elif way == "extends":
+        config = read_study([write("own.yaml", upper, extends="study.yaml")])
+    else:
+        own = write("own.yaml", {}, extends="study.yaml")
+        config = read_study([own, write("machine.yaml", upper)])
+    merged, idle = extended(config)
+    assert idle == []
+    return merged["models"]["m.x"]["start"]
+
+
+@pytest.mark.parametrize("way", ["file", "command line", "extends", "file over what extends"])
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [
+        # What both origins have is kept.
+        (HUB, FOLDER, {"special_tokens": "bos", **FOLDER}),
+        (HUB, FOLDER | {"special_tokens": "none"}, {"special_tokens": "none", **FOLDER}),
+        (FOLDER, {"hub": "a/b", "revision": "main"}, {"hub": "a/b", "revision": "main"}),
+        (HUB, {"model": "base"}, {"model": "base"}),
+        ({"architecture": {"model_type": "gpt2"}, "tokenizer": "bpe"}, FOLDER, FOLDER),
+        # Removing by hand what the other origin drops is no mistake.
+        (HUB, {"hub": None, "revision": None, **FOLDER}, {"special_tokens": "bos", **FOLDER}),
+        # The same origin is merged as everything is.
+        (HUB, {"revision": "v2"}, HUB | {"revision": "v2"}),
+        (FOLDER, {"directory": "/models/c"}, {"directory": "/models/c"}),
+        # Mistakes stay, to be told.
+        (HUB, {"hub": "a/c", **FOLDER}, HUB | {"hub": "a/c"} | FOLDER),
+        (HUB | {"special_token": "bos"}, FOLDER, {"special_tokens": "bos", "special_token": "bos", **FOLDER}),
+    ],
+)
+def test_another_origin_replaces_that_of_the_model(
+    way: str, lower: Config, upper: Config, expected: Config, tmp_path: Path
+) -> None:
+    assert start_of(tmp_path, way, lower, upper) == expected
+
+
+def test_only_the_start_of_a_model_has_one_origin() -> None:
+    lower = {"models": {"a": {"data": {"hub": "x"}}}, "other": {"a": {"start": {"hub": "x"}}}}
+    upper = {"models": {"a": {"data": {"directory": "y"}}}, "other": {"a": {"start": {"directory": "y"}}}}
+    both = {"hub": "x", "directory": "y"}
+    assert laid_over(lower, upper) == {"models": {"a": {"data": both}}, "other": {"a": {"start": both}}}
+
+
+def test_an_override_keeps_order_and_null_and_changes_nothing_below() -> None:
+    lower = {"study": "a", "figures": {"x": {"dpi": 1}, "y": {"dpi": 2}}, "quick": ["x", "y"], "manifest": "m"}
+    upper = {"figures": {"z": {}, "y": None, "x": {"title": "t"}}, "quick": ["z"], "manifest": {"a": 1}}
+    kept = copy.deepcopy(lower), copy.deepcopy(upper)
+    figures = {"x": {"dpi": 1, "title": "t"}, "y": None, "z": {}}
+    found = laid_over(lower, upper)
+    expected = {"study": "a", "figures": figures, "quick": ["z"], "manifest": {"a": 1}}
+    assert json.dumps(found) == json.dumps(expected)
+    found["figures"]["x"]["dpi"] = 3
+    assert (lower, upper) == kept

@@ -127,7 +127,8 @@ def texts(maker, values):
 makers = {maker.name: maker for maker in workflow.rules}
 listed = [texts(maker, {}) for maker in makers.values() if maker.script and not maker.output]
 targets = [*study.targets.results(), study.path("manifest.json")]
-targets += [study.path("corpora", name, "train.parquet") for name in study.data.from_source() + study.data.shares()]
+targets += [study.path("corpora", name, "train.parquet") for name in study.data.from_source()]
+targets += [study.path("corpora", name, "train.parquet") for name in study.data.shares() + study.data.joined()]
 targets += [study.path("prompts", f"{name}.parquet") for name in study.prompts]
 for job in jobs_behind(targets, workflow.rules, ()):
     listed.append(texts(makers[job.rule], makers[job.rule].get_wildcards(job.outputs[0])))
@@ -149,6 +150,7 @@ def parameters(script: str) -> tuple[list[str], list[str]]:
 FILES = {split: f"own/data/texts/{split}.txt" for split in SPLITS}
 EVERY_SOURCE: dict[str, dict[str, Any]] = {
     "part": {"split_from": "reviews", "share": 1},
+    "topic": {"classes_from": {"review": "reviews", "line": "lines"}},
     **{source: {"source": source, "files": FILES, "text": "text"} for source in ("csv", "jsonl", "parquet")},
     **{source: {"source": source, "files": FILES} for source in ("lines", "documents")},
     "archive": {"source": "archive", "path": "own/data/texts.zip", "files": FILES},

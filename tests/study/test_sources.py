@@ -197,7 +197,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         for module in modules if kind is not Hub else ():
             assert users_of(module) - shared == {Path(kind.SCRIPT).name}, module
     data = {script for script, path in PATHS.items() if path.startswith("data/")} - {"leaks.py"}
-    assert users("steps") & (training | {"import_model.py", "split_corpus.py"}) == {"split_corpus.py"}
+    derived = {"split_corpus.py", "join_corpora.py"}
+    assert users("steps") & (training | {"import_model.py"} | derived) == derived
+    assert (users("split"), users("join")) == ({"split_corpus.py"}, {"join_corpora.py"})
     assert users("corpora") >= training
     # Whether a judge is weak, and what leaks, is told: nothing is scored or tabulated again.
     assert users("leaks") == {"leaks.py", "claims.py", "overview.py", "summary.py"}

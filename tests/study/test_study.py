@@ -193,7 +193,55 @@ def test_an_ensemble_runs_its_models_and_that_of_the_nucleus() -> None:
     assert study.ensemble_models("base=-1+positive=2") == ["base", "positive"]
     assert full().ensemble_models("negative=1") == ["negative"]
     # It decides nothing in the space of weights.
-    assert study.sampling() == full().sampling() == {"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "seed": 0}
+    assert (
+        study.sampling("neutral")
+        == full().sampling("neutral")
+        == {"top_p": 0.9, "max_new_tokens": 4, "samples": 2, "seed": 0}
+    )
+
+
+def samples_in(study: Study) -> dict[str, Any]:
+    """What each place says on continuations per prompt."""
+    figures = {name: captions.figure_settings(study, name)["text"]["facts"] for name in study.config["figures"]}
+    tables = [*study.sweeps, *study.table_of_analysis]
+    figures |= {f"{name}.csv": captions.table_settings(study, name)["text"]["facts"] for name in tables}
+    return {
+        "explorer": explorer.settings(study, "explorer")["samples"],
+        **{name: study.analysis_settings(name)["sampling"]["samples"] for name in ("price", "half")},
+        **{name: next((fact for fact in facts if fact.startswith("texts: ")), "") for name, facts in figures.items()},
+        "overview": captions.overview_settings(study)["facts"],
+    }
+
+
+def test_a_prompt_set_may_have_samples_of_its_own() -> None:
+    config = full_config()
+    config["sweeps"]["theta1"]["prompts"] = ["neutral", "more"]
+    config["analyses"]["price"]["prompts"] = "more"
+    before = Study(config)
+    config["prompts"]["more"]["samples"] = 1
+    study = Study(config)
+    assert study.sampling("neutral") == before.sampling("neutral") == before.sampling("more")
+    assert study.sampling("more") == before.sampling("more") | {"samples": 1}
+    # In the order of the section generation, as before.
+    assert list(study.sampling("more")) == ["top_p", "max_new_tokens", "samples", "seed"]
+    # Which prompts the set has does not depend on it.
+    assert study.data.prompt_settings("more") == before.data.prompt_settings("more")
+    found = samples_in(study)
+    assert found["explorer"] == {"neutral": 2, "more": 1} and (found["price"], found["half"]) == (1, 2)
+    rest = "of at most 4 tokens, top-p 0.9"
+    both = f"texts: 2 continuations per prompt of neutral, 1 continuation per prompt of more, {rest}"
+    one, two = f"texts: 1 continuation per prompt {rest}", f"texts: 2 continuations per prompt {rest}"
+    assert (found["curves"], found["theta1.csv"], found["theta3.csv"]) == (both, both, two)
+    # An analysis is about the prompts that it continues, or whose texts it shows.
+    assert (found["price.csv"], found["half.csv"], found["side.csv"], found["barriers.csv"]) == (one, two, two, both)
+    assert both in found["overview"]
+
+
+def test_samples_of_a_prompt_set_that_are_those_of_the_study_change_nothing() -> None:
+    config = full_config()
+    before = samples_in(Study(config)), Study(config).sampling("neutral")
+    config["prompts"]["neutral"]["samples"] = 2
+    assert (samples_in(Study(config)), Study(config).sampling("neutral")) == before
 
 
 def test_a_sweep_is_scored_by_its_scorers() -> None:
@@ -291,7 +339,7 @@ def test_an_analysis_is_set_by_its_own_keys() -> None:
     price = study.analysis_settings("price")
     assert price["models"] == ["negative", "positive", "base"] and price["nucleus"] == "base"
     assert (price["points"], price["prefixes"], price["repeats"]) == (["negative=0.5+positive=0.5"], 20, 3)
-    assert price["sampling"] == study.sampling()
+    assert price["sampling"] == study.sampling("neutral")
     # As jobs get them.
     assert canonical(settings["words"])["words"] == [list(pair) for pair in words]
 

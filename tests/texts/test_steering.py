@@ -11,6 +11,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.texts.steering import (
     OpenStudy,
+    build_command,
     describe_place,
     describe_position,
     find_place,
@@ -107,7 +108,7 @@ def test_a_name_for_both_a_model_and_a_coordinate_needs_the_sweep(
     }
     file = built_study.declare(tmp_path, sweeps={"named": {**spec, "prompts": []}})
     monkeypatch.chdir(tmp_path)
-    study = open_study(str(file))
+    study = open_study([str(file)])
     with pytest.raises(UserError, match="both models and coordinates have these names; choose a sweep"):
         find_place(study, "positive=1")
     assert find_place(study, "positive=0.5", "named").point.id == "base=0.5+positive=0.5"
@@ -200,11 +201,29 @@ def test_whoever_comes_by_make_is_told_its_words(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_study_is_found_by_its_name_or_its_file(study: OpenStudy, tmp_path: Path) -> None:
-    assert (study.name, study.file, study.results) == ("own", Path("config/own.yaml"), Path("results/own"))
+    assert (study.name, study.files, study.results) == ("own", (Path("config/own.yaml"),), Path("results/own"))
     assert study.config["generation"]["precision"] == "fp32"  # a default
     assert study.sweeps["theta1"].points[0].coordinates == (("alpha", Decimal(-1)),)
-    again = open_study(file=str(tmp_path / "config/own.yaml"), results="elsewhere/own")
+    again = open_study([str(tmp_path / "config/own.yaml")], results="elsewhere/own")
     assert (again.config, again.results) == (study.config, Path("elsewhere/own"))
+
+
+def test_a_study_may_be_several_files(study: OpenStudy, tmp_path: Path) -> None:
+    Path("machine.yaml").write_text("generation: {seed: 6}")
+    both = open_study(["config/own.yaml", "machine.yaml"])
+    assert both.config["generation"] == study.config["generation"] | {"seed": 6}
+    assert both.file == "config/own.yaml, machine.yaml"
+    told = "snakemake --cores all --configfile config/own.yaml machine.yaml -- results/own/models/base"
+    assert build_command(both, ["base"]) == told
+    Path("elsewhere").mkdir()
+    os.chdir("elsewhere")
+    inside = open_study(["../config/own.yaml", "../machine.yaml"], directory=str(tmp_path))
+    assert (inside.config, inside.results) == (both.config, both.results)
+    Path("machine.yaml").write_text("generation: {sead: 6}")
+    with pytest.raises(UserError, match=r"^config/own.yaml, machine.yaml: unknown key 'sead' at generation"):
+        open_study(["config/own.yaml", "machine.yaml"])
+    with pytest.raises(UserError, match=r"^none.yaml: no such file; give a study's file with --config"):
+        open_study(["config/own.yaml", "none.yaml"])
 
 
 def test_studies_that_cannot_be_found_are_refused(study: OpenStudy, tmp_path: Path) -> None:
@@ -229,10 +248,10 @@ def test_studies_that_cannot_be_found_are_refused(study: OpenStudy, tmp_path: Pa
 def test_a_config_that_does_not_hold_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = built_study.declare(tmp_path, generatoin={})
     with pytest.raises(UserError, match=rf"^{file}: unknown key 'generatoin' at the top level; did you mean"):
-        open_study(str(file))
+        open_study([str(file)])
     file.write_text("- a list")
     with pytest.raises(UserError, match=rf"^{file}: is not a mapping"):
-        open_study(str(file))
+        open_study([str(file)])
 
 
 def test_models_that_are_not_built_are_told_with_the_command(study: OpenStudy) -> None:

@@ -232,6 +232,78 @@ def test_one_more_prompt_set(finished: Path, edit: Callable) -> None:
     assert planned(finished) == {"prompts": 1, "merge": 3, "generate": 3, **THETA1_SCORED, "table": 1}
 
 
+def test_samples_of_one_prompt_set(finished: Path, edit: Callable, tmp_path: Path) -> None:
+    def add(config: dict) -> None:
+        config["prompts"]["once"] = {**config["prompts"]["neutral"], "samples": 1}
+        for sweep in ("theta1", "ensemble"):
+            config["sweeps"][sweep]["prompts"].append("once")
+
+    edit(add)
+    # Texts and scores of that set alone; the other sweep's table stays.
+    changed = {"prompts": 1, "merge": 3, "generate": 3, **THETA1_SCORED, "generate_ensemble": 1, "score": 5}
+    assert planned(finished) == changed
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    finish(copy)
+    texts = copy / "results" / "tiny" / "texts"
+    once = sorted(texts.rglob("once/*.parquet"))
+    assert len(once) == 4 and {path.parts[-3] for path in once} == {"weights", "logits"}
+    for path in once:
+        all_samples = pd.read_parquet(path.parents[1] / "neutral" / path.name)
+        first = all_samples[all_samples["sample"] == 0].reset_index(drop=True)
+        pd.testing.assert_frame_equal(pd.read_parquet(path), first)
+    table = pd.read_csv(copy / "results" / "tiny" / "tables" / "theta1.csv")
+    counts = (table["n_texts"] + table["n_excluded"]).groupby(table["prompts"]).unique()
+    assert counts["neutral"].tolist() == [12] and counts["once"].tolist() == [4]
+    same = {name: digest for name, digest in results(finished).items() if "tables/" not in name}
+    assert same.items() <= results(copy).items()
+    told = "3 continuations per prompt of neutral, 1 continuation per prompt of once, of at most 6 tokens"
+    assert told in (copy / "results" / "tiny" / "explorer.html").read_text()
+    # As many as in the rest of the study: nothing to do.
+    edit(lambda config: config["prompts"]["neutral"].update(samples=3))
+    assert planned(finished) == {}
+
+
+def test_samples_of_one_scorer(finished: Path, edit: Callable, tmp_path: Path) -> None:
+    def change(config: dict) -> None:
+        config["scorers"]["perplexity"]["samples"] = 2
+
+    edit(change)
+    # Scores and tables of that scorer; no text.
+    assert planned(finished) == {"score": 2, "table": 2, **AFTER_TABLES}
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    finish(copy)
+    assert planned(copy) == {}
+    top = copy / "results" / "tiny"
+    same = {path: digest for path, digest in results(finished).items() if not re.search("tables/|perplexity", path)}
+    assert len(same) > 50 and same.items() <= results(copy).items()
+    for path in (top / "scores").rglob("perplexity.parquet"):
+        found = pd.read_parquet(path)
+        whole = pd.read_parquet(finished / path.relative_to(copy))
+        first = whole[whole["sample"] < 2].reset_index(drop=True)
+        assert len(found) == len(whole) * 2 // 3
+        pd.testing.assert_frame_equal(found, first, rtol=1e-4)
+    table, before = (pd.read_csv(folder / "results" / "tiny" / "tables" / "theta1.csv") for folder in (copy, finished))
+    judged = table["scorer"] == "perplexity"
+    pd.testing.assert_frame_equal(table[~judged], before[~judged])
+    # Four prompts.
+    assert set((table["n_texts"] + table["n_excluded"])[judged]) == {8} and set(table["n_prompts"][judged]) == {4}
+    told = "perplexity: perplexity under base, of the first 2 of 3 continuations of each prompt"
+    for file in ("figures/fig3.md", "tables/theta1.md", "claims.md", "overview.md"):
+        assert told in (top / file).read_text(), file
+    assert (
+        "perplexity (of each prompt at most the first 2 continuations) continuation"
+        in (top / "summary.txt").read_text()
+    )
+    (claim,) = json.loads((top / "claims.json").read_text())
+    assert claim["units"] == 4 and claim["unit_kind"] == "prompts"
+    assert '"judged":{"perplexity":{"neutral":2}}' in (top / "explorer.html").read_text().replace(" ", "")
+    # As many as there are: as if it had none.
+    edit(lambda config: config["scorers"]["perplexity"].update(samples=3))
+    assert planned(finished) == {}
+
+
 def test_perplexity_judge(finished: Path, edit: Callable) -> None:
     edit(lambda config: config["scorers"]["perplexity"].update(model="positive"))
     # What it learnt from is compared with what it judges.

@@ -190,16 +190,18 @@ function showPoint() {
 function showScores() {
   const { sweep, point, prompts } = state;
   const rows = sweep.panels.map((panel, index) => [panel, ...sweep.scores[prompts][index][point]]);
+  const set = data.prompts[prompts], judged = (panel) => data.judged[panel.scorer]?.[prompts];
   byId("scores").replaceChildren(
     ...rows.map(([panel, estimate, low, high, excluded]) => {
       const name = element("th", { scope: "row", title: `${panel.scorer}, ${panel.statistic}` }, panel.label);
+      if (judged(panel)) name.append(element("div", { className: "note" }, `first ${judged(panel)} of ${set.samples} continuations`));
       if (excluded) name.append(element("div", { className: "note" }, `texts without a score: ${excluded}`));
       return element("tr", {}, name, element("td", {}, rounded(estimate)), element("td", {}, interval(low, high)));
     }),
   );
-  const set = data.prompts[prompts];
+  const noted = sweep.panels.some(judged) ? ", unless noted" : "";
   byId("counts").textContent =
-    `From all texts: ${set.samples} continuations of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
+    `From all texts${noted}: ${set.samples} continuations of each of the ${set.total} ${data.names.prompts[prompts]}. Intervals over prompts.`;
   const said = rows.map(([panel, estimate, low, high]) => `${panel.label} ${rounded(estimate)}, interval ${interval(low, high)}`);
   byId("status").textContent = `${coordinatesText(sweep, point)}. ${said.join(". ")}.`;
 }
@@ -222,12 +224,14 @@ function card(where, point) {
   const items = texts.map((text, index) => {
     const item = element("li", {});
     if (sweep.colour) {
-      const score = scores[index], [low, high] = data.scorers[sweep.colour].range;
+      // Its scores end where it has not judged further continuations.
+      const score = scores[index] ?? null, [low, high] = data.scorers[sweep.colour].range;
+      const unscored = index < scores.length ? "no score" : "not judged";
       const share = score === null ? null : Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
       const bar = element("span", { className: "track", "aria-hidden": "true" }, element("span", {}));
       bar.firstChild.style.width = `${100 * (share ?? 0)}%`;
       if (share !== null) item.style.background = mixed(share);
-      item.append(element("div", { className: "score" }, score === null ? "no score" : minus(score.toFixed(2)), bar));
+      item.append(element("div", { className: "score" }, score === null ? unscored : minus(score.toFixed(2)), bar));
     }
     item.append(text ? element("p", { className: "text" }, text) : element("p", { className: "text empty" }, "(nothing)"));
     return item;

@@ -68,6 +68,36 @@ rule split_corpus:
         "../scripts/data/split_corpus.py"
 
 
+rule join_corpora:
+    input:
+        unpack(lambda wildcards: study.data.joined_splits(wildcards.corpus)),
+    output:
+        train=study.path("corpora", "{corpus}", "train.parquet"),
+        dev=study.path("corpora", "{corpus}", "dev.parquet"),
+        test=study.path("corpora", "{corpus}", "test.parquet"),
+    log:
+        study.log("corpora", "{corpus}"),
+    benchmark:
+        study.benchmark("corpora", "{corpus}")
+    wildcard_constraints:
+        corpus=alternatives(study.data.joined()),
+    priority: 100
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        settings=lambda wildcards: study.settings(
+            "data/join_corpora.py", **study.data.corpus_settings(wildcards.corpus)
+        ),
+    message:
+        "Join others as the classes of corpus {wildcards.corpus}"
+    script:
+        "../scripts/data/join_corpora.py"
+
+
 rule stream_corpus:
     output:
         stream=study.path("corpora", "{corpus}", "stream.json"),

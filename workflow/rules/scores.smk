@@ -23,8 +23,7 @@ rule score:
     params:
         settings=lambda wildcards: study.settings(
             study.scorers[wildcards.scorer].SCRIPT,
-            points=study.lines.points(wildcards.prompts, wildcards.line),
-            **study.scorers[wildcards.scorer].settings(),
+            **study.lines.settings(wildcards.prompts, wildcards.line, wildcards.scorer),
         ),
         execution=lambda wildcards, threads: study.lines.execution(wildcards.scorer, threads),
         # With an argument threads: Snakemake does not compare it. The settings hold the script's digest.

@@ -89,7 +89,7 @@ rule summary:
             claims=study.targets.claims(),
             explorer=study.targets.explorer(),
             judges=study.judge_settings(config["scorers"]),
-            shown=shown_settings(study.scorers),
+            shown=shown_settings(study.declared),
         ),
     message:
         "Summarise the study"

@@ -24,7 +24,9 @@ rule generate:
         gpu=study.gpu,
     params:
         settings=lambda wildcards: study.settings(
-            "texts/generate.py", sampling=study.sampling(), precision=study.generation("precision")
+            "texts/generate.py",
+            sampling=study.sampling(wildcards.prompts),
+            precision=study.generation("precision"),
         ),
         execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("generate")),
     message:
@@ -58,7 +60,7 @@ rule generate_ensemble:
     params:
         settings=lambda wildcards: study.settings(
             "texts/generate_ensemble.py",
-            sampling=study.sampling(),
+            sampling=study.sampling(wildcards.prompts),
             precision=study.generation("precision"),
             models=study.ensemble_models(wildcards.point),
             nucleus=study.generation("nucleus"),

@@ -59,7 +59,8 @@ def compare_precisions(
         judges: name -> directory, for the models of ``scorers``.
         prompts: columns ``row`` and ``text``.
         generation: precision of the study's generation.
-        scorers: name -> its config entry, plus the ``statistic`` that is compared.
+        scorers: name -> its config entry, plus the ``statistic`` that is compared. With ``samples`` it scores only the
+            first continuations of each prompt, as in the study.
         batch_sizes: for ``generate`` and ``score``.
         progress: called with the number of model runs done, out of ``runs(...)``.
 
@@ -90,7 +91,10 @@ def compare_precisions(
         return pd.concat(frames, ignore_index=True)
 
     def scores_in(precision: str, name: str, texts: pd.DataFrame) -> pd.DataFrame:
-        spec, asked = scorers[name], texts["row"].map(by_row)
+        spec = scorers[name]
+        if "samples" in spec:
+            texts = texts[texts["sample"] < spec["samples"]].reset_index(drop=True)
+        asked = texts["row"].map(by_row)
         if spec["kind"] not in _SCORING:
             raise ValueError(f"scorer {name}: kind {spec['kind']!r} has no precision")
         options = {"precision": precision, "too_long": spec["too_long"]}

@@ -75,7 +75,7 @@ class Run:
                 raise UserError(f"{file}: there is no such config file; config/ has those of the included studies")
         config = read_study(self.files, self.overrides())
         try:
-            return Study(config)
+            return Study(config, self.files if self.options.configfile else [])
         except UserError as error:
             raise error.at(", ".join(self.files)) from None
 

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
 
     try:
         if options.files:
-            study = Study(config)
+            study = Study(config, options.config)
             resolved, left_out, sweeps = study.config, study.left_out, study.sweeps
             notes = study.notes
         else:

@@ -21,7 +21,13 @@ class PointParser(Parser):
     def __init__(self, program: str, description: str, examples: str) -> None:
         super().__init__(program, description, f"examples:\n{examples}")
         study = self.add_mutually_exclusive_group()
-        study.add_argument("--config", metavar="FILE", help=f"the study's file (default: {DEFAULT})")
+        study.add_argument(
+            "--config",
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help=f"the study's file, or several, each laid over those before it (default: {DEFAULT})",
+        )
         study.add_argument("--study", metavar="NAME", help="name of a study, whose file lies in config/")
         self.add_argument("--results", metavar="DIR", help="folder of the study's results (default: results/<study>)")
         self.add_directory()
@@ -29,28 +35,32 @@ class PointParser(Parser):
 
 
 def open_study(
-    file: str | None = None, name: str | None = None, results: str | None = None, directory: str | None = None
+    files: Sequence[str] = (), name: str | None = None, results: str | None = None, directory: str | None = None
 ) -> OpenStudy:
-    """The study in ``file``, or the one called ``name`` in the folder ``config``; by default the embedded one.
+    """The study in ``files``, or the one called ``name`` in the folder ``config``; by default the embedded one.
 
+    Each file is laid over those before it.
     ``results`` is the folder of its results, by default ``results/<study>``. ``directory`` becomes the working
     directory, to which paths in the config are relative; the other paths are relative to the current directory. Data
     files need not exist. Raises ``UserError`` if no file, or more than one, declares such a study, or if the config is
     invalid.
     """
     if directory is not None:
-        file, results = (None if path is None else str(Path(path).absolute()) for path in (file, results))
+        files = [str(Path(file).absolute()) for file in files]
+        results = None if results is None else str(Path(results).absolute())
         os.chdir(directory)
-    path = Path(file) if file else _file_of(name) if name else Path(DEFAULT)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a study's file with --config (studies here: {_known_studies()})")
-    config = read_study([path])
+    paths = tuple(map(Path, files)) or (_file_of(name) if name else Path(DEFAULT),)
+    for path in paths:
+        if not path.is_file():
+            known = _known_studies()
+            raise UserError(f"{path}: no such file; give a study's file with --config (studies here: {known})")
+    config = read_study(paths)
     try:
         declared, plain, left_out = declare(config)
     except UserError as error:
-        raise error.at(str(path)) from None
+        raise error.at(", ".join(map(str, paths))) from None
     folder = Path(results) if results else Path("results", declared.study)
-    return OpenStudy(path, declared, plain, left_out, declared.built_sweeps(), folder)
+    return OpenStudy(paths, declared, plain, left_out, declared.built_sweeps(), folder)
 
 
 def _studies() -> tuple[list[tuple[str, Path]], list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.hub import fetch, locked_commit, matching_files, reading_order
 from lm_interpolation.data.json_lines import field_of
 from lm_interpolation.jobs.runtime import UserError, announce, brief, error_prefix
@@ -16,6 +17,7 @@ BYTES_PER_TOKEN = 5
 """UTF-8 bytes of text for a token of a stream: more than the 4.5 or so of GPT-2's tokenizer on English, to be safe."""
 
 
+@naming_gates()
 def fetch_all(
     models: Sequence[Mapping[str, str]],
     files: Sequence[Mapping[str, Any]],
@@ -32,14 +34,19 @@ def fetch_all(
         datasets: for ``load_dataset``, each with ``id``, ``revision``, ``config``, ``splits`` and ``key``.
         hub_lock: file in which commits are kept (see ``hub.locked_commit``).
 
-    Revisions are resolved, locked and refused in the same way as by jobs. Raises ``UserError`` if something is
-    unavailable.
+    Each repository's licence is named before it is downloaded. Revisions are resolved, locked and refused in the same
+    way as by jobs. Raises ``UserError`` if something is unavailable, or must be accepted first.
     """
     for model in models:
+        _announce_licence("model", model["id"])
         commit = locked_commit(model["id"], "model", model["revision"], hub_lock)
         fetch_model(model["id"], commit, model["key"])
+    told: set[str] = set()
     for entry in files:
         repository = entry["id"]
+        if repository not in told:
+            _announce_licence("dataset", repository)
+            told.add(repository)
         commit = locked_commit(repository, "dataset", entry["revision"], hub_lock)
         names = matching_files(repository, commit, entry["patterns"], entry["key"])
         if "readings" in entry:
@@ -49,7 +56,22 @@ def fetch_all(
             announce(f"[fetch] dataset {repository}: {name}")
             fetch(repository, commit, name)
     for dataset in datasets:
+        _announce_licence("dataset", dataset["id"])
         _fetch_dataset(dataset)
+
+
+def _announce_licence(kind: str, repository: str) -> None:
+    """Print the licence that the card of a repository names, and its page."""
+    from huggingface_hub import HfApi
+
+    page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repository}"
+    try:
+        tags = HfApi().repo_info(repository, repo_type=kind).tags or []
+    except Exception as error:  # of httpx, of the hub and of the operating system; the cache may have the files
+        licence = f"unknown, for the hub does not tell ({brief(error, 100)})"
+    else:
+        licence = ", ".join(tag.removeprefix("license:") for tag in tags if tag.startswith("license:")) or "none named"
+    announce(f"[fetch] {kind} {repository}: licence {licence}, see {page}")
 
 
 def fetch_model(repository: str, commit: str, key: str) -> Path:

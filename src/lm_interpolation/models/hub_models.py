@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.hub import file_names
 from lm_interpolation.jobs.runtime import UserError, brief
 from lm_interpolation.models.model_folders import check_contents, guides, settings_files, weight_files
 
 
+@naming_gates()
 def model_folder(repository: str, commit: str) -> Path:
     """Folder, in the cache, of the files that loading a model with its tokenizer reads, downloaded if not there.
 

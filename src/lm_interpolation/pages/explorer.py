@@ -7,7 +7,7 @@ Text and score files are read one at a time, and only the rows shown are kept.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,20 +70,20 @@ def thin(rows: Sequence[int], samples: int, points: int, budget: int) -> Shown:
 
 
 def choose_texts(
-    sweeps: Iterable[Sweep], prompts: Mapping[str, pd.DataFrame], samples: int, budget: int = TEXTS
+    sweeps: Iterable[Sweep], prompts: Mapping[str, pd.DataFrame], samples: Mapping[str, int], budget: int = TEXTS
 ) -> dict[str, Shown]:
     """The part of each prompt set that is shown: the same along all sweeps, so that sweeps can be compared.
 
-    ``prompts`` holds the prompts (column ``row``) of every set that a sweep generates from, ``samples`` is the number
-    of continuations of each.
+    ``prompts`` holds the prompts (column ``row``) of every set that a sweep generates from, ``samples`` the number of
+    continuations of each.
     """
     points: dict[str, set[tuple[str, str]]] = {}
     for sweep in sweeps:
         for name in sweep.prompts:
             points.setdefault(name, set()).update((sweep.space, entry.point.id) for entry in sweep.points)
-    most = {name: min(len(prompts[name]), PROMPTS) * min(samples, SAMPLES) for name in points}
+    most = {name: min(len(prompts[name]), PROMPTS) * min(samples[name], SAMPLES) for name in points}
     shares = share_budget({name: len(found) * most[name] for name, found in points.items()}, budget)
-    return {name: thin(list(prompts[name]["row"]), samples, len(points[name]), shares[name]) for name in points}
+    return {name: thin(list(prompts[name]["row"]), samples[name], len(points[name]), shares[name]) for name in points}
 
 
 def thin_rows(frame: pd.DataFrame, shown: Shown) -> pd.DataFrame:
@@ -211,12 +211,13 @@ def page_data(
     inputs: Mapping[str, Sequence[PathLike]],
     *,
     study: str,
-    samples: int,
+    samples: Mapping[str, int],
     sampling: str,
     spaces: Mapping[str, str],
     sweeps: Sequence[Mapping[str, Any]],
     scorers: Mapping[str, Mapping[str, Any]],
     judges: Sequence[Mapping[str, Any]],
+    judged: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     """All that the page shows. ``inputs`` are its files; the other arguments come from ``study.explorer.settings``.
 
@@ -225,8 +226,9 @@ def page_data(
     [point]`` and ``scores[scorer][space][prompts][point]`` (lists per prompt, of continuations or of their scores),
     ``maps`` (colour map to its stops), ``above`` (colour of what lies above a limit), ``names`` (what the page calls
     ``models`` and ``prompts``, by name), ``scorers`` (those that colour: ``description``, and the ``range`` of their
-    scores), and ``judges`` (of each scorer that is a classifier: ``model``, ``quality``, a line on how good it is, and
-    whether it is ``weak``).
+    scores), ``judges`` (of each scorer that is a classifier: ``model``, ``quality``, a line on how good it is, and
+    whether it is ``weak``), and ``judged`` (of each scorer that does not score all texts: prompt set to the number of
+    continuations of each prompt, the first ones, that it scores; lists of its scores end there).
 
     Raises ``UserError`` if there is no sweep, or if a file is damaged or lacks a text.
     """
@@ -254,7 +256,9 @@ def page_data(
         name, line, scorer = path.parts[-3], path.parts[-2], path.stem
         statistic = Statistic(**scorers[scorer]["statistic"])
         of_set = scores.setdefault(scorer, {}).setdefault(spaces[line_owner(line)], {})
-        of_set.setdefault(name, {}).update(line_scores(path, shown[name], statistic))
+        scored = judged.get(scorer, {}).get(name, shown[name].samples)
+        first = replace(shown[name], samples=min(shown[name].samples, scored))
+        of_set.setdefault(name, {}).update(line_scores(path, first, statistic))
         progress.update(done)
     return {
         "study": study,
@@ -265,7 +269,7 @@ def page_data(
                 "rows": list(shown[name].rows),
                 "texts": list(frame.set_index("row").loc[list(shown[name].rows), "text"]),
                 "total": len(frame),
-                "samples": samples,
+                "samples": samples[name],
                 "shown": shown[name].samples,
             }
             for name, frame in prompts.items()
@@ -291,6 +295,7 @@ def page_data(
             name: {"model": judge.model, "quality": judge.describe(), "weak": bool(judge.weaknesses)}
             for name, judge in measured.items()
         },
+        "judged": judged,
     }
 
 

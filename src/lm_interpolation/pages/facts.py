@@ -24,11 +24,21 @@ def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
     return f"{sweep.name} = {' + '.join(terms)} ({combined}); {'; '.join(grids)}{prompts}"
 
 
-def describe_sampling(sampling: Mapping[str, Any], nucleus: str | None) -> str:
-    """One line on how texts are sampled; ``nucleus`` names the model that determines the nucleus of ensembles."""
+def describe_sampling(sampling: Mapping[str, Any], samples: Mapping[str, int], nucleus: str | None) -> str:
+    """One line on how texts are sampled.
+
+    ``samples`` holds the number of continuations per prompt of each prompt set that the texts are of, one set or more.
+    ``nucleus`` names the model that determines the nucleus of ensembles.
+    """
     ensembles = f"; the nucleus of ensembles is that of {nucleus}" if nucleus else ""
+    sets: dict[int, list[str]] = {}
+    for prompts, number in samples.items():
+        sets.setdefault(number, []).append(prompts)
+    counts = [f"{number} {'continuation' if number == 1 else 'continuations'} per prompt" for number in sets]
+    if len(sets) > 1:
+        counts = [f"{count} of {' and '.join(names)}" for count, names in zip(counts, sets.values(), strict=True)]
     return (
-        f"texts: {sampling['samples']} continuations per prompt of at most {sampling['max_new_tokens']} tokens, "
+        f"texts: {', '.join(counts)}{',' * (len(sets) > 1)} of at most {sampling['max_new_tokens']} tokens, "
         f"top-p {sampling['top_p']}{ensembles}"
     )
 

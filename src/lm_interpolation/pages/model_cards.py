@@ -18,6 +18,7 @@ from lm_interpolation.pages.facts import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import format_decimal
 from lm_interpolation.scores.judges import MARK, Judge, judge_lines
+from lm_interpolation.study.judged import describe_scorer
 from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.tables.tables import read_table
 from lm_interpolation.texts.steering import (
@@ -151,14 +152,15 @@ def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:
         quality = judge_lines(judges)
     except UserError as error:
         judges, quality = {}, [f"how good the judges are is not known: {error}"]
+    samples = {name: study.declared.samples_of(name) for name in dict.fromkeys(table["prompts"])}
     return {
         "scores": list(_rows(table, found, {name: scorers[name].card_statistics() for name in used}, judges)),
         "here": found.here,
         "measured_on": found.sweep.name,
         "neighbours": "; ".join(show_coordinates(entry.coordinates) for entry in found.entries),
         "table": f"tables/{found.sweep.name}.csv",
-        "facts": [describe_sampling(study.config["generation"], None)]
-        + [scorers[name].describe(name) for name in used]
+        "facts": [describe_sampling(study.config["generation"], samples, None)]
+        + [describe_scorer(study.declared, name, found.sweep.prompts) for name in used]
         + quality,
     }
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.pages.descriptions import describe_search
 from lm_interpolation.pages.facts import describe_sampling, describe_sweep
+from lm_interpolation.study.judged import describe_scorer, scored_sets
 from lm_interpolation.study.kinds.tables import SEARCH_TABLE, Table, sweep_table
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def figure_settings(study: "Study", figure: str) -> dict[str, Any]:
         "text": {
             "words": {"title": spec.title, "caption": spec.caption, "paper": spec.paper},
             # About texts if the figure shows any.
-            "facts": facts(study, sweeps, scorers, bool(scorers), analyses) + spec.facts(study),
+            "facts": facts(study, sweeps, scorers, _prompts(study, sweeps) if scorers else [], analyses)
+            + spec.facts(study),
             "judges": study.judge_settings(scorers),
             "tokens": _figure_tokens(study, figure),
         },
@@ -81,9 +83,11 @@ def _table_facts(study: "Study", table: str) -> list[str]:
         return [describe_search(table, study.config["searches"][table])]
     sweeps, judged = _table_sweeps(study, table), _table_scorers(study, table)
     if table not in study.table_of_analysis:
-        return facts(study, sweeps, judged, True, [])
+        return facts(study, sweeps, judged, _prompts(study, sweeps), [])
     name, _ = study.table_of_analysis[table]
-    return facts(study, sweeps, judged, study.analysis(name).ABOUT_TEXTS, [name])
+    analysis = study.analysis(name)
+    texts = analysis.prompts_behind(study.declared) if analysis.ABOUT_TEXTS else []
+    return facts(study, sweeps, judged, texts, [name])
 
 
 def _table_words(study: "Study", table: str) -> Table:
@@ -134,7 +138,7 @@ def overview_settings(study: "Study") -> dict[str, Any]:
         "spaces": [study.sweeps[name].space for name in scored],
         "points": len(points),
         "ensembles": sum(space == "logits" for space, _ in points),
-        "facts": facts(study, list(study.sweeps), study.config["scorers"], bool(scored), []),
+        "facts": facts(study, list(study.sweeps), study.config["scorers"], _prompts(study, scored), []),
         "judges": study.judge_settings(study.config["scorers"]),
     }
 
@@ -161,10 +165,10 @@ def figures_behind(study: "Study", table: str) -> list[str]:
 
 
 def facts(
-    study: "Study", sweeps: Sequence[str], scorers: Collection[str], texts: bool, analyses: Sequence[str]
+    study: "Study", sweeps: Sequence[str], scorers: Collection[str], texts: Sequence[str], analyses: Sequence[str]
 ) -> list[str]:
-    """Lines on sweeps, scorers and analyses; with ``texts`` also on how the sweeps' texts are sampled."""
-    found = [describe_sweep(study.sweeps[name], study.config["sweeps"][name], texts) for name in sweeps]
+    """Lines on sweeps, scorers and analyses, and on how the texts of the prompt sets ``texts`` are sampled, if any."""
+    found = [describe_sweep(study.sweeps[name], study.config["sweeps"][name], bool(texts)) for name in sweeps]
     if texts and not analyses:
         # An analysis may generate its own texts along a sweep that has none.
         found = [
@@ -172,8 +176,12 @@ def facts(
             for name, fact in zip(sweeps, found, strict=True)
         ]
     if texts:
-        found.append(sampling(study, sweeps))
-    found += [scorer.describe(name) for name, scorer in study.scorers.items() if name in scorers]
+        found.append(_sampling(study, sweeps, texts))
+    found += [
+        describe_scorer(study.declared, name, scored_sets(study.declared, name, sweeps))
+        for name in study.scorers
+        if name in scorers
+    ]
     lower = {"texts": study.config["generation"]["precision"]} if texts else {}
     lower |= {name: study.scorers[name].judge_precision() for name in sorted(scorers)}
     found += [f"{what} in {value}, our reading" for what, value in lower.items() if value != "fp32"]
@@ -181,9 +189,22 @@ def facts(
 
 
 def sampling(study: "Study", sweeps: Iterable[str]) -> str:
-    """One line on how texts along these sweeps are sampled."""
+    """One line on how texts along these sweeps, which have some, are sampled."""
+    names = list(sweeps)
+    return _sampling(study, names, _prompts(study, names))
+
+
+def _sampling(study: "Study", sweeps: Iterable[str], prompts: Iterable[str]) -> str:
+    """One line on how the texts of prompt sets along these sweeps are sampled."""
     ensembles = any(study.sweeps[name].space == "logits" for name in sweeps)
-    return describe_sampling(study.sampling(), study.config["generation"].get("nucleus") if ensembles else None)
+    samples = {name: study.declared.samples_of(name) for name in prompts}
+    settings = study.config["generation"]
+    return describe_sampling(settings, samples, settings.get("nucleus") if ensembles else None)
+
+
+def _prompts(study: "Study", sweeps: Iterable[str]) -> list[str]:
+    """Names of the prompt sets that sweeps have texts of, each once."""
+    return list(dict.fromkeys(prompts for name in sweeps for prompts in study.sweeps[name].prompts))
 
 
 def _scorers(study: "Study", figure: str) -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.model_folders import context_of
+from lm_interpolation.study.judged import judged_problems
 from lm_interpolation.study.kinds.base import Declaration, Problem
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
@@ -48,6 +49,7 @@ def check_whole(config: StudyConfig) -> Iterator[str]:
             yield from block_problems(name, model, context_of(root.architecture_declared()), "is declared")
     yield from _table_names(config)
     yield from _precisions(config)
+    yield from judged_problems(config)
     if config.generation is None:
         yield from _without_generation(config)
 

@@ -96,12 +96,8 @@ def declare(config: Mapping[str, Any]) -> Declared:
         for line in check_whole(declared):
             problems.add(line)
     _raise(problems.lines)
-    for name, share in declared.corpora.items():
-        if share.is_share():
-            found_share = share.settings(name, declared)["corpus"]
-            plain["corpora"][name] |= {"source": "split", "offset": found_share["offset"]}
-            if "classes" in found_share:
-                plain["corpora"][name] |= {"label": "label", "classes": found_share["classes"]}
+    for name, corpus in declared.corpora.items():
+        plain["corpora"][name] |= corpus.resolved(name, declared)
     return Declared(declared, plain, {".".join(path): reason for path, reason in gone.items()})
 
 

@@ -40,16 +40,17 @@ _LENGTHS = {
 _QUOTED = r"'([^']*)'"
 
 
-def describe(errors: Sequence[ErrorDetails]) -> list[str]:
-    """One line for each of pydantic's ``errors`` in a ``StudyConfig``, outer errors first."""
-    placed = sorted(((place(error["loc"]), error) for error in errors), key=lambda pair: (len(pair[0]), str(pair[0])))
+def describe(errors: Sequence[ErrorDetails], root: type[Declaration] = StudyConfig) -> list[str]:
+    """One line for each of pydantic's ``errors`` in a file that ``root`` declares, outer errors first."""
+    places = [(place(error["loc"], root), error) for error in errors]
+    placed = sorted(places, key=lambda pair: (len(pair[0]), str(pair[0])))
     unknown = [keys for keys, error in placed if error["type"] == "extra_forbidden"]
     lines = []
     for keys, error in placed:
         beside = [str(other[-1]) for other in unknown if other[:-1] == keys[:-1]]
         # The missing key may be the misspelt one.
         if error["type"] != "missing" or not close_to(str(keys[-1]), beside):
-            lines.append(f"config: {_line(keys, error)}")
+            lines.append(f"config: {_line(keys, error, root)}")
     return list(dict.fromkeys(lines))
 
 
@@ -61,8 +62,8 @@ class _Step(NamedTuple):
     alternatives: Mapping[str, Any]
 
 
-def _steps(location: Sequence[str | int]) -> Iterator[_Step]:
-    annotation: Any = StudyConfig
+def _steps(location: Sequence[str | int], root: type[Declaration]) -> Iterator[_Step]:
+    annotation: Any = root
     for name in location:
         annotation, marks = unmarked(annotation)
         alternatives = next((mark.alternatives for mark in marks if isinstance(mark, Either)), {})
@@ -76,20 +77,20 @@ def _steps(location: Sequence[str | int]) -> Iterator[_Step]:
         yield _Step(name, annotation, alternatives)
 
 
-def place(location: Sequence[str | int]) -> Keys:
+def place(location: Sequence[str | int], root: type[Declaration] = StudyConfig) -> Keys:
     """The key path of pydantic's ``location``, which also contains tags of alternatives and invalid keys."""
     if location and location[-1] == "[key]":
-        return place(location[:-2])
-    return tuple(step.name for step in _steps(location) if not step.alternatives)
+        return place(location[:-2], root)
+    return tuple(step.name for step in _steps(location, root) if not step.alternatives)
 
 
-def _line(keys: Keys, error: ErrorDetails) -> str:
+def _line(keys: Keys, error: ErrorDetails, root: type[Declaration]) -> str:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     path = _show(keys)
     if kind == "extra_forbidden":
-        return _unknown(keys, error["loc"])
+        return _unknown(keys, error["loc"], root)
     if kind == "missing":
-        return _missing(keys, error["loc"])
+        return _missing(keys, error["loc"], root)
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return _no_kind(keys, value, context)
     if kind in _TYPES:
@@ -117,10 +118,10 @@ def _line(keys: Keys, error: ErrorDetails) -> str:
     raise ValueError(f"no words for the error {kind!r} at {path}")
 
 
-def _unknown(keys: Keys, location: Sequence[str | int]) -> str:
+def _unknown(keys: Keys, location: Sequence[str | int], root: type[Declaration]) -> str:
     """A key that is unknown at its place: it is misspelt, or belongs to another kind of the same family."""
     name = str(keys[-1])
-    *_, step = [_Step("", StudyConfig, {}), *_steps(location[:-1])]
+    *_, step = [_Step("", root, {}), *_steps(location[:-1], root)]
     for other in step.alternatives.values():
         if isinstance(other, type) and issubclass(other, Declaration) and name in keys_of(other):
             return f"{_show(keys)}: {_kind(keys, str(step.name))} has no use for it; remove it"
@@ -128,9 +129,9 @@ def _unknown(keys: Keys, location: Sequence[str | int]) -> str:
     return f"unknown key {name!r} at {_show(keys[:-1])}; {hint(name, known, 'known keys:')}"
 
 
-def _missing(keys: Keys, location: Sequence[str | int]) -> str:
+def _missing(keys: Keys, location: Sequence[str | int], root: type[Declaration]) -> str:
     """A missing key, and the kind that needs it."""
-    *_, step = [_Step("", StudyConfig, {}), *_steps(location[:-1])]
+    *_, step = [_Step("", root, {}), *_steps(location[:-1], root)]
     what = f"{_kind(keys, str(step.name))} needs it" if step.alternatives else "add it (see config/README.md)"
     return f"key {str(keys[-1])!r} is missing at {_show(keys[:-1])}; {what}"
 
@@ -139,6 +140,8 @@ def _kind(keys: Keys, chosen: str) -> str:
     """The name of the kind ``chosen`` of the entry with these ``keys``."""
     if chosen == "split_from":
         return "a corpus that is split from another"
+    if chosen == "classes_from":
+        return "a corpus that has its classes from others"
     if chosen.startswith(START):
         return f"a start {chosen}"
     return f"{FAMILIES[str(keys[0])][0]} {chosen}" if keys[0] in FAMILIES else chosen

@@ -22,10 +22,14 @@ class Data:
         """Corpora that are shares of others."""
         return [name for name, corpus in self._study.corpora.items() if corpus.is_share()]
 
+    def joined(self) -> list[str]:
+        """Corpora whose classes are others."""
+        return [name for name, corpus in self._study.corpora.items() if corpus.joined_corpora()]
+
     def from_source(self) -> list[str]:
         """Corpora that are read from their source as a whole."""
-        corpora = self._study.corpora.items()
-        return [name for name, corpus in corpora if not corpus.is_stream() and not corpus.is_share()]
+        others = {*self.streamed(), *self.shares(), *self.joined()}
+        return [name for name in self._study.corpora if name not in others]
 
     def corpus_settings(self, corpus: str) -> dict[str, Any]:
         """Settings of the job that makes a corpus."""
@@ -40,6 +44,13 @@ class Data:
         """The splits of the corpus that this one is a share of."""
         parent = self._study.config["corpora"][corpus]["split_from"]
         return {split: self._study.path("corpora", parent, f"{split}.parquet") for split in SPLITS}
+
+    def joined_splits(self, corpus: str) -> dict[str, list[str]]:
+        """The files of each split of the corpora that are the classes of this one, in the order of their names."""
+        parents = self._study.corpora[corpus].joined_corpora()
+        return {
+            split: [self._study.path("corpora", parent, f"{split}.parquet") for parent in parents] for split in SPLITS
+        }
 
     def prompt_settings(self, prompts: str) -> dict[str, Any]:
         """Settings of the job that reads a prompt set."""

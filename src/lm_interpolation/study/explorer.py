@@ -1,9 +1,11 @@
 """The plan for the explorer: its pages, their inputs and their settings."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.pages.facts import describe_sweep
 from lm_interpolation.study.captions import sampling
+from lm_interpolation.study.judged import describe_scorer, judged_sets, scored_sets
 from lm_interpolation.study.scorers import colour_settings, main_panel
 
 if TYPE_CHECKING:
@@ -42,17 +44,26 @@ def inputs(study: "Study", page: str) -> dict[str, list[str]]:
 def settings(study: "Study", page: str) -> dict[str, Any]:
     """Settings of a page; sweeps are in the order of its tables."""
     colours = {name: _colour(study, name) for name in pages(study)[page]}
+    judged = {name: judged_sets(study.declared, name, colours) for name in study.scorers}
     return {
         "study": study.name,
-        "samples": study.generation("samples"),
+        "samples": {
+            prompts: study.declared.samples_of(prompts) for name in colours for prompts in study.sweeps[name].prompts
+        },
         # A study without texts may say nothing of sampling.
         "sampling": sampling(study, colours) if colours else "",
         "spaces": study.lines.spaces(inputs(study, page)["scores"]),
         "sweeps": [_sweep(study, name, colour) for name, colour in colours.items()],
         "scorers": {
-            name: colour_settings(name, scorer) for name, scorer in study.scorers.items() if name in colours.values()
+            name: {
+                **colour_settings(scorer),
+                "description": describe_scorer(study.declared, name, _coloured_sets(study, name, colours)),
+            }
+            for name, scorer in study.scorers.items()
+            if name in colours.values()
         },
         "judges": study.judge_settings(_scorers(study, page)),
+        "judged": {name: sets for name, sets in judged.items() if sets},
     }
 
 
@@ -108,6 +119,11 @@ def _only_prompts(study: "Study", sweep: str) -> tuple[str, ...]:
 def _colour(study: "Study", sweep: str) -> str | None:
     """The scorer that colours the texts of a sweep: the first that gives each text a score."""
     return next((name for name in study.declared.scorers_of(sweep) if study.scorers[name].colour() is not None), None)
+
+
+def _coloured_sets(study: "Study", scorer: str, colours: Mapping[str, str | None]) -> list[str]:
+    """Names of the prompt sets whose texts a scorer colours; ``colours`` maps sweeps to such scorers."""
+    return scored_sets(study.declared, scorer, [sweep for sweep, colour in colours.items() if colour == scorer])
 
 
 def _scorers(study: "Study", page: str) -> set[str]:

@@ -1,4 +1,8 @@
-"""Configurations that extend another file: mappings merge key by key, lists are replaced, null removes."""
+"""Configurations laid over others, by an override or by ``extends``: mappings merge key by key, lists are replaced.
+
+A model comes from exactly one place. So where both say where (``models.<model>.start``), the upper one counts, and what
+belongs only to the origin of the lower one is dropped: whoever has a folder says so and need not remove a hub id.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -8,7 +12,8 @@ from typing import Any
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import show
-from lm_interpolation.study.kinds.base import hint
+from lm_interpolation.study.kinds.base import hint, keys_of
+from lm_interpolation.study.kinds.catalog import ORIGINS
 from lm_interpolation.study.paths import is_file
 
 
@@ -30,7 +35,13 @@ def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         raise UserError(f"{path}: extends another file itself; give a plain configuration")
     own = {key: _entries(value, base.get(key)) for key, value in config.items() if key != "extends"}
     idle: list[str] = []
-    return _merged(base, own, "", idle), idle
+    return _merged(base, own, (), idle), idle
+
+
+def laid_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of ``base`` with the override ``own``. Null stays: it removes a key of the file that the study extends."""
+    merged: dict[str, Any] = _merged(base, own, (), None)
+    return merged
 
 
 def _entries(section: Any, base: Any) -> Any:
@@ -40,21 +51,37 @@ def _entries(section: Any, base: Any) -> Any:
     return {name: entry for name, entry in section.items() if entry is not None}
 
 
-def _merged(base: Any, own: Any, path: str, idle: list[str]) -> Any:
-    """``own`` merged into ``base``; a line on each null that removes nothing is added to ``idle``."""
+def _merged(base: Any, own: Any, path: tuple[Any, ...], idle: list[str] | None) -> Any:
+    """``own``, which stands at ``path``, merged into ``base``.
+
+    With ``idle``, null removes a key, and a line on each null that removes nothing is added there; else null stays.
+    """
     if not isinstance(base, Mapping) or not isinstance(own, Mapping):
         return copy.deepcopy(own)
+    if path[:1] == ("models",) and path[2:] == ("start",):
+        base, own = _of_one_origin(base, own)
     merged = {}
     # In the order of the base, so that an override does not move entries.
     for key in dict.fromkeys([*base, *own]):
-        place = f"{path}.{key}" if path else str(key)
         if key not in own:
             merged[key] = copy.deepcopy(base[key])
-        elif own[key] is not None:
-            merged[key] = _merged(base.get(key), own[key], place, idle)
+        elif own[key] is not None or idle is None:
+            merged[key] = _merged(base.get(key), own[key], (*path, key), idle)
         elif key not in base:
+            place = ".".join(map(str, (*path, key)))
             idle.append(f"config: {place}: null removes nothing; {hint(str(key), map(str, base), 'there are')}")
     return merged
+
+
+def _of_one_origin(base: Mapping[Any, Any], own: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], Mapping[Any, Any]]:
+    """Two mappings ``start``, without what an origin that ``own`` has and ``base`` lacks does not share with others."""
+    named = [origin for origin in ORIGINS if own.get(origin.KEY) is not None]
+    if len(named) != 1 or named[0].KEY in base:
+        return base, own
+    gone = {key for origin in ORIGINS for key in keys_of(origin)} - set(keys_of(named[0]))
+    # Removing them by null as well is no mistake.
+    kept = {key: value for key, value in own.items() if value is not None or key not in gone}
+    return {key: value for key, value in base.items() if key not in gone}, kept
 
 
 def wrote(config: Mapping[str, Any], path: tuple[str, ...]) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.points.algebra import Line, Point, assign_lines, line_owner
+from lm_interpolation.study.judged import judged_samples
 
 if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
@@ -45,6 +46,12 @@ class Lines:
         if (judge := declared.judge()) is not None:
             inputs["model"] = self._study.path("models", judge)
         return inputs
+
+    def settings(self, prompts: str, line: str, scorer: str) -> dict[str, Any]:
+        """Settings of a scoring job: arguments of the scorer's script."""
+        samples = judged_samples(self._study.declared, scorer, prompts)
+        first = {} if samples is None else {"samples": samples}
+        return {"points": self.points(prompts, line), **self._study.scorers[scorer].settings(), **first}
 
     def execution(self, scorer: str, threads: int) -> str:
         """How a scoring job runs: see ``Study.execution``."""

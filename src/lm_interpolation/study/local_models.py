@@ -1,5 +1,6 @@
 """Checks of the files and local models that a study names, before anything runs."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.study.checks import block_problems
 from lm_interpolation.study.config import Problems
 from lm_interpolation.study.config_values import show
+from lm_interpolation.study.downloads import downloadable
 from lm_interpolation.study.kinds.corpora.base import Corpus
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
@@ -23,13 +25,18 @@ from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.paths import system_errors
 
 
-def check_files(config: StudyConfig) -> None:
-    """Raise ``UserError`` for declared data files and local models that are missing or not as declared."""
+def check_files(config: StudyConfig, download: str = "make data") -> None:
+    """Raise ``UserError`` for declared data files and local models that are missing or not as declared.
+
+    ``download`` is the command that downloads what the study lacks, for files of which config/data.yaml says where they
+    come from.
+    """
     problems = Problems([])
+    remedies = _Remedies(download)
     for name, corpus in config.corpora.items():
-        problems.keep(_check_declared_files, f"corpora.{name}", corpus)
+        problems.keep(_check_declared_files, f"corpora.{name}", corpus, remedies)
     for name, prompts in config.prompts.items():
-        problems.keep(_check_declared_files, f"prompts.{name}", prompts)
+        problems.keep(_check_declared_files, f"prompts.{name}", prompts, remedies)
     for name, scorer in config.scorers.items():
         for key, words in scorer.file_problems():
             problems.add(f"scorers.{name}.{key}: {words}")
@@ -40,12 +47,27 @@ def check_files(config: StudyConfig) -> None:
         raise UserError(*problems.lines)
 
 
-def _check_declared_files(place: str, declared: Corpus | Prompts) -> None:
+class _Remedies:
+    """What to do about missing files. Only if there are any, it reads what can be downloaded."""
+
+    def __init__(self, download: str) -> None:
+        self._download = download
+        self._declared: frozenset[str] | None = None
+
+    def about(self, path: str) -> str:
+        if self._declared is None:
+            self._declared = downloadable()
+        if os.path.normpath(path) in self._declared:
+            return f"{self._download} downloads it (or link the folder, if you have it)"
+        return f"correct the path (relative ones start at {Path.cwd()})"
+
+
+def _check_declared_files(place: str, declared: Corpus | Prompts, remedies: _Remedies) -> None:
     """Raise ``UserError`` for a file that is not there, and for a pointer in its place."""
     for key, path in declared.checked_files(place):
         with error_prefix(key), system_errors():
             if not Path(path).is_file() and not Path(path).is_symlink():
-                raise UserError(f"no file {path}; correct the path (relative ones start at {Path.cwd()})")
+                raise UserError(f"no file {path}; {remedies.about(path)}")
             require_file(Path(path), key)
 
 

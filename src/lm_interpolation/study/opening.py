@@ -8,6 +8,7 @@ from typing import Any
 from lm_interpolation.jobs.runtime import UserError, short_path
 from lm_interpolation.study.config import typed_overrides
 from lm_interpolation.study.config_files import read_config
+from lm_interpolation.study.extending import laid_over
 from lm_interpolation.study.paths import is_file
 
 DEFAULT = "config/config.yaml"
@@ -17,14 +18,11 @@ PathLike = str | os.PathLike[str]
 
 
 def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The config in ``files``, each merged over the previous ones, as Snakemake's ``--configfile`` does.
+    """The config in ``files``, each laid over the previous ones (see ``extending``).
 
     ``overrides`` come from ``--config``. ``extends`` is relative to the file that contains it; the result has it
     relative to the working directory. Raises ``UserError`` if a file cannot be read or extends a missing one.
     """
-    # Its import is slow, and only code that Snakemake runs needs it.
-    from snakemake.utils import update_config
-
     if list(map(str, files)) == [DEFAULT] and not Path(DEFAULT).is_file():
         raise UserError(f"no {DEFAULT} in {Path.cwd()}; name the file of a study with --configfile")
     config: dict[str, Any] = {}
@@ -32,9 +30,8 @@ def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = 
         read = read_config(short_path(file))
         if isinstance(extended := read.get("extends"), str):
             read["extends"] = extended_file(extended, file)
-        update_config(config, read)
-    update_config(config, typed_overrides(overrides or {}))
-    return config
+        config = laid_over(config, read)
+    return laid_over(config, typed_overrides(overrides or {}))
 
 
 def extended_file(extends: str, file: PathLike) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.judges import Judge, read_judges
+from lm_interpolation.study.judged import judged_sets
 from lm_interpolation.study.kinds.scorers.base import Scorer
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
@@ -43,26 +44,26 @@ def study_judges(config: StudyConfig, results: Path, names: Collection[str]) -> 
     return read_judges(entries, paths)
 
 
-def shown_settings(scorers: Mapping[str, Scorer]) -> list[dict[str, Any]]:
-    """How the summary of a run shows each scorer (see ``tables.Shown``)."""
+def shown_settings(config: StudyConfig) -> list[dict[str, Any]]:
+    """How the summary of a run shows each scorer (see ``tables.Shown``); with ``samples`` if it does not score all."""
     return [
         {
             "scorer": name,
             "statistics": scorer.summary_statistics(),
             "barrier": None if (barrier := scorer.barrier_statistic()) is None else barrier.name,
+            **({"samples": scorer.samples} if judged_sets(config, name, config.sweeps) else {}),
         }
-        for name, scorer in scorers.items()
+        for name, scorer in config.scorers.items()
     ]
 
 
-def colour_settings(name: str, scorer: Scorer) -> dict[str, Any]:
-    """What the explorer needs to know about the scorer that colours texts."""
+def colour_settings(scorer: Scorer) -> dict[str, Any]:
+    """What the explorer needs to know about the scorer that colours texts, beside its description."""
     colour = scorer.colour()
     assert colour is not None
     return {
         "statistic": colour.statistic.settings(),
         "range": colour.scale,
-        "description": scorer.describe(name),
     }
 
 

@@ -19,7 +19,7 @@ from lm_interpolation.jobs.places import LOCK, SEARCH_PATH, WORKFLOW
 _PACKAGE = "lm_interpolation"
 # Modules that only check or keep records: they can fail a job, but never change a result. Editing them, or modules that
 # only they import (generation, scoring), does not import and train everything again.
-_ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.records"})
+_ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.records", "lm_interpolation.data.gated"})
 # Import names that differ from the distribution's name.
 _DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
 

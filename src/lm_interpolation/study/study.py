@@ -4,7 +4,8 @@ Only the plan of a study, this module and its neighbours, turns the configuratio
 and resources. Parts of the plan have modules of their own: ``data``, ``models``, ``searches``, ``lines``, ``targets``.
 """
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lm_interpolation.jobs.records import top_of
@@ -12,6 +13,7 @@ from lm_interpolation.jobs.settings import to_text
 from lm_interpolation.points.algebra import Point, Sweep, sweep_settings
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.data import Data
+from lm_interpolation.study.downloads import make_data
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.lines import Lines
 from lm_interpolation.study.local_models import check_files, check_sweep_models
@@ -28,13 +30,14 @@ _NAMES_IN_FIGURES = ("label", "coordinate_labels")
 class Study:
     """The study that ``config`` declares. Raises ``UserError`` if the config does not hold.
 
-    Paths are relative to the working directory and contain Snakemake's wildcards in braces.
+    Paths are relative to the working directory and contain Snakemake's wildcards in braces. ``files`` are those that the
+    config was read from, for messages; none for the embedded study.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], files: Sequence[str | os.PathLike[str]] = ()) -> None:
         self.declared, self.config, self.left_out = declare(config)
         self.sweeps: dict[str, Sweep] = self.declared.built_sweeps()
-        check_files(self.declared)
+        check_files(self.declared, make_data(files))
         self.notes = check_sweep_models(self.declared, self.sweeps)
         self.name: str = self.config["study"]
         self.top = top_of(self.name)
@@ -116,9 +119,9 @@ class Study:
             "bootstrap": self.config["tables"],
         }
 
-    def sampling(self) -> dict[str, Any]:
-        """How texts are sampled, in both spaces."""
-        settings = self.config.get("generation", {})
+    def sampling(self, prompts: str) -> dict[str, Any]:
+        """How the texts of a prompt set are sampled, in both spaces."""
+        settings = self.config["generation"] | {"samples": self.declared.samples_of(prompts)}
         return {key: value for key, value in settings.items() if key not in ("nucleus", "precision")}
 
     def generation(self, key: str) -> Any:

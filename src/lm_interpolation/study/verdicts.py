@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lm_interpolation.study.judged import describe_scorer
 from lm_interpolation.study.scorers import statistics_settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ def settings(study: "Study") -> dict[str, Any]:
     sweeps = dict.fromkeys([*(name for claim in tested.values() for name in claim.sweeps()), *along])
     return {
         "study": study.name,
-        "described": [(name, scorer.describe(name)) for name, scorer in study.scorers.items() if name in scorers],
+        "described": [
+            (name, describe_scorer(study.declared, name, _prompts(study, name)))
+            for name in study.scorers
+            if name in scorers
+        ],
         "judges": study.judge_settings(scorers),
         "claims": [claim.settings(name) for name, claim in tested.items()],
         "left_out": [
@@ -69,6 +74,12 @@ def _losses(study: "Study") -> list[str]:
     """Names of the analyses whose raw losses claims read, each once."""
     found = (claim.losses_read() for claim in _claims(study, tested=True).values())
     return list(dict.fromkeys(name for name in found if name is not None))
+
+
+def _prompts(study: "Study", scorer: str) -> list[str]:
+    """Names of the prompt sets whose texts claims take a scorer's scores of, each once."""
+    read = (entry for claim in _claims(study, tested=True).values() for entry in claim.scores_read())
+    return list(dict.fromkeys(prompts for _, prompts, name in read if name == scorer))
 
 
 def _scorers(study: "Study") -> set[str]:

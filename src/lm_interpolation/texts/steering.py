@@ -27,15 +27,21 @@ _TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study used from outside the workflow: its file, its resolved config, and the folder of its results."""
+    """A study used from outside the workflow: its files, its resolved config, and the folder of its results."""
 
-    file: Path
+    files: tuple[Path, ...]
+    """Each is laid over those before it."""
     declared: "StudyConfig"
     config: dict[str, Any]
     """``declared`` as mappings and lists, see ``study.config.Declared``."""
     left_out: dict[str, str]
     sweeps: dict[str, Sweep]
     results: Path
+
+    @property
+    def file(self) -> str:
+        """Its files, as messages name them."""
+        return ", ".join(map(str, self.files))
 
     @property
     def name(self) -> str:
@@ -284,4 +290,4 @@ def model_folders(study: OpenStudy, names: Iterable[str]) -> dict[str, Path]:
 def build_command(study: OpenStudy, models: Sequence[str]) -> str:
     """The command that builds these models of the study."""
     targets = [f"results/{study.name}/models/{name}" for name in models]
-    return shlex.join(["snakemake", "--cores", "all", "--configfile", str(study.file), "--", *targets])
+    return shlex.join(["snakemake", "--cores", "all", "--configfile", *map(str, study.files), "--", *targets])

@@ -10,12 +10,13 @@ def main(
     job: Job,
     *,
     study: str,
-    samples: int,
+    samples: dict[str, int],
     sampling: str,
     spaces: dict[str, str],
     sweeps: list[dict[str, Any]],
     scorers: dict[str, dict[str, Any]],
     judges: list[dict[str, Any]],
+    judged: dict[str, dict[str, int]],
 ) -> None:
     inputs = {name: getattr(job.input, name) for name in ("tables", "prompts", "texts", "scores", "judges")}
     data = page_data(
@@ -27,6 +28,7 @@ def main(
         sweeps=sweeps,
         scorers=scorers,
         judges=judges,
+        judged=judged,
     )
     write_page(data, job.input.template[0], job.output[0])
 

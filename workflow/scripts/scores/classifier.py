@@ -21,9 +21,10 @@ def main(
     text: str,
     precision: str,
     too_long: str,
+    samples: int | None = None,
 ) -> None:
     prepare_job(device, threads, gpus)
-    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts))
+    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts), samples)
     full = texts["prompt"] + texts["continuation"]
     values = score_classifier(
         Path(job.input.model),

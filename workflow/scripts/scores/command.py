@@ -21,10 +21,11 @@ def main(
     command: list[str],
     scores: list[str],
     digests: dict[str, str],
+    samples: int | None = None,
 ) -> None:
     prepare_own(threads, gpus)
     check_digests(digests)
-    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts))
+    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts), samples)
     progress = Progress(f"score {job.wildcards.scorer} {job.wildcards.line}", len(texts), "texts").update
     with error_prefix(f"scorers.{job.wildcards.scorer}"):
         values = score_command(command, texts, scores, timeout, progress)

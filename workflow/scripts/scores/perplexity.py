@@ -10,10 +10,19 @@ from lm_interpolation.scores.score_files import write_scores
 
 
 def main(
-    job: Job, device: str, threads: int, gpus: int, batch_size: int, *, points: list[str], precision: str, too_long: str
+    job: Job,
+    device: str,
+    threads: int,
+    gpus: int,
+    batch_size: int,
+    *,
+    points: list[str],
+    precision: str,
+    too_long: str,
+    samples: int | None = None,
 ) -> None:
     prepare_job(device, threads, gpus)
-    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts))
+    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts), samples)
     values = score_perplexity(
         Path(job.input.model),
         texts["prompt"].tolist(),

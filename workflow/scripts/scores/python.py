@@ -22,10 +22,11 @@ def main(
     text: str,
     scores: list[str],
     digests: dict[str, str],
+    samples: int | None = None,
 ) -> None:
     prepare_own(threads, gpus)
     check_digests(digests)
-    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts))
+    texts = read_line_texts(job.input.texts, points, Path(job.input.prompts), samples)
     progress = Progress(f"score {job.wildcards.scorer} {job.wildcards.line}", len(texts), "texts").update
     with error_prefix(f"scorers.{job.wildcards.scorer}"):
         values = score_python(file, function, texts, scores, text == "full", progress)

@@ -30,6 +30,14 @@ def _verdict(entry: Mapping[str, Any]) -> str:
     return f"{entry['verdict']}{mark}: {' '.join(entry['statement'].split())}" + f" ({'; '.join(facts)})" * bool(facts)
 
 
+def _label(entry: Mapping[str, Any], weak: bool) -> str:
+    """The name of a scorer, and what to know of it: that it is weak, or has not scored all texts."""
+    notes = [MARK] * weak
+    if "samples" in entry:
+        notes.append(f"of each prompt at most the first {entry['samples']} continuations")
+    return entry["scorer"] + f" ({'; '.join(notes)})" * bool(notes)
+
+
 def main(
     job: Job,
     *,
@@ -58,9 +66,9 @@ def main(
         lines += ["", "Judges", *(f"  {line}" for line in judge_lines(measured))]
     leaks = leak_lines(job.input.leaks)
     lines += ["", "Data", *(f"  {line}" for line in leaks)]
-    weak = {name: f"{name} ({MARK})" for name, judge in measured.items() if judge.weaknesses}
+    weak = {name for name, judge in measured.items() if judge.weaknesses}
     scorers = {
-        entry["scorer"]: Shown(weak.get(entry["scorer"], entry["scorer"]), entry["statistics"], entry["barrier"])
+        entry["scorer"]: Shown(_label(entry, entry["scorer"] in weak), entry["statistics"], entry["barrier"])
         for entry in shown
     }
     for path in map(Path, job.input.tables):

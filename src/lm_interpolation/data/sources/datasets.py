@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.data.data_files import one_line, require_columns, require_file
+from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.raw_tables import Table, needed_columns
 from lm_interpolation.data.steps import SPLITS, make_corpus
 from lm_interpolation.jobs.runtime import UserError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@naming_gates()
 def load_datasets(corpus: Mapping[str, Any], name: str, files: Sequence[str]) -> dict[str, "pd.DataFrame"]:
     """Read the splits of a dataset; see ``make_corpus``. ``files`` are those of a local folder."""
     key, columns = f"corpora.{name}", needed_columns(corpus)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.data.corpus_paths import as_list
 from lm_interpolation.data.formats import format_of
+from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.hub import fetch, locked_commit, matching_files
 from lm_interpolation.data.json_lines import read_json_lines
 from lm_interpolation.data.raw_tables import Table, needed_columns
@@ -23,6 +24,7 @@ _READERS: dict[str | None, Callable[[Path, str, Sequence[str], Mapping[str, Any]
 }
 
 
+@naming_gates()
 def load_hub(corpus: Mapping[str, Any], name: str, hub_lock: str | None) -> dict[str, "pd.DataFrame"]:
     """Read the files of each split, whose names tell their formats; see ``make_corpus``.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.data.corpus_paths import as_list
+from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.hub import ShardList, fetch, locked_commit, matching_files
 from lm_interpolation.data.json_lines import read_json_lines
 from lm_interpolation.data.raw_tables import Table
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@naming_gates()
 def load_stream(corpus: Mapping[str, Any], name: str, hub_lock: str | None) -> tuple[ShardList, "pd.DataFrame"]:
     """The files of a streamed corpus' training texts, and its dev split (columns as in ``make_corpus``).
 

@@ -34,6 +34,7 @@ from lm_interpolation.study.kinds.corpora.csv import Csv
 from lm_interpolation.study.kinds.corpora.datasets import Datasets
 from lm_interpolation.study.kinds.corpora.documents import Documents
 from lm_interpolation.study.kinds.corpora.hub import Hub
+from lm_interpolation.study.kinds.corpora.joined import JoinedCorpus
 from lm_interpolation.study.kinds.corpora.jsonl import Jsonl
 from lm_interpolation.study.kinds.corpora.lines import Lines
 from lm_interpolation.study.kinds.corpora.parquet import Parquet
@@ -142,7 +143,7 @@ START = "from "
 def _source(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return None
-    return "split_from" if "split_from" in value else value.get("source")
+    return next((key for key in ("split_from", "classes_from") if key in value), value.get("source"))
 
 
 def _origin(value: Any) -> Any:
@@ -155,6 +156,7 @@ AnyCorpus = Annotated[
     Either(
         [
             Annotated[ShareOfCorpus, Tag("split_from")],
+            Annotated[JoinedCorpus, Tag("classes_from")],
             *(Annotated[kind, Tag(tag(kind, "source"))] for kind in SOURCES),
         ],
         _source,

@@ -109,6 +109,11 @@ class StudyConfig(Declaration):
         chosen = self.sweeps[sweep].scorers
         return [name for name in self.scorers if chosen is None or name in chosen]
 
+    def samples_of(self, prompts: str) -> int:
+        """Continuations of each prompt of a set, in a study that generates texts."""
+        assert self.generation is not None
+        return self.prompts[prompts].samples or self.generation.samples
+
     def judges_of(self, sweep: str) -> list[str]:
         """Names of the scorers of a sweep that use a model."""
         return [name for name in self.scorers_of(sweep) if self.scorers[name].judge()]

@@ -60,6 +60,11 @@ class Analysis(Declaration):
         """The texts that it measures models on, and that they must not be trained on; None if there are none."""
         return None
 
+    def prompts_behind(self, config: "StudyConfig") -> list[str]:
+        """Names of the prompt sets whose texts it rests on, if it is ``ABOUT_TEXTS``."""
+        sweeps = [config.sweeps[name] for name in self.sweeps_behind(config)]
+        return list(dict.fromkeys(name for sweep in sweeps for name in sweep.prompts))
+
     def continued_prompts(self) -> str | None:
         """The prompt set that its own job continues with the models of its sweep; None if it generates nothing."""
         return None
@@ -103,6 +108,9 @@ class GeneratingAnalysis(Analysis):
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
 
+    def prompts_behind(self, config: "StudyConfig") -> list[str]:
+        return [self.prompts]
+
     def continued_prompts(self) -> str:
         return self.prompts
 
@@ -127,7 +135,7 @@ class GeneratingAnalysis(Analysis):
         return {
             "models": self.models_beside(study),
             "points": [point.id for point in self.merged_points(study)],
-            "sampling": study.sampling(),
+            "sampling": study.sampling(self.prompts),
         }
 
 

@@ -56,6 +56,9 @@ class Texts(Analysis):
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return self.sweeps
 
+    def prompts_behind(self, config: "StudyConfig") -> list[str]:
+        return [self.prompts]
+
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         files = []
         for sweep in (study.sweeps[name] for name in self.sweeps):

@@ -45,6 +45,10 @@ class Corpus(Declaration):
         """Whether it is a part of another corpus; its job then reads that corpus' stored splits."""
         return False
 
+    def joined_corpora(self) -> list[str]:
+        """The corpora that are its classes, in the order of the classes' names; its job reads their stored splits."""
+        return []
+
     def input_files(self) -> list[str]:
         """Files outside the study that its job depends on (the newest of many documents); none if it is on the hub."""
         return []
@@ -63,6 +67,10 @@ class Corpus(Declaration):
     def settings(self, name: str, config: "StudyConfig") -> dict[str, Any]:
         """Settings of its job: exactly the arguments of its script; ``name`` is its name in the study."""
         raise NotImplementedError
+
+    def resolved(self, name: str, config: "StudyConfig") -> dict[str, Any]:
+        """What the resolved configuration says of it beside its keys; ``name`` is its name in the study."""
+        return {}
 
 
 Corpora = Mapping[str, Corpus]

@@ -42,6 +42,11 @@ class ShareOfCorpus(Corpus):
             corpus |= {"classes": {class_name: [class_name] for class_name in classes}}
         return {"corpus": corpus}
 
+    def resolved(self, name: str, config: "StudyConfig") -> dict[str, Any]:
+        corpus = self.settings(name, config)["corpus"]
+        found = {"source": "split", "offset": corpus["offset"]}
+        return found | {"label": "label", "classes": corpus["classes"]} if "classes" in corpus else found
+
     def end_of(self, name: str, corpora: Corpora) -> Decimal:
         """The sum of its parent's shares up to and including this one, called ``name``."""
         total = Decimal(0)

@@ -24,6 +24,10 @@ class Prompts(Declaration):
         ),
     )
     seed: NonNegativeInt = Field(default=0, description="Seed of the subset.")
+    samples: Maybe[Count] = Field(
+        default=None,
+        description="Continuations of each of its prompts; by default generation.samples. They are the first ones.",
+    )
 
     def checked_files(self, key: str) -> Iterator[tuple[str, str]]:
         """(key path, path) of the files with the prompts; ``key`` is the key path of the set."""
@@ -34,8 +38,8 @@ class Prompts(Declaration):
         return [path for _, path in self.checked_files("")]
 
     def settings(self) -> dict[str, Any]:
-        """``prompts``: its keys in the study."""
-        return {"prompts": {key: value for key, value in self.plain().items() if key != "source"}}
+        """``prompts``: its keys in the study, as far as they say which prompts the set has."""
+        return {"prompts": {key: value for key, value in self.plain().items() if key not in ("source", "samples")}}
 
 
 class FileOfPrompts(Prompts):

@@ -1,12 +1,13 @@
 """What every kind of scorer declares."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from lm_interpolation.scores.statistic import Statistic
-from lm_interpolation.study.kinds.base import Declaration, Problem
+from lm_interpolation.study.kinds.base import Count, Declaration, Maybe, Problem
+from lm_interpolation.study.settings import AddedLater
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -25,8 +26,9 @@ class Colour(NamedTuple):
 class Scorer(Declaration):
     """A measurement of the texts of a point. Its script scores the texts of a line of points.
 
-    The script gets the text files of the line and writes one row per text or prompt (``score_files``). ``statistics``
-    describe as data how the rows are used, so code that reads scores knows no kinds.
+    The script gets the text files of the line and writes one row per text or prompt (``score_files``). Of each prompt
+    it reads the first ``samples`` continuations, if it gets this argument. ``statistics`` describe as data how the rows
+    are used, so code that reads scores knows no kinds.
     """
 
     SCRIPT: ClassVar[str]
@@ -47,9 +49,13 @@ class Scorer(Declaration):
     """Why a text may have no score, as ``no token``; None if every text has one."""
 
     kind: str = Field(description="Kind of scorer.")
+    samples: Annotated[Maybe[Count], AddedLater(as_before=None)] = Field(
+        default=None,
+        description="It scores only the first continuations of each prompt, this many; by default all.",
+    )
 
     def settings(self) -> dict[str, Any]:
-        """Settings of its job apart from the ``points`` of the line: arguments of the function that its script calls.
+        """Settings of its job apart from ``points`` and ``samples``: arguments of the function that its script calls.
 
         Settings that affect only statistics are left out, so weights may change without new scores.
         """
