@@ -38,15 +38,21 @@ def class_probabilities(
     """
     import torch
 
-    multi_label = model.config.problem_type == "multi_label_classification"
-
     @torch.inference_mode()
     def probabilities_of(batch: Sequence[int]) -> np.ndarray:
         ids, mask = pad_right([encoded[index] for index in batch], model.config.pad_token_id, model.device)
-        logits = model(input_ids=ids, attention_mask=mask).logits.float()
-        values = torch.sigmoid(logits) if multi_label else torch.softmax(logits, dim=-1)
-        # The sigmoid of infinity is 1.
-        return values.masked_fill(~torch.isfinite(logits), torch.nan).cpu().numpy()
+        return probabilities_from(model, model(input_ids=ids, attention_mask=mask).logits)
 
     readable = longest_first(encoded, [index for index, tokens in enumerate(encoded) if tokens])
     yield from batches.over(readable, probabilities_of)
+
+
+def probabilities_from(model: Any, logits: Any) -> np.ndarray:
+    """Class probabilities, float32, from the logits (n, classes) of ``model``, as in ``class_probabilities``."""
+    import torch
+
+    logits = logits.float()
+    multi_label = model.config.problem_type == "multi_label_classification"
+    values = torch.sigmoid(logits) if multi_label else torch.softmax(logits, dim=-1)
+    # The sigmoid of infinity is 1.
+    return values.masked_fill(~torch.isfinite(logits), torch.nan).cpu().numpy()

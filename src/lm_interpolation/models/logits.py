@@ -7,14 +7,17 @@ there is one part, and everything is computed as in the model itself.
 """
 
 import weakref
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 LIMIT = 1 << 26
 """Logits that are in memory at once: 256 MB in float32."""
+CACHED = 1 << 20
+"""Logits whose softmax is computed at once: the passes over them find 4 MB in the cache of a CPU."""
 
 
 class _Body(NamedTuple):
@@ -65,29 +68,95 @@ def token_nll(
 def training_loss(model: Any, inputs: dict[str, torch.Tensor], items: torch.Tensor | int) -> torch.Tensor | None:
     """Cross-entropy of the labels of a batch, each predicted from the preceding tokens, divided by ``items``.
 
-    Computed and differentiated as in transformers, but the logits of a part are recomputed for the gradient
-    instead of kept. None if all logits fit into memory, or if the model's body cannot be separated: then use the
-    model's own loss.
+    As in transformers, up to rounding, but the gradient of a part's logits is computed at once, so that the logits of
+    one part are in memory. None if all logits fit into memory, or if the model's body cannot be separated: then use
+    the model's own loss.
     """
     ids, labels = inputs["input_ids"], inputs["labels"]
     body = _body(model) if _exceeds(model, ids) else None
     if body is None:
         return None
     hidden = body.read(input_ids=ids, attention_mask=inputs["attention_mask"], use_cache=False).last_hidden_state
-    targets = functional.pad(labels[:, 1:], (0, 1), value=-100)
 
-    def part_loss(part: torch.Tensor, span: slice) -> torch.Tensor:
-        logits = _head(model, body, ids[:, span], part).float()
-        return functional.cross_entropy(logits.flatten(0, 1), targets[:, span].flatten(), reduction="sum")
+    def logits_of(span: slice, part: torch.Tensor) -> torch.Tensor:
+        return _head(model, body, ids[:, span], part)
 
-    total = torch.zeros((), device=ids.device)
-    # Differentiation takes about four times the logits.
-    width = rows_at_once(4 * len(ids) * _vocabulary(model))
-    for begin in range(0, ids.shape[1], width):
-        span = slice(begin, begin + width)
-        # A head has no randomness.
-        total = total + checkpoint(part_loss, hidden[:, span], span, use_reentrant=False, preserve_rng_state=False)
-    return total / items
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    # The last token predicts nothing.
+    return _CrossEntropy.apply(hidden[:, :-1], logits_of, labels[:, 1:], _vocabulary(model), items, *weights)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """Cross-entropy (sum / items) of ``targets`` under the logits that ``logits_of`` computes from hidden states."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        logits_of: Callable[[slice, torch.Tensor], torch.Tensor],
+        targets: torch.Tensor,
+        vocabulary: int,
+        items: torch.Tensor | int,
+        *weights: torch.Tensor,
+    ) -> torch.Tensor:
+        """``hidden`` (n, length, width), ``targets`` (n, length); ``weights`` are all that the logits may depend on."""
+        total = torch.zeros((), device=hidden.device)
+        by_hidden = torch.empty_like(hidden)
+        by_weights: list[torch.Tensor | None] = [None] * len(weights)
+        # The gradient is as large as the logits, and that of the weights has to fit in beside them.
+        width = rows_at_once(4 * len(hidden) * vocabulary)
+        for begin in range(0, hidden.shape[1], width):
+            span = slice(begin, begin + width)
+            part = hidden[:, span].detach().requires_grad_()
+            with torch.enable_grad():
+                logits = logits_of(span, part)
+            loss, gradient = _differentiate(logits, targets[:, span], items)
+            total += loss
+            by_hidden[:, span], *more = torch.autograd.grad(logits, [part, *weights], gradient, allow_unused=True)
+            by_weights = [_sum(known, new) for known, new in zip(by_weights, more, strict=True)]
+        ctx.gradients = by_hidden, by_weights
+        return total / items
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, factor: torch.Tensor) -> Any:
+        by_hidden, by_weights = ctx.gradients
+        del ctx.gradients
+        scaled = [None if gradient is None else gradient.mul_(factor) for gradient in by_weights]
+        return by_hidden.mul_(factor), None, None, None, None, *scaled
+
+
+def _sum(known: torch.Tensor | None, new: torch.Tensor | None) -> torch.Tensor | None:
+    return new if known is None or new is None else known.add_(new)
+
+
+def _differentiate(
+    logits: torch.Tensor, targets: torch.Tensor, items: torch.Tensor | int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sum of the cross-entropies of ``targets`` (n, length) in float32, and the gradient of sum / items.
+
+    ``logits`` (n, length, V) have the dtype of the gradient. Computed in float32.
+    """
+    total = torch.zeros((), device=logits.device)
+    gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
+    rows, wanted = logits.detach().flatten(0, 1), targets.flatten()
+    counts = (wanted != -100).float()
+    for span in _cached_rows(rows):
+        some, place = rows[span].float(), wanted[span].clamp(min=0).unsqueeze(1)
+        probabilities = torch.softmax(some, dim=-1)
+        # log-sum-exp = largest logit - log(largest probability): no other pass computes exponentials.
+        normaliser = some.amax(-1) - probabilities.amax(-1).log()
+        total += ((normaliser - some.gather(1, place).squeeze(1)) * counts[span]).sum()
+        probabilities.scatter_add_(1, place, -torch.ones_like(place, dtype=probabilities.dtype))
+        gradient.flatten(0, 1)[span] = probabilities.mul_((counts[span] / items).unsqueeze(1))
+    return total, gradient
+
+
+def _cached_rows(rows: torch.Tensor) -> Iterator[slice]:
+    """Parts of the rows of a matrix, for several passes over it."""
+    # A GPU has no such cache, and computes best what is large.
+    height = max(1, CACHED // rows.shape[1]) if rows.device.type == "cpu" else rows_at_once(2 * rows.shape[1])
+    return (slice(begin, begin + height) for begin in range(0, len(rows), height))
 
 
 def _vocabulary(model: Any) -> int:
@@ -99,13 +168,11 @@ def _exceeds(model: Any, ids: torch.Tensor) -> bool:
 
 
 def _losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    # One text at a time: the log-softmax of a whole batch would double the memory of the logits.
-    return torch.stack(
-        [
-            functional.cross_entropy(row.float(), wanted, reduction="none")
-            for row, wanted in zip(logits, targets, strict=True)
-        ]
-    )
+    rows, wanted = logits.flatten(0, 1), targets.flatten()
+    parts = [
+        functional.cross_entropy(rows[span].float(), wanted[span], reduction="none") for span in _cached_rows(rows)
+    ]
+    return torch.cat(parts).view(targets.shape)
 
 
 def _head(model: Any, body: _Body, ids: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from lm_interpolation.models.blocks import IGNORED
 from lm_interpolation.models.logits import token_nll, training_loss
 from lm_interpolation.models.saving import writing
 from lm_interpolation.models.streams import StreamLoader, TokenStream
+from lm_interpolation.models.text_parts import parts_of
+from lm_interpolation.models.training_attention import AttentionInFloat32
 from lm_interpolation.models.training_data import Blocks, Labelled, ShareLoader, Shares
 from lm_interpolation.models.training_state import Reporter, last_checkpoint
 
@@ -63,6 +66,9 @@ class _Trainer(Trainer):
                 loss = training_loss(model, inputs, num_items_in_batch)
             if loss is not None:
                 return loss
+        if not blocks and self.args.device.type == "cpu":
+            loss = self._loss_in_parts(model, inputs, num_items_in_batch)
+            return (loss, {}) if return_outputs else loss
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         if router:
             with torch.no_grad():
@@ -72,6 +78,30 @@ class _Trainer(Trainer):
                 entropy *= self.args.world_size / num_items_in_batch
             loss = loss + (entropy - loss).detach()
         return (loss, outputs) if return_outputs else loss
+
+    def _loss_in_parts(
+        self, model: Any, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The loss of a batch of a classifier, whose texts are read in parts of similar length.
+
+        Without dropout it is that of the padded batch, up to rounding. A batch of 32 sentences is padding to a half.
+        """
+        lengths = inputs["attention_mask"].sum(1).tolist()
+        total = torch.zeros((), device=self.args.device)
+        # Under one autocast, so that the weights are cast once for all parts.
+        with self.accelerator.autocast():
+            for part in parts_of(lengths):
+                # An empty text is read as padding.
+                longest = max(1, lengths[part[0]])
+                some = {
+                    "input_ids": inputs["input_ids"][part, :longest],
+                    "attention_mask": inputs["attention_mask"][part, :longest],
+                    "labels": inputs["labels"][part],
+                }
+                loss = super().compute_loss(model, some, False, num_items_in_batch)
+                # What `_classifier_loss` gives is a share of the mean already.
+                total = total + (loss if self.compute_loss_func else loss * (len(part) / len(lengths)))
+        return total
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         blocks = self.eval_dataset
@@ -153,7 +183,7 @@ def run_trainer(
         per_device_train_batch_size=part,
         per_device_eval_batch_size=part,
         gradient_accumulation_steps=parts,
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         learning_rate=settings["learning_rate"],
         adam_beta1=settings["adam_beta1"],
         adam_beta2=settings["adam_beta2"],
@@ -220,7 +250,8 @@ def run_trainer(
         if isinstance(loader, StreamLoader):
             loader.load(last / f"stream-{rank}.json")
     reporter.trainer, reporter.last = trainer, last
-    with reporter.termination:
+    faster = AttentionInFloat32(model) if device == "cpu" and settings["precision"] == "bf16" else nullcontext()
+    with reporter.termination, faster:
         try:
             trainer.train(resume_from_checkpoint=str(last) if last else None)
         finally:
