@@ -23,6 +23,7 @@ from typing import Any
 
 from lm_interpolation.data.prompt_sources.jsonl import load_jsonl_prompts
 from lm_interpolation.points.algebra import Point
+from lm_interpolation.study.judged import judged_samples
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
@@ -148,7 +149,9 @@ class Estimate:
         for prompts, line, scorer in sorted(scored):
             spec = self.config["scorers"][scorer]
             if "model" in spec:
-                texts = self.texts(prompts) * len(self.study.lines.all[prompts, line].points)
+                judged = judged_samples(self.study.declared, scorer, prompts)
+                each = self.texts(prompts) if judged is None else self.prompts[prompts] * judged
+                texts = each * len(self.study.lines.all[prompts, line].points)
                 flops = 2 * self.parameters(spec["model"]) * texts * self.tokens
                 yield Job(f"score {scorer}", flops, self.speed.fp32)
 

@@ -124,6 +124,48 @@ def test_test_texts_that_a_parent_of_the_judge_saw_are_counted() -> None:
     ]
 
 
+def test_texts_of_an_exam_that_the_judge_or_its_parents_saw_are_counted() -> None:
+    config = leak_config()
+    # Of a corpus that the ends learnt from, but of its test texts.
+    config["models"]["sentiment-judge"]["exam"] = {"corpus": "reviews", "classes": ["negative", "positive"]}
+    config["analyses"] = {}
+    found = report(
+        Study(config),
+        reviews_test={"positive": ["one", "two"], "negative": ["three"], "neutral": ["four"]},
+        judged_train={"neutral": ["One", "THREE", "four"]},
+        general_train={"": ["two"]},
+        # What a judge is examined on may be known to the models that it judges.
+        reviews_dev={"positive": ["three"]},
+    )
+    assert found["leaks"][1:] == [
+        "2 of 3 texts of the exam of sentiment-judge (reviews, test) are also among the 9 that sentiment-judge learnt "
+        "from (judged)",
+        "1 of 3 texts of the exam of sentiment-judge (reviews, test) is also among the 1 that base learnt from "
+        "(general)",
+    ]
+    assert found["leaks"][0] == "1 of 4 texts in the test split of reviews is also among the 7 in its dev split"
+    assert not [entry for entry in found["comparisons"] if entry["kind"] == "accuracy" and "sentiment" in entry["what"]]
+    assert "the texts of exams with what the judges and their parents learnt from (2)" in found["compared"]
+
+
+def test_an_exam_on_the_corpus_of_the_judge_is_compared_with_what_its_parents_saw() -> None:
+    config = leak_config()
+    config["models"]["sentiment-judge"]["exam"] = {"accuracy": 0.8}
+    exams = [entry for entry in leak_plan(Study(config))["comparisons"] if entry["kind"] == "exam"]
+    # Its own splits are compared with each other anyway.
+    assert [entry["where"] for entry in exams] == ["that base learnt from (general)"]
+    assert exams[0]["texts"] == {"corpus": "judged", "split": "test", "classes": list(CLASSES), "limit": None}
+
+
+def test_the_exam_of_a_judge_that_scores_nothing_is_compared_too() -> None:
+    config = leak_config()
+    config["models"]["spare"] = copy.deepcopy(config["models"]["sentiment-judge"]) | {"exam": {"corpus": "reviews"}}
+    kinds = {
+        entry["kind"]: entry["what"] for entry in leak_plan(Study(config))["comparisons"] if "spare" in entry["what"]
+    }
+    assert kinds == {"exam": "of the exam of spare (reviews, test)"}
+
+
 def test_loss_texts_that_a_model_of_the_sweep_saw_are_counted_as_far_as_they_are_read() -> None:
     held_out = {"positive": ["one", "two", "three"], "negative": ["four"]}
     # The loss reads the first two positive ones; the third is in two splits, and no loss.

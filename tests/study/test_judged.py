@@ -84,11 +84,21 @@ def test_captions_pages_and_verdicts_say_which_texts_were_scored() -> None:
     assert {entry["scorer"]: entry.get("samples") for entry in words["summary"]} == dict.fromkeys(SCORERS, 2)
 
 
-def test_sets_with_fewer_continuations_are_scored_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    config, _, _ = declare(with_samples(2))
+def test_sets_with_fewer_continuations_are_scored_whole() -> None:
+    plain = with_samples(2)
     numbers = {"neutral": 8, "more": 1, "third": 8, "fourth": 4}
-    monkeypatch.setattr(type(config), "samples_of", lambda self, prompts: numbers[prompts])
+    plain["prompts"] |= {
+        name: {"source": "list", "texts": ["The film"], "samples": number} for name, number in numbers.items()
+    }
+    plain["sweeps"]["theta1"]["prompts"] = ["neutral", "more"]
+    study = Study(plain)
+    config = study.declared
     assert [judged_samples(config, "perplexity", name) for name in numbers] == [2, None, 2, 2]
+    assert study.lines.settings("neutral", "theta1", "perplexity")["samples"] == 2
+    assert "samples" not in study.lines.settings("more", "theta1", "perplexity")
+    assert explorer.settings(study, "explorer")["judged"]["perplexity"] == {"neutral": 2}
+    # An error only if no set has as many.
+    Study({**plain, "generation": {**plain["generation"], "samples": 1}})
     base = "perplexity: perplexity under base"
     assert describe_scorer(config, "perplexity", ["more"]) == base
     assert describe_scorer(config, "perplexity", []) == base
@@ -105,8 +115,8 @@ def test_more_samples_than_any_set_has_are_an_error() -> None:
     with pytest.raises(UserError) as error:
         declare(with_samples(9))
     assert error.value.lines() == [
-        f"config: scorers.{name}.samples: 9 exceeds the 8 continuations of each prompt; lower it, or remove it to "
-        "score all"
+        f"config: scorers.{name}.samples: 9 exceeds the most continuations that a prompt has, 8; lower it, or remove "
+        "it to score all"
         for name in SCORERS
     ]
 

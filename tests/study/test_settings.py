@@ -139,12 +139,18 @@ with open("listed.json", "w") as handle:
 """
 
 
-def parameters(script: str) -> tuple[list[str], list[str]]:
-    """What the ``main`` of a script takes: how it runs, and what its result depends on. It has no defaults."""
+def parameters(script: str) -> tuple[list[str], list[str], list[str]]:
+    """What the ``main`` of a script takes: how it runs, what its result depends on, and of this what may be absent.
+
+    Only what was added later may be; None is as before. Nothing else has a default.
+    """
     tree = ast.parse((SCRIPTS / script).read_text(encoding="utf-8"))
     (main,) = (node.args for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
-    assert main.args[0].arg == "job" and not (main.vararg or main.kwarg or main.defaults or any(main.kw_defaults))
-    return [argument.arg for argument in main.args[1:]], [argument.arg for argument in main.kwonlyargs]
+    assert main.args[0].arg == "job" and not (main.vararg or main.kwarg or main.defaults)
+    defaults = dict(zip((argument.arg for argument in main.kwonlyargs), main.kw_defaults, strict=True))
+    later = [name for name, default in defaults.items() if default is not None]
+    assert all(ast.unparse(default) == "None" for default in defaults.values() if default is not None)
+    return [argument.arg for argument in main.args[1:]], list(defaults), later
 
 
 FILES = {split: f"own/data/texts/{split}.txt" for split in SPLITS}
@@ -175,16 +181,23 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     configs = {path.name: path.read_text(encoding="utf-8") for path in [*SHIPPED, ROOT / "tests" / "tiny.yaml"]}
     full = full_config()
     full["corpora"] |= EVERY_SOURCE
+    full["models"]["judge"]["exam"] = {"accuracy": 0.8}
     full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
     for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
         full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))
+    # What scripts may be given.
+    for scorer in full["scorers"].values():
+        scorer["samples"] = 1
+    configs["every-scorer.yaml"] = yaml.safe_dump({**full, "study": "samples"}, sort_keys=False)
+    for scorer in full["scorers"].values():
+        del scorer["samples"]
     configs["full.yaml"] = yaml.safe_dump(full, sort_keys=False)
     found: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
     for name, text in configs.items():
         path = folder / "config" / name
         path.write_text(text, encoding="utf-8")
         # Planning needs the data of a study to be there, and does not read them.
-        for data in map(folder.joinpath, re.findall(r"[\w./-]*/data/[\w./-]+", text)):
+        for data in map(folder.joinpath, re.findall(r"(?:[\w./-]*/)?data/[\w./-]+", text)):
             for file in [data] if data.suffix else [data / f"{split}.txt" for split in SPLITS]:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.touch()
@@ -202,8 +215,9 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
 def test_a_script_takes_exactly_what_its_rules_give_it(
     script: str, listed: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]]
 ) -> None:
-    how, what = parameters(script)
-    assert listed[script] == {(tuple(how), tuple(what))}
+    how, what, later = parameters(script)
+    before = [name for name in what if name not in later]
+    assert listed[script] == {(tuple(how), tuple(what)), (tuple(how), tuple(before))}
 
 
 def test_no_script_knows_more_of_snakemake_than_its_job() -> None:

@@ -185,7 +185,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("captions") == users("findings") == captions
     # What the text beside a table is no part of the text beside a figure.
     assert users("table_captions") == {script for script in captions if script.startswith("table_caption")}
-    assert users("markdown") == {"claims.py", "overview.py"} | users("captions")
+    assert users("markdown") == {"claims.py", "overview.py", "exam_page.py"} | users("captions")
     assert users("explorer") == {"explorer.py"}
     # A source that is added or edited makes no other corpus again, and trains nothing.
     for kind in (*SOURCES, *PROMPTS):
@@ -207,7 +207,11 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         "plot_curves.py",
         "plot_plane.py",
         "explorer.py",
+        "exam_page.py",
     }
+    # How a judge is examined decides on no score, and only its exam needs scikit-learn.
+    assert users("exam") == users("tfidf") | {"exam.py"} == {"exam.py"}
+    assert {script for script in SCRIPTS if "scikit-learn" in pinned_packages(PATHS[script])} == {"exam.py"}
     assert users("style") == draw
     # What comes early does not depend on what comes late.
     early = training | data | {"import_model.py"}

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -51,13 +52,18 @@ def finish(folder: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
-    """Rule to number of jobs of a dry run, without the target rule and what follows every change, or every table."""
+def all_planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """Rule to number of jobs of a dry run, without the target rule and what follows every change."""
     done = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     table = re.search(r"^-+  -+\n(.*?)^total ", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table[1].splitlines()] if table else []
-    jobs = {rule: int(count) for rule, count in rows if rule not in ("all", "default", "manifest")}
+    return {rule: int(count) for rule, count in rows if rule not in ("all", "default", "manifest")}
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """The same without what follows every table."""
+    jobs = all_planned(folder, *arguments)
     # The text beside a table follows the table.
     assert jobs.pop("describe_table", 0) == sum(jobs.get(rule, 0) for rule in ("table", "loss_table", "search_table"))
     return jobs
@@ -320,6 +326,50 @@ def test_class_weight_of_a_scorer(finished: Path, edit: Callable) -> None:
         "write_explorer": 1,
         "summary": 1,
     }
+
+
+def test_an_exam_of_a_judge(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "examined"
+    shutil.copytree(finished, folder)
+    before = results(folder)
+
+    def examine(**exam: Any) -> None:
+        config = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text())
+        judge = config["models"]["sentiment-judge"]
+        config["models"]["sentiment-judge"] = judge | {"exam": exam}
+        (folder / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    examine(accuracy=0.99)
+    # What shows the judge: two tables and a figure have its scores. Nothing is trained, scored or tabulated.
+    shown = {"draw_figure": 1, "describe_figure": 1, "describe_table": 2, "overview": 1, "write_explorer": 1}
+    assert all_planned(folder) == {
+        "examine_judge": 1,
+        "exam_page": 1,
+        "count_leaks": 1,
+        "verdicts": 1,
+        "verdicts_page": 1,
+        "summary": 1,
+        **shown,
+    }
+    finish(folder)
+    top = folder / "results" / "tiny"
+    found = json.loads((top / "judges" / "sentiment-judge" / "exam.json").read_text())
+    # Its texts are those that training measured it on.
+    measured = json.loads((top / "training" / "sentiment-judge" / "metrics.json").read_text())["test"]
+    assert found["judge"]["accuracy"]["estimate"] == pytest.approx(measured["accuracy"])
+    assert list(found["judge"]["recall"].values()) == pytest.approx(list(measured["recall"].values()))
+    error = found["judge"]["expected_calibration_error"]
+    assert error == pytest.approx(measured["expected_calibration_error"], abs=1e-5)
+    assert found["baseline"]["train_texts"] == 300
+    line = "sentiment by sentiment-judge: weak judge (its accuracy of"
+    for page in ("summary.txt", "overview.md", "figures/fig3.md", "tables/theta1.md"):
+        text = (top / page).read_text()
+        assert line in text and "our mark of 0.99" in text and "a TF-IDF logistic regression: " in text, page
+    assert "our mark of 0.99" in (top / "explorer.html").read_text()
+    assert all_planned(folder) == {} and results(folder) == before
+    # The mark judges the exam, and does not decide on its results.
+    examine(accuracy=0.1)
+    assert all_planned(folder) == {"exam_page": 1, "summary": 1, **shown}
 
 
 AFTER_GENERATION = {

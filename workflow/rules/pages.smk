@@ -35,6 +35,40 @@ rule overview:
         "../scripts/pages/overview.py"
 
 
+rule exam_page:
+    input:
+        study.path("judges", "{model}", "exam.json"),
+    output:
+        report(
+            study.path("judges", "{model}", "exam.html"),
+            caption="../report/exam.rst",
+            category="Judges",
+            labels={"judge": "{model}", "format": "page (HTML)"},
+        ),
+    log:
+        study.log("judges", "{model}-page"),
+    benchmark:
+        study.benchmark("judges", "{model}-page")
+    wildcard_constraints:
+        model=alternatives(study.models.examined()),
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        settings=lambda wildcards: study.settings(
+            "pages/exam_page.py",
+            model=wildcards.model,
+            mark=study.declared.models[wildcards.model].exam.accuracy,
+        ),
+    message:
+        "Show the exam of {wildcards.model}"
+    script:
+        "../scripts/pages/exam_page.py"
+
+
 rule write_explorer:
     input:
         unpack(lambda wildcards: explorer.inputs(study, wildcards.page)),

@@ -1,4 +1,5 @@
-# Scores: one file per line, prompt set and scorer. A judge is loaded once per line, not once per point.
+# Scores: one file per line, prompt set and scorer. A judge is loaded once per line, not once per point. And exams of
+# judges, apart from their training, so that another exam trains nothing.
 
 
 rule score:
@@ -32,3 +33,31 @@ rule score:
         "Score {wildcards.scorer} along {wildcards.line} ({wildcards.prompts})"
     script:
         "../scripts/{params.script}"
+
+
+rule examine_judge:
+    input:
+        unpack(lambda wildcards: study.models.exam_inputs(wildcards.model)),
+    output:
+        study.path("judges", "{model}", "exam.json"),
+    log:
+        study.log("judges", "{model}"),
+    benchmark:
+        study.benchmark("judges", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.examined()),
+    priority: 40
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("score")
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(120),
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("scores/exam.py", **study.models.exam_settings(wildcards.model)),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
+    message:
+        "Examine {wildcards.model}"
+    script:
+        "../scripts/scores/exam.py"

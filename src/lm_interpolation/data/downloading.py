@@ -61,11 +61,11 @@ def download(url: str, digest: str | None, part: Path, what: str) -> None:
     stays, for the next run), if the disk is full or closed to us, and for another digest (``part`` is removed).
     """
     _make_folder(part.parent)
-    if part.exists() and (digest is None or sha256(part)[0] == digest):
-        if digest is not None:
-            return
+    if part.exists() and digest is None:
         announce(f"[data] {what}: no sha256 is known, so the download starts anew")
         part.unlink()
+    elif part.exists() and sha256(part)[0] == digest:
+        return
     failures, most = 0, _size(part)
     while True:
         try:

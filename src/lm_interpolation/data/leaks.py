@@ -110,6 +110,7 @@ def _compared(comparisons: Sequence[Mapping[str, Any]]) -> str:
         "splits": "the splits of each corpus with each other",
         "judge": "the training texts of judges with those of the models that sweeps combine",
         "accuracy": "the texts that accuracies are measured on with what the judge's parents learnt from",
+        "exam": "the texts of exams with what the judges and their parents learnt from",
         "loss": "the texts of losses with the training texts of the models of their sweep",
     }
     count = {kind: sum(found["kind"] == kind for found in comparisons) for kind in kinds}

@@ -1,7 +1,8 @@
 """The quality of the classifiers that judge texts, and the mark for those that cannot tell the classes apart.
 
-A training measures its classifier on the test split of its corpus (``training.train_classifier``). Whatever shows a
-statistic of that classifier uses this module to say how good it is.
+A training measures its classifier on the test split of its corpus (``training.train_classifier``). If the study
+declares an exam for it (``scores.exam``), that counts instead. Whatever shows a statistic of that classifier uses this
+module to say how good it is.
 """
 
 import json
@@ -17,9 +18,61 @@ from lm_interpolation.jobs.runtime import UserError
 LEAST_GAIN = 0.25
 """Our reading: a judge that leaves more than three quarters of the majority's errors, (accuracy − majority) /
 (1 − majority) below this, is weak. So is one that finds a class of its score less often than a guess would: with a
-recall below 1 / number of classes."""
+recall below 1 / number of classes. An exam may name the accuracy that counts as good, in place of the first rule."""
 
 MARK = "weak judge"
+
+
+@dataclass(frozen=True)
+class Range:
+    """An estimate with its 95 % interval, whose limits are None if there are too few texts."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+
+    def show(self, digits: int) -> str:
+        """For people: ``0.81 [0.79, 0.83]``."""
+        limits = "" if self.low is None or self.high is None else f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        return f"{self.estimate:.{digits}f}{limits}"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A simpler classifier on the same texts; ``gain`` is the accuracy of the judge minus ``accuracy``."""
+
+    accuracy: Range
+    gain: Range
+
+    def describe(self) -> str:
+        """The judge against it."""
+        is_better = self.gain.low is not None and self.gain.low > 0
+        verdict = "better" if is_better else "not clearly better" if self.gain.estimate > 0 else "not better"
+        told = f"a TF-IDF logistic regression: {self.accuracy.show(3)}"
+        return f"{told}, the judge is {verdict} (difference {self.gain.show(3)})"
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What an exam adds to accuracy, recall and calibration.
+
+    ``corpus`` is that of its texts; ``mark`` is the least accuracy that the study asks for (None: none); ``mcc`` and
+    ``auc`` are Matthews' correlation coefficient and, for two classes, the area under the ROC curve; ``others`` are the
+    classes of the judge that the exam lacks.
+    """
+
+    corpus: str
+    mark: float | None
+    accuracy: Range
+    mcc: Range
+    auc: Range | None
+    others: Sequence[str]
+    baseline: Baseline | None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the accuracy is below the mark."""
+        return self.mark is not None and self.accuracy.estimate < self.mark
 
 
 @dataclass(frozen=True)
@@ -27,7 +80,8 @@ class Quality:
     """Results of a classifier on the ``texts`` texts of the test split; all other numbers are shares.
 
     ``majority`` is the share of the most frequent class; ``recall`` is by class, under the scorer's names of classes;
-    ``calibration_error`` is the expected calibration error over bins of the top probability.
+    ``calibration_error`` is the expected calibration error over bins of the top probability. With an ``exam`` all are
+    about its texts and classes.
     """
 
     texts: int
@@ -35,6 +89,7 @@ class Quality:
     majority: float
     recall: Mapping[str, float]
     calibration_error: float
+    exam: Exam | None = None
 
     @property
     def chance(self) -> float:
@@ -43,17 +98,38 @@ class Quality:
 
     @property
     def near_majority(self) -> bool:
-        """Whether the accuracy is hardly better than always naming the most frequent class."""
+        """Whether the accuracy is hardly better than always naming the most frequent class. A mark counts instead."""
+        if self.exam is not None and self.exam.mark is not None:
+            return False
         return self.accuracy - self.majority < LEAST_GAIN * (1 - self.majority)
 
     def missed(self, classes: Iterable[str]) -> list[str]:
-        """Those of ``classes`` that are found less often than by guessing."""
-        return [name for name in classes if self.recall[name] < self.chance]
+        """Those of ``classes`` that are found less often than by guessing; classes that an exam lacks are not."""
+        return [name for name in classes if name in self.recall and self.recall[name] < self.chance]
+
+    def describe(self) -> list[str]:
+        """The numbers, in parts of one line."""
+        majority = f"(most frequent class {self.majority:.3f})"
+        recall = "recall " + ", ".join(f"{name} {share:.2f}" for name, share in self.recall.items())
+        error = f"expected calibration error {self.calibration_error:.3f}"
+        if self.exam is None:
+            return [f"accuracy {self.accuracy:.3f} on {self.texts} test texts {majority}", recall, error]
+        exam = self.exam
+        told = [f"accuracy {exam.accuracy.show(3)} on {self.texts} test texts of {exam.corpus} {majority}"]
+        if exam.mark is not None:
+            told.append(f"our mark of {exam.mark:.2f} is {'missed' if exam.is_missed else 'reached'}")
+        told.append(f"MCC {exam.mcc.show(2)}")
+        told += [f"AUC {exam.auc.show(2)}"] if exam.auc is not None else []
+        told += [recall, error]
+        if exam.others:
+            others = " and ".join(exam.others)
+            told.append(f"its guess is the likeliest of these classes, {others} {_do(exam.others)} not count")
+        return told + ([exam.baseline.describe()] if exam.baseline is not None else [])
 
 
 @dataclass(frozen=True)
 class Judge:
-    """The classifier of one scorer; ``quality`` is None if it is imported, since nothing was measured here."""
+    """The classifier of one scorer; ``quality`` is None if it was not measured: it is imported, and has no exam."""
 
     model: str
     weights: Mapping[str, float]
@@ -65,6 +141,8 @@ class Judge:
         if self.quality is None:
             return []
         reasons = ["its accuracy is close to the share of the most frequent class"] * self.quality.near_majority
+        if (exam := self.quality.exam) is not None and exam.is_missed:
+            reasons.append(f"its accuracy of {exam.accuracy.estimate:.3f} is below our mark of {exam.mark:.2f}")
         missed = self.quality.missed(name for name in self.quality.recall if self.weights.get(name))
         return reasons + [self._too_rarely(missed)] * bool(missed)
 
@@ -80,11 +158,8 @@ class Judge:
         quality = self.quality
         if quality is None:
             return "imported; its accuracy was not measured here"
-        recall = ", ".join(f"{name} {share:.2f}" for name, share in quality.recall.items())
         told = [f"{MARK} ({' and '.join(self.weaknesses)})"] if self.weaknesses else []
-        majority = f"(most frequent class {quality.majority:.3f})"
-        told.append(f"accuracy {quality.accuracy:.3f} on {quality.texts} test texts {majority}")
-        told += [f"recall {recall}", f"expected calibration error {quality.calibration_error:.3f}"]
+        told += quality.describe()
         # All statistics of a weak judge are marked.
         others = [] if self.weaknesses else quality.missed(quality.recall)
         told += [f"{MARK} of p_{name} ({self._too_rarely([name])})" for name in others]
@@ -98,19 +173,48 @@ class Judge:
 def read_judges(entries: Sequence[Mapping[str, Any]], metrics: Iterable[str | os.PathLike[str]]) -> dict[str, Judge]:
     """Map each scorer to its judge. ``entries`` hold ``scorer``, ``model``, ``weights``, ``labels`` and ``trained``.
 
-    ``metrics`` are the metrics files of trained judges.
+    If the judge has an exam, they also hold ``exam``, with its ``mark`` if it has one. ``metrics`` are the exams of
+    these judges, and the metrics files of other trained ones; each is in a folder with the name of the model.
 
     Raises ``UserError`` if a file lacks some of a classifier's metrics.
     """
     paths = {path.parent.name: path for path in map(Path, metrics)}
-    return {
-        entry["scorer"]: Judge(
-            entry["model"],
-            entry["weights"],
-            _read_quality(paths[entry["model"]], entry["labels"]) if entry["trained"] else None,
+
+    def quality_of(entry: Mapping[str, Any]) -> Quality | None:
+        if "exam" in entry:
+            return read_exam(paths[entry["model"]], entry["labels"], entry["exam"].get("mark"))
+        return _read_quality(paths[entry["model"]], entry["labels"]) if entry["trained"] else None
+
+    return {entry["scorer"]: Judge(entry["model"], entry["weights"], quality_of(entry)) for entry in entries}
+
+
+def read_exam(path: Path, labels: Mapping[str, str], mark: float | None) -> Quality:
+    """The results of an exam (``scores.exam``); ``labels`` renames classes of the judge.
+
+    Raises ``UserError`` if the file lacks some of them.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        judge, simple = found["judge"], found["baseline"]
+        exam = Exam(
+            found["corpus"],
+            mark,
+            Range(**judge["accuracy"]),
+            Range(**judge["mcc"]),
+            Range(**judge["auc"]) if "auc" in judge else None,
+            [labels.get(name, name) for name in found["others"]],
+            None if simple is None else Baseline(Range(**simple["accuracy"]), Range(**simple["difference"])),
         )
-        for entry in entries
-    }
+        return Quality(
+            found["texts"],
+            judge["accuracy"]["estimate"],
+            found["majority_share"],
+            {labels.get(name, name): share for name, share in judge["recall"].items()},
+            judge["expected_calibration_error"],
+            exam,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not the exam of a judge ({error!r}); delete it and run again") from None
 
 
 def _read_quality(path: Path, labels: Mapping[str, str]) -> Quality:
@@ -140,3 +244,7 @@ def marked(panel: Mapping[str, Any], judges: Mapping[str, Judge]) -> dict[str, A
     if panel.get("x"):
         found["x"] = marked(panel["x"], judges)
     return found
+
+
+def _do(names: Sequence[str]) -> str:
+    return "does" if len(names) == 1 else "do"

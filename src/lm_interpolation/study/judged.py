@@ -46,6 +46,6 @@ def judged_problems(config: StudyConfig) -> Iterator[str]:
         most = max(map(config.samples_of, sets), default=None)
         if scorer.samples is not None and most is not None and scorer.samples > most:
             yield (
-                f"scorers.{name}.samples: {scorer.samples} exceeds the {most} continuations of each prompt; lower it, "
-                "or remove it to score all"
+                f"scorers.{name}.samples: {scorer.samples} exceeds the most continuations that a prompt has, {most}; "
+                "lower it, or remove it to score all"
             )

@@ -21,7 +21,13 @@ def leak_plan(study: "Study") -> dict[str, Any]:
         for name, found in study.declared.analyses.items()
         if (texts := found.held_out()) is not None
     }
-    return plan(study.config, study.corpora, combined, measured)
+    examined = {name: study.declared.models[name] for name in study.models.examined()}
+    exams = {
+        name: {"corpus": exam.corpus_of(model), "classes": exam.classes_of(model, study.declared)}
+        for name, model in examined.items()
+        if (exam := model.exam) is not None
+    }
+    return plan(study.config, study.corpora, combined, measured, exams)
 
 
 def leak_inputs(study: "Study") -> list[str]:
@@ -34,11 +40,12 @@ def plan(
     corpora: Corpora,
     combined: Mapping[str, Sequence[str]],
     measured: Mapping[str, Mapping[str, Any]],
+    exams: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The comparisons for the study ``config``; ``combined`` names the models of each sweep.
 
     ``measured`` holds, by name, the analyses that measure the loss of ``models`` on texts of a corpus, with ``corpus,
-    split, classes, limit`` as below.
+    split, classes, limit`` as below; ``exams`` holds ``corpus`` and ``classes`` of the exams of judges.
 
     Returns ``splits``, the pairs (corpus, split) to read; ``comparisons``, each ``{kind, texts, what, seen, where}``,
     which asks whether ``texts`` (described by ``what``) occur among ``seen`` (described by ``where``); ``configured``,
@@ -57,7 +64,7 @@ def plan(
     used |= {model["data"]["corpus"] for model in models.values() if "data" in model}
     comparisons = [
         *_between_splits(name for name in corpora if name in used),
-        *_of_judges(models, judges, ends),
+        *_of_judges(models, judges, ends, exams),
         *_of_losses(models, measured),
     ]
     # For a stream only the dev split is stored.
@@ -71,7 +78,7 @@ def plan(
         if judge in lineage(models, ends):
             combine = "it, too" if judge in ends else "models that were trained from it"
             configured.append(f"{judge} is the judge of {_list(scorers)}, and sweeps combine {combine}")
-    relevant = lineage(models, [*ends, *judges])
+    relevant = lineage(models, [*ends, *judges, *exams])
     unknown = [
         f"{source[0]} is a stream, whose texts cannot be compared; {_list(learners)} learnt from it"
         for source, learners in _taught(models, relevant).items()
@@ -95,21 +102,31 @@ def _between_splits(corpora: Iterable[str]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _of_judges(models: Mapping[str, Any], judges: Iterable[str], ends: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _of_judges(
+    models: Mapping[str, Any],
+    judges: Iterable[str],
+    ends: Sequence[str],
+    exams: Mapping[str, Mapping[str, Any]],
+) -> Iterator[dict[str, Any]]:
     for judge in judges:
         data = models[judge].get("data")
-        if data is None:
-            continue
-        learnt = f"that {judge} learnt from ({', '.join(_source(data))})"
-        for source, learners in _taught(models, ends).items():
-            # Texts that a judge shares with itself are no finding.
-            others = [name for name in learners if name != judge]
-            if others:
-                yield _compare("judge", _texts(*_source(data)), learnt, source, others)
-        if models[judge]["task"] == "classifier":
+        if data is not None:
+            learnt = f"that {judge} learnt from ({', '.join(_source(data))})"
+            for source, learners in _taught(models, ends).items():
+                # Texts that a judge shares with itself are no finding.
+                others = [name for name in learners if name != judge]
+                if others:
+                    yield _compare("judge", _texts(*_source(data)), learnt, source, others)
+        if data is not None and models[judge]["task"] == "classifier" and judge not in exams:
             measured = f"that the accuracy of {judge} is measured on ({data['corpus']}, test)"
             for source, learners in _taught(models, lineage(models, [judge])[1:]).items():
                 yield _compare("accuracy", _texts(data["corpus"], split="test"), measured, source, learners)
+    for judge, exam in exams.items():
+        texts = _texts(exam["corpus"], *exam["classes"], split="test")
+        # The splits of the corpus that it learnt from are compared with each other anyway.
+        own = models[judge].get("data", {}).get("corpus") == exam["corpus"]
+        for source, learners in _taught(models, lineage(models, [judge])[own:]).items():
+            yield _compare("exam", texts, f"of the exam of {judge} ({exam['corpus']}, test)", source, learners)
 
 
 def _of_losses(models: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

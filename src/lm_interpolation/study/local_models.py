@@ -86,9 +86,13 @@ def _check_local(config: StudyConfig, name: str, directory: Path) -> None:
 
 
 def _imported_classes(config: StudyConfig, model: str, directory: Path, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Lines on wrong classes in scorers whose judge is ``model``, if its ``settings`` name its classes."""
+    """Lines on wrong classes in its exam and in scorers whose judge is ``model``, if its ``settings`` name classes."""
     id2label = settings.get("id2label")
     noun = f"class (id2label in {directory / 'config.json'})"
+    declared = config.models[model]
+    if id2label and declared.exam is not None:
+        for place, words in declared.exam.class_problems(list(map(str, id2label.values())), noun, declared, config):
+            yield f"models.{model}.exam.{place}: {words}"
     for name, scorer in config.scorers.items():
         if id2label and scorer.judge() == model:
             for place, words in scorer.class_problems(list(map(str, id2label.values())), noun):

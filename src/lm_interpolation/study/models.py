@@ -54,8 +54,8 @@ class Models:
         return inputs
 
     def settings(self, model: str) -> dict[str, Any]:
-        """Settings of a trained model: its config entry without ``save_steps``, which no result depends on."""
-        spec = self._specs[model]
+        """Settings of a trained model: its entry without ``save_steps`` and ``exam``, on which no weight depends."""
+        spec = {key: value for key, value in self._specs[model].items() if key != "exam"}
         training = {key: value for key, value in spec["training"].items() if key != "save_steps"}
         return {**spec, "training": training}
 
@@ -71,6 +71,36 @@ class Models:
     def processes(self, model: str) -> int:
         """Number of processes that train ``model`` together; on cuda each has a GPU."""
         return int(self._specs[model]["training"]["processes"])
+
+    def examined(self) -> list[str]:
+        """The judges that have an exam."""
+        return [name for name, spec in self._specs.items() if "exam" in spec]
+
+    def exams(self) -> list[str]:
+        """Results of the exams, and a page about each."""
+        return [
+            self._study.path("judges", name, file) for name in self.examined() for file in ("exam.json", "exam.html")
+        ]
+
+    def exam_inputs(self, model: str) -> dict[str, str]:
+        """Inputs of an exam: the judge, the texts, and what its baseline learns from."""
+        declared = self._study.declared.models[model]
+        exam, path = declared.exam, self._study.path
+        assert exam is not None
+        inputs = {
+            "model": path("models", model),
+            "texts": path("corpora", exam.corpus_of(declared), "test.parquet"),
+        }
+        if exam.baseline_of(declared) == "tfidf":
+            assert declared.data is not None
+            inputs |= {split: path("corpora", declared.data.corpus, f"{split}.parquet") for split in SPLITS[:2]}
+        return inputs
+
+    def exam_settings(self, model: str) -> dict[str, Any]:
+        """Settings of an exam: all but its mark, which judges the result."""
+        declared = self._study.declared.models[model]
+        assert declared.exam is not None
+        return declared.exam.settings(declared, self._study.declared) | {"bootstrap": self._study.config["tables"]}
 
     def tokenizer_folder(self, model: str) -> str:
         """Where the tokenizer of a model is before training: its own folder, or that of the imported model."""

@@ -1,7 +1,7 @@
-"""The JSON schema of a configuration, generated from the declarations.
+"""The JSON schemas of a configuration and of config/data.yaml, generated from the declarations.
 
-``python -m lm_interpolation.study.schema`` writes it to workflow/schemas for editors: they complete and check a
-configuration whose first line is ``# yaml-language-server: $schema=<path>``.
+``python -m lm_interpolation.study.schema`` writes them to workflow/schemas for editors: they complete and check a
+file whose first line is ``# yaml-language-server: $schema=<path>``.
 """
 
 import json
@@ -12,10 +12,14 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lm_interpolation.jobs.places import WORKFLOW
+from lm_interpolation.study.downloads import Catalogue
 from lm_interpolation.study.kinds.base import Declaration
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
+DATA_SCHEMA = WORKFLOW / "schemas" / "data.schema.json"
+
+_DECLARATIONS: dict[Path, type[Declaration]] = {SCHEMA: StudyConfig, DATA_SCHEMA: Catalogue}
 
 
 class _Generator(GenerateJsonSchema):
@@ -45,25 +49,26 @@ class _Generator(GenerateJsonSchema):
         return found
 
 
-def generate() -> dict[str, Any]:
-    """The schema (draft 2020-12)."""
-    schema = StudyConfig.model_json_schema(schema_generator=_Generator, mode="validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Configuration of one study"} | schema
+def generate(file: Path = SCHEMA) -> dict[str, Any]:
+    """The schema (draft 2020-12) of one of the two files."""
+    schema = _DECLARATIONS[file].model_json_schema(schema_generator=_Generator, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": schema["title"]} | schema
 
 
 def load_schema() -> dict[str, Any]:
-    """The committed schema."""
+    """The committed schema of a configuration."""
     return json.loads(SCHEMA.read_text(encoding="utf-8"))
 
 
-def text() -> str:
+def text(file: Path = SCHEMA) -> str:
     """The schema as the text of its file."""
-    return json.dumps(generate(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(generate(file), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    """Write the file."""
-    Path(SCHEMA).write_text(text(), encoding="utf-8")
+    """Write both files."""
+    for file in _DECLARATIONS:
+        file.write_text(text(file), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,11 +24,20 @@ def statistics_settings(
 
 def judge_entries(config: StudyConfig, names: Collection[str]) -> list[dict[str, Any]]:
     """What ``judges.read_judges`` needs to know of the classifiers among the scorers called ``names``."""
-    return [
-        {"scorer": name, **judged, "trained": config.models[judged["model"]].data is not None}
-        for name, scorer in config.scorers.items()
-        if name in names and (judged := scorer.judged_classes()) is not None
-    ]
+    found = []
+    for name, scorer in config.scorers.items():
+        if name in names and (judged := scorer.judged_classes()) is not None:
+            model = config.models[judged["model"]]
+            exam = {} if model.exam is None else {"exam": model.exam.marks()}
+            found.append({"scorer": name, **judged, "trained": model.data is not None, **exam})
+    return found
+
+
+def metrics_file(entry: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Where the quality of the judge of an entry stands, below the results; None if it was not measured."""
+    if "exam" in entry:
+        return ("judges", entry["model"], "exam.json")
+    return ("training", entry["model"], "metrics.json") if entry["trained"] else None
 
 
 def study_judges(config: StudyConfig, results: Path, names: Collection[str]) -> dict[str, Judge]:
@@ -37,7 +46,7 @@ def study_judges(config: StudyConfig, results: Path, names: Collection[str]) -> 
     Also raises ``UserError`` if a file is missing.
     """
     entries = judge_entries(config, names)
-    paths = [results / "training" / entry["model"] / "metrics.json" for entry in entries if entry["trained"]]
+    paths = [results.joinpath(*parts) for entry in entries if (parts := metrics_file(entry)) is not None]
     missing = next((path for path in paths if not path.is_file()), None)
     if missing is not None:
         raise UserError(f"{missing}: missing; build it with the study")

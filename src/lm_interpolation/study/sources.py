@@ -21,7 +21,12 @@ _PACKAGE = "lm_interpolation"
 # only they import (generation, scoring), does not import and train everything again.
 _ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.records", "lm_interpolation.data.gated"})
 # Import names that differ from the distribution's name.
-_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "myst_parser": "myst-docutils"}
+_DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "huggingface_hub": "huggingface-hub",
+    "myst_parser": "myst-docutils",
+    "sklearn": "scikit-learn",
+}
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from lm_interpolation.study.lines import Lines
 from lm_interpolation.study.local_models import check_files, check_sweep_models
 from lm_interpolation.study.models import Models
 from lm_interpolation.study.names import check_file_names
-from lm_interpolation.study.scorers import judge_entries, statistics_settings
+from lm_interpolation.study.scorers import judge_entries, metrics_file, statistics_settings
 from lm_interpolation.study.searches import Searches
 from lm_interpolation.study.settings import job_settings
 from lm_interpolation.study.targets import Targets
@@ -188,9 +188,9 @@ class Study:
         return self.analysis(name).inputs(self, name)
 
     def judge_metrics(self, scorers: Collection[str]) -> list[str]:
-        """Metrics files of the trained classifiers among ``scorers``."""
-        models = dict.fromkeys(entry["model"] for entry in self.judge_settings(scorers) if entry["trained"])
-        return [self.path("training", model, "metrics.json") for model in models]
+        """Files that say how good the classifiers among ``scorers`` are: their exams, or metrics of their trainings."""
+        found = dict.fromkeys(metrics_file(entry) for entry in self.judge_settings(scorers))
+        return [self.path(*parts) for parts in found if parts is not None]
 
 
 def alternatives(names: list[str]) -> str:

@@ -60,7 +60,8 @@ class Targets:
         config = self._study.config
         # A study that stops early ends with its models.
         models = [] if config["sweeps"] or config["analyses"] else config["models"]
-        pages = [*self.explorer(), *self.pages(), *(self._path("models", name) for name in models)]
+        pages = [*self.explorer(), *self.pages(), *self._study.models.exams()]
+        pages += [self._path("models", name) for name in models]
         return [self._path("summary.txt"), *self.tables(), *self.figures(), *self.claims(), *pages]
 
     def quick(self) -> list[str]:

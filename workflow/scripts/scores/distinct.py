@@ -14,7 +14,7 @@ def main(job: Job, *, points: list[str], n: list[int], samples: int | None = Non
     frames = []
     for point, path in zip(points, job.input.texts, strict=True):
         texts = read_point_texts(path, samples)
-        values = score_distinct(*(texts[key].tolist() for key in ("row", "sample", "continuation")), n)
+        values = score_distinct(texts["row"].tolist(), texts["sample"].tolist(), texts["continuation"].tolist(), n)
         values.insert(0, "point", point)
         frames.append(values)
     write_scores(pd.concat(frames, ignore_index=True), Path(job.output[0]))

@@ -20,9 +20,15 @@ from lm_interpolation.study.kinds.base import (
 )
 from lm_interpolation.study.kinds.catalog import AnyOrigin
 from lm_interpolation.study.kinds.fitting import batch_fits
+from lm_interpolation.study.kinds.models.exam import Exam
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
+
+EXAM = (
+    "Of a classifier: labelled texts that it has not learnt from, which say how good it is wherever its scores are "
+    "shown. Without an exam, what its training measured on the test split of its corpus says so."
+)
 
 
 class Data(Declaration):
@@ -86,8 +92,11 @@ class Model(Declaration):
         description=("The training data; without data and training the model is imported unchanged."),
     )
     training: Maybe[Training] = Field(default=None, description="How it is trained (AdamW).")
+    exam: Maybe[Exam] = Field(default=None, description=EXAM)
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        if self.exam is not None:
+            yield from self._exam_problems(self.exam, config)
         if self.task == "classifier" and getattr(self.start, "special_tokens", None):
             yield "start.special_tokens", "is for language models; remove it"
         if self.data is None or self.training is None:
@@ -107,3 +116,9 @@ class Model(Declaration):
         elif self.data.class_ and self.data.class_ not in classes:
             yield "data.class", undeclared("class", self.data.class_, classes)
         yield from batch_fits(config, self.training.processes, self.training.batch_size, "training.batch_size")
+
+    def _exam_problems(self, exam: Exam, config: "StudyConfig") -> Iterator[Problem]:
+        if self.task != "classifier":
+            yield "exam", "is for classifiers; remove it"
+            return
+        yield from ((f"exam.{place}", words) for place, words in exam.problems(self, config))
