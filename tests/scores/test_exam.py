@@ -297,13 +297,18 @@ def test_the_job_examines_a_judge_as_scorers_read(tmp_path: Path, monkeypatch: p
     neutral = [(n, f"a film {n}", "neutral") for n in range(6)]
     inputs = {"model": str(model), "texts": write_split(tmp_path / "test.parquet", rows + neutral)}
     inputs |= {split: write_split(tmp_path / f"{split}.parquet", rows) for split in ("train", "dev")}
-    job = make_job(inputs, ["exam.json"], model="judge")
+    job = make_job(inputs, {"exam": "exam.json", "bins": "calibration.csv"}, model="judge")
     settings: dict[str, Any] = {"corpus": "sst", "classes": SENTIMENT, "labels": None, "precision": "fp32"}
     settings |= {"bootstrap": {"resamples": 100, "seed": 0}}
     exam_script.main(job, "cpu", 1, 0, 4, **settings, baseline="tfidf")
     found = json.loads(Path("exam.json").read_text())
     assert (found["texts"], found["documents"], found["others"], found["corpus"]) == (36, 6, ["neutral"], "sst")
     assert found["baseline"]["accuracy"]["estimate"] == 1.0 and found["judge"]["accuracy"]["estimate"] < 0.9
+    bins = pd.read_csv("calibration.csv")
+    assert bins.groupby("reader", sort=False)["texts"].sum().to_dict() == {"judge": 36, "tfidf": 36}
+    assert bins.drop(columns="reader").to_dict("records") == [
+        pytest.approx(entry) for reader in ("judge", "baseline") for entry in found[reader]["bins"]
+    ]
     exam_script.main(job, "cpu", 1, 0, 64, **settings, baseline="none")
     again = json.loads(Path("exam.json").read_text())
     assert again["baseline"] is None and again["judge"]["confusion"] == found["judge"]["confusion"]

@@ -99,6 +99,7 @@ def full_config() -> dict[str, Any]:
     }
     config["prompts"]["more"] = {"source": "list", "texts": ["The play", "The song"]}
     config["models"]["positive"]["training"]["schedule"] = "constant_with_warmup"
+    config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
     config["sweeps"] |= {
         "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
         "quiet": {key: value for key, value in config["sweeps"]["theta1"].items() if key != "prompts"},
@@ -157,6 +158,7 @@ def full_config() -> dict[str, Any]:
         "tried": {"kind": "search", "searches": ["search"]},
         "walls": {"kind": "barrier", "analysis": "barriers"},
         "tangent": {"kind": "linearity", "analysis": "taylor"},
+        "trust": {"kind": "calibration", "models": ["critic"]},
     }
     common = {"threshold": 0.5, "reason": "ours"}
     line = {"sweep": "theta1", "prompts": "neutral", "scorer": "sentiment"}

@@ -181,7 +181,6 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     configs = {path.name: path.read_text(encoding="utf-8") for path in [*SHIPPED, ROOT / "tests" / "tiny.yaml"]}
     full = full_config()
     full["corpora"] |= EVERY_SOURCE
-    full["models"]["judge"]["exam"] = {"accuracy": 0.8}
     full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
     for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
         full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))

@@ -491,6 +491,7 @@ def test_figures_read_tables() -> None:
         "tried": results("tables/search.csv"),
         "walls": results("tables/barriers.csv"),
         "tangent": results("tables/taylor.csv", "tables/taylor_summary.csv"),
+        "trust": results("judges/critic/calibration.csv"),
     }
     judged = results("training/judge/metrics.json")
     assert study.declared.figures["curves"].inputs(study) == {"tables": tables["curves"], "judges": judged}

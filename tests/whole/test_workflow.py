@@ -354,19 +354,22 @@ def test_an_exam_of_a_judge(finished: Path, tmp_path: Path) -> None:
     finish(folder)
     top = folder / "results" / "tiny"
     found = json.loads((top / "judges" / "sentiment-judge" / "exam.json").read_text())
-    # Its texts are those that training measured it on.
+    # Its texts are those that training measured it on, which cut some to the length of its blocks.
     measured = json.loads((top / "training" / "sentiment-judge" / "metrics.json").read_text())["test"]
     assert found["judge"]["accuracy"]["estimate"] == pytest.approx(measured["accuracy"])
     assert list(found["judge"]["recall"].values()) == pytest.approx(list(measured["recall"].values()))
     error = found["judge"]["expected_calibration_error"]
-    assert error == pytest.approx(measured["expected_calibration_error"], abs=1e-5)
+    assert error == pytest.approx(measured["expected_calibration_error"], abs=0.01)
     assert found["baseline"]["train_texts"] == 300
     line = "sentiment by sentiment-judge: weak judge (its accuracy of"
     for page in ("summary.txt", "overview.md", "figures/fig3.md", "tables/theta1.md"):
         text = (top / page).read_text()
         assert line in text and "our mark of 0.99" in text and "a TF-IDF logistic regression: " in text, page
     assert "our mark of 0.99" in (top / "explorer.html").read_text()
-    assert all_planned(folder) == {} and results(folder) == before
+    assert all_planned(folder) == {}
+    after = results(folder)
+    # The texts beside tables say more, and nothing else has changed.
+    assert {name for name in before if after[name] != before[name]} <= {f"tables/{n}.md" for n in ("theta1", "toward")}
     # The mark judges the exam, and does not decide on its results.
     examine(accuracy=0.1)
     assert all_planned(folder) == {"exam_page": 1, "summary": 1, **shown}

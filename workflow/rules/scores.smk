@@ -39,7 +39,8 @@ rule examine_judge:
     input:
         unpack(lambda wildcards: study.models.exam_inputs(wildcards.model)),
     output:
-        study.path("judges", "{model}", "exam.json"),
+        exam=study.path("judges", "{model}", "exam.json"),
+        bins=study.path("judges", "{model}", "calibration.csv"),
     log:
         study.log("judges", "{model}"),
     benchmark:

@@ -15,6 +15,7 @@ from lm_interpolation.models.class_probabilities import class_probabilities, enc
 from lm_interpolation.models.loading import context_length, load_model
 from lm_interpolation.models.special_tokens import describe_for_classifier
 from lm_interpolation.scores.readable import find_too_long, remedy, show_text
+from lm_interpolation.scores.shared_prompts import probabilities_after_prompts
 
 PathLike = str | os.PathLike[str]
 OnDone = Callable[[int], object]
@@ -30,13 +31,15 @@ def score_classifier(
     progress: OnDone | None = None,
     precision: str = "fp32",
     too_long: str = "error",
+    prompts: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Class probabilities of each text under a sequence classifier, in the order of ``texts``.
 
     ``model_dir`` is a Hugging Face directory (safetensors, or a pickle read with weights_only). ``labels`` renames
     classes of the model's ``id2label``. Returns one nullable float32 column ``p_<class>`` per class (see
     ``class_probabilities``). A text without any token has no score: its row is null. Texts longer than the model can
-    read are an ``error``, are ``cut`` by the tokenizer, or have no score (``drop``).
+    read are an ``error``, are ``cut`` by the tokenizer, or have no score (``drop``). ``prompts`` are what texts begin
+    with, if several begin with the same: then a causal classifier reads the tokens that they share once.
 
     Raises ``UserError`` if the directory is not a complete classifier with a padding token, if ``labels`` do not match
     its classes, if texts are too long, or if a logit is not finite.
@@ -55,7 +58,12 @@ def score_classifier(
         encoded[index] = cut if too_long == "cut" else []
     probabilities = np.zeros((len(texts), len(classes)), dtype=np.float32)
     done = sum(not tokens for tokens in encoded)
-    for batch, values in class_probabilities(model, encoded, AdaptiveBatches(batch_size)):
+    batches = AdaptiveBatches(batch_size)
+    if prompts is None:
+        scored = class_probabilities(model, encoded, batches)
+    else:
+        scored = probabilities_after_prompts(model, encoded, prompts, batches)
+    for batch, values in scored:
         finite = np.isfinite(values).all(axis=-1)
         if not finite.all():
             index = batch[int(np.argmin(finite))]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lm_interpolation.data.parquet import read_parquet
 from lm_interpolation.jobs.runtime import UserError, announce
@@ -105,6 +106,13 @@ def examine(
         told = _told(simple, asked, names, resamples, seed)
         result["baseline"] = facts | told | {"difference": share(gain, place, resamples, seed)}
     return result
+
+
+def calibration_table(found: Mapping[str, Any]) -> pd.DataFrame:
+    """The bins of a result of ``examine``: a row each with ``reader`` (``judge`` or ``tfidf``) and its five numbers."""
+    parts = {"judge": found["judge"], "tfidf": found["baseline"]}
+    rows = [{"reader": name, **entry} for name, part in parts.items() if part is not None for entry in part["bins"]]
+    return pd.DataFrame(rows, columns=["reader", "low", "high", "texts", "confidence", "accuracy"])
 
 
 def _shared(found: Mapping[str, np.ndarray], classes: Sequence[str], known: str) -> np.ndarray:

@@ -57,12 +57,8 @@ def _read_rest(
     batch: Sequence[int],
 ) -> np.ndarray:
     """Losses (texts, longest - 1 - shared) of the other tokens; ``place`` is the row of each text in ``cache``."""
-    import torch
-
     if shared:
-        # Reading appends to the cache, and other batches start from the same cache.
-        cache = copy.deepcopy(cache)
-        cache.batch_select_indices(torch.tensor([place[index] for index in batch], device=model.device))
+        cache = copy_starts(cache, [place[index] for index in batch], model.device)
     return _read(model, [encoded[index][shared:] for index in batch], cache, keep=False)[0]
 
 
@@ -80,6 +76,15 @@ def _read(model: Any, sequences: Sequence[Sequence[int]], cache: Any, keep: bool
     mask = torch.nn.functional.pad(mask[:, 1:], (before, 0), value=1)
     losses, cache = token_nll(model, ids[:, :-1], mask, ids[:, 1:], cache, keep)
     return losses.double().cpu().numpy(), cache
+
+
+def copy_starts(cache: Any, rows: Sequence[int], device: Any) -> Any:
+    """A cache with these rows of ``cache``: reading appends to it, and other batches start from the same cache."""
+    import torch
+
+    own = copy.deepcopy(cache)
+    own.batch_select_indices(torch.tensor(rows, device=device))
+    return own
 
 
 def can_go_on(model: Any) -> bool:

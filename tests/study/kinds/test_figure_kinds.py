@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lm_interpolation.figures.finding_barrier import find_barrier
+from lm_interpolation.figures.finding_calibration import find_calibration
 from lm_interpolation.figures.finding_curves import find_curves
 from lm_interpolation.figures.finding_linearity import find_linearity
 from lm_interpolation.figures.finding_norms import find_norms
@@ -28,6 +29,7 @@ from tests.study.test_config import full_config
 
 FINDERS = {
     "barrier": find_barrier,
+    "calibration": find_calibration,
     "curves": find_curves,
     "linearity": find_linearity,
     "norms": find_norms,
@@ -123,6 +125,7 @@ PANEL = {"scorer": "sentiment", "statistic": "score", "label": "Score"}
         ("map", {"panels": [{"analysis": "plane-loss", "class": "no", "statistic": "nll_text", "label": "L"}]}, ("panels.0.class", "class 'no' is not declared")),
         ("map", {"panels": [{"analysis": "plane-loss", "class": "positive", "statistic": "nll", "label": "L"}]}, ("panels.0.statistic", "'nll' is not a statistic of a loss; choose one of nll_text, nll_token")),
         ("map", {"panels": [PANEL | {"prompts": "neutral", "centre": 0.5, "limit": 1}]}, ("panels.0.centre", "goes with scale: linear and without a limit")),
+        ("trust", {"models": ["critic", "judge"]}, ("models.1", "'judge' has no exam; declare one, or take it out")),
         ("map", {"markers": [{"label": "m", "at": {"alpha": 0}}]}, ("markers.0.at", "has ['alpha'], but the coordinates of 'theta3' are ['alpha', 'beta']; name the same")),
         ("map", {"lines": [{"label": "l", "coefficients": {"alpha": 0, "beta": 0}, "value": 1}]}, ("lines.0.coefficients", "are all 0; give one that is not")),
     ],
@@ -145,6 +148,7 @@ def test_series_are_counted() -> None:
         "tried": 2,
         "walls": 2,
         "tangent": 0,
+        "trust": 2,
     }
     many = config_of("analyses", words={"top": MOST + 1})
     ((key, words),) = problems(many.figures["next"], many)

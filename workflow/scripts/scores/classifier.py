@@ -35,6 +35,7 @@ def main(
         progress=Progress(f"score {job.wildcards.scorer} {job.wildcards.line}", len(texts), "texts").update,
         precision=precision,
         too_long=too_long,
+        prompts=texts["prompt"].tolist() if text == "full" else None,
     )
     write_scores(texts[["point", "row", "sample"]].join(values), Path(job.output[0]))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lm_interpolation.data.corpora import read_labelled_split
 from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.runtime import Job, Progress, atomic_path, run_job
-from lm_interpolation.scores.exam import examine, read_questions
+from lm_interpolation.scores.exam import calibration_table, examine, read_questions
 
 
 def main(
@@ -37,7 +37,9 @@ def main(
         precision=precision,
         progress=Progress(f"examine {job.wildcards.model}", len(questions.texts), "texts").update,
     )
-    with atomic_path(job.output[0]) as scratch:
+    with atomic_path(job.output.bins) as scratch:
+        calibration_table(found).to_csv(scratch, index=False)
+    with atomic_path(job.output.exam) as scratch:
         text = json.dumps({"corpus": corpus, **found}, indent=2, ensure_ascii=False, allow_nan=False)
         scratch.write_text(text + "\n", encoding="utf-8")
 

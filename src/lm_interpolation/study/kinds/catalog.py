@@ -43,6 +43,7 @@ from lm_interpolation.study.kinds.corpora.sst import Sst
 from lm_interpolation.study.kinds.corpora.synthetic import Synthetic
 from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
 from lm_interpolation.study.kinds.figures.base import Figure
+from lm_interpolation.study.kinds.figures.calibration import CalibrationFigure
 from lm_interpolation.study.kinds.figures.curves import Curves
 from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
 from lm_interpolation.study.kinds.figures.norms import NormsFigure
@@ -119,6 +120,7 @@ FIGURES: tuple[type[Figure], ...] = (
     SearchFigure,
     BarrierFigure,
     LinearityFigure,
+    CalibrationFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
