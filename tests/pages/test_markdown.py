@@ -221,5 +221,7 @@ class _Job:
 def test_no_config_of_ours_writes_markup() -> None:
     """Whoever wants a word in bold is told by the documentation that there is none."""
     for file in sorted((ROOT / "config").glob("*.yaml")):
-        text = json.dumps(yaml.safe_load(file.read_text(encoding="utf-8")), ensure_ascii=False)
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # Corpora quote their texts (<unk>).
+        text = json.dumps({key: value for key, value in config.items() if key != "corpora"}, ensure_ascii=False)
         assert not re.search(r"\*\*|\]\(|<[a-z]+>", text), file
