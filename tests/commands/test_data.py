@@ -208,3 +208,12 @@ def test_mistakes_of_the_study_are_told_first(mirror: Site) -> None:
     Path("mine.yaml").write_text(yaml.safe_dump({**STUDY, "stduy": 1}))
     assert error_of(mirror).startswith("mine.yaml: unknown key 'stduy'")
     assert mirror.asked == []
+
+
+def test_mistakes_in_arguments_are_one_line_and_download_nothing(mirror: Site) -> None:
+    assert error_of(mirror, "-n").startswith("data has no dry run; leave -n out")
+    assert error_of(mirror, "--downloads", "typo.yaml") == ("mine.yaml: typo.yaml: no such file; correct --downloads")
+    assert mirror.asked == []
+    with pytest.raises(UserError) as caught:
+        data.main(["--mirror", "mirror.local", "--configfile", "mine.yaml"])
+    assert str(caught.value) == "--mirror mirror.local: is no address; begin it with http:// or https://"

@@ -223,7 +223,7 @@ def test_a_disk_that_fills_up(site: Site, tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(downloading, "_copy", full)
-    line = f"{part(tmp_path)}: cannot be written (No space left on device); make room; the next run continues"
+    line = f"{part(tmp_path)}: cannot be written (No space left on device); make room, and run it again"
     assert error_of(site, tmp_path) == line
 
 
@@ -269,3 +269,17 @@ def test_places() -> None:
     assert mirrored(url, None) == url
     assert mirrored(url, "http://mirror:80/data/") == "http://mirror:80/data/example.org/folder/a.zip"
     assert part_of(url, Path("data/x")) == Path("data/x/a.zip.part")
+
+
+@pytest.mark.parametrize("address", ["mirror.local/a.bin", "http://localhost:port/a.bin"])
+def test_what_is_no_address_is_told_at_once(address: str, tmp_path: Path, waits: list[float]) -> None:
+    with pytest.raises(UserError, match="is no address"):
+        download(address, None, part(tmp_path), "mine")
+    assert waits == []
+
+
+def test_parts_are_joined_only_if_a_digest_can_tell(site: Site, tmp_path: Path, waits: list[float]) -> None:
+    site.cuts["/a.bin"] = [400_000]
+    download(f"{site.url}/a.bin", None, part(tmp_path), "mine")
+    assert part(tmp_path).read_bytes() == CONTENT
+    assert site.asked == [("/a.bin", None), ("/a.bin", None)] and waits == [1]

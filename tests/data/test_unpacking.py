@@ -54,6 +54,12 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def test_a_compressed_member_stays_as_it_is() -> None:
+    content = gzip.compress(b"1,good\n")
+    unpack(tar(Path("a.part"), {"x/a.csv.gz": content}), {"data/a.csv.gz": "x/a.csv.gz"}, {}, "mine")
+    assert Path("data/a.csv.gz").read_bytes() == content
+
+
 @pytest.mark.parametrize("make", [tar, zipped])
 def test_members_and_tables(make, capsys: pytest.CaptureFixture[str]) -> None:
     archive = make(Path("a.part"), FILES)

@@ -166,6 +166,10 @@ def test_blocks_fit_into_rows(tmp_path: Path, tiny_tokenizer: Path) -> None:
         ({"tokenizer__ggml__tokens": None}, "has a tokenizer of kind 'gpt2'"),
         ({"tokenizer__ggml__model": "bert"}, "has a tokenizer of kind 'bert', and transformers makes one of"),
         (
+            {"llama__rope__scaling__factor": 8.0},
+            "stretches its positions (rope.scaling.type linear, by rope.scaling.factor), which transformers",
+        ),
+        (
             {"llama__rope__scaling__type": "yarn"},
             "stretches its positions (rope.scaling.type yarn), which transformers",
         ),

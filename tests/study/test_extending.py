@@ -203,6 +203,13 @@ def start_of(tmp_path: Path, way: str, lower: Config, upper: Config) -> Config:
         # The same origin is merged as everything is.
         (HUB, {"revision": "v2"}, HUB | {"revision": "v2"}),
         (FOLDER, {"directory": "/models/c"}, {"directory": "/models/c"}),
+        # A file of weights belongs to one place.
+        (HUB | {"gguf_file": "x.gguf"}, FOLDER, {"special_tokens": "bos", **FOLDER}),
+        (
+            HUB | {"gguf_file": "x.gguf"},
+            FOLDER | {"gguf_file": "y.gguf"},
+            {"special_tokens": "bos", **FOLDER, "gguf_file": "y.gguf"},
+        ),
         # Mistakes stay, to be told.
         (HUB, {"hub": "a/c", **FOLDER}, HUB | {"hub": "a/c"} | FOLDER),
         (HUB | {"special_token": "bos"}, FOLDER, {"special_tokens": "bos", "special_token": "bos", **FOLDER}),

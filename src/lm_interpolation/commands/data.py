@@ -36,6 +36,12 @@ def main(arguments: Sequence[str]) -> None:
     )
     options, rest = parser.parse_known_args(arguments)
     run = Run("data", "", rest)
+    if run.options.dryrun:
+        raise UserError(
+            "data has no dry run; leave -n out, or run Snakemake with -n, which names files that are missing"
+        )
+    if options.mirror is not None and not options.mirror.startswith(("http://", "https://")):
+        raise UserError(f"--mirror {options.mirror}: is no address; begin it with http:// or https://")
     downloads = Path(options.downloads)
     if run.options.directory and options.downloads != DOWNLOADS:
         downloads = downloads.absolute()

@@ -77,6 +77,9 @@ def download(url: str, digest: str | None, part: Path, what: str) -> None:
         except _Broken as error:
             failures = 1 if _size(part) > most else failures + 1
             most = max(most, _size(part))
+            if digest is None:
+                # Nothing would tell that the file changed between its two parts.
+                part.unlink(missing_ok=True)
             if failures == TRIES:
                 raise UserError(_given_up(url, part, what, str(error))) from None
             wait = 2 ** (failures - 1)
@@ -102,6 +105,8 @@ def _receive(url: str, part: Path, what: str) -> None:
             if error.code in _PASSING:
                 raise _Broken(f"the server answers {error.code} {error.reason}") from None
             raise UserError(f"{what}: {url} answers {error.code} {error.reason}; {_remedy(error.code)}") from None
+    except (ValueError, http.client.InvalidURL) as error:
+        raise UserError(f"{what}: {url} is no address ({error}); correct its url, or the mirror") from None
     except (OSError, http.client.HTTPException) as error:
         raise _Broken(f"{urlsplit(url).netloc} cannot be reached ({_reason(error)})") from None
     with answer:
@@ -201,7 +206,7 @@ def _to_disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "make room; the next run continues" if full else "correct its permissions, or link another folder"
+        remedy = "make room, and run it again" if full else "correct its permissions, or link another folder"
         raise UserError(f"{path}: cannot be written ({error.strerror}); {remedy}") from None
 
 

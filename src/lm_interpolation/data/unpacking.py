@@ -49,7 +49,9 @@ def unpack(archive: Path, members: Mapping[str, str], tables: Mapping[str, str],
     for path, name in members.items():
         _write(Path(path), contents[name], what)
     for path, folder in tables.items():
-        _write(Path(path), table_of(texts[folder.rstrip("/")], f"{archive}/{folder.rstrip('/')}", what), what)
+        table = table_of(texts[folder.rstrip("/")], f"{archive}/{folder.rstrip('/')}", what)
+        # Without a name and a time, so that equal tables are equal files.
+        _write(Path(path), gzip.compress(table, mtime=0) if path.endswith(".gz") else table, what)
 
 
 def table_of(files: Mapping[str, bytes], place: str, what: str) -> bytes:
@@ -77,8 +79,7 @@ def table_of(files: Mapping[str, bytes], place: str, what: str) -> bytes:
 
 def _write(path: Path, content: bytes, what: str) -> None:
     with atomic_path(path) as scratch:
-        # Without a name and a time, so that equal tables are equal files.
-        scratch.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+        scratch.write_bytes(content)
     announce(f"[data] {what}: wrote {path}, {path.stat().st_size} bytes")
 
 

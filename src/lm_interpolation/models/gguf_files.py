@@ -245,6 +245,10 @@ def _problems(header: GgufHeader, own_tokenizer: bool) -> Iterator[str]:
     if not any(tensor.name == "token_embd.weight" and len(tensor.shape) == 2 for tensor in header.tensors):
         yield "has no token_embd.weight; it holds no language model (a projector or an adapter?)"
     scaling = metadata.get(f"{header.architecture}.rope.scaling.type", "none")
+    # Older files name a factor alone, which llama.cpp takes as linear.
+    for key in ("rope.scaling.factor", "rope.scale_linear"):
+        if scaling == "none" and metadata.get(f"{header.architecture}.{key}") not in (None, 0, 1):
+            scaling = f"linear, by {key}"
     factors = next((tensor.name for tensor in header.tensors if tensor.name.startswith("rope_f")), None)
     # transformers reads neither, except the first of gpt-oss.
     if factors or (scaling != "none" and header.architecture != "gpt-oss"):

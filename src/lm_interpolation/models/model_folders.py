@@ -179,7 +179,7 @@ def check_contents(source: str, names: Collection[str], directory: Path) -> None
             f"base = AutoModelForCausalLM.from_pretrained({base!r}); model = PeftModel.from_pretrained(base, "
             f"{source!r}); model.merge_and_unload().save_pretrained('merged'), and the tokenizer there"
         )
-    gguf = sorted(name for name in names if name.endswith(".gguf"))
+    gguf = sorted(name for name in names if name.endswith(".gguf") and "/" not in name)
     if gguf and not has_weights:
         shown = ", ".join(gguf[:5]) + (f" and {len(gguf) - 5} more" if len(gguf) > 5 else "")
         one = "it" if len(gguf) == 1 else "one of them"

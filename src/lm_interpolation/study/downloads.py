@@ -174,6 +174,8 @@ def chosen(missing: Mapping[str, str], file: str | os.PathLike[str]) -> dict[str
     """
     if not missing:
         return {}
+    if not Path(file).exists() and Path(file) != Path(DOWNLOADS):
+        raise UserError(f"config: {file}: no such file; correct --downloads")
     catalogue = read_catalogue(file) if Path(file).exists() else Catalogue(downloads={})
     origins = catalogue.origins()
     alone = [(path, key) for path, key in missing.items() if os.path.normpath(path) not in origins]

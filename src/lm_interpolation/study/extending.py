@@ -78,7 +78,9 @@ def _of_one_origin(base: Mapping[Any, Any], own: Mapping[Any, Any]) -> tuple[Map
     named = [origin for origin in ORIGINS if own.get(origin.KEY) is not None]
     if len(named) != 1 or named[0].KEY in base:
         return base, own
-    gone = {key for origin in ORIGINS for key in keys_of(origin)} - set(keys_of(named[0]))
+    # A file of weights belongs to one folder or repository.
+    shared = set(keys_of(named[0])) - {"gguf_file", "tokenizer_directory"}
+    gone = {key for origin in ORIGINS for key in keys_of(origin)} - shared
     # Removing them by null as well is no mistake.
     kept = {key: value for key, value in own.items() if value is not None or key not in gone}
     return {key: value for key, value in base.items() if key not in gone}, kept
