@@ -81,13 +81,13 @@ def test_attention_in_float32_is_nearer_to_float32(tmp_path: Path) -> None:
     mask = torch.ones_like(ids)
     mask[1, 15:] = 0
 
-    def gradient(autocast: bool) -> tuple[torch.Tensor, set[torch.dtype]]:
+    def gradient(autocast: bool) -> tuple[torch.Tensor, set[tuple[torch.dtype, bool]]]:
         model.zero_grad()
         seen = set()
         real = torch.nn.functional.scaled_dot_product_attention
 
         def watched(query: torch.Tensor, *args: object, **kwargs: object) -> torch.Tensor:
-            seen.add(query.dtype)
+            seen.add((query.dtype, torch.is_autocast_enabled("cpu")))
             return real(query, *args, **kwargs)  # type: ignore[arg-type]
 
         torch.nn.functional.scaled_dot_product_attention = watched  # type: ignore[assignment]
@@ -104,7 +104,7 @@ def test_attention_in_float32_is_nearer_to_float32(tmp_path: Path) -> None:
         assert model.config._attn_implementation == NAME
         high, seen = gradient(True)
         model.save_pretrained(tmp_path)
-    assert seen == {torch.float32}
+    assert seen == {(torch.float32, False)}
     assert model.config._attn_implementation == "sdpa"
     # A checkpoint of the training does not know of it.
     assert NAME not in json.dumps(json.loads((tmp_path / "config.json").read_text()))

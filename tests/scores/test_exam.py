@@ -131,6 +131,17 @@ def test_the_baseline_is_that_of_scikit_learn_by_hand() -> None:
     assert found["positive"][0] > 0.5 > found["positive"][1]
 
 
+def test_labels_of_the_exam_rename_the_classes_of_the_baseline_too(judged: Any) -> None:
+    texts = ["a fine film", "a bad film", "fine work", "bad work"]
+    questions = Questions(SENTIMENT, texts, np.array([1, 0, 1, 0]), np.arange(4))
+    names = {"positive": "pos", "negative": "neg"}
+    train, dev = ((texts, [names[label] for label in labels]) for texts, labels in (texts_of(4), texts_of(1)))
+    labels = {new: old for old, new in names.items()}
+    judged(negative=[0.0, 1.0, 0.0, 1.0], positive=[1.0, 0.0, 1.0, 0.0])
+    found = examine("judge", questions, (train, dev), labels, resamples=100, seed=0, batch_size=8)
+    assert found["baseline"]["accuracy"]["estimate"] == 1
+
+
 def test_dev_decides_on_the_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
     # With a strong penalty the frequent class is always the guess.
     train = (["fine film", "fine book", *["bad film", "bad book"] * 6], ["positive"] * 2 + ["negative"] * 12)

@@ -45,6 +45,10 @@ def imported(exam: dict[str, Any]) -> dict[str, Any]:
             {"labels": {"negative": "bad"}},
             "models.judge.exam.classes: the judge has no class 'negative', it has bad, neutral, positive; correct",
         ),
+        (
+            {"labels": {"neutral": "negative"}},
+            "models.judge.exam.labels: two classes of the judge would have one name (negative, negative, positive)",
+        ),
         ({"accuracy": 0}, "models.judge.exam.accuracy"),
         ({"accuracy": 1.01}, "models.judge.exam.accuracy"),
         ({"baseline": "bayes"}, "models.judge.exam.baseline"),

@@ -98,7 +98,9 @@ class _Trainer(Trainer):
                     "attention_mask": inputs["attention_mask"][part, :longest],
                     "labels": inputs["labels"][part],
                 }
-                loss = super().compute_loss(model, some, False, num_items_in_batch)
+                # Some models would divide by the number of texts of the whole batch, most do not.
+                items = num_items_in_batch if self.compute_loss_func else None
+                loss = super().compute_loss(model, some, False, items)
                 # What `_classifier_loss` gives is a share of the mean already.
                 total = total + (loss if self.compute_loss_func else loss * (len(part) / len(lengths)))
         return total

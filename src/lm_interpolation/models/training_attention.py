@@ -25,7 +25,11 @@ def _attend(
     """``sdpa`` of transformers, computed in float32; the output, and what is kept for the gradient, as ``value``."""
     if attention_mask is not None and attention_mask.is_floating_point():
         attention_mask = attention_mask.float()
+    if options.get("position_bias") is not None:
+        options["position_bias"] = options["position_bias"].float()
     kept_in = value.dtype
+    # Forward and backward use the same numbers: rotated queries and keys are float32, and are kept in fewer bits.
+    query, key = query.to(kept_in), key.to(kept_in)
 
     def keep(saved: torch.Tensor) -> torch.Tensor:
         # Queries, keys, values and the output. The logarithms of the softmax, one per query, stay in float32.

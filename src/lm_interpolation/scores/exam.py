@@ -100,6 +100,7 @@ def examine(
     }
     if taught is not None:
         by_baseline, facts = tfidf_probabilities(*taught, asked.texts)
+        by_baseline = {(labels or {}).get(name, name): values for name, values in by_baseline.items()}
         simple = _shared(by_baseline, asked.classes, f"the TF-IDF baseline learnt {', '.join(by_baseline)}")
         gain = (judged.argmax(axis=1) == asked.labels).astype(int) - (simple.argmax(axis=1) == asked.labels)
         place = np.unique(asked.rows, return_inverse=True)[1]

@@ -115,6 +115,8 @@ class Exam(Declaration):
         for label in wrong:
             yield "labels", undeclared(noun, label, known)
         named = [(self.labels or {}).get(label, label) for label in known]
+        if not wrong and len(set(named)) < len(named):
+            yield "labels", f"two classes of the judge would have one name ({', '.join(named)}); give each its own"
         for chosen in [] if wrong else self.classes_of(model, config):
             if chosen not in named:
                 yield (
