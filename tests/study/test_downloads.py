@@ -110,8 +110,10 @@ def test_only_downloads_of_missing_files_are_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_files_that_nobody_declares(tmp_path: Path, exists: bool) -> None:
-    file = write(tmp_path / "c.yaml", mine=ENTRY) if exists else Path("c.yaml")
+def test_files_that_nobody_declares(tmp_path: Path, exists: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder may have no config/data.yaml."""
+    monkeypatch.chdir(tmp_path)
+    file = write(tmp_path / "c.yaml", mine=ENTRY) if exists else Path(DOWNLOADS)
     with pytest.raises(UserError) as caught:
         chosen({"data/a.txt": "corpora.a.path", "data/x.txt": "corpora.x.path", "y": "prompts.y.path"}, file)
     remedy = f"and {file} declares no download of it: put it there, correct the path, or declare it"

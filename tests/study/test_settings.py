@@ -130,6 +130,7 @@ targets = [*study.targets.results(), study.path("manifest.json")]
 targets += [study.path("corpora", name, "train.parquet") for name in study.data.from_source()]
 targets += [study.path("corpora", name, "train.parquet") for name in study.data.shares() + study.data.joined()]
 targets += [study.path("prompts", f"{name}.parquet") for name in study.prompts]
+targets += [study.path("models", name) for name in study.models.from_gguf()]
 for job in jobs_behind(targets, workflow.rules, ()):
     listed.append(texts(makers[job.rule], makers[job.rule].get_wildcards(job.outputs[0])))
 # Of temporary outputs.
@@ -181,6 +182,10 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     configs = {path.name: path.read_text(encoding="utf-8") for path in [*SHIPPED, ROOT / "tests" / "tiny.yaml"]}
     full = full_config()
     full["corpora"] |= EVERY_SOURCE
+    full["models"]["quantised"] = {
+        "task": "language-model",
+        "start": {"hub": "someone/model", "revision": "main", "gguf_file": "model.gguf"},
+    }
     full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
     for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
         full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))
