@@ -701,7 +701,14 @@ def test_targets_build_what_they_need(target: str, tmp_path: Path) -> None:
     told = [*(f"Draw {name}" for name in figures), *(f"Describe {name}" for name in figures)]
     tables = [f"Describe table {Path(path).stem}" for path in Study(full_config()).targets.tables()]
     whole = {
-        "all": [*told, *tables, "Show the exam of critic", "Test the claims", "Show the verdicts", "Summarise the study"],
+        "all": [
+            *told,
+            *tables,
+            "Show the exam of critic",
+            "Test the claims",
+            "Show the verdicts",
+            "Summarise the study",
+        ],
         "figures": told,
         "map": ["Draw map", "Describe map"],
         "claims": ["Test the claims"],
