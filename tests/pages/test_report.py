@@ -282,7 +282,7 @@ def make_results(study: Study, folder: Path) -> None:
     statistics = {"sentiment": "score", "perplexity": "continuation_corpus", "distinct": "distinct_1"}
     for name in study.scored_sweeps():
         sweep = study.sweeps[name]
-        (coordinate,) = sweep.directions
+        (coordinate,) = sweep.coordinates
         rows = [
             {"sweep": name, "prompts": "neutral", coordinate: float(entry.coordinates[0][1]), "point": entry.point.id}
             | {"scorer": scorer, "statistic": statistics[scorer], "estimate": 0.5 + index / 10}

@@ -253,7 +253,7 @@ def test_wrong_calls(trio):
     with pytest.raises(ValueError, match=r"needs \['positive'\], but the models held are \['base'\]"):
         space.set_point(Point.of({"base": 0.5, "positive": 0.5}))
     sweep = line({"positive": 1, "negative": -1}, [0, 1], {"base": 1})
-    ensemble = Sweep(sweep.name, "logits", sweep.prompts, sweep.directions, sweep.points)
+    ensemble = Sweep(sweep.name, "logits", sweep.prompts, sweep.coordinates, sweep.points)
     with pytest.raises(UserError, match=r"sweeps.line.space: logits; only points in the space of weights are models"):
         next(space.visit(ensemble))
 

@@ -26,7 +26,7 @@ from lm_interpolation.jobs.checksums import write_checksums
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.compatibility import check_compatible
-from lm_interpolation.points import merging
+from lm_interpolation.points import merging, reading, writing
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.merging import merge
 
@@ -93,9 +93,10 @@ def weights(directory: Path) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("model_type", CONFIGS)
 @pytest.mark.parametrize(("chunk", "ahead", "block"), [(7, 80, 1 << 12), (1 << 15, 1 << 22, 1 << 24)])
 def test_merge_equals_state_dict_arithmetic_and_loads(tmp_path, monkeypatch, model_type, chunk, ahead, block):
-    monkeypatch.setattr(merging, "CHUNK", chunk)
+    for module in (merging, reading):
+        monkeypatch.setattr(module, "CHUNK", chunk)
     monkeypatch.setattr(merging, "_AHEAD", ahead)
-    monkeypatch.setattr(merging, "_BLOCK", block)
+    monkeypatch.setattr(writing, "_BLOCK", block)
     models = {name: make_model(tmp_path / name, seed, model_type) for seed, name in enumerate("abc")}
     coefficients = {"a": 1.5, "b": -0.75, "c": 0.25}
     merge(Point.of(coefficients), models, tmp_path / "merged")
@@ -443,7 +444,7 @@ def test_a_disk_that_fails_is_an_error(tmp_path, monkeypatch, trio, failing):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return write_(descriptor, data)
 
-    monkeypatch.setattr(merging, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(writing, "_BLOCK", 1 << 12)
     monkeypatch.setattr(os, "write", write)
     point, wanted = Point.of({"base": 0.5, "positive": 0.5}), 0
     merge(point, trio, tmp_path / "whole")
@@ -459,7 +460,7 @@ def test_a_disk_that_fails_is_an_error(tmp_path, monkeypatch, trio, failing):
 
 def test_a_file_that_cannot_be_read_on_is_an_error(tmp_path, monkeypatch, trio):
     @contextlib.contextmanager
-    def reader(directory, checked_reader_=merging.checked_reader):
+    def reader(directory, checked_reader_=writing.checked_reader):
         with checked_reader_(directory) as read:
             calls = iter(range(5))
 
@@ -470,7 +471,7 @@ def test_a_file_that_cannot_be_read_on_is_an_error(tmp_path, monkeypatch, trio):
 
             yield some
 
-    monkeypatch.setattr(merging, "checked_reader", reader)
+    monkeypatch.setattr(writing, "checked_reader", reader)
     with pytest.raises(OSError, match="Input/output error"):
         merge(Point.of({"base": 0.5, "positive": 0.5}), trio, tmp_path / "merged")
     assert not list(tmp_path.iterdir())
@@ -498,7 +499,7 @@ def test_a_file_system_that_refuses_the_first_direct_write_gets_the_same_bytes(t
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return write_(descriptor, data)
 
-    descriptor = merging._open_direct(tmp_path / "probe")
+    descriptor = writing._open_direct(tmp_path / "probe")
     direct = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT
     os.close(descriptor)
     if not direct:
@@ -522,7 +523,7 @@ def test_a_file_system_without_direct_writing_gets_the_same_bytes(tmp_path, monk
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return open_(path, flags, mode, **kwargs)
 
-    monkeypatch.setattr(merging, "_BLOCK", block)
+    monkeypatch.setattr(writing, "_BLOCK", block)
     monkeypatch.setattr(os, "open", refuse)
     merge(point, trio, tmp_path / "buffered")
     assert opened

@@ -170,7 +170,7 @@ def test_theta3_spans_a_plane_over_base() -> None:
         ({"alpha": 1, "beta": 1}, "base=-1+negative=1+positive=1"),
     ]
     assert sweep.models == ("base", "negative", "positive")
-    assert sweep.directions == ("alpha", "beta")
+    assert sweep.coordinates == ("alpha", "beta")
 
 
 def test_sweeps_meet_in_the_same_points() -> None:
@@ -314,7 +314,7 @@ def test_a_sweep_travels_in_the_settings_of_a_job() -> None:
     directions = {"beta": FROM_BASE["beta"], "alpha": FROM_BASE["alpha"]}
     spec = plane_spec({"alpha": 1, "beta": 0}, directions=directions, scorers=["sentiment"])
     sweep = build_sweep("plane", spec)
-    assert sweep.directions == ("beta", "alpha") and sweep.scorers == ("sentiment",)
+    assert sweep.coordinates == ("beta", "alpha") and sweep.scorers == ("sentiment",)
     settings = json.loads(json.dumps(sweep_settings(sweep, spec), sort_keys=True))
     assert list(settings["spec"]["directions"]) == ["alpha", "beta"]
     assert settings["coordinates"] == ["beta", "alpha"]

@@ -90,12 +90,12 @@ def chord_weights(alpha: np.ndarray) -> np.ndarray:
 
 def _unit_interval(sweep: Sweep) -> tuple[np.ndarray, list[str]]:
     """Coordinates in [0, 1], ascending, and ids of the points there."""
-    if len(sweep.directions) != 1:
+    if len(sweep.coordinates) != 1:
         raise UserError(
-            f"sweep {sweep.name}: has the coordinates {', '.join(sweep.directions)}, but a barrier lies on a line; "
+            f"sweep {sweep.name}: has the coordinates {', '.join(sweep.coordinates)}, but a barrier lies on a line; "
             "leave the sweep out"
         )
-    (coordinate,) = sweep.directions
+    (coordinate,) = sweep.coordinates
     by_value = {entry.coordinates[0][1]: entry.point for entry in sweep.points}
     inside = {value: by_value[value] for value in sorted(by_value) if 0 <= value <= 1}
     for end in (Decimal(0), Decimal(1)):

@@ -18,7 +18,8 @@ from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.models.headers import Tensor
 
 # check_tied: if a file stores both tied tensors, leaving one out is correct only if they are equal.
-from lm_interpolation.points.merging import check_tied, float_chunks
+from lm_interpolation.points.reading import float_chunks
+from lm_interpolation.points.writing import check_tied
 
 NORM_COLUMNS = ["pair", "model", "reference", "tensor", "kind", "layer", "elements", "norm", "scaled_norm"]
 NORM_VALUES = ["norm", "scaled_norm"]

@@ -91,7 +91,7 @@ def linearity(
     base = next_logits(space.model, encoded, batches)
     _check_finite(base, f"point {origin.id}", prefixes)
     slopes = []
-    for coordinate in sweep.directions:
+    for coordinate in sweep.coordinates:
         slope = logit_derivative(space, origin, directions[coordinate], encoded, batches)
         _check_finite(slope, f"the derivative at {origin.id} along {coordinate}", prefixes)
         slopes.append(slope)
@@ -110,21 +110,21 @@ def linearity(
         # Not recomputed: with smaller batches than for `base`, rounding would look like a change.
         logits = base if entry.point == origin else next_logits(space.model, encoded, batches)
         _check_finite(logits, f"point {entry.point.id}", prefixes)
-        head = {"sweep": sweep.name, sweep.directions[0]: a, sweep.directions[1]: b, "point": entry.point.id}
+        head = {"sweep": sweep.name, sweep.coordinates[0]: a, sweep.coordinates[1]: b, "point": entry.point.id}
         for quantity, value in (("logits", logits), ("margin", margin(logits))):
             rows.append(head | {"quantity": quantity} | comparisons[quantity].add(a, b, value))
         if progress:
             progress.update(done)
-    table = pd.DataFrame(rows, columns=["sweep", *sweep.directions, "point", "quantity", *_MEASURES])
+    table = pd.DataFrame(rows, columns=["sweep", *sweep.coordinates, "point", "quantity", *_MEASURES])
     summary = [{"quantity": quantity} | c.summary(tolerance) for quantity, c in comparisons.items()]
     return table, pd.DataFrame(summary, columns=["quantity", *_SUMMARY])
 
 
 def _check_plane(sweep: Sweep, origin: Point) -> None:
-    if len(sweep.directions) != 2:
+    if len(sweep.coordinates) != 2:
         raise UserError(
-            f"sweep {sweep.name}: has coordinates {list(sweep.directions)}; linearity is compared over a plane, give a "
-            "sweep with two"
+            f"sweep {sweep.name}: has coordinates {list(sweep.coordinates)}; linearity is compared over a plane, give "
+            "a sweep with two"
         )
     if len(origin.models) != 1:
         raise UserError(

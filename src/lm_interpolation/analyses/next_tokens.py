@@ -139,12 +139,12 @@ _COLUMNS = ["point", "kind", "group", "text", "tokens", "pieces", "probability",
 
 def _line_coordinate(sweep: Sweep) -> str:
     """The coordinate of a line. Raises ``UserError`` if ``sweep`` is something else."""
-    if len(sweep.directions) != 1:
+    if len(sweep.coordinates) != 1:
         raise UserError(
-            f"sweep {sweep.name}: has coordinates {list(sweep.directions)}; next-token probabilities are taken along a "
-            "line, give a sweep with one"
+            f"sweep {sweep.name}: has coordinates {list(sweep.coordinates)}; next-token probabilities are taken along "
+            "a line, give a sweep with one"
         )
-    return sweep.directions[0]
+    return sweep.coordinates[0]
 
 
 def _ends(sweep: Sweep, ends: tuple[float, float]) -> tuple[Decimal, Decimal]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.models.compatibility import check_compatible
-from lm_interpolation.points.merging import float_chunks
+from lm_interpolation.points.reading import float_chunks
 
 # Format -> trailing bits of a float32 that it lacks, significant bits, exponent (as in frexp) of its smallest normal
 # number. The coarser format comes first: fp16 can hold most numbers that bf16 can hold.

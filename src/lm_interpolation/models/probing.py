@@ -19,7 +19,7 @@ from lm_interpolation.jobs.runtime import UserError, announce, error_prefix
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.loading import context_length, load_model, without_router_losses
 from lm_interpolation.models.model_folders import CONTEXT, is_count
-from lm_interpolation.points.merging import check_tied
+from lm_interpolation.points.writing import check_tied
 from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.texts.generation import Sampling, sample_texts

@@ -147,9 +147,9 @@ def sweep_view(
     """
     axes = [
         [format_decimal(value) for value in grid_values(entry["sweep"]["spec"]["grid"][coordinate])]
-        if len(sweep.directions) > 1
+        if len(sweep.coordinates) > 1
         else [format_decimal(point.coordinates[0][1]) for point in sweep.points]
-        for coordinate in sweep.directions
+        for coordinate in sweep.coordinates
     ]
     ids = [point.point.id for point in sweep.points]
     keys = table.set_index(["prompts", "scorer", "statistic"]).sort_index()
@@ -162,7 +162,7 @@ def sweep_view(
             rows = keys.loc[[(prompts, panel["scorer"], panel["statistic"])]]
             found = rows.drop_duplicates("point").set_index("point")[columns].loc[ids]
             scores[prompts].append(found.astype(object).where(found.notna(), None).to_numpy().tolist())
-            if len(sweep.directions) > 1:
+            if len(sweep.coordinates) > 1:
                 colours[prompts].append(panel_colours(found, panel))
     return {
         "name": sweep.name,
@@ -171,12 +171,12 @@ def sweep_view(
         **{key: entry[key] for key in ("label", "formula", "text_scorers")},
         "panels": [_labelled(marked(panel, judges)) for panel in entry["panels"]],
         "markers": [
-            {"label": marker["label"], "at": [marker["at"][name] for name in sweep.directions]}
+            {"label": marker["label"], "at": [marker["at"][name] for name in sweep.coordinates]}
             for marker in entry["markers"]
         ],
         "coordinates": [
             {"name": name, "label": label, "values": [float(value) for value in axis]}
-            for name, label, axis in zip(sweep.directions, entry["coordinate_labels"], axes, strict=True)
+            for name, label, axis in zip(sweep.coordinates, entry["coordinate_labels"], axes, strict=True)
         ],
         "points": [
             {"id": point.point.id, "at": [float(value) for _, value in point.coordinates]} for point in sweep.points

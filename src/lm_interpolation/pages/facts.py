@@ -10,8 +10,8 @@ from lm_interpolation.points.formulas import combination
 def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
     """One line on a sweep, declared by ``spec``: its formula, its grid and, if it is about texts, its prompts."""
     terms = [combination(spec["origin"])]
-    terms += [f"{coordinate} ({combination(spec['directions'][coordinate])})" for coordinate in sweep.directions]
-    values = {coordinate: grid_values(spec["grid"][coordinate]) for coordinate in sweep.directions}
+    terms += [f"{coordinate} ({combination(spec['directions'][coordinate])})" for coordinate in sweep.coordinates]
+    values = {coordinate: grid_values(spec["grid"][coordinate]) for coordinate in sweep.coordinates}
     grids = [
         f"{name}: {len(along)} values from {format_decimal(along[0])} to {format_decimal(along[-1])}"
         for name, along in values.items()

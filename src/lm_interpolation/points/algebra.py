@@ -7,13 +7,18 @@ ensemble (DExperts, their section 3.2): ``space`` says which.
 
 Coefficients are decimals with at most ``DIGITS`` places, never floats: a point has one canonical id, whichever sweep
 asks for it, and is merged and generated once.
+
+A point can be *under a method*, which changes the displacements of its models from a base before they are added
+(``points.methods``). The study gives the method a name; the point holds the name, and the values of settings that a
+sweep varies.
 """
 
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 
@@ -27,7 +32,18 @@ MODEL_NAME = r"[A-Za-z][A-Za-z0-9_.-]*"
 https://github.com/snakemake/snakemake/issues/2366.)
 """
 
-POINT_ID = rf"{MODEL_NAME}=-?\d+(\.\d+)?(\+{MODEL_NAME}=-?\d+(\.\d+)?)*"
+COORDINATE_NAME = r"[a-z][a-z0-9_]*"
+"""What a coordinate of a sweep may be called."""
+
+ZERO = "zero"
+"""Reserved name of a base whose weights are all 0: under a method with it displacements are the weights themselves."""
+
+_NUMBER = r"-?\d+(\.\d+)?"
+AFFINE_ID = rf"{MODEL_NAME}={_NUMBER}(\+{MODEL_NAME}={_NUMBER})*"
+"""Regular expression of the id of a point without a method."""
+METHOD_ID = rf"{MODEL_NAME}(~{COORDINATE_NAME}={_NUMBER})*@{AFFINE_ID}"
+"""Regular expression of the id of a point under a method."""
+POINT_ID = rf"({MODEL_NAME}(~{COORDINATE_NAME}={_NUMBER})*@)?{AFFINE_ID}"
 """Regular expression of a point's id, for Snakemake's wildcard constraints."""
 
 
@@ -50,13 +66,63 @@ def format_decimal(value: Decimal) -> str:
 
 
 @dataclass(frozen=True)
+class Method:
+    """What happens to the displacements of a point's models from a base before they are added.
+
+    ``base`` is the name of the base model; None stands for a base of zeros. ``coordinates`` names, sorted, the settings
+    that sweeps vary. Where ``convex``, the weights of the other models must not be negative, and not all 0.
+    ``recipe`` is what computes it, as JSON (see ``points.methods.recipes``).
+    """
+
+    name: str
+    base: str | None
+    coordinates: tuple[str, ...] = ()
+    convex: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def models(self, point: "Point") -> tuple[str, ...]:
+        """Names of all models that ``point``, under this method, is made from, sorted."""
+        return tuple(sorted({*point.models, *([] if self.base is None else [self.base])}))
+
+    def point(
+        self, coefficients: Mapping[str, int | float | str | Decimal], values: Mapping[str, int | float | str | Decimal]
+    ) -> "Point":
+        """The point with these coefficients, base included, under this method with these ``values`` of coordinates.
+
+        Where only the base is left, it is the base itself, without a method. Raises ``UserError`` if coefficients do
+        not sum to 1, or if their signs do not suit the method.
+        """
+        affine = Point.of(coefficients)
+        if affine.models == (self.base,):
+            return affine
+        if set(values) != set(self.coordinates):
+            raise UserError(
+                f"method {self.name}: has the settings {', '.join(self.coordinates) or 'none'} to choose, but "
+                f"{', '.join(sorted(values)) or 'none'} are given; name each of them"
+            )
+        if self.convex:
+            weights = {model: value for model, value in affine.coefficients if model != self.base}
+            if min(weights.values()) < 0:
+                raise UserError(
+                    f"method {self.name}: coefficients {_show(weights)} have different signs or are negative, which "
+                    "its combination does not define; give none below 0"
+                )
+        settings = tuple((name, decimal(values[name])) for name in sorted(values))
+        return Point(affine.coefficients, self.name, settings)
+
+
+@dataclass(frozen=True)
 class Point:
     """An affine combination of models.
 
-    ``coefficients`` holds (model, coefficient) sorted by model name, without zeros, summing to exactly 1.
+    ``coefficients`` holds (model, coefficient) sorted by model name, without zeros, summing to exactly 1. ``method`` is
+    the name of a method of the study, or empty, and ``values`` holds (coordinate, value) of its settings that sweeps
+    vary, sorted by name.
     """
 
     coefficients: tuple[tuple[str, Decimal], ...]
+    method: str = ""
+    values: tuple[tuple[str, Decimal], ...] = ()
 
     @classmethod
     def of(cls, coefficients: Mapping[str, int | float | str | Decimal]) -> "Point":
@@ -75,20 +141,26 @@ class Point:
         """The point whose ``id`` is ``identifier``. Raises ``UserError`` if it is not a canonical id."""
         if not re.fullmatch(POINT_ID, identifier):
             raise UserError(f"{identifier!r} is not a point; expected model=coefficient[+model=coefficient ...]")
-        pairs = [part.split("=") for part in identifier.split("+")]
-        point = cls.of(dict(pairs))
+        before, _, coefficients = identifier.rpartition("@")
+        method, *settings = before.split("~")
+        values = sorted((name, decimal(value)) for name, value in (part.split("=") for part in settings))
+        affine = cls.of(dict(part.split("=") for part in coefficients.split("+")))
+        point = replace(affine, method=method, values=tuple(values))
         if point.id != identifier:
             raise UserError(f"{identifier!r} is not in canonical form; did you mean {point.id!r}?")
         return point
 
     @property
     def id(self) -> str:
-        """Canonical name, used in paths: ``negative=0.25+positive=0.75``."""
-        return "+".join(f"{model}={format_decimal(value)}" for model, value in self.coefficients)
+        """Canonical name, used in paths: ``negative=0.25+positive=0.75``, ``ties~density=0.2@positive=1``."""
+        affine = "+".join(f"{model}={format_decimal(value)}" for model, value in self.coefficients)
+        if not self.method:
+            return affine
+        return self.method + "".join(f"~{name}={format_decimal(value)}" for name, value in self.values) + "@" + affine
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of the models that take part, sorted."""
+        """Names of the models that have a coefficient, sorted. A method's base may not be among them."""
         return tuple(model for model, _ in self.coefficients)
 
 
@@ -108,16 +180,18 @@ class SweepPoint:
 class Sweep:
     """A grid of points over an origin, spanned by one direction (a line) or several (a plane), plus anchors.
 
-    ``points`` are sorted by the last coordinate first, so the points of one line, which differ only in the first
-    coordinate, are adjacent. ``scorers`` names those that score its texts; None means all.
+    ``coordinates`` names those of the directions, then those of its method's settings. ``points`` are sorted by the
+    last coordinate first, so the points of one line, which differ only in the first coordinate, are adjacent.
+    ``scorers`` names those that score its texts; None means all.
     """
 
     name: str
     space: str
     prompts: tuple[str, ...]
-    directions: tuple[str, ...]
+    coordinates: tuple[str, ...]
     points: tuple[SweepPoint, ...]
     scorers: tuple[str, ...] | None = None
+    method: Method | None = None
 
     @classmethod
     def of(
@@ -149,7 +223,10 @@ class Sweep:
     @property
     def models(self) -> tuple[str, ...]:
         """Names of all models that take part, sorted."""
-        return tuple(sorted({model for entry in self.points for model in entry.point.models}))
+        named = {model for entry in self.points for model in entry.point.models}
+        if self.method is not None and self.method.base is not None:
+            named.add(self.method.base)
+        return tuple(sorted(named))
 
 
 @dataclass(frozen=True)
@@ -181,11 +258,11 @@ def grid_values(spec: Sequence[float | str] | Mapping[str, float]) -> tuple[Deci
     return tuple(rounded)
 
 
-def build_sweep(name: str, spec: Mapping) -> Sweep:
-    """The sweep that a config entry declares (keys: see config/README.md, ``sweeps``).
+def build_sweep(name: str, spec: Mapping, method: Method | None = None) -> Sweep:
+    """The sweep that a config entry declares (keys: see config/README.md, ``sweeps``), under ``method``.
 
-    Raises ``UserError`` with the key path if an origin does not sum to 1, a direction does not sum to 0, or the
-    grid and the directions do not match.
+    Raises ``UserError`` with the key path if an origin does not sum to 1, a direction does not sum to 0, the grid does
+    not match the directions and the method, or the method does not allow a point.
     """
     path = f"sweeps.{name}"
     with error_prefix(f"{path}.origin"):
@@ -199,46 +276,74 @@ def build_sweep(name: str, spec: Mapping) -> Sweep:
                 f"{path}.directions.{coordinate}: coefficients {_show(directions[coordinate])} sum to "
                 f"{format_decimal(total)}, not to 0, so that points would not sum to 1; correct them"
             )
-    if set(spec["grid"]) != set(directions):
-        raise UserError(
-            f"{path}.grid: has {sorted(spec['grid'])}, but the directions are {sorted(directions)}; name the same"
-        )
+    settings = method.coordinates if method else ()
+    if method and (both := sorted(set(settings) & set(directions))):
+        raise UserError(f"{path}.directions.{both[0]}: method {method.name} has a setting of that name; rename one")
+    coordinates = (*directions, *settings)
+    what = f"the directions are {sorted(directions)}"
+    if method:
+        what += f" and the settings of method {method.name} to vary are {list(settings)}"
+    if set(spec["grid"]) != set(coordinates):
+        raise UserError(f"{path}.grid: has {sorted(spec['grid'])}, but {what}; name the same")
     values = []
-    for coordinate in directions:
+    for coordinate in coordinates:
         with error_prefix(f"{path}.grid.{coordinate}"):
             values.append(grid_values(spec["grid"][coordinate]))
     # The last coordinate first.
     rows = set(itertools.product(*reversed(values)))
     for index, anchor in enumerate(spec.get("anchors", [])):
-        if set(anchor) != set(directions):
-            raise UserError(
-                f"{path}.anchors.{index}: has {sorted(anchor)}, but the directions are {sorted(directions)}; "
-                "name the same"
-            )
+        if set(anchor) != set(coordinates):
+            raise UserError(f"{path}.anchors.{index}: has {sorted(anchor)}, but {what}; name the same")
         with error_prefix(f"{path}.anchors.{index}"):
-            rows.add(tuple(decimal(anchor[coordinate]) for coordinate in reversed(directions)))
+            rows.add(tuple(decimal(anchor[coordinate]) for coordinate in reversed(coordinates)))
     entries = []
     for reverse in sorted(rows):
-        coordinates = tuple(zip(directions, reversed(reverse), strict=True))
+        place = tuple(zip(coordinates, reversed(reverse), strict=True))
         coefficients = dict(origin.coefficients)
-        for coordinate, value in coordinates:
-            for model, factor in directions[coordinate].items():
+        for coordinate, value in place:
+            for model, factor in directions.get(coordinate, {}).items():
                 coefficients[model] = coefficients.get(model, Decimal(0)) + value * factor
-        entries.append(SweepPoint(coordinates, _close(coefficients)))
+        point = _close(coefficients)
+        if method:
+            with error_prefix(path):
+                chosen = {coordinate: value for coordinate, value in place if coordinate in settings}
+                point = method.point(dict(point.coefficients), chosen)
+        entries.append(SweepPoint(place, point))
     scorers = tuple(spec["scorers"]) if "scorers" in spec else None
-    return Sweep(name, spec["space"], tuple(spec["prompts"]), tuple(directions), tuple(entries), scorers)
+    return Sweep(name, spec["space"], tuple(spec["prompts"]), coordinates, tuple(entries), scorers, method)
 
 
 def sweep_settings(sweep: Sweep, spec: Mapping) -> dict:
     """``sweep`` of ``spec`` as a job's parameter. Mappings get sorted there, so coordinates travel as a list."""
-    return {"name": sweep.name, "spec": spec, "coordinates": list(sweep.directions)}
+    settings: dict[str, Any] = {"name": sweep.name, "spec": spec, "coordinates": list(sweep.coordinates)}
+    if sweep.method:
+        settings["method"] = method_settings(sweep.method)
+    return settings
 
 
 def sweep_from_settings(settings: Mapping) -> Sweep:
     """The sweep that ``sweep_settings`` packed."""
     spec = settings["spec"]
-    directions = {coordinate: spec["directions"][coordinate] for coordinate in settings["coordinates"]}
-    return build_sweep(settings["name"], {**spec, "directions": directions})
+    given = [coordinate for coordinate in settings["coordinates"] if coordinate in spec["directions"]]
+    directions = {coordinate: spec["directions"][coordinate] for coordinate in given}
+    method = method_from_settings(settings["method"]) if "method" in settings else None
+    return build_sweep(settings["name"], {**spec, "directions": directions}, method)
+
+
+def method_settings(method: Method) -> dict[str, Any]:
+    """``method`` as a job's parameter."""
+    return {
+        "name": method.name,
+        "base": method.base,
+        "coordinates": list(method.coordinates),
+        "convex": method.convex,
+        "recipe": method.recipe,
+    }
+
+
+def method_from_settings(settings: Mapping[str, Any]) -> Method:
+    """The method that ``method_settings`` packed."""
+    return Method(**{**settings, "coordinates": tuple(settings["coordinates"])})
 
 
 def _close(coefficients: Mapping[str, Decimal]) -> Point:

@@ -1,4 +1,4 @@
-"""Many points without checkpoints: the weights of one live model are set, in memory, to any affine combination.
+"""Many points without checkpoints: the weights of one live model are set, in memory, to any point of a study.
 
 For analyses that read the same texts at hundreds of points (the planes of Rofin, Balagansky and Gavrilov 2022,
 arXiv 2211.12092, section 4.3), where ``merging.merge`` would write and load a checkpoint for each. The values are those
@@ -6,21 +6,27 @@ of ``merge`` up to rounding in float32.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from array_api_compat import array_namespace
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.compatibility import check_compatible, shortest_context
 from lm_interpolation.models.loading import load_model
-from lm_interpolation.points.algebra import Point, Sweep, SweepPoint
-from lm_interpolation.points.merging import check_tied
+from lm_interpolation.points.algebra import Method, Point, Sweep, SweepPoint
+from lm_interpolation.points.methods.places import places
+from lm_interpolation.points.methods.recipes import sums, under
+from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space
+from lm_interpolation.points.reading import CHUNK as CACHED
+from lm_interpolation.points.writing import check_tied
 
 CHUNK = 1 << 22
 """Elements that are in float64 at once."""
@@ -44,11 +50,19 @@ class WeightSpace:
     tokenizer: PreTrainedTokenizerBase
     names: tuple[str, ...]
 
-    def __init__(self, models: Mapping[str, str | Path], device: str = "cpu", attention: str | None = None) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, str | Path],
+        device: str = "cpu",
+        attention: str | None = None,
+        methods: Iterable[Method] = (),
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
         """Load ``models`` (name -> directory of a causal language model; any float type, converted to float32).
 
         ``attention`` is transformers' ``attn_implementation`` of the live model; None leaves its default. Forward-mode
-        differentiation needs ``"eager"``.
+        differentiation needs ``"eager"``. ``methods`` are those that points may be under (``visit`` adds that of its
+        sweep), and ``files`` the masks and statistics that they read, by their name in the study.
 
         Raises ``UserError`` if a model is damaged (see ``check_model``) or incomplete, if models do not fit together
         (see ``check_compatible``), if a weight is NaN or infinite, or if buffers (masks, say: tensors that are not
@@ -61,6 +75,10 @@ class WeightSpace:
         for checkpoint in checkpoints:
             check_tied(checkpoint)
         self.names = tuple(models)
+        self._methods = {method.name: method for method in methods}
+        self._files = dict(files or {})
+        # What stages have computed serves all points.
+        self._memory: dict[Any, Any] = {}
         self._parents: dict[str, _Tensors] = {}
         for name, directory in models.items():
             model, tokenizer = load_model(AutoModelForCausalLM, directory, device, checked=True)
@@ -77,6 +95,11 @@ class WeightSpace:
                 parameters = {key: tensor.clone() for key, tensor in parameters.items()}
             self._check_buffers(name, model)
             self._parents[name] = parameters
+        shapes = {key: tuple(tensor.shape) for key, tensor in self._live.items()}
+        self._places = places(shapes, self.model.config.model_type)
+        self._arrays = {
+            name: {key: as_array(tensor) for key, tensor in parent.items()} for name, parent in self._parents.items()
+        }
         if (context := shortest_context(checkpoints)) is not None:
             self.model.config.max_position_embeddings = context
         if attention is not None:
@@ -92,11 +115,15 @@ class WeightSpace:
     def set_point(self, point: Point) -> None:
         """Set the live model's weights to sum_m c_m theta_m, accumulated in float64 and stored as float32.
 
-        ``{m: 1}`` gives exactly the weights of ``m``. Raises ``UserError`` naming point and tensor if a weight exceeds
-        the range of float32, ``ValueError`` if the point needs a model that is not held.
+        ``{m: 1}`` gives exactly the weights of ``m``. Under a method weights are those of ``merge_by_method``: on a CPU
+        bit by bit. Raises ``UserError`` naming point and tensor if a weight exceeds the range of float32, and what the
+        stages of a method raise, ``ValueError`` if the point needs a model or a method that is not held.
         """
         self._check_models(point)
-        self._combine(dict(point.coefficients), self._live)
+        if point.method:
+            self._combine_under(self._methods[point.method], point)
+        else:
+            self._combine(dict(point.coefficients), self._live)
         self._check(point)
 
     def visit(self, sweep: Sweep) -> Iterator[SweepPoint]:
@@ -108,8 +135,15 @@ class WeightSpace:
         """
         if sweep.space != "weights":
             raise UserError(f"sweeps.{sweep.name}.space: {sweep.space}; only points in the space of weights are models")
+        if sweep.method:
+            self._methods[sweep.method.name] = sweep.method
         for entry in sweep.points:
             self._check_models(entry.point)
+        if sweep.method:
+            for entry in sweep.points:
+                self.set_point(entry.point)
+                yield entry
+            return
         origin = {key: torch.empty_like(tensor) for key, tensor in self._live.items()}
         direction = {key: torch.empty_like(tensor) for key, tensor in self._live.items()}
         for _, group in itertools.groupby(sweep.points, key=lambda entry: entry.coordinates[1:]):
@@ -134,7 +168,10 @@ class WeightSpace:
                 yield entry
 
     def _check_models(self, point: Point) -> None:
-        unknown = set(point.models) - set(self.names)
+        if point.method and point.method not in self._methods:
+            raise ValueError(f"point {point.id} is under a method that is not held: {sorted(self._methods)}")
+        needed = self._methods[point.method].models(point) if point.method else point.models
+        unknown = set(needed) - set(self.names)
         if unknown:
             raise ValueError(f"point {point.id} needs {sorted(unknown)}, but the models held are {list(self.names)}")
 
@@ -161,10 +198,57 @@ class WeightSpace:
                     total.add_(values[span].double(), alpha=weight)
                 flat[span] = total
 
+    def _combine_under(self, method: Method, point: Point) -> None:
+        held = _InMemory(self._arrays, point, method.base, self._places, self._files, self._memory)
+        space = under(method, point, held)
+        for key, tensor in self._live.items():
+            flat = as_array(tensor)
+            for start, total in sums(space, self._places[key]):
+                with np.errstate(over="ignore"):
+                    flat[start : start + len(total)] = total
+
     def _check(self, point: Point) -> None:
         broken = _not_finite(self._live)
         if broken:
             raise UserError(f"point {point.id}: tensor {broken} exceeds the range of float32; use smaller coefficients")
+
+
+class _InMemory(Space):
+    """Displacements of models in memory."""
+
+    def __init__(
+        self,
+        parents: Mapping[str, Mapping[str, Array]],
+        point: Point,
+        base: str | None,
+        places: Mapping[str, Place],
+        files: Mapping[str, Path],
+        memory: dict[Any, Any],
+    ) -> None:
+        weights = {model: float(value) for model, value in point.coefficients if model != base}
+        super().__init__(places, weights, files, ("displacements", base), memory)
+        self._parents, self._base = parents, base
+
+    def chunks(self, place: Place) -> Iterator[Chunk]:
+        models = {model: self._parents[model][place.name] for model in self.weights}
+        base = None if self._base is None else self._parents[self._base][place.name]
+        any_array = next(iter(models.values()))
+        xp = array_namespace(any_array)
+        # On a GPU small chunks would leave it idle.
+        size = CACHED if isinstance(any_array, np.ndarray) else place.size
+        for start in range(0, place.size, size):
+            part = slice(start, start + size)
+            own = None if base is None else xp.astype(base[part], xp.float64)
+            values = {model: xp.astype(array[part], xp.float64) for model, array in models.items()}
+            if own is not None:
+                values = {model: array - own for model, array in values.items()}
+            yield Chunk(start, own, values)
+
+
+def as_array(tensor: torch.Tensor) -> Array:
+    """The elements of a tensor, flat, sharing its memory: NumPy's on a CPU, torch's on a GPU."""
+    flat = tensor.detach().view(-1)
+    return flat.numpy() if flat.device.type == "cpu" else flat
 
 
 def _not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:

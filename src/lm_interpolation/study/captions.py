@@ -65,7 +65,7 @@ def table_inputs(study: "Study", table: str) -> dict[str, Any]:
 def table_settings(study: "Study", table: str) -> dict[str, Any]:
     """Settings of the text beside a table; ``facts`` are lines on what this study did."""
     words, judged, sweeps = _table_words(study, table), _table_scorers(study, table), _table_sweeps(study, table)
-    coordinates = list(dict.fromkeys(name for sweep in sweeps for name in study.sweeps[sweep].directions))
+    coordinates = list(dict.fromkeys(name for sweep in sweeps for name in study.sweeps[sweep].coordinates))
     text = {
         "row": words.row,
         "columns": list(words.meanings(coordinates, sweeps)),

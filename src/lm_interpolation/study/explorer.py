@@ -76,7 +76,7 @@ def _sweep(study: "Study", name: str) -> dict[str, Any]:
         "label": spec.get("label", name),
         "formula": describe_sweep(study.sweeps[name], spec, False),
         "coordinate_labels": [
-            spec["coordinate_labels"].get(coordinate, coordinate) for coordinate in study.sweeps[name].directions
+            spec["coordinate_labels"].get(coordinate, coordinate) for coordinate in study.sweeps[name].coordinates
         ],
         "text_scorers": _text_scorers(study, name),
         "panels": _panels(study, name),

@@ -164,7 +164,7 @@ def sweep_table(
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     table.insert(0, "sweep", sweep.name)
-    return table[["sweep", "prompts", *sweep.directions, "point", *STATISTIC_COLUMNS]]
+    return table[["sweep", "prompts", *sweep.coordinates, "point", *STATISTIC_COLUMNS]]
 
 
 def coordinate_columns(table: pd.DataFrame) -> list[str]:

@@ -76,8 +76,8 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
     """
     values = _read_terms(words)
     language_models = {name for name, model in study.config["models"].items() if model["task"] == "language-model"}
-    coordinates = {name for sweep in study.sweeps.values() for name in sweep.directions}
-    fitting = [found for found in study.sweeps.values() if set(found.directions) == set(values)]
+    coordinates = {name for sweep in study.sweeps.values() for name in sweep.coordinates}
+    fitting = [found for found in study.sweeps.values() if set(found.coordinates) == set(values)]
     if sweep is not None:
         chosen = _sweep(study, sweep)
         if chosen not in fitting:
@@ -106,7 +106,7 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
 
 def _entry(study: OpenStudy, sweep: Sweep, values: Mapping[str, Decimal]) -> SweepPoint:
     """The point of ``sweep`` with these coordinates."""
-    grid = {coordinate: [format_decimal(values[coordinate])] for coordinate in sweep.directions}
+    grid = {coordinate: [format_decimal(values[coordinate])] for coordinate in sweep.coordinates}
     spec = {**study.config["sweeps"][sweep.name], "grid": grid, "anchors": []}
     (entry,) = build_sweep(sweep.name, spec).points
     return entry
@@ -226,13 +226,13 @@ def located(study: OpenStudy, place: Place) -> Place:
 def _coordinates_on(study: OpenStudy, sweep: Sweep, point: Point) -> tuple[tuple[str, Decimal], ...] | None:
     """The coordinates of ``point`` on ``sweep``; None if it is not exactly one of its points."""
     spec = study.config["sweeps"][sweep.name]
-    origin, directions = spec["origin"], [spec["directions"][name] for name in sweep.directions]
+    origin, directions = spec["origin"], [spec["directions"][name] for name in sweep.coordinates]
     models = sorted({*origin, *point.models}.union(*directions))
     # Solved in floating point, then checked against the exact sum.
     columns = np.array([[float(direction.get(model, 0)) for direction in directions] for model in models])
     moved = [float(dict(point.coefficients).get(model, 0)) - float(origin.get(model, 0)) for model in models]
     solution = np.linalg.lstsq(columns, np.array(moved))[0]
-    entry = _entry(study, sweep, dict(zip(sweep.directions, map(decimal, solution.tolist()), strict=True)))
+    entry = _entry(study, sweep, dict(zip(sweep.coordinates, map(decimal, solution.tolist()), strict=True)))
     return entry.coordinates if entry.point == point else None
 
 

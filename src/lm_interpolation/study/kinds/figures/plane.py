@@ -107,7 +107,7 @@ class Plane(Figure):
 
     def drawn(self, study: "Study") -> dict[str, Any]:
         return {
-            "coordinates": list(study.sweeps[self.sweep].directions),
+            "coordinates": list(study.sweeps[self.sweep].coordinates),
             "panels": [{**panel.plain(), "table": self._tables().index(self._table(panel))} for panel in self.panels],
             # In the order of the file.
             "markers": [{"label": marker.label, "at": list(marker.at.items())} for marker in self.markers],

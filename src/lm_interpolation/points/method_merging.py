@@ -1,0 +1,128 @@
+"""Merging under a method: the checkpoint of a point whose displacements a method changes, streamed over tensors."""
+
+import functools
+import itertools
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lm_interpolation.jobs.checksums import Reader
+from lm_interpolation.jobs.runtime import Progress, UserError
+from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.points.algebra import Method, Point
+from lm_interpolation.points.methods.places import places_of
+from lm_interpolation.points.methods.recipes import sums, under
+from lm_interpolation.points.methods.spaces import Chunk, Place, Space
+from lm_interpolation.points.reading import CHUNK, blocks, float_chunks
+from lm_interpolation.points.writing import check_equal, write_checkpoint
+
+
+def merge_by_method(
+    point: Point,
+    method: Method,
+    models: Mapping[str, str | Path],
+    output: str | Path,
+    progress: Progress | None = None,
+    files: Mapping[str, Path] | None = None,
+) -> None:
+    """Write the model at ``point``, which is under ``method``, into the directory ``output``.
+
+    Args:
+        point: its coefficients are used as they are, never normalised.
+        method: what happens to the displacements before they are added.
+        models: model name -> Hugging Face directory (float32, float16 or bfloat16 safetensors), the base included; more
+            than the point needs is allowed.
+        output: a directory that ``from_pretrained`` loads (see ``write_checkpoint``).
+        progress: counts tensors.
+        files: masks and statistics that the method reads, by their name in the study.
+
+    Sums are accumulated in float64 and stored as float32. Integer and boolean tensors must be equal in all models and
+    are copied. Memory does not grow with the models unless a stage needs whole tensors.
+
+    Raises ``UserError`` if a model is damaged or if models do not fit together (see ``write_checkpoint``), if a value
+    is NaN or infinite, and what the stages raise.
+    """
+    chosen = {model: models[model] for model in method.models(point)}
+    write_checkpoint(chosen, output, functools.partial(_sums, point, method, files or {}), progress)
+
+
+class _OnDisk(Space):
+    """Displacements of models in files."""
+
+    def __init__(
+        self,
+        point: Point,
+        base: str | None,
+        checkpoints: Mapping[str, Checkpoint],
+        readers: Mapping[str, Reader],
+        files: Mapping[str, Path],
+    ) -> None:
+        first = next(iter(checkpoints.values()))
+        weights = {model: float(value) for model, value in point.coefficients if model != base}
+        super().__init__(places_of(first), weights, files, ("displacements", base))
+        self._base, self._checkpoints, self._readers = base, checkpoints, readers
+
+    def chunks(self, place: Place) -> Iterator[Chunk]:
+        names = [*self.weights, *([self._base] if self._base is not None else [])]
+        streams = [float_chunks(self._checkpoints[name].tensors[place.name], self._readers[name]) for name in names]
+        start = 0
+        for parts in zip(*streams, strict=True):
+            base = parts[-1] if self._base is not None else None
+            values = {}
+            for model, part in zip(self.weights, parts, strict=False):
+                values[model] = part if base is None else np.subtract(part, base, out=part)
+                # The sum of squares is finite exactly if all are: float64 holds the square of any float32.
+                if not np.isfinite(np.dot(part, part)):
+                    self._refuse(place, names)
+            yield Chunk(start, base, values)
+            start += len(parts[0])
+
+    def _refuse(self, place: Place, names: Sequence[str]) -> None:
+        for name in names:
+            tensor = self._checkpoints[name].tensors[place.name]
+            if not all(np.isfinite(chunk).all() for chunk in float_chunks(tensor)):
+                raise UserError(
+                    f"model {name} ({tensor.file}): tensor {place.name} holds NaN or inf; its training diverged or the "
+                    "file is damaged"
+                )
+
+
+def _sums(
+    point: Point,
+    method: Method,
+    files: Mapping[str, Path],
+    checkpoints: Mapping[str, Checkpoint],
+    readers: Mapping[str, Reader],
+    names: Sequence[str],
+) -> Generator[tuple[int, memoryview]]:
+    space = under(method, point, _OnDisk(point, method.base, checkpoints, readers, files))
+    buffer = np.empty(CHUNK, "<f4")
+    for done, name in enumerate(names):
+        if name not in space.places:
+            for parts in _others(name, checkpoints, readers):
+                check_equal(name, checkpoints, parts)
+                yield done, parts[0]
+            continue
+        for _, total in sums(space, space.places[name]):
+            result = buffer[: len(total)]
+            with np.errstate(over="ignore"):
+                np.copyto(result, total, casting="same_kind")
+            if not np.isfinite(result).all():
+                raise UserError(
+                    f"point {point.id}: tensor {name} exceeds the range of float32; use smaller coefficients"
+                )
+            yield done, result.data.cast("B")
+
+
+def _others(
+    name: str, checkpoints: Mapping[str, Checkpoint], readers: Mapping[str, Reader]
+) -> Iterator[tuple[memoryview, ...]]:
+    """The bytes of a tensor that holds no weights, a block of each model at a time."""
+    streams = []
+    for model, checkpoint in checkpoints.items():
+        tensor = checkpoint.tensors[name]
+        size = (tensor.end - tensor.start) // max(tensor.size, 1)
+        buffer = memoryview(bytearray(size * min(CHUNK, tensor.size)))
+        streams.append(blocks(tensor, readers[model], CHUNK, itertools.repeat(buffer)))
+    yield from zip(*streams, strict=True)

@@ -1,0 +1,32 @@
+"""Combine by the mean of those that take part: the sum, times sum |c| over that of the models that are not 0 there.
+
+Source: the disjoint mean of TIES (Yadav et al. 2023, arXiv 2306.01708, section 4). The paper's lambda over N models is
+the coefficient lambda / N of each.
+"""
+
+from collections.abc import Callable
+
+from array_api_compat import array_namespace
+
+from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, weighted_sum
+
+
+def apply(space: Space) -> Space:
+    """``space`` with its models combined."""
+    sizes = {model: abs(weight) for model, weight in space.weights.items()}
+    whole = sum(sizes.values())
+
+    def mean(chunk: Chunk) -> Array:
+        total = weighted_sum(chunk.values, space.weights)
+        xp = array_namespace(total)
+        there = {model: xp.astype(values != 0, total.dtype) for model, values in chunk.values.items()}
+        share = weighted_sum(there, sizes)
+        # Where all take part, the sum stays as it is, exactly.
+        partial = (share < whole) & (share > 0)
+        factor = whole / xp.where(partial, share, xp.full_like(share, whole))
+        return xp.where(partial, total * factor, total)
+
+    def change(place: Place) -> Callable[[Chunk], Array]:
+        return mean
+
+    return combined(space, ("mean", *space.weights.items()), change)
