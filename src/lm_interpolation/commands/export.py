@@ -13,11 +13,13 @@ from lm_interpolation.jobs.scratch import own_scratch, refuse_existing
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.pages.model_cards import model_card
 from lm_interpolation.points.merging import merge
+from lm_interpolation.points.method_merging import merge_by_method
 from lm_interpolation.texts.steering import describe_range, find_place, model_folders
 
 EXAMPLES = """\
   lm-interpolation export --study demo --point alpha=0.7 --to my-model
   lm-interpolation export --sweep plane --point alpha=0.7,beta=-1 --to my-model
+  lm-interpolation export --point "ties density=0.2 positive=1 negative=1" --to my-model
   lm-interpolation export --config config/sst.yaml --point "positive=1.5 negative=-0.5" --to my-model
 """
 
@@ -31,7 +33,10 @@ def main(arguments: Sequence[str]) -> None:
         "--point",
         required=True,
         metavar="POINT",
-        help="coordinates (alpha=0.7, or alpha=0.7,beta=-1) or models (positive=1.5 negative=-0.5)",
+        help=(
+            "coordinates (alpha=0.7, or alpha=0.7,beta=-1), models (positive=1.5 negative=-0.5), or models under a "
+            "method of the study (ties density=0.2 positive=1 negative=1)"
+        ),
     )
     parser.add_argument("--to", required=True, metavar="DIR", help="the directory to make, which must not exist")
     options = parser.parse_args(arguments)
@@ -53,12 +58,16 @@ def main(arguments: Sequence[str]) -> None:
     if not target.name:
         raise UserError(f"--to {options.to!r} names no directory; give one to make")
     refuse_existing(target)
-    folders = model_folders(study, place.point.models)
+    folders = model_folders(study, study.models(place.point))
     announce(study, [place])
     card = model_card(study, place, folders, target.name)
     tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)
     with own_scratch(target) as scratch:
-        merge(place.point, folders, scratch, Progress(f"merge {place.title}", tensors, "tensors"))
+        progress = Progress(f"merge {place.title}", tensors, "tensors")
+        if method := study.method(place.point):
+            merge_by_method(place.point, method, folders, scratch, progress, study.method_files(place.point))
+        else:
+            merge(place.point, folders, scratch, progress)
         (scratch / "README.md").write_text(card, encoding="utf-8")
     size = sum(path.stat().st_size for path in target.iterdir())
     say(f"wrote {size / 1e6:.1f} MB; README.md there is its card")

@@ -36,6 +36,7 @@ EXAMPLES = """\
   lm-interpolation steer --sweep plane --point alpha=0.7,beta=-1 --prompt "The hotel"
   lm-interpolation steer --sweep ensemble --point gamma=0.8 --prompt "The hotel"
   lm-interpolation steer --point "positive=1.5 negative=-0.5" --prompt - < prompts.txt
+  lm-interpolation steer --point "ties density=0.2 positive=1 negative=1" --prompt "The plot was"
   lm-interpolation steer --point alpha=0.75 --prompts neutral --row 3
   lm-interpolation steer --config config/sst.yaml --results /data/sst --point alpha=0.7 --prompt "It is" --json
 """
@@ -78,7 +79,10 @@ def _parse(arguments: Sequence[str]) -> Namespace:
         action="append",
         required=True,
         metavar="POINT",
-        help="coordinates (alpha=0.7, or alpha=0.7,beta=-1) or models (positive=1.5 negative=-0.5); repeatable",
+        help=(
+            "coordinates (alpha=0.7, or alpha=0.7,beta=-1), models (positive=1.5 negative=-0.5), or models under a "
+            "method of the study (ties density=0.2 positive=1 negative=1); repeatable"
+        ),
     )
     parser.add_argument(
         "--prompt", action="append", default=[], metavar="TEXT", help="repeatable; -: one per line from stdin"
@@ -159,7 +163,7 @@ def _models(study: OpenStudy, place: Place) -> list[str]:
     """Names of the models that a place needs, including the model of the nucleus for an ensemble."""
     nucleus = study.config["generation"].get("nucleus")
     deciding = [nucleus] if nucleus is not None and place.space == "logits" else []
-    return list(dict.fromkeys([*place.point.models, *deciding]))
+    return list(dict.fromkeys([*study.models(place.point), *deciding]))
 
 
 def _judge(study: OpenStudy, name: str | None) -> str | None:
@@ -235,7 +239,10 @@ def _mixtures(
             say(f"loading {_count(len(family), 'model')}, to run side by side")
             return load_members(needed, device, precision)
         say(f"loading {_count(len(family), 'model')}, to be combined in memory")
-        return WeightSpace(needed, device)
+        points = [place.point for place in places if place.space == "weights"]
+        methods = [method for point in points if (method := study.method(point)) is not None]
+        files = {name: path for point in points for name, path in study.method_files(point).items()}
+        return WeightSpace(needed, device, methods=methods, files=files)
 
     for index, (place, key) in enumerate(zip(places, keys, strict=True)):
         if key not in held:

@@ -175,8 +175,8 @@ def _enclose(axes: Axes, x_edges: np.ndarray, y_edges: np.ndarray, within: np.nd
 
 def _name_models(axes: Axes, part: pd.DataFrame, coordinates: tuple[str, str], font_size: float) -> None:
     """Ring and name where the point is a single model."""
-    models = [Point.parse(point).models for point in part["point"]]
-    at = part.loc[[len(names) == 1 for names in models], list(coordinates)].to_numpy(dtype=np.float64)
+    models = [Point.parse(point).single for point in part["point"]]
+    at = part.loc[[name is not None for name in models], list(coordinates)].to_numpy(dtype=np.float64)
     axes.plot(
         *at.T, linestyle="", marker="o", markersize=5, markerfacecolor="none", markeredgecolor="white", zorder=4,
         path_effects=[withStroke(linewidth=2.4, foreground="black")],
@@ -184,7 +184,7 @@ def _name_models(axes: Axes, part: pd.DataFrame, coordinates: tuple[str, str], f
     room = LabelRoom(axes)
     room.take_markers(at, 4)
     outline = [withStroke(linewidth=1.8, foreground="black")]
-    for name, (x, y) in zip((names[0] for names in models if len(names) == 1), at, strict=True):
+    for name, (x, y) in zip(filter(None, models), at, strict=True):
         style = {"color": "white", "path_effects": outline, "zorder": 5}
         room.place_at(model_label(name), (float(x), float(y)), 6, font_size, must=True, **style)
 

@@ -10,7 +10,7 @@ from lm_interpolation.points.formulas import combination
 def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
     """One line on a sweep, declared by ``spec``: its formula, its grid and, if it is about texts, its prompts."""
     terms = [combination(spec["origin"])]
-    terms += [f"{coordinate} ({combination(spec['directions'][coordinate])})" for coordinate in sweep.coordinates]
+    terms += [f"{coordinate} ({combination(along)})" for coordinate, along in _directions(sweep, spec).items()]
     values = {coordinate: grid_values(spec["grid"][coordinate]) for coordinate in sweep.coordinates}
     grids = [
         f"{name}: {len(along)} values from {format_decimal(along[0])} to {format_decimal(along[-1])}"
@@ -21,7 +21,13 @@ def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
         grids.append(f"{beside} more {'point' if beside == 1 else 'points'} off the grid")
     combined = {"weights": "weights", "logits": "logits, an ensemble"}[sweep.space]
     prompts = f"; prompts: {', '.join(sweep.prompts)}" if texts and sweep.prompts else ""
-    return f"{sweep.name} = {' + '.join(terms)} ({combined}); {'; '.join(grids)}{prompts}"
+    under = f", under method {sweep.method.name}" if sweep.method else ""
+    return f"{sweep.name} = {' + '.join(terms)} ({combined}{under}); {'; '.join(grids)}{prompts}"
+
+
+def _directions(sweep: Sweep, spec: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Coordinate to direction, in the order of the sweep; settings of its method have none."""
+    return {name: spec["directions"][name] for name in sweep.coordinates if name in spec["directions"]}
 
 
 def describe_sampling(sampling: Mapping[str, Any], samples: Mapping[str, int], nucleus: str | None) -> str:

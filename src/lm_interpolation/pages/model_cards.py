@@ -16,7 +16,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.pages.facts import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
-from lm_interpolation.points.algebra import format_decimal
+from lm_interpolation.points.algebra import ZERO, format_decimal
 from lm_interpolation.scores.judges import MARK, Judge, judge_lines
 from lm_interpolation.study.judged import describe_scorer
 from lm_interpolation.study.scorers import study_judges
@@ -45,7 +45,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
     """
     config = study.config
     first = Checkpoint.open(next(iter(folders.values())))
-    lineage = _lineage(config, place.point.models)
+    lineage = _lineage(config, study.models(place.point))
     roots = [config["models"][model]["start"].get("hub") for model in lineage]
     metadata = ModelCardData(
         library_name="transformers",
@@ -76,7 +76,8 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         sweep=describe_sweep_of(study, place),
         coordinates=show_coordinates(place.coordinates),
         position=describe_position(study, place),
-        trained=len(place.point.models) == 1,
+        trained=place.point.single is not None,
+        method=_method(study, place),
         outside=is_outside(located(study, place)) and not (found is not None and found.here),
         parents=[
             {
@@ -91,6 +92,20 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         sampling=config.get("generation", {}),
         **_scores(study, place),
     )
+
+
+def _method(study: OpenStudy, place: Place) -> dict[str, str] | None:
+    """The method of a point in words: its name, its declaration, and the values that were chosen."""
+    point = place.point
+    if not point.method:
+        return None
+    entry = study.config["methods"][point.method]
+    return {
+        "name": point.method,
+        "entry": describe_entry(point.method, entry),
+        "values": ", ".join(f"{name} = {format_decimal(value)}" for name, value in point.values),
+        "base": str(entry.get("base", ZERO)),
+    }
 
 
 def _lineage(config: Mapping[str, Any], models: Sequence[str]) -> list[str]:

@@ -104,8 +104,8 @@ class Method:
             weights = {model: value for model, value in affine.coefficients if model != self.base}
             if min(weights.values()) < 0:
                 raise UserError(
-                    f"method {self.name}: coefficients {_show(weights)} have different signs or are negative, which "
-                    "its combination does not define; give none below 0"
+                    f"method {self.name}: its combination takes no coefficient below 0, but they are {_show(weights)}; "
+                    "correct them"
                 )
         settings = tuple((name, decimal(values[name])) for name in sorted(values))
         return Point(affine.coefficients, self.name, settings)
@@ -162,6 +162,11 @@ class Point:
     def models(self) -> tuple[str, ...]:
         """Names of the models that have a coefficient, sorted. A method's base may not be among them."""
         return tuple(model for model, _ in self.coefficients)
+
+    @property
+    def single(self) -> str | None:
+        """The model that the point is; None if it is a mixture of several, or one changed by a method."""
+        return self.models[0] if len(self.models) == 1 and not self.method else None
 
 
 def _show(coefficients: Mapping[str, Decimal]) -> str:

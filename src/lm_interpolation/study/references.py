@@ -15,6 +15,7 @@ NOUNS = {
     "prompts": "prompt set",
     "tokenizers": "tokenizer",
     "models": "model",
+    "methods": "method",
     "scorers": "scorer",
     "sweeps": "sweep",
     "analyses": "analysis",
@@ -28,7 +29,7 @@ NOUNS = {
 
 ENTRIES = (*(name for name in NOUNS if name in StudyConfig.model_fields), "claims")
 """Sections whose keys are names of entries."""
-WITHOUT_MODELS = ("sweeps", "analyses", "searches", "figures")
+WITHOUT_MODELS = ("methods", "sweeps", "analyses", "searches", "figures")
 """Sections whose entries are left out, whoever wrote them, if the study does not declare a model that they need."""
 
 
@@ -109,6 +110,8 @@ def _key(item: Any, number: int) -> str:
 def _named(name: str, ref: Ref, path: Path, parts: tuple[Part, ...], owner: Declaration) -> Iterator[Reference]:
     steps = ref.section.split(".")
     section = tuple(getattr(owner, step.strip("{}")) if step.startswith("{") else step for step in steps)
+    if name in ref.besides:
+        return
     # None if the key that says which entry the name belongs to is absent.
     if None not in section:
         yield Reference(path, ref, section, name, parts)
@@ -169,7 +172,8 @@ def _misfits(config: StudyConfig, section: str, name: str, ref: Ref) -> Iterator
 
 
 def _wrong_directions(config: StudyConfig, sweep: str, wanted: int) -> Iterator[str]:
-    count = len(config.sweeps[sweep].directions)
+    # Those of its method's settings count, too.
+    count = len(config.sweeps[sweep].grid)
     if count != wanted:
         needed = "one direction" if wanted == 1 else f"{wanted} directions"
         yield f"{sweep!r} has {count} directions; choose a sweep of {needed}"

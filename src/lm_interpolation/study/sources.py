@@ -10,7 +10,7 @@ Digests cover the syntax tree without comments and docstrings, so rewording reru
 import ast
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lm_interpolation.jobs.code import blocks, code_digest, syntax_tree
@@ -45,6 +45,23 @@ def source_digests(script: str) -> dict[str, str]:
     return {name: code_digest(path) for name, path in paths.items()}
 
 
+def module_digests(modules: Iterable[str]) -> dict[str, str]:
+    """Digests of some of our modules (named without the package) and of all of ours that they import.
+
+    For what a job imports by its name, so that ``source_digests`` of its script cannot find it.
+    """
+    found: dict[str, str] = {}
+    for module in modules:
+        found |= _module_digests(module)
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def _module_digests(module: str) -> dict[str, str]:
+    name = f"{_PACKAGE}.{module}"
+    return {found: code_digest(_file(found)) for found in {name, *_reached(_file(name))[0]}}
+
+
 @functools.cache
 def pinned_packages(script: str) -> dict[str, str]:
     """Package to version, from the lock file, for the packages that the script's sources import and their requirements.
@@ -65,9 +82,13 @@ def pinned_packages(script: str) -> dict[str, str]:
 
 def _walk(script: str) -> tuple[set[str], set[str]]:
     """Our modules and the external top-level packages that ``script`` reaches through imports."""
+    return _reached(_script(script))
+
+
+def _reached(path: Path) -> tuple[set[str], set[str]]:
     ours: set[str] = set()
     outside: set[str] = set()
-    queue = [_script(script)]
+    queue = [path]
     while queue:
         for module in _imports(queue.pop()):
             if module.split(".")[0] != _PACKAGE:

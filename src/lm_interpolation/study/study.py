@@ -10,7 +10,7 @@ from typing import Any
 
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.settings import to_text
-from lm_interpolation.points.algebra import Point, Sweep, sweep_settings
+from lm_interpolation.points.algebra import Point, Sweep, method_settings, sweep_settings
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.data import Data
 from lm_interpolation.study.downloads import make_data
@@ -170,8 +170,18 @@ class Study:
     # Inputs of jobs.
 
     def merge_inputs(self, point: str) -> list[str]:
-        """Model directories that take part in a point, in the order of its id."""
-        return [self.path("models", model) for model in Point.parse(point).models]
+        """Model directories that a point is made from, sorted by the names of the models."""
+        found = Point.parse(point)
+        models = self.declared.method(found.method).models(found) if found.method else found.models
+        return [self.path("models", model) for model in models]
+
+    def method_files(self, point: str) -> list[str]:
+        """Masks and statistics that the method of a point reads."""
+        return [self.path("masks", name) for name in self.method_settings(point)["recipe"]["files"]]
+
+    def method_settings(self, point: str) -> dict[str, Any]:
+        """The method of a point, for the job that merges it."""
+        return method_settings(self.declared.method(Point.parse(point).method))
 
     def merge_prompts(self, use: str) -> list[str]:
         """The prompts that the texts of a merged checkpoint of this use continue; none if it is for an analysis."""

@@ -283,7 +283,6 @@ def _highest(curve: pd.DataFrame, coordinate: str) -> str:
 
 
 def single_model(table: pd.DataFrame, coordinate: str, value: float) -> str | None:
-    """Name of the model at ``coordinate`` = ``value``; None if that is not on the grid or is a mixture of models."""
+    """Name of the model at ``coordinate`` = ``value``; None if that is not on the grid or is no model by itself."""
     points = table.loc[table[coordinate] == value, "point"]
-    models: Sequence[str] = Point.parse(points.iloc[0]).models if len(points) else ()
-    return models[0] if len(models) == 1 else None
+    return Point.parse(points.iloc[0]).single if len(points) else None

@@ -16,12 +16,22 @@ import numpy as np
 
 from lm_interpolation.jobs.checksums import check_present
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.points.algebra import MODEL_NAME, Point, Sweep, SweepPoint, build_sweep, decimal, format_decimal
+from lm_interpolation.points.algebra import (
+    MODEL_NAME,
+    Method,
+    Point,
+    Sweep,
+    SweepPoint,
+    build_sweep,
+    decimal,
+    format_decimal,
+)
 from lm_interpolation.points.formulas import combination
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
 
+_METHOD = re.compile(rf"({MODEL_NAME})(?=[~@\s,]|$)(?!\s*=)")
 _TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{{1,3}})?)\s*(?:[,+\s]\s*|$)")
 
 
@@ -47,6 +57,20 @@ class OpenStudy:
     def name(self) -> str:
         return self.config["study"]
 
+    def method(self, point: Point) -> Method | None:
+        """The method that a point is under."""
+        return self.declared.method(point.method) if point.method else None
+
+    def models(self, point: Point) -> tuple[str, ...]:
+        """Names of the models that a point is made from, the base of its method included."""
+        method = self.method(point)
+        return point.models if method is None else method.models(point)
+
+    def method_files(self, point: Point) -> dict[str, Path]:
+        """The masks and statistics that the method of a point reads, by name."""
+        method = self.method(point)
+        return {name: self.results / "masks" / name for name in (method.recipe["files"] if method else ())}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -70,10 +94,14 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
 
     Terms are separated by commas, spaces or ``+``, so a point's id works, too. Coordinates refer to ``sweep``, or to
     the first sweep with exactly these coordinates; they need not be on its grid. Models (``positive=1.5
-    negative=-0.5``) are combined in the space of weights.
+    negative=-0.5``) are combined in the space of weights. The name of a method may stand before models, with the
+    settings that its sweeps vary (``ties density=0.2 positive=1 negative=1``); its base takes the rest to 1.
 
     Raises ``UserError`` if words cannot be read, if no sweep has these coordinates, or if coefficients do not sum to 1.
     """
+    named = _METHOD.match(words.strip())
+    if named is not None and sweep is None:
+        return _under(study, named[1], words)
     values = _read_terms(words)
     language_models = {name for name, model in study.config["models"].items() if model["task"] == "language-model"}
     coordinates = {name for sweep in study.sweeps.values() for name in sweep.coordinates}
@@ -104,11 +132,35 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
     return Place(entry.point, chosen.space, chosen, entry.coordinates, others)
 
 
+def _under(study: OpenStudy, name: str, words: str) -> Place:
+    """The place of models under the method ``name``, with which ``words`` begin."""
+    if name not in study.declared.methods:
+        known = ", ".join(study.declared.methods) or "none"
+        raise UserError(f"point {words!r}: no method {name!r}; the study declares: {known}")
+    method = study.declared.method(name)
+    values = _read_terms(words.strip().removeprefix(name).replace("~", " ").replace("@", " "))
+    chosen = {key: value for key, value in values.items() if key in method.coordinates}
+    coefficients = {key: value for key, value in values.items() if key not in chosen}
+    models = {key for key, model in study.config["models"].items() if model["task"] == "language-model"}
+    if unknown := sorted(set(coefficients) - models):
+        settings = f"its settings ({', '.join(method.coordinates)}) and " if method.coordinates else ""
+        raise UserError(
+            f"point {words!r}: {unknown[0]} is no model; under method {name} give {settings}models: "
+            f"{', '.join(sorted(models))}"
+        )
+    if method.base is not None and method.base not in coefficients:
+        coefficients[method.base] = 1 - sum(coefficients.values(), Decimal(0))
+    for coordinate, value in chosen.items():
+        for problem in study.declared.methods[name].value_problems(coordinate, [float(value)]):
+            raise UserError(f"point {words!r}: {coordinate}={problem}")
+    return Place(method.point(coefficients, chosen), "weights", None, ())
+
+
 def _entry(study: OpenStudy, sweep: Sweep, values: Mapping[str, Decimal]) -> SweepPoint:
     """The point of ``sweep`` with these coordinates."""
     grid = {coordinate: [format_decimal(values[coordinate])] for coordinate in sweep.coordinates}
     spec = {**study.config["sweeps"][sweep.name], "grid": grid, "anchors": []}
-    (entry,) = build_sweep(sweep.name, spec).points
+    (entry,) = build_sweep(sweep.name, spec, sweep.method).points
     return entry
 
 
@@ -159,8 +211,10 @@ def show_coordinates(coordinates: Iterable[tuple[str, Decimal]]) -> str:
 
 
 def formula(point: Point) -> str:
-    """``1.5 positive − 0.5 negative``, the largest coefficient first."""
-    return combination(dict(sorted(point.coefficients, key=lambda pair: -pair[1])), format_decimal)
+    """``1.5 positive − 0.5 negative``, the largest coefficient first; ``..., under ties with density 0.2``."""
+    affine = combination(dict(sorted(point.coefficients, key=lambda pair: -pair[1])), format_decimal)
+    settings = " and ".join(f"{name} {format_decimal(value)}" for name, value in point.values)
+    return affine + (f", under {point.method}{f' with {settings}' if settings else ''}" if point.method else "")
 
 
 def describe_sweep_of(study: OpenStudy, place: Place) -> str:
@@ -175,7 +229,7 @@ def describe_place(study: OpenStudy, place: Place) -> str:
     """One line for people: the formula with its numbers, and what the study has measured at the place."""
     sweep = describe_sweep_of(study, place)
     where = f"{place.title} on {sweep}: " if sweep else ""
-    how = f"a combination of {place.space}" if len(place.point.models) > 1 else "the model itself"
+    how = "the model itself" if place.point.single else f"a combination of {place.space}"
     return f"{where}{formula(place.point)} ({how}), {describe_position(study, place)}"
 
 
@@ -226,13 +280,19 @@ def located(study: OpenStudy, place: Place) -> Place:
 def _coordinates_on(study: OpenStudy, sweep: Sweep, point: Point) -> tuple[tuple[str, Decimal], ...] | None:
     """The coordinates of ``point`` on ``sweep``; None if it is not exactly one of its points."""
     spec = study.config["sweeps"][sweep.name]
-    origin, directions = spec["origin"], [spec["directions"][name] for name in sweep.coordinates]
+    if point.method != (sweep.method.name if sweep.method else ""):
+        return None
+    named = [name for name in sweep.coordinates if name in spec["directions"]]
+    origin, directions = spec["origin"], [spec["directions"][name] for name in named]
     models = sorted({*origin, *point.models}.union(*directions))
     # Solved in floating point, then checked against the exact sum.
-    columns = np.array([[float(direction.get(model, 0)) for direction in directions] for model in models])
-    moved = [float(dict(point.coefficients).get(model, 0)) - float(origin.get(model, 0)) for model in models]
-    solution = np.linalg.lstsq(columns, np.array(moved))[0]
-    entry = _entry(study, sweep, dict(zip(sweep.coordinates, map(decimal, solution.tolist()), strict=True)))
+    values = dict(point.values)
+    if directions:
+        columns = np.array([[float(direction.get(model, 0)) for direction in directions] for model in models])
+        moved = [float(dict(point.coefficients).get(model, 0)) - float(origin.get(model, 0)) for model in models]
+        solution = np.linalg.lstsq(columns, np.array(moved))[0]
+        values |= dict(zip(named, map(decimal, solution.tolist()), strict=True))
+    entry = _entry(study, sweep, values)
     return entry.coordinates if entry.point == point else None
 
 

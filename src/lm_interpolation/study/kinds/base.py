@@ -141,7 +141,8 @@ class Ref:
     ``section`` may contain another key in braces (``analyses.{analysis}.pairs``). The other fields say what the entry
     must be: its ``kind``; the ``task`` of a model, and whether the study trains it; the number of ``directions`` of a
     sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a stream is not); the number of
-    directions of the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``.
+    directions of the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``. Names in
+    ``besides`` are words of their own, and refer to nothing.
     """
 
     section: str
@@ -154,6 +155,7 @@ class Ref:
     stored: bool = False
     along: int | None = None
     barrier: bool = False
+    besides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,12 +237,16 @@ class Either:
         self._union = Annotated[Union[tuple(found)], Discriminator(chosen)]  # noqa: UP007
         key = chosen if isinstance(chosen, str) else ""
         self.alternatives: dict[str, Any] = dict(
-            (tag(one, key), one) if key else (get_args(one)[-1].tag, get_args(one)[0]) for one in found
+            (tag(one, key), one) if key else (get_args(one)[-1].tag, _untagged(*get_args(one)[:-1])) for one in found
         )
         """Tag to type."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler.generate_schema(self._union)
+
+
+def _untagged(annotation: Any, *marks: Any) -> Any:
+    return Annotated[(annotation, *marks)] if marks else annotation
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]

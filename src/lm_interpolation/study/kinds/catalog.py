@@ -1,7 +1,7 @@
 """All kinds, one line each. A kind that is not here does not exist."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Tag
 
@@ -51,6 +51,8 @@ from lm_interpolation.study.kinds.figures.plane import Plane
 from lm_interpolation.study.kinds.figures.search import SearchFigure
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
+from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
+from lm_interpolation.study.kinds.methods.keep import Band, Chance, Keep, Magnitude, Rank, Tensors, Variance
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.hub import FromHub
@@ -138,6 +140,25 @@ CLAIMS: tuple[type[Claim], ...] = (
 )
 
 
+KEEPS: tuple[type[Keep], ...] = (
+    Magnitude,
+    Chance,
+    Rank,
+    Band,
+    Variance,
+    Tensors,
+)
+COMBINES: tuple[type[Combine], ...] = (
+    Mean,
+    Slerp,
+    Karcher,
+    Stock,
+    Sce,
+)
+
+SUM = "sum"
+"""The combination without a stage."""
+
 START = "from "
 """Put before the key of an origin, it is the origin's tag, which is no key itself."""
 
@@ -166,6 +187,17 @@ AnyCorpus = Annotated[
 ]
 AnyPrompts = Annotated[Prompts, Either(PROMPTS, "source")]
 AnyOrigin = Annotated[Origin, Either([Annotated[kind, Tag(START + kind.KEY)] for kind in ORIGINS], _origin)]
+AnyKeep = Annotated[Keep, Either(KEEPS, "by")]
+# The name of a combination is enough if it is set by nothing.
+AnyCombine = Annotated[
+    str | Combine,
+    Either(
+        [
+            Annotated[Literal[(SUM, *(tag(kind, "by") for kind in COMBINES))], Tag("a string")],
+            Annotated[Combine, Either(COMBINES, "by"), Tag("a mapping")],
+        ]
+    ),
+]
 AnyScorer = Annotated[Scorer, Either(SCORERS, "kind")]
 AnyAnalysis = Annotated[Analysis, Either(ANALYSES, "kind")]
 AnyFigure = Annotated[Figure, Either(FIGURES, "kind")]

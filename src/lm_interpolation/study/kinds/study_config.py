@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 from pydantic import Field, PrivateAttr
 
-from lm_interpolation.points.algebra import Sweep, build_sweep
+from lm_interpolation.points.algebra import Method, Sweep, build_sweep
 from lm_interpolation.study.kinds.base import Declaration, FigureName, Maybe, Name, Parts
 from lm_interpolation.study.kinds.catalog import (
     AnyAnalysis,
@@ -15,6 +15,7 @@ from lm_interpolation.study.kinds.catalog import (
     AnyPrompts,
     AnyScorer,
 )
+from lm_interpolation.study.kinds.methods.method import MethodSpec
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.model import Model
 from lm_interpolation.study.kinds.sections import Compute, Generation, Search, Tables, Tokenizer
@@ -58,6 +59,10 @@ class StudyConfig(Declaration):
         default_factory=dict, description="Byte-level BPE tokenizers that the workflow trains."
     )
     models: Annotated[dict[Name, Model], MinLen(1)] = Field(description="Named models, imported or trained.")
+    methods: dict[Name, MethodSpec] = Field(
+        default_factory=dict,
+        description="What happens to displacements from a base before they are added, for the points of sweeps.",
+    )
     generation: Maybe[Generation] = Field(
         default=None,
         description="How texts are sampled at each point. The same seed gives the same uniform random numbers at every "
@@ -89,6 +94,7 @@ class StudyConfig(Declaration):
     )
 
     _sweeps: dict[str, Sweep] = PrivateAttr(default_factory=dict)
+    _methods: dict[str, Method] = PrivateAttr(default_factory=dict)
 
     def section(self, name: str) -> Any:
         """The entries of a section."""
@@ -97,8 +103,15 @@ class StudyConfig(Declaration):
     def sweep(self, name: str) -> Sweep:
         """The points of a declared sweep. Raises ``UserError`` if it is not affine."""
         if name not in self._sweeps:
-            self._sweeps[name] = build_sweep(name, self.sweeps[name].plain())
+            spec = self.sweeps[name]
+            self._sweeps[name] = build_sweep(name, spec.plain(), self.method(spec.method) if spec.method else None)
         return self._sweeps[name]
+
+    def method(self, name: str) -> Method:
+        """A declared method, for points and jobs."""
+        if name not in self._methods:
+            self._methods[name] = self.methods[name].built(name)
+        return self._methods[name]
 
     def built_sweeps(self) -> dict[str, Sweep]:
         """The points of all sweeps, as ``sweep`` builds them."""

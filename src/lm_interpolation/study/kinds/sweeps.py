@@ -7,19 +7,23 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
+from lm_interpolation.points.algebra import grid_values
 from lm_interpolation.study.kinds.base import (
     Coefficients,
     Declaration,
     Either,
     Maybe,
+    Name,
     Names,
     Number,
     Parts,
     Problem,
     PromptsName,
+    Ref,
     ScorerName,
     Unique,
     Whole,
+    plain,
     undeclared,
 )
 
@@ -62,13 +66,14 @@ TABLE_COLUMNS = frozenset(
 """Columns of tables of points, beside which stand those of the coordinates."""
 
 
-def _no_column(name: str) -> str:
+def no_column(name: str) -> str:
+    """``name``, if it may be the name of a coordinate. Raises a pydantic error if it is a column of tables."""
     if name in TABLE_COLUMNS:
         raise PydanticCustomError("words", f": {name!r} is a column of the tables; choose another name")
     return name
 
 
-Coordinate = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_no_column)]
+Coordinate = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(no_column)]
 
 
 class Evenly(Declaration):
@@ -89,11 +94,18 @@ class SweepSpec(Declaration):
     """A grid of points around an origin."""
 
     origin: Coefficients = Field(description="The point where all coordinates are 0; its coefficients sum to 1.")
-    directions: Annotated[dict[Coordinate, Coefficients], MinLen(1)] = Field(
-        description="Coordinate to direction; the coefficients of a direction sum to 0."
+    directions: dict[Coordinate, Coefficients] = Field(
+        default_factory=dict,
+        description=(
+            "Coordinate to direction; the coefficients of a direction sum to 0. Needed unless the method has a setting "
+            "to vary."
+        ),
     )
     grid: Annotated[dict[str, GridValues], MinLen(1)] = Field(
-        description="Coordinate to its values, a list or a range with both ends included."
+        description=(
+            "Coordinate to its values, a list or a range with both ends included: each direction, and each setting of "
+            "the method that names a coordinate."
+        )
     )
     anchors: list[dict[str, Number]] = Field(
         default_factory=list,
@@ -114,6 +126,9 @@ class SweepSpec(Declaration):
     coordinate_labels: dict[str, str] = Field(
         default_factory=dict, description="Names of its coordinates in figures, by default their own names."
     )
+    method: Maybe[Annotated[Name, Ref("methods")]] = Field(
+        default=None, description="Name of the method that its points are under, by default none: they are affine."
+    )
 
     def models(self) -> list[str]:
         """Names of the models that take part, in the order of the file and with repetitions."""
@@ -121,5 +136,25 @@ class SweepSpec(Declaration):
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         for coordinate in self.coordinate_labels:
+            if coordinate not in self.grid:
+                yield "coordinate_labels", undeclared("coordinate", coordinate, self.grid)
+        if self.method is None:
+            if not self.directions:
+                yield "directions", "is empty; give at least one"
+            return
+        if self.space != "weights":
+            yield "method", f"changes weights, but the sweep is in the space of {self.space}; remove one"
+        method = config.methods[self.method]
+        for coordinate, values in self.grid.items():
             if coordinate not in self.directions:
-                yield "coordinate_labels", undeclared("coordinate", coordinate, self.directions)
+                for words in method.value_problems(coordinate, [float(value) for value in grid_values(plain(values))]):
+                    yield f"grid.{coordinate}", words
+        combination = method.combination()
+        if combination is not None and combination.MODELS is not None:
+            others = {model for model in self.models() if model != method.base}
+            if len(others) != combination.MODELS:
+                yield (
+                    "method",
+                    f"{self.method!r} combines {combination.MODELS} models besides its base, but the sweep has "
+                    f"{', '.join(sorted(others)) or 'none'}; correct the coefficients",
+                )

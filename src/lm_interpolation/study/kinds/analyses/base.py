@@ -142,7 +142,7 @@ class GeneratingAnalysis(Analysis):
 def check_on_grid(config: "StudyConfig", sweep: str, values: Iterable[float], key: str) -> Iterator[Problem]:
     """A sweep of one direction must have points at all ``values`` of its coordinate."""
     spec = config.sweeps[sweep]
-    (coordinate,) = spec.directions
+    (coordinate,) = spec.grid
     known = set(grid_values(plain(spec.grid.get(coordinate, []))))
     known |= {decimal(anchor[coordinate]) for anchor in spec.anchors if coordinate in anchor}
     for value in values:

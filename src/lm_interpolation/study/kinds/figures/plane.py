@@ -136,7 +136,7 @@ class Plane(Figure):
         for index, line in enumerate(self.lines):
             if not any(line.coefficients.values()):
                 yield f"lines.{index}.coefficients", "are all 0; give one that is not"
-        coordinates = config.sweeps[self.sweep].directions
+        coordinates = config.sweeps[self.sweep].grid
         places = {f"markers.{index}.at": marker.at for index, marker in enumerate(self.markers)}
         places |= {f"lines.{index}.coefficients": line.coefficients for index, line in enumerate(self.lines)}
         for key, given in places.items():

@@ -1,0 +1,1 @@
+"""Methods, and the stages that they consist of, one module each."""
