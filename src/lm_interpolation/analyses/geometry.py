@@ -5,7 +5,6 @@ does not grow with the models, and torch is not needed.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,26 +15,15 @@ from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.models.headers import Tensor
+from lm_interpolation.models.tensor_names import block_number, tensor_kind
+from lm_interpolation.points.reading import float_chunks
 
 # check_tied: if a file stores both tied tensors, leaving one out is correct only if they are equal.
-from lm_interpolation.points.reading import float_chunks
 from lm_interpolation.points.writing import check_tied
 
 NORM_COLUMNS = ["pair", "model", "reference", "tensor", "kind", "layer", "elements", "norm", "scaled_norm"]
 NORM_VALUES = ["norm", "scaled_norm"]
 """The columns that ``tables.write_table`` rounds."""
-
-_BLOCK = re.compile(r"(?:^|\.)(?:h|layers|layer)\.(\d+)(?:\.|$)")
-
-# Kinds of tensors by one whole part of their lower-case name, for GPT-2, LLaMA, OPT and GPT-NeoX. The first match
-# counts, because a norm may be named after what it normalises (self_attn_layer_norm, word_embeddings_layernorm).
-_KINDS = [
-    ("norm", re.compile(r"(.*_)?(ln|norm|layer_?norm|rmsnorm)(_.*)?")),
-    ("head", re.compile(r"lm_head|embed_out")),
-    ("embedding", re.compile(r"wte|wpe|embed_.*|(.*_)?embeddings?")),
-    ("attention", re.compile(r"(.*_)?(attn|attention)")),
-    ("mlp", re.compile(r"mlp|ffn|fc\d")),
-]
 
 
 def weight_norms(pairs: Sequence[tuple[str, str, str | Path, str, str | Path]]) -> pd.DataFrame:
@@ -88,18 +76,6 @@ def _difference_norm(tensors: dict[str, Tensor]) -> float:
                     "the file is damaged"
                 )
     return math.sqrt(total)
-
-
-def tensor_kind(name: str) -> str:
-    """The kind of the tensor with this name: embedding, attention, mlp, norm, head or other."""
-    parts = name.lower().split(".")
-    return next((kind for kind, pattern in _KINDS if any(map(pattern.fullmatch, parts))), "other")
-
-
-def block_number(name: str) -> int | None:
-    """Number of the transformer block of the tensor with this name; None outside the blocks."""
-    found = _BLOCK.search(name)
-    return int(found[1]) if found else None
 
 
 def _place(name: str) -> tuple[int, int, bool, str]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_interpolation.points.methods.magnitude import kept_count
+from lm_interpolation.points.methods.selection import kept_count
 from tests.points.methods.arrays import Arrays, at, displacements_of, method, random_models, tensor_of
 
 SHAPES = {"one.weight": (5, 9), "two.bias": (11,), "three.weight": (3, 4, 2)}

@@ -4,10 +4,8 @@ Source: Yu et al. 2023 (arXiv 2311.03099), which divides what is kept by the den
 displacement itself.
 """
 
-import numpy as np
-from array_api_compat import array_namespace, device
-
 from lm_interpolation.points.methods.random_bits import random_words, threshold
+from lm_interpolation.points.methods.selection import where_chosen
 from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space
 
 
@@ -32,9 +30,3 @@ def apply(space: Space, density: float, rescale: str, seed: int) -> Space:
         return keep
 
     return Changed(space, ("chance", density, rescale, seed), change)
-
-
-def where_chosen(mask: np.ndarray, values: Array) -> Array:
-    """``values`` where the mask, made on the CPU, is true, and 0 elsewhere."""
-    xp = array_namespace(values)
-    return xp.where(xp.asarray(mask, device=device(values)), values, xp.zeros_like(values))

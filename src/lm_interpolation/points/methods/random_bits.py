@@ -10,19 +10,22 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-_WORDS = 8
+WORDS = 1 << 32
+"""Number of words that there are."""
+
+_STEP = 8
 """32-bit words per step of the counter."""
 
 
 def random_words(seed: int, model: str, tensor: str, start: int, count: int) -> npt.NDArray[np.uint32]:
     """``count`` uniform 32-bit words, those of the elements of ``tensor`` from index ``start`` on."""
     key = hashlib.sha256(f"{seed}\n{model}\n{tensor}".encode()).digest()[:16]
-    first, skipped = divmod(start, _WORDS)
-    steps = -(-(skipped + count) // _WORDS)
+    first, skipped = divmod(start, _STEP)
+    steps = -(-(skipped + count) // _STEP)
     generator = np.random.Philox(counter=first, key=int.from_bytes(key, "little"))
-    return generator.random_raw(steps * (_WORDS // 2)).view("<u4")[skipped : skipped + count]
+    return generator.random_raw(steps * (_STEP // 2)).view("<u4")[skipped : skipped + count]
 
 
 def threshold(probability: float) -> int:
     """How many of the 2^32 words lie below ``probability``: an element is chosen if its word is smaller."""
-    return round(probability * (1 << 32))
+    return round(probability * WORDS)

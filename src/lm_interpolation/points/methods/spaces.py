@@ -71,6 +71,11 @@ class Space:
         """All elements of a tensor, in order. Can be called again and again."""
         raise NotImplementedError
 
+    @property
+    def origin(self) -> "Space":
+        """The displacements as they were before the first stage."""
+        return self
+
     def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
         """The value of ``compute()``, which depends on this space and ``name`` alone; computed once."""
         key = (*self.key, name)
@@ -108,6 +113,10 @@ class Changed(Space):
             before.memory,
         )
         self._before, self._change = before, change
+
+    @property
+    def origin(self) -> Space:
+        return self._before.origin
 
     def chunks(self, place: Place) -> Iterator[Chunk]:
         change = self._change(place)

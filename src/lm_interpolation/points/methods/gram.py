@@ -1,0 +1,33 @@
+"""Inner products of the displacements of models, tensor by tensor: what SLERP, the Karcher mean and stock need.
+
+Sums are in float64: within a chunk pairwise, as NumPy adds, then from chunk to chunk. So on a CPU they do not depend on
+threads, nor on whether models are on disk or in memory. (BLAS, which would be faster, splits sums among its threads.)
+"""
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from lm_interpolation.points.methods.spaces import Place, Space
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def gram(space: Space, place: Place) -> Matrix:
+    """<v_m, v_k> of the displacements of one tensor: symmetric, of shape (models, models), in order of the weights.
+
+    Reads the tensor once per space and set of models, then remembers the result.
+    """
+    models = tuple(space.weights)
+    return space.remember(("gram", place.name, models), lambda: _gram(space, place, models))
+
+
+def _gram(space: Space, place: Place, models: tuple[str, ...]) -> Matrix:
+    total = np.zeros((len(models), len(models)))
+    for chunk in space.chunks(place):
+        for row, one in enumerate(models):
+            for column, two in enumerate(models[: row + 1]):
+                product = chunk.values[one] * chunk.values[two]
+                total[row, column] += float(array_namespace(product).sum(product))
+    return np.tril(total) + np.tril(total, -1).T
