@@ -13,6 +13,7 @@ from lm_interpolation.study.captions import TABLE_CAPTION
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import FIGURES, PROMPTS, SCORERS, SOURCES
 from lm_interpolation.study.kinds.corpora.hub import Hub
+from lm_interpolation.study.kinds.methods.method import MethodSpec
 from lm_interpolation.study.sources import pinned_packages, source_digests, source_modules
 
 # Name to path: no two have one name.
@@ -55,6 +56,8 @@ def test_sources_are_found_through_other_modules() -> None:
         "runtime",
         "settings",
         "special_tokens",
+        "reading",
+        "writing",
     }
     # By way of sources/synthetic.py.
     assert "lm_interpolation.data.synthetic.texts" in source_modules("data/corpus_synthetic.py")
@@ -120,7 +123,19 @@ def test_modules_hold_no_import_that_cannot_be_followed(path: Path) -> None:
         return
     sources._imports(path)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    assert not names & {"import_module", "__import__"}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    # Stages of methods are imported by their names; the digests of their modules are among a method's own settings.
+    named = {"import_module"} if path.name == "recipes.py" else set()
+    assert names & {"import_module", "__import__"} == named
+
+
+def test_a_method_holds_the_code_of_its_stages() -> None:
+    method = MethodSpec.model_validate({"base": "base", "keep": {"by": "rank", "density": 0.5}, "elect": "sum"})
+    code = method.built("della").recipe["code"]
+    room = "lm_interpolation.points.methods"
+    assert code.keys() >= {f"{room}.{module}" for module in ("rank", "elect", "random_bits", "spaces")}
+    assert f"{room}.slerp" not in code
+    assert code[f"{room}.rank"] == code_digest(PACKAGE / "points" / "methods" / "rank.py")
 
 
 def test_no_job_imports_the_public_names_or_the_command_line() -> None:

@@ -24,6 +24,7 @@ _ASIDE = frozenset({"lm_interpolation.models.probing", "lm_interpolation.jobs.re
 _DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "huggingface_hub": "huggingface-hub",
+    "array_api_compat": "array-api-compat",
     "myst_parser": "myst-docutils",
     "sklearn": "scikit-learn",
 }

@@ -56,7 +56,7 @@ class Stage(Declaration):
 
     def settings(self) -> dict[str, Any]:
         """Arguments of ``apply`` in its module; a coordinate is ``{"coordinate": name}``."""
-        return _referring(self.plain() | {}, dict(self.varied()))
+        return _referring(self.plain(), dict(self.varied()))
 
     def varied(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """(key path, coordinate) of the settings that sweeps vary."""

@@ -51,4 +51,7 @@ class Rescale(Stage):
     )
 
     def settings(self) -> dict[str, Any]:
-        return {"layers": None, "other": None, "balanced": None} | super().settings()
+        found = {"layers": None, "other": None, "balanced": None} | super().settings()
+        if found["layers"] is not None and found["other"] is None:
+            found["other"] = found["layers"][0]
+        return found
