@@ -277,6 +277,16 @@ def differences(units: int) -> Iterator[Cell]:
             yield Cell("difference", units, str(points), what, spec, truth, _of_logs(sweeps, units), decides)
 
 
+def unmoveds(units: int) -> Iterator[Cell]:
+    spec = LOGS | {"test": "unmoved", "sweep": "one", "along": "x", "within": [0, 1]}
+    for points, grid in GRIDS.items():
+        for what, truth in (("zero", 0.0), ("small", 0.1), ("peak", 0.4)):
+            curve = truth * np.where(grid == 0.5, 1.0, np.where(grid == 0, 0.0, 0.5))
+            decides = (("one", 0.5, 1.0), ("one", 0.0, -1.0))
+            draw = _of_logs({"one": (line("one", grid), 2 + curve)}, units)
+            yield Cell("unmoved", units, str(points), what, spec, truth, draw, decides)
+
+
 def reaches(units: int) -> Iterator[Cell]:
     spec = SCORE | {"test": "reach", "sweep": "one", "than": "than"}
     decides = (("one", 1.0, 1.0), ("than", 1.0, -1.0))
@@ -394,6 +404,7 @@ KINDS: dict[str, Callable[[int], Iterator[Cell]]] = {
     "reach": reaches,
     "valley": valleys,
     "difference": differences,
+    "unmoved": unmoveds,
     "norms": norms,
     "middle": middles,
 }

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -362,6 +362,58 @@ def test_too_many_undefined_draws_leave_no_interval():
     assert "of the draws, so there is no interval" in entry["note"]
     scores["than", "sentiment"] = score_rows(than, constant([0, 1.2, 3], 10))
     assert result(BETTER, data([one, than], scores))["verdict"] == "holds"
+
+
+UNMOVED = CURVE | {"test": "unmoved", "sweep": "plane", "along": "x", "within": [-1, 1], "scale": "linear"}
+
+
+def plane_scores(sweep: Sweep, value: Callable[[float, float], float]) -> ClaimData:
+    values = [value(*(float(at) for _, at in entry.coordinates)) for entry in sweep.points]
+    frames = {("plane", "sentiment"): score_rows(sweep, constant(values))}
+    frames["plane", "perplexity"] = nll_rows(sweep, 5 * constant(values), np.full((8, len(values)), 5))
+    return data([sweep], frames)
+
+
+def test_unmoved_looks_along_one_coordinate_of_a_plane():
+    # In x it moves by 0.05 per unit, more where y is 1; in y by 0.4. Beyond the range nothing counts.
+    sweep = plane([-1, 0, 1, 2], [{"x": 0.5, "y": 0.5}])
+    given = plane_scores(sweep, lambda x, y: 9.0 if 2 in (x, y) else 0.05 * x * (1 + (y == 1)) + 0.4 * y)
+    entry = result(UNMOVED, given)
+    assert values_of(entry) == [0.2, 0.2, 0.2]
+    # Three rows with three points each; the anchor is alone in its row.
+    assert entry["note"] == "largest seen: 0.2 between x = -1, y = 1 and x = 1, y = 1; pairs of points: 9"
+    assert (entry["verdict"], entry["unit"], entry["direction"]) == ("refuted", "as the statistic", "at most")
+    assert result(UNMOVED | {"threshold": 0.2}, given)["verdict"] == "holds"
+    assert result(UNMOVED | {"along": "y"}, given)["value"] == pytest.approx(0.85)
+    assert result(UNMOVED | {"along": "y", "within": [-1, 0]}, given)["value"] == pytest.approx(0.4)
+    # With fewer rows, those of y = 0 and y = -1.
+    assert result(UNMOVED | {"within": [-1, 0]}, given)["value"] == pytest.approx(0.05)
+    alone = result(UNMOVED | {"within": [0.4, 0.6]}, given)
+    assert alone["verdict"] == "not tested" and "no two points in the range that differ in x only" in alone["note"]
+
+
+def test_unmoved_along_a_line_and_by_logarithms():
+    given = curve_data([0, 1, 2], [2.0, 2.25, 1.75])
+    spec = UNMOVED | {"sweep": "line", "within": [0, 2]}
+    assert result(spec, given)["value"] == 0.5
+    logs = LOG_CURVE | {"test": "unmoved", "along": "x", "within": [0, 1]}
+    entry = result(logs, given)
+    assert (entry["value"], entry["unit"]) == (pytest.approx(0.25), "log ratio")
+
+
+def test_unmoved_counts_its_whole_interval():
+    sweep = line([0, 1])
+    generator = np.random.default_rng(5)
+    noise = generator.normal(0, 0.2, size=(40, 2))
+    spec = UNMOVED | {"sweep": "line", "threshold": 0.15}
+    given = data([sweep], {("line", "sentiment"): score_rows(sweep, 0.5 + noise + [0, 0.1])})
+    entry = result(spec, given)
+    gap = noise.mean(axis=0) @ [-1, 1] + 0.1
+    error = (noise @ [-1, 1]).std(ddof=1) / math.sqrt(40)
+    assert entry["low"] < abs(gap) - error and entry["high"] > abs(gap) + error
+    assert entry["units"] == 40
+    assert result(spec | {"threshold": round(abs(gap), 3)}, given)["verdict"] == "undecided"
+    assert result(spec | {"threshold": 0.5}, given)["verdict"] == "holds"
 
 
 def test_valley_of_a_plane_without_its_anchors():
@@ -840,6 +892,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "middle": CURVE | {"scale": "linear", "sign": "below"},
     "linear": BASE | {"analysis": "a", "quantity": "margin", "column": "reach"},
     "loss_barrier": BASE | {"analysis": "a", "class": "good"},
+    "unmoved": CURVE | {"along": "x", "within": [0, 1], "scale": "linear"},
 }
 
 

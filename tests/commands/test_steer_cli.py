@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -157,6 +158,41 @@ def test_scores_are_those_of_the_studys_classifier(built, capsys):
     expected = wanted["p_positive"] + 0.5 * wanted["p_neutral"]
     assert set(found["scorer"]) == {"sentiment"} and found["score"].nunique() > 5
     assert found["score"].tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_all_classifiers_of_a_sweep_stand_beside_each_other(built, capsys):
+    # Two classifiers that are there; the second does not score the line.
+    second = {"model": "sentiment-judge", "weights": {"acceptable": None, "negative": 1}}
+    line = built_study.CONFIG["sweeps"]["theta1"] | {"scorers": ["sentiment", "perplexity"]}
+    sweeps = built_study.CONFIG["sweeps"] | {"theta1": line}
+    study = built_study.declare(Path("two"), scorers={"grammar": second}, sweeps=sweeps)
+    asked = ["--config", str(study), "--results", "results/own", "--prompt", "the film was", "--samples", "2"]
+    steer.main([*asked, "--sweep", "plane", "--point", "alpha=0.5,gamma=0"])
+    out, err = capsys.readouterr()
+    for shown in out.splitlines():
+        assert re.fullmatch(r"sentiment [01]\.\d\d  grammar [01]\.\d\d  the film was.*", shown)
+    assert "mean sentiment 0." in err and "mean grammar 0." in err
+    steer.main([*asked, "--sweep", "plane", "--point", "alpha=0,gamma=0", "--point", "alpha=1,gamma=0"])
+    assert re.match(r"alpha=0, gamma=0 \(mean sentiment \d\.\d\d, grammar \d\.\d\d\)\n", capsys.readouterr().out)
+    steer.main([*asked, "--sweep", "plane", "--point", "alpha=0.5,gamma=0", "--json"])
+    entries = [json.loads(found) for found in capsys.readouterr().out.splitlines()]
+    for entry in entries:
+        assert entry["scorer"] == "sentiment" and entry["score"] == entry["scores"]["sentiment"]
+        assert list(entry["scores"]) == ["sentiment", "grammar"] and 0 <= entry["scores"]["grammar"] <= 1
+    # One classifier: as it always was. Of a line that the other does not score, of a combination of models, on request.
+    for place in (["--point", "alpha=0.5"], ["--point", POINT], ["--point", "alpha=1", "--scorer", "grammar"]):
+        steer.main([*asked, *place, "--json"])
+        (entry, _) = [json.loads(found) for found in capsys.readouterr().out.splitlines()]
+        assert "scores" not in entry and entry["scorer"] == ("grammar" if "--scorer" in place else "sentiment")
+    steer.main([*asked, "--point", "alpha=1", "--scorer", "grammar", "--scorer", "sentiment"])
+    assert capsys.readouterr().out.startswith("grammar ")
+
+
+def test_a_judge_that_is_not_there_leaves_the_others(built, capsys):
+    steer.main(["--study", "own", "--sweep", "plane", "--point", "alpha=1,gamma=0", "--prompt", "the film was"])
+    out, err = capsys.readouterr()
+    assert re.match(r"[01]\.\d\d  the film was", out)
+    assert "no scores of grammar: the judge is not there; build with: snakemake " in err
 
 
 @pytest.mark.parametrize(

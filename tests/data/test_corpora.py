@@ -522,6 +522,19 @@ def test_synthetic_texts_of_the_real_generator() -> None:
     assert frame["label"].value_counts().to_dict() == {"negative": 8, "neutral": 4, "positive": 8}
 
 
+def test_topics() -> None:
+    spec = {"source": "topics", "counts": {"train": 50, "dev": 25, "test": 25}, "seed": 3}
+    frame = load_corpus(spec, "mine")["train"]
+    assert frame["label"].value_counts().to_dict() == {"arts": 30, "places": 20}
+    some = {"classes": {"film": ["film"], "stay": ["hotel"]}, "drop": {"topic": ["book", "album", "restaurant"]}}
+    frame = load_corpus(spec | some | {"drop": some["drop"] | {"level": [2]}}, "mine")["train"]
+    assert frame["label"].value_counts().to_dict() == {"film": 8, "stay": 8}
+    assert "label 'album' is in no class" in error_of(
+        spec | {"classes": {"all": ["film", "book", "hotel", "restaurant"]}}
+    )
+    assert "no column 'place'; it has text, topic, level" in error_of(spec | {"drop": {"place": [1]}})
+
+
 # --- written splits ---
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import itertools
 import math
 import os
@@ -13,9 +14,11 @@ import pytest
 
 from lm_interpolation.data.synthetic import errors
 from lm_interpolation.data.synthetic import texts as made
+from lm_interpolation.data.synthetic import topics as topics_made
 from lm_interpolation.data.synthetic.domains import DOMAINS
 from lm_interpolation.data.synthetic.errors import corrupt
 from lm_interpolation.data.synthetic.texts import KINDS, generate
+from lm_interpolation.data.synthetic.topics import TOPICS, generate_topics
 from lm_interpolation.jobs.runtime import UserError
 
 COUNTS = {"train": 1000, "dev": 100, "test": 200}
@@ -194,3 +197,66 @@ def test_an_exhausted_shard_is_an_error(monkeypatch):
     monkeypatch.setattr(made, "_PATIENCE", 100)
     with pytest.raises(UserError, match="shard 0 of 1000000 has too few distinct texts"):
         generate("reviews", COUNTS, 1, (0, 1_000_000))
+
+
+# --- topics
+
+
+@pytest.fixture(scope="module")
+def topics() -> dict[str, list]:
+    return generate_topics(COUNTS, 3, (0, 1))
+
+
+def test_each_topic_has_all_levels_equally_often(topics):
+    assert TOPICS == ("film", "book", "restaurant", "hotel", "album")
+    assert {split: len(rows) for split, rows in topics.items()} == COUNTS
+    assert Counter(row[1:] for row in topics["train"]) == dict.fromkeys(itertools.product(TOPICS, range(5)), 40)
+    assert len({text for rows in topics.values() for text, *_ in rows}) == sum(COUNTS.values())
+
+
+def test_reviews_keep_to_their_topic(topics):
+    own = {
+        domain.things[0]: set(domain.things)
+        - {name for other in DOMAINS if other is not domain for name in other.things}
+        for domain in DOMAINS
+    }
+    said = Counter()
+    for text, topic, _ in topics["train"]:
+        for other, things in own.items():
+            if any(re.search(rf"\b(?:this|the) {thing}\b", text, re.IGNORECASE) for thing in things):
+                said[topic == other] += 1
+    # "based on a novel by ..." is a fact about films.
+    assert said[True] > 400 and said[False] == 0
+
+
+def test_topics_share_no_text_with_other_shards(topics):
+    one = {text for rows in generate_topics(COUNTS, 3, (1, 3)).values() for text, *_ in rows}
+    assert not one & set(texts(generate("reviews", COUNTS, 3, (0, 3))))
+    assert not one & set(texts(generate("general", COUNTS, 3, (2, 3))))
+    assert all(zlib.crc32(text.encode()) % 3 == 1 for text in one)
+    more = generate_topics(COUNTS | {"train": 1500}, 3, (0, 1))
+    assert more["dev"] == topics["dev"] and more["test"] == topics["test"]
+    other = {text for text, *_ in generate_topics(COUNTS, 4, (0, 1))["train"]}
+    assert len(other & {text for text, *_ in topics["train"]}) < 100
+
+
+def test_topics_of_a_shard_that_is_not_there(monkeypatch):
+    with pytest.raises(UserError, match="shard index 2 of 2"):
+        generate_topics(COUNTS, 1, (2, 2))
+    monkeypatch.setattr(topics_made, "_PATIENCE", 50)
+    with pytest.raises(UserError, match="shard 0 of 1000000 has too few distinct reviews about each topic for 1300"):
+        generate_topics(COUNTS, 1, (0, 1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest"),
+    [
+        ("reviews", "5de94f42623c20be"),
+        ("general", "3b4111f754f2f59c"),
+        ("acceptability", "63ff947c08f03af4"),
+    ],
+)
+def test_existing_corpora_stay_as_they_are(kind, digest):
+    # Studies that are finished, and the documents, rest on these texts.
+    corpus = generate(kind, {"train": 200, "dev": 20, "test": 20}, 5, (2, 6))
+    assert hashlib.sha256(repr(corpus).encode()).hexdigest()[:16] == digest

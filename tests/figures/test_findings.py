@@ -14,6 +14,7 @@ from lm_interpolation.figures.finding_linearity import find_linearity
 from lm_interpolation.figures.finding_norms import find_norms
 from lm_interpolation.figures.finding_plane import find_plane
 from lm_interpolation.figures.finding_search import find_search
+from lm_interpolation.figures.finding_slices import find_slices
 from lm_interpolation.figures.finding_training import find_training
 from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.findings import Find, findings
@@ -228,6 +229,21 @@ def test_planes(tmp_path: Path) -> None:
     assert lost.endswith("6 points without a value.")
     (empty,) = find(tmp_path, find_plane, PLANE, plane_table(lambda a, b: NAN, 0.08))
     assert empty.startswith("Positive score, neutral prompts. No point has a value")
+
+
+def test_slices_of_a_plane(tmp_path: Path) -> None:
+    drawn = {"prompts": "neutral", "along": "alpha", "panels": [SCORE], "coordinate_labels": LABELS}
+    other = plane_table(lambda a, b: 0.9, 0.08).assign(prompts="other")
+    anchor = plane_table(lambda a, b: 0.9, 0.08).iloc[:1].assign(alpha=0.5, beta=0.5)
+    rising = plane_table(lambda a, b: 0.3 + 0.1 * a * b, 0.08)
+    (told,) = find(tmp_path, find_slices, drawn, pd.concat([rising, other, anchor]))
+    assert told == (
+        "Positive score along α, neutral prompts. At β = 0: 0.3 [0.26, 0.34] at α = 0, 0.3 [0.26, 0.34] at α = 2: the "
+        "intervals overlap, no difference shown; at β = 1: rises from 0.3 [0.26, 0.34] at α = 0 to 0.5 [0.46, 0.54] at "
+        "α = 2; at β = 2: rises from 0.3 [0.26, 0.34] at α = 0 to 0.7 [0.66, 0.74] at α = 2."
+    )
+    (across,) = find(tmp_path, find_slices, drawn | {"along": "beta"}, rising)
+    assert across.startswith("Positive score along β, neutral prompts. At α = 0: 0.3 [0.26, 0.34] at β = 0, ")
 
 
 # --- analyses ---

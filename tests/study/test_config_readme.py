@@ -174,7 +174,7 @@ def test_examples_of_sections_make_a_study_together() -> None:
     assert scratch["batch_size"] % (scratch["processes"] * config["compute"]["batch_size"]["train"]) == 0
     config["models"]["judge"] = config["models"]["base"]
     _, resolved, left_out = declare(config)
-    assert left_out == {} and len(resolved["figures"]) == 9 and len(resolved["claims"]) == 3
+    assert left_out == {} and len(resolved["figures"]) == 10 and len(resolved["claims"]) == 3
 
 
 def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:

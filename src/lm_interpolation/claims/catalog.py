@@ -14,6 +14,7 @@ from lm_interpolation.claims import (
     norms,
     reach,
     stable,
+    unmoved,
     valley,
     words,
 )
@@ -32,5 +33,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "middle": middle.measure,
     "linear": linear.measure,
     "loss_barrier": loss_barrier.measure,
+    "unmoved": unmoved.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

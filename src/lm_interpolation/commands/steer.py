@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     sampling = _sampling(study, options)
     device = options.device or study.config["device"]
     folders = model_folders(study, [name for place in places for name in _models(study, place)])
-    judge = None if options.no_score else _judge(study, options.scorer)
+    asked = [] if options.no_score else _judges(study, places, options.scorer)
 
     announce(study, places)
     say(
@@ -67,9 +67,9 @@ def main(arguments: Sequence[str]) -> None:
 
         lease_gpus(1)
     texts = _sample(study, places, folders, rows, sampling, device)
-    scorer = None if judge is None else _score(study, judge, texts, device)
+    scorers = [name for name in asked if _score(study, name, texts, device)]
     say(f"{_count(len(texts), 'continuation')} in {time.monotonic() - started:.0f} s")
-    (_print_json if options.json else _print)(study, places, texts, scorer)
+    (_print_json if options.json else _print)(study, places, texts, scorers)
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
@@ -98,7 +98,13 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--top-p", type=_mass, metavar="P", help="nucleus mass (default: the study's)")
     parser.add_argument("--seed", type=_whole(0), metavar="N", help="default: the study's")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: the study's")
-    parser.add_argument("--scorer", metavar="NAME", help="classifier of the study (default: the first one)")
+    parser.add_argument(
+        "--scorer",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="classifier of the study (default: all that score the sweep); repeatable",
+    )
     parser.add_argument("--no-score", action="store_true", help="do not score the continuations")
     parser.add_argument("--json", action="store_true", help="one JSON object per continuation")
     return parser.parse_args(arguments)
@@ -166,20 +172,34 @@ def _models(study: OpenStudy, place: Place) -> list[str]:
     return list(dict.fromkeys([*study.models(place.point), *deciding]))
 
 
-def _judge(study: OpenStudy, name: str | None) -> str | None:
-    """Name of the classifier that scores; None, with the reason on stderr, if none is available."""
+def _judges(study: OpenStudy, places: Sequence[Place], names: Sequence[str]) -> list[str]:
+    """Names of the classifiers that score: ``names``, or those of the sweeps of the places, or without any the first.
+
+    Those whose judge is not built are left out, with the reason on stderr.
+    """
     classifiers = [key for key, scorer in study.declared.scorers.items() if isinstance(scorer, Classifier)]
-    if name is not None and name not in classifiers:
-        raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {', '.join(classifiers)}")
-    name = name or next(iter(classifiers), None)
-    if name is None:
+    for name in names:
+        if name not in classifiers:
+            there = ", ".join(classifiers)
+            raise UserError(f"{study.file}: no classifier {name!r} among the scorers; there are: {there}")
+    if not classifiers:
         say("no scores: the study has no classifier")
-        return None
-    model = study.config["scorers"][name]["model"]
-    if not (study.results / "models" / model / "config.json").is_file():
-        say(f"no scores: the judge is not there; build with: {build_command(study, [model])}")
-        return None
-    return name
+    scoring = {
+        scorer
+        for place in places
+        if place.sweep is not None and place.sweep.prompts
+        for scorer in study.declared.scorers_of(place.sweep.name)
+    }
+    wanted = list(dict.fromkeys(names)) or [name for name in classifiers if name in scoring] or classifiers[:1]
+    found = []
+    for name in wanted:
+        model = study.config["scorers"][name]["model"]
+        if (study.results / "models" / model / "config.json").is_file():
+            found.append(name)
+        else:
+            what = "scores" if len(wanted) == 1 else f"scores of {name}"
+            say(f"no {what}: the judge is not there; build with: {build_command(study, [model])}")
+    return found
 
 
 def _sample(
@@ -267,8 +287,8 @@ def _families(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
     return [tuple(family) for family in families]
 
 
-def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> str | None:
-    """Add the column ``score`` and return the scorer's name; None, with the reason on stderr, if texts are unreadable.
+def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> bool:
+    """Add the column ``_column(name)``; False, with the reason on stderr, if texts are unreadable.
 
     The user asked for texts: if the judge cannot read them, they are still printed.
     """
@@ -289,32 +309,46 @@ def _score(study: OpenStudy, name: str, texts: "pd.DataFrame", device: str) -> s
         )
     except UserError as error:
         say(f"no scores: {error}")
-        return None
-    texts["score"] = weighted_sum(
+        return False
+    texts[_column(name)] = weighted_sum(
         probabilities, name, {f"p_{label}": weight for label, weight in scorer["weights"].items()}
     )
     try:
         say("; ".join(judge_lines(study_judges(study.declared, study.results, [name]))))
     except UserError as error:
         say(f"how good {scorer['model']} is is not known: {error}")
-    return name
+    return True
 
 
-def _print(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", scorer: str | None) -> None:
-    """One line per continuation with its score, the prompt and itself; with several points, a heading for each."""
+def _column(scorer: str) -> str:
+    """The column of a scorer's scores; no other column has a space in its name."""
+    return f"score {scorer}"
+
+
+def _print(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", scorers: Sequence[str]) -> None:
+    """One line per continuation with its scores, the prompt and itself; with several points, a heading for each.
+
+    Several scores have their names before them.
+    """
     bold, dim, plain = (_BOLD, _DIM, _PLAIN) if _coloured() else ("", "", "")
     for index, place in enumerate(places):
         part = texts[texts["place"] == index]
-        mean = f"mean {scorer} {part['score'].mean():.2f}" if scorer else ""
+        means = [f"{name} {part[_column(name)].mean():.2f}" for name in scorers]
         if len(places) > 1:
-            print(f"{bold}{place.title}{plain}{f' ({mean})' if mean else ''}")
-        elif mean:
-            say(f"{mean}, by {study.config['scorers'][scorer]['model']}")
+            mean = f" (mean {', '.join(means)})" if means else ""
+            print(f"{bold}{place.title}{plain}{mean}")
+        else:
+            for name, mean in zip(scorers, means, strict=True):
+                say(f"mean {mean}, by {study.config['scorers'][name]['model']}")
         for text in part.to_dict("records"):
-            score = "" if not scorer else "   -  " if math.isnan(text["score"]) else f"{text['score']:.2f}  "
-            print(f"{score}{dim}{printable(text['prompt'])}{plain}{printable(text['continuation'])}")
+            scores = "".join(f"{f'{name} ' * (len(scorers) > 1)}{_shown(text[_column(name)])}  " for name in scorers)
+            print(f"{scores}{dim}{printable(text['prompt'])}{plain}{printable(text['continuation'])}")
         if index + 1 < len(places):
             print()
+
+
+def _shown(score: float) -> str:
+    return "   -" if math.isnan(score) else f"{score:.2f}"
 
 
 def _coloured() -> bool:
@@ -322,9 +356,12 @@ def _coloured() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _print_json(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", scorer: str | None) -> None:
+def _print_json(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame", scorers: Sequence[str]) -> None:
+    """One object per continuation: ``scorer`` and ``score`` are the first; several are all in ``scores``, by name."""
     for text in texts.to_dict("records"):
         place = places[text["place"]]
+        values = {name: text[_column(name)] for name in scorers}
+        scores = {name: None if math.isnan(value) else value for name, value in values.items()}
         entry = {
             "study": study.name,
             "sweep": place.sweep.name if place.sweep else None,
@@ -332,8 +369,9 @@ def _print_json(study: OpenStudy, places: Sequence[Place], texts: "pd.DataFrame"
             "point": place.point.id,
             "space": place.space,
             **{key: text[key] for key in ("row", "prompt", "sample", "continuation", "tokens", "stop")},
-            "scorer": scorer,
-            "score": None if not scorer or math.isnan(text["score"]) else text["score"],
+            "scorer": next(iter(scorers), None),
+            "score": next(iter(scores.values()), None),
+            **({"scores": scores} if len(scores) > 1 else {}),
         }
         # ASCII, so that it is JSON whatever the terminal's encoding.
         print(json.dumps(entry))

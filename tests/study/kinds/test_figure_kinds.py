@@ -16,6 +16,7 @@ from lm_interpolation.figures.finding_linearity import find_linearity
 from lm_interpolation.figures.finding_norms import find_norms
 from lm_interpolation.figures.finding_plane import find_plane
 from lm_interpolation.figures.finding_search import find_search
+from lm_interpolation.figures.finding_slices import find_slices
 from lm_interpolation.figures.finding_training import find_training
 from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.series import MOST
@@ -35,6 +36,7 @@ FINDERS = {
     "norms": find_norms,
     "plane": find_plane,
     "search": find_search,
+    "slices": find_slices,
     "training": find_training,
     "words": find_words,
 }
@@ -82,6 +84,7 @@ def test_the_right_script_runs_for_each_figure_and_table() -> None:
         "curves": "curves",
         "both": "curves",
         "map": "plane",
+        "rows": "slices",
         "next": "words",
         "walls": "barrier",
     }.items():
@@ -126,6 +129,9 @@ PANEL = {"scorer": "sentiment", "statistic": "score", "label": "Score"}
         ("map", {"panels": [{"analysis": "plane-loss", "class": "positive", "statistic": "nll", "label": "L"}]}, ("panels.0.statistic", "'nll' is not a statistic of a loss; choose one of nll_text, nll_token")),
         ("map", {"panels": [PANEL | {"prompts": "neutral", "centre": 0.5, "limit": 1}]}, ("panels.0.centre", "goes with scale: linear and without a limit")),
         ("trust", {"models": ["critic", "judge"]}, ("models.1", "'judge' has no exam; declare one, or take it out")),
+        ("rows", {"along": "gamma"}, ("along", "coordinate 'gamma' is not declared; declared: alpha, beta")),
+        ("rows", {"prompts": "more"}, ("prompts", "sweep 'theta3' has no prompts 'more'")),
+        ("rows", {"panels": [PANEL | {"statistic": "scor"}]}, ("panels.0.statistic", "'scor' is not a statistic of sentiment")),
         ("map", {"markers": [{"label": "m", "at": {"alpha": 0}}]}, ("markers.0.at", "has ['alpha'], but the coordinates of 'theta3' are ['alpha', 'beta']; name the same")),
         ("map", {"lines": [{"label": "l", "coefficients": {"alpha": 0, "beta": 0}, "value": 1}]}, ("lines.0.coefficients", "are all 0; give one that is not")),
     ],
@@ -142,6 +148,7 @@ def test_series_are_counted() -> None:
         "curves": 1,
         "both": 2,
         "map": 0,
+        "rows": 2,
         "next": 8,
         "moves": 2,
         "learning": 1,
@@ -165,6 +172,8 @@ def test_series_are_counted() -> None:
         ("near", {"against": "tuned"}, ("against", "is 'tuned', like pair; name another one to compare with")),
         ("fluent", {"than": "theta1"}, ("than", "is 'theta1', like sweep; name another one to compare with")),
         ("alike", {"other": "theta1"}, ("other", "is 'theta1', like sweep; name another one to compare with")),
+        ("alone", {"along": "gamma"}, ("along", "coordinate 'gamma' is not declared; declared: alpha, beta")),
+        ("alone", {"statistic": "scor"}, ("statistic", "'scor' is not a statistic of sentiment")),
         ("fluent", {"score": {"scorer": "sentiment", "statistic": "no"}}, ("score.statistic", "'no' is not a statistic of sentiment")),
     ],
 )  # fmt: skip

@@ -26,6 +26,7 @@ from lm_interpolation.study.kinds.claims.monotone import MonotoneClaim
 from lm_interpolation.study.kinds.claims.norms import NormsClaim
 from lm_interpolation.study.kinds.claims.reach import ReachClaim
 from lm_interpolation.study.kinds.claims.stable import StableClaim
+from lm_interpolation.study.kinds.claims.unmoved import UnmovedClaim
 from lm_interpolation.study.kinds.claims.valley import ValleyClaim
 from lm_interpolation.study.kinds.claims.words import WordsClaim
 from lm_interpolation.study.kinds.corpora.archive import Archive
@@ -41,6 +42,7 @@ from lm_interpolation.study.kinds.corpora.parquet import Parquet
 from lm_interpolation.study.kinds.corpora.share import ShareOfCorpus
 from lm_interpolation.study.kinds.corpora.sst import Sst
 from lm_interpolation.study.kinds.corpora.synthetic import Synthetic
+from lm_interpolation.study.kinds.corpora.topics import Topics
 from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
 from lm_interpolation.study.kinds.figures.base import Figure
 from lm_interpolation.study.kinds.figures.calibration import CalibrationFigure
@@ -49,6 +51,7 @@ from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
 from lm_interpolation.study.kinds.figures.norms import NormsFigure
 from lm_interpolation.study.kinds.figures.plane import Plane
 from lm_interpolation.study.kinds.figures.search import SearchFigure
+from lm_interpolation.study.kinds.figures.slices import Slices
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
@@ -82,6 +85,7 @@ SOURCES: tuple[type[Source], ...] = (
     Hub,
     Datasets,
     Synthetic,
+    Topics,
 )
 PROMPTS: tuple[type[Prompts], ...] = (
     JsonlPrompts,
@@ -123,6 +127,7 @@ FIGURES: tuple[type[Figure], ...] = (
     BarrierFigure,
     LinearityFigure,
     CalibrationFigure,
+    Slices,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -137,6 +142,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     MiddleClaim,
     LinearClaim,
     LossBarrierClaim,
+    UnmovedClaim,
 )
 
 
