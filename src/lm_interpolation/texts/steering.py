@@ -22,7 +22,8 @@ from lm_interpolation.points.formulas import combination
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
 
-_TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{{1,3}})?)\s*(?:[,+\s]\s*|$)")
+_NUMBER = r"[-+]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)"
+_TERM = re.compile(rf"({MODEL_NAME})\s*=\s*({_NUMBER})\s*(?:[,+\s]\s*|$)")
 
 
 @dataclass(frozen=True)

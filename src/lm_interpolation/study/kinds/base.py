@@ -29,6 +29,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.points.algebra import decimal
 from lm_interpolation.study.settings import present
 
 if TYPE_CHECKING:
@@ -192,6 +194,16 @@ def _as_written(value: Any, check: Any) -> Any:
     return value
 
 
+def _coefficient(value: Any, check: Any) -> Any:
+    # YAML reads 1/6 as a string.
+    if not isinstance(value, str) or "/" not in value:
+        return _as_written(value, check)
+    try:
+        return float(decimal(value))
+    except UserError as error:
+        raise PydanticCustomError("words", f": {error}") from None
+
+
 class _Once:
     """A list without repeated items."""
 
@@ -249,6 +261,12 @@ NonNegativeInt = Annotated[int, Ge(0), BeforeValidator(_whole)]
 Count = Annotated[int, Ge(1), BeforeValidator(_whole)]
 Number = Annotated[float, WrapValidator(_as_written)]
 """An integer or a float, as it is written."""
+Coefficient = Annotated[
+    float,
+    WrapValidator(_coefficient),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[-+]?\d+/\d+$"}]}),
+]
+"""A number, or a fraction such as 1/6, which becomes a number."""
 Positive = Annotated[float, Gt(0), WrapValidator(_as_written)]
 NonNegative = Annotated[float, Ge(0), WrapValidator(_as_written)]
 Share = Annotated[float, Gt(0), Le(1), WrapValidator(_as_written)]
@@ -300,7 +318,7 @@ TokenizerName = Annotated[Name, Ref("tokenizers")]
 ScorerName = Annotated[Name, Ref("scorers")]
 SearchName = Annotated[Name, Ref("searches")]
 FigureName = Annotated[Name, Ref("figures")]
-Coefficients = Annotated[dict[LanguageModel, Number], MinLen(1)]
+Coefficients = Annotated[dict[LanguageModel, Coefficient], MinLen(1)]
 """Model name to coefficient."""
 
 
