@@ -89,6 +89,65 @@ rule import_gguf:
         "../scripts/models/import_gguf.py"
 
 
+# Soups: means of models that are imported, trained here, or soups themselves.
+rule mean_of_models:
+    input:
+        unpack(lambda wildcards: study.models.soup_inputs(wildcards.model)),
+    output:
+        directory(study.path("models", "{model}")),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.derived("mean")),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        # Some blocks of each model are read ahead.
+        mem_mb=lambda wildcards, attempt: (1000 + 10 * len(study.models.ingredients(wildcards.model))) * attempt,
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: study.settings(
+            "models/mean.py", models=study.models.ingredients(wildcards.model)
+        ),
+    message:
+        "Mean of models {wildcards.model}"
+    script:
+        "../scripts/models/mean.py"
+
+
+rule greedy_soup:
+    input:
+        unpack(lambda wildcards: study.models.soup_inputs(wildcards.model)),
+    output:
+        model=directory(study.path("models", "{model}")),
+        selection=study.path("training", "{model}", "selection.json"),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.derived("greedy")),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("score")
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(480),
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("models/greedy.py", **study.models.greedy_settings(wildcards.model)),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
+    message:
+        "Greedy soup {wildcards.model}"
+    script:
+        "../scripts/models/greedy.py"
+
+
 rule train_language_model:
     input:
         unpack(lambda wildcards: study.models.inputs(trained(wildcards))),

@@ -98,6 +98,8 @@ def declare(config: Mapping[str, Any]) -> Declared:
     _raise(problems.lines)
     for name, corpus in declared.corpora.items():
         plain["corpora"][name] |= corpus.resolved(name, declared)
+    for name, model in declared.models.items():
+        plain["models"][name]["start"] |= model.start.resolved(declared)
     return Declared(declared, plain, {".".join(path): reason for path, reason in gone.items()})
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args, get_origin
 
-from lm_interpolation.study.kinds.base import Declaration, Parts, Ref, close_to, undeclared, unmarked
+from lm_interpolation.study.kinds.base import Declaration, Either, Parts, Ref, close_to, undeclared, unmarked
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
 Path = tuple[str, ...]
@@ -15,6 +15,7 @@ NOUNS = {
     "prompts": "prompt set",
     "tokenizers": "tokenizer",
     "models": "model",
+    "sets": "set",
     "scorers": "scorer",
     "sweeps": "sweep",
     "analyses": "analysis",
@@ -74,18 +75,27 @@ def _of_declaration(declaration: Declaration, path: Path, parts: tuple[Part, ...
     for name, field in type(declaration).model_fields.items():
         value = getattr(declaration, name)
         if value is not None:
-            marks = [mark for mark in field.metadata if isinstance(mark, Ref | Parts)]
+            marks = [mark for mark in field.metadata if isinstance(mark, Ref | Parts | Either)]
             yield from _of_value(value, field.annotation, marks, (*path, field.alias or name), parts, declaration)
 
 
 def _of_value(
-    value: Any, annotation: Any, marks: Sequence[Ref | Parts], path: Path, parts: tuple[Part, ...], owner: Declaration
+    value: Any,
+    annotation: Any,
+    marks: Sequence[Ref | Parts | Either],
+    path: Path,
+    parts: tuple[Part, ...],
+    owner: Declaration,
 ) -> Iterator[Reference]:
     """The references in ``value``, the value of a key of ``owner`` with the type ``annotation`` and ``marks``."""
     annotation, found = unmarked(annotation)
-    marks = [*marks, *(mark for mark in found if isinstance(mark, Ref | Parts))]
+    marks = [*marks, *(mark for mark in found if isinstance(mark, Ref | Parts | Either))]
+    either = next((mark for mark in marks if isinstance(mark, Either)), None)
     if isinstance(value, Declaration):
         yield from _of_declaration(value, path, parts)
+    elif either is not None:
+        others = [mark for mark in marks if mark is not either]
+        yield from _of_value(value, either.type_of(value), others, path, parts, owner)
     elif isinstance(value, str):
         for ref in (mark for mark in marks if isinstance(mark, Ref)):
             yield from _named(value, ref, path, parts, owner)

@@ -250,6 +250,13 @@ class Either:
             (tag(one, key), one) if key else (get_args(one)[-1].tag, get_args(one)[0]) for one in found
         )
         """Tag to type."""
+        self._chosen = chosen
+        self._marked: dict[str, Any] = dict(zip(self.alternatives, found, strict=True))
+
+    def type_of(self, value: Any) -> Any:
+        """The alternative, with its marks, that a valid ``value`` belongs to, which is no declaration."""
+        assert callable(self._chosen)
+        return self._marked[self._chosen(value)]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler.generate_schema(self._union)
@@ -316,6 +323,7 @@ CorpusName = Annotated[Name, Ref("corpora")]
 PromptsName = Annotated[Name, Ref("prompts")]
 TokenizerName = Annotated[Name, Ref("tokenizers")]
 ScorerName = Annotated[Name, Ref("scorers")]
+SetName = Annotated[Name, Ref("sets")]
 SearchName = Annotated[Name, Ref("searches")]
 FigureName = Annotated[Name, Ref("figures")]
 Coefficients = Annotated[dict[LanguageModel, Coefficient], MinLen(1)]

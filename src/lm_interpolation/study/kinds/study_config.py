@@ -18,6 +18,7 @@ from lm_interpolation.study.kinds.catalog import (
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.model import Model
 from lm_interpolation.study.kinds.sections import Compute, Generation, Search, Tables, Tokenizer
+from lm_interpolation.study.kinds.sets import ModelSet
 from lm_interpolation.study.kinds.sweeps import SweepSpec
 
 
@@ -58,6 +59,7 @@ class StudyConfig(Declaration):
         default_factory=dict, description="Byte-level BPE tokenizers that the workflow trains."
     )
     models: Annotated[dict[Name, Model], MinLen(1)] = Field(description="Named models, imported or trained.")
+    sets: dict[Name, ModelSet] = Field(default_factory=dict, description="Named groups of models.")
     generation: Maybe[Generation] = Field(
         default=None,
         description="How texts are sampled at each point. The same seed gives the same uniform random numbers at every "
@@ -118,8 +120,18 @@ class StudyConfig(Declaration):
         """Names of the scorers of a sweep that use a model."""
         return [name for name in self.scorers_of(sweep) if self.scorers[name].judge()]
 
+    def members_of(self, name: str) -> list[str]:
+        """The models of a set, each once: its own, then those of its sets."""
+        found: dict[str, None] = {}
+        entry = self.sets[name]
+        for model in entry.models or []:
+            found[model] = None
+        for other in entry.sets or []:
+            found |= dict.fromkeys(self.members_of(other))
+        return list(found)
+
     def root_of(self, model: str) -> tuple[str, Origin]:
         """The model that determines the architecture and the tokenizer of ``model``, and its origin."""
-        while (parent := self.models[model].start.parent()) is not None:
-            model = parent
+        while parents := self.models[model].start.parents(self):
+            model = parents[0]
         return model, self.models[model].start
