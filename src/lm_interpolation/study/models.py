@@ -119,6 +119,31 @@ class Models:
         """Number of processes that train ``model`` together; on cuda each has a GPU."""
         return int(self._specs[model]["training"]["processes"])
 
+    # Replicates.
+
+    def replicates(self) -> list[str]:
+        """The models that are trained with others of their family in one job."""
+        return [name for members in self._study.declared.families().values() for name in members]
+
+    def replicates_settings(self, names: Sequence[str]) -> dict[str, Any]:
+        """Settings of a job that trains these replicates of a family, or takes one of them from there."""
+        return {"members": [{"name": name, "model": self.settings(name)} for name in names]}
+
+    def replicates_execution(self, names: Sequence[str]) -> dict[str, Any]:
+        """How such a job runs, apart from its device and threads."""
+        execution = self.execution(names[0])
+        del execution["name"]
+        return {**execution, "outputs": {name: self._outputs(name) for name in names}}
+
+    def _outputs(self, model: str) -> dict[str, str]:
+        """The results of a training."""
+        path = self._study.path
+        return {
+            "model": path("models", model),
+            "loss_curve": path("training", model, "loss.csv"),
+            "metrics": path("training", model, "metrics.json"),
+        }
+
     def examined(self) -> list[str]:
         """The judges that have an exam."""
         return [name for name, spec in self._specs.items() if "exam" in spec]

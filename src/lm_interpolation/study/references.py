@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args, get_origin
 
-from lm_interpolation.study.kinds.base import Declaration, Either, Parts, Ref, close_to, undeclared, unmarked
+from lm_interpolation.study.kinds.base import MEMBER, Declaration, Either, Parts, Ref, close_to, undeclared, unmarked
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
 Path = tuple[str, ...]
@@ -139,6 +139,13 @@ class Named:
         name, key = section[1:]
         return list(getattr(entries[name], key, None) or []) if name in entries else None
 
+    def replicates(self, reference: Reference) -> list[str]:
+        """The models or sweeps, one for each seed, that a reference names together; none if there are not several."""
+        names = self.names(reference.section) or []
+        if reference.section not in (("models",), ("sweeps",)) or reference.name in names:
+            return []
+        return [name for name in names if (one := MEMBER.fullmatch(name)) and one[1] == reference.name]
+
     def problem(self, reference: Reference, gone: Mapping[Path, str]) -> str | None:
         """Why a reference is invalid when ``gone`` is left out; None if it is valid."""
         if reference.target in gone:
@@ -147,6 +154,9 @@ class Named:
         names = self.names(reference.section)
         if names is None:
             return None
+        if members := self.replicates(reference):
+            what = "a family of replicates" if reference.section == ("models",) else "one sweep for each seed"
+            return f"{reference.name!r} is {what}; write one of {', '.join(members)}"
         if reference.name not in names:
             return undeclared(reference.noun, reference.name, names)
         if len(reference.section) > 1 or reference.name in self._broken.get(reference.section[0], ()):
@@ -222,7 +232,7 @@ def leave_out(
         if prompts and all(("sweeps", reference.name, "prompts", name) in gone for name in prompts):
             return f"no prompts are left of sweep {reference.name!r}"
         names = named.names(reference.section)
-        if names is None or reference.name in names:
+        if names is None or reference.name in names or named.replicates(reference):
             return None
         lacking_model = reference.section == ("models",) and reference.path[0] in WITHOUT_MODELS
         if inherited is None and (not lacking_model or close_to(reference.name, names)):

@@ -5,6 +5,7 @@ computes and never imports the computation: the Snakefile reads all declarations
 """
 
 import difflib
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -283,6 +284,8 @@ Fraction = Annotated[float, Gt(0), Lt(1), WrapValidator(_as_written)]
 Decay = Annotated[float, Ge(0), Lt(1), WrapValidator(_as_written)]
 """At least 0, below 1."""
 
+MEMBER = re.compile(r"(.+)\.s(\d+)")
+"""The name of a replicate, ``<family>.s<seed>``."""
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=180)]
 """A name that is safe in paths and in the ids of points. It becomes the name of a file, see ``names``."""
 Text = Annotated[str, MinLen(1)]

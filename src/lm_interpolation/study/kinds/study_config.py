@@ -6,7 +6,7 @@ from annotated_types import MinLen
 from pydantic import Field, PrivateAttr
 
 from lm_interpolation.points.algebra import Sweep, build_sweep
-from lm_interpolation.study.kinds.base import Declaration, FigureName, Maybe, Name, Parts
+from lm_interpolation.study.kinds.base import MEMBER, Declaration, FigureName, Maybe, Name, Parts
 from lm_interpolation.study.kinds.catalog import (
     AnyAnalysis,
     AnyClaim,
@@ -129,6 +129,14 @@ class StudyConfig(Declaration):
         for other in entry.sets or []:
             found |= dict.fromkeys(self.members_of(other))
         return list(found)
+
+    def families(self) -> dict[str, list[str]]:
+        """Family to its members, the models that are its replicates."""
+        found: dict[str, list[str]] = {}
+        for name in self.models:
+            if (one := MEMBER.fullmatch(name)) is not None:
+                found.setdefault(one[1], []).append(name)
+        return found
 
     def root_of(self, model: str) -> tuple[str, Origin]:
         """The model that determines the architecture and the tokenizer of ``model``, and its origin."""

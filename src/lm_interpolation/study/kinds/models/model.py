@@ -12,6 +12,7 @@ from lm_interpolation.study.kinds.base import (
     Declaration,
     Maybe,
     Name,
+    Names,
     NonNegative,
     NonNegativeInt,
     Positive,
@@ -76,7 +77,11 @@ class Training(Declaration):
 class Model(Declaration):
     """A language model or a classifier, imported or trained."""
 
-    TOGETHER: ClassVar[tuple[tuple[str, str], ...]] = (("data", "training"), ("training", "data"))
+    TOGETHER: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("data", "training"),
+        ("training", "data"),
+        ("replicates", "training"),
+    )
 
     task: Literal["language-model", "classifier"] = Field(
         description="language-model (causal) or classifier (of sequences)."
@@ -92,6 +97,13 @@ class Model(Declaration):
         description="The training data; without data and training the model is imported, or made of others.",
     )
     training: Maybe[Training] = Field(default=None, description="How it is trained (AdamW).")
+    replicates: Maybe[Names[NonNegativeInt]] = Field(
+        default=None,
+        description=(
+            "Seeds of a family of language models: it is trained once with each, in one job, as the models "
+            "<family>.s<seed>."
+        ),
+    )
     exam: Maybe[Exam] = Field(default=None, description=EXAM)
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
