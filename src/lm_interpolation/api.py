@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation import __version__
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.points.algebra import Point, Sweep, SweepPoint
+from lm_interpolation.points.algebra import Coefficient, Point, Sweep, SweepPoint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Model = str | os.PathLike[str]
-Coefficients = Point | Mapping[str, float]
+Coefficients = Point | Mapping[str, Coefficient]
 
 _BATCH = 32
 

@@ -12,11 +12,13 @@ from lm_interpolation.points.algebra import (
     DIGITS,
     MODEL_NAME,
     POINT_ID,
+    Coefficient,
     Point,
     Sweep,
     assign_lines,
     build_sweep,
     decimal,
+    direction_of,
     format_decimal,
     grid_values,
     sweep_from_settings,
@@ -70,14 +72,19 @@ def ids(sweep: Sweep) -> list[str]:
         # Half to even, on the decimal digits.
         ("0.0000005", "0"),
         ("0.0000015", "0.000002"),
+        ("1/6", "0.166667"),
+        ("-2/4", "-0.5"),
+        (Fraction(2, 3), "0.666667"),
     ],
 )
-def test_decimals_have_one_form(value: float | str, text: str) -> None:
+def test_decimals_have_one_form(value: Coefficient, text: str) -> None:
     assert format_decimal(decimal(value)) == text
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), "-Infinity"])
-def test_decimals_are_finite(value: float | str) -> None:
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), "-Infinity", "1/0", "1/a", "1e3/2", "/", Fraction(10**16)]
+)
+def test_decimals_are_finite(value: Coefficient) -> None:
     with pytest.raises(UserError, match="not a usable coefficient"):
         decimal(value)
 
@@ -136,6 +143,23 @@ def test_coefficients_must_sum_to_1() -> None:
         Point.of({"positive": 0.5, "negative": 0.4})
     with pytest.raises(UserError, match="sum to 0, not to 1"):
         Point.of({})
+
+
+@pytest.mark.parametrize("share", ["1/6", 0.166667, Fraction(1, 6)])
+def test_a_sum_close_to_1_is_closed(share: Coefficient) -> None:
+    point = Point.of(dict.fromkeys("abcdef", share))
+    assert sum(value for _, value in point.coefficients) == 1
+    # Six times 0.166667 is 1.000002; of equal coefficients that of the last name absorbs it.
+    assert point.id == "a=0.166667+b=0.166667+c=0.166667+d=0.166667+e=0.166667+f=0.166665"
+    assert Point.parse(point.id) == point
+
+
+def test_only_a_small_difference_is_closed() -> None:
+    assert Point.of({"a": 0.75, "b": 0.24999}).id == "a=0.75001+b=0.24999"
+    with pytest.raises(UserError, match=r"sum to 0\.999989, not to 1"):
+        Point.of({"a": 0.75, "b": 0.249989})
+    with pytest.raises(UserError, match=r"is not in canonical form; did you mean 'a=0\.75001\+b=0\.24999'"):
+        Point.parse("a=0.75+b=0.24999")
 
 
 # --- the paper's equations ---
@@ -239,6 +263,20 @@ def test_an_origin_must_sum_to_1() -> None:
 def test_a_direction_must_sum_to_0() -> None:
     with pytest.raises(UserError, match=r"^sweeps\.mine\.directions\.alpha: coefficients .* sum to 0\.5, not to 0"):
         sweep_of({"base": 1}, {"alpha": {"positive": 1, "negative": -0.5}}, alpha=[0, 1])
+
+
+def test_a_direction_of_fractions_is_closed() -> None:
+    away = {"positive": "1/3", "negative": "1/3", "other": "1/3", "base": -1}
+    sweep = sweep_of({"base": 1}, {"alpha": away}, alpha=[0, 3])
+    assert direction_of(away)["base"] == Decimal("-0.999999")
+    assert [entry.point.id for entry in sweep.points] == [
+        "base=1",
+        "base=-1.999997+negative=0.999999+other=0.999999+positive=0.999999",
+    ]
+    with pytest.raises(
+        UserError, match=r"^sweeps\.mine\.directions\.alpha: coefficients .* sum to 0\.000011, not to 0"
+    ):
+        sweep_of({"base": 1}, {"alpha": {"positive": 1, "base": -0.999989}}, alpha=[0, 1])
 
 
 @pytest.mark.parametrize("grid", [{}, {"beta": [0]}, {"alpha": [0], "beta": [0]}])

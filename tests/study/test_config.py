@@ -404,6 +404,8 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
         # Sums.
         ("sweeps/theta1/origin", {"negative": 0.9}, ["sweeps.theta1.origin", "{negative: 0.9} sum to 0.9, not to 1"]),
         ("sweeps/theta1/directions/alpha/positive", 2, ["sweeps.theta1.directions.alpha", "sum to 1, not to 0"]),
+        ("sweeps/theta1/origin", {"negative": "one/2"}, ["sweeps.theta1.origin.negative: one/2 is not a usable coeff"]),
+        ("sweeps/theta1/origin", {"negative": "1/2"}, ["sweeps.theta1.origin", "{negative: 0.5} sum to 0.5, not to 1"]),
         ("sweeps/theta1/grid/alpha", [0, 1, 0.0], ["sweeps.theta1.grid.alpha", "0 is listed twice; remove one"]),
         ("sweeps/theta1/grid", {"beta": [0]}, ["sweeps.theta1.grid", "['beta']", "['alpha']"]),
         # Kinds that do not fit.

@@ -88,8 +88,10 @@ def type_of(schema: Mapping[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         return "one of"
     if "type" not in schema:
-        types = {expand(branch).get("type") for branch in schema["oneOf"]}
-        return "path or list" if types == {"string", "array"} else "section"
+        branches = [expand(branch) for branch in schema["oneOf"]]
+        if {branch.get("type") for branch in branches} == {"string", "array"}:
+            return "name or list" if any("pattern" in branch for branch in branches) else "path or list"
+        return "section"
     if schema["type"] == "object":
         return "section" if schema.get("additionalProperties") is False else "map"
     return "list" if schema["type"] == "array" else schema["type"]

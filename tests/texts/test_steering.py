@@ -64,12 +64,19 @@ def test_the_first_sweep_is_taken_and_the_others_are_told(study: OpenStudy) -> N
     assert find_place(study, "beta=0.5", "ensemble").space == "logits"
 
 
+def test_coefficients_and_coordinates_may_be_fractions(study: OpenStudy) -> None:
+    thirds = find_place(study, "base=1/3 negative=1/3 positive=1/3")
+    assert thirds.point.id == "base=0.333333+negative=0.333333+positive=0.333334"
+    assert find_place(study, "alpha=-1/2", "theta1").point == find_place(study, "alpha=-0.5", "theta1").point
+
+
 @pytest.mark.parametrize(
     ("words", "sweep", "message"),
     [
         ("", None, "--point is empty; write coordinates"),
         ("alpha", None, "cannot read 'alpha'; write coordinates"),
-        ("alpha=1/2", None, "cannot read 'alpha=1/2'"),
+        ("alpha=1/", None, "cannot read 'alpha=1/'"),
+        ("alpha=1/0", None, "1/0 is not a usable coefficient; give a number, or a fraction such as 1/6"),
         ("alpha=0.7; gamma=1", None, "cannot read 'alpha=0.7; gamma=1'"),
         ("gamma=1 alpha=nan", None, "cannot read 'alpha=nan'"),
         ("alpha=1e20", None, "1e20 is not a usable coefficient"),

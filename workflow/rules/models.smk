@@ -1,6 +1,14 @@
 # Tokenizers and models, imported from the hub or a folder or trained here; searches over training settings.
 
 
+from lm_interpolation.study.kinds.base import MEMBER
+
+
+def replicates(wildcards):
+    """The members of a family."""
+    return study.declared.families()[wildcards.family]
+
+
 rule tokenizer:
     input:
         corpus=lambda wildcards: study.path(
@@ -89,6 +97,63 @@ rule import_gguf:
         "../scripts/models/import_gguf.py"
 
 
+# Soups: means of models that are imported, trained here, or soups themselves.
+rule mean_of_models:
+    input:
+        unpack(lambda wildcards: study.models.soup_inputs(wildcards.model)),
+    output:
+        directory(study.path("models", "{model}")),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.derived("mean")),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        # Some blocks of each model are read ahead.
+        mem_mb=lambda wildcards, attempt: (1000 + 10 * len(study.models.ingredients(wildcards.model))) * attempt,
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: study.settings("models/mean.py", models=study.models.ingredients(wildcards.model)),
+    message:
+        "Mean of models {wildcards.model}"
+    script:
+        "../scripts/models/mean.py"
+
+
+rule greedy_soup:
+    input:
+        unpack(lambda wildcards: study.models.soup_inputs(wildcards.model)),
+    output:
+        model=directory(study.path("models", "{model}")),
+        selection=study.path("training", "{model}", "selection.json"),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.derived("greedy")),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("score")
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(480),
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings("models/greedy.py", **study.models.greedy_settings(wildcards.model)),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("score")),
+    message:
+        "Greedy soup {wildcards.model}"
+    script:
+        "../scripts/models/greedy.py"
+
+
 rule train_language_model:
     input:
         unpack(lambda wildcards: study.models.inputs(trained(wildcards))),
@@ -102,7 +167,11 @@ rule train_language_model:
         study.benchmark("models", "{model}")
     wildcard_constraints:
         model=alternatives(
-            [name for name in study.models.trained("language-model") if name not in study.models.starts()]
+            [
+                name
+                for name in study.models.trained("language-model")
+                if name not in study.models.starts() and name not in study.models.replicates()
+            ]
         ),
     priority: 50
     conda:
@@ -126,8 +195,86 @@ rule train_language_model:
 # They go first if not all fit at once, because other trainings wait for them.
 use rule train_language_model as train_starting_model with:
     wildcard_constraints:
-        model=alternatives([name for name in study.models.trained("language-model") if name in study.models.starts()]),
+        model=alternatives(
+            [
+                name
+                for name in study.models.trained("language-model")
+                if name in study.models.starts() and name not in study.models.replicates()
+            ]
+        ),
     priority: 60
+
+
+# A family of replicates trains in one job, since each job first imports torch. It leaves its results in the folder
+# scratch, where Snakemake deletes nothing, and says by its only output that they are there. Each replicate is then a job
+# that takes its own from there, so that a seed that is added or removed leaves the others, and all that was made of them,
+# as they are: to them the family's output is ancient. What they take was made with the same settings from the same inputs,
+# as its name says; if it is gone, the job trains the replicate itself.
+rule train_replicates:
+    input:
+        unpack(lambda wildcards: study.models.inputs(replicates(wildcards)[0])),
+    output:
+        study.path("training", "{family}", "replicates.txt"),
+    log:
+        study.log("training", "{family}", "replicates"),
+    benchmark:
+        study.benchmark("training", "{family}", "replicates")
+    wildcard_constraints:
+        family=alternatives(list(study.declared.families())),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: lambda wildcards: study.threads("train") * study.models.processes(replicates(wildcards)[0])
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * study.models.processes(replicates(wildcards)[0]) * attempt,
+        runtime=1440,
+        gpu=lambda wildcards: study.gpu * study.models.processes(replicates(wildcards)[0]),
+    params:
+        settings=lambda wildcards: study.settings(
+            "models/train_replicates.py", **study.models.replicates_settings(replicates(wildcards))
+        ),
+        execution=lambda wildcards, threads: study.execution(
+            threads, **study.models.replicates_execution(replicates(wildcards))
+        ),
+    message:
+        "Train the replicates of {wildcards.family}"
+    script:
+        "../scripts/models/train_replicates.py"
+
+
+rule take_replicate:
+    input:
+        unpack(lambda wildcards: study.models.inputs(wildcards.model)),
+        family=lambda wildcards: ancient(study.path("training", MEMBER.fullmatch(wildcards.model)[1], "replicates.txt")),
+    output:
+        model=directory(study.path("models", "{model}")),
+        loss_curve=study.path("training", "{model}", "loss.csv"),
+        metrics=study.path("training", "{model}", "metrics.json"),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.replicates()),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: lambda wildcards: study.threads("train") * processes(wildcards)
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * processes(wildcards) * attempt,
+        runtime=1440,
+        gpu=lambda wildcards: study.gpu * processes(wildcards),
+    params:
+        settings=lambda wildcards: study.settings(
+            "models/train_replicates.py", **study.models.replicates_settings([wildcards.model])
+        ),
+        execution=lambda wildcards, threads: study.execution(
+            threads, **study.models.replicates_execution([wildcards.model])
+        ),
+    message:
+        "Take replicate {wildcards.model}"
+    script:
+        "../scripts/models/train_replicates.py"
 
 
 rule train_classifier:

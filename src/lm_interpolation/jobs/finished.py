@@ -30,7 +30,15 @@ def keep(scratch: Path, outputs: Mapping[str, Path]) -> None:
 
 
 def publish(scratch: Path, outputs: Mapping[str, Path]) -> bool:
-    """Write ``outputs`` as an earlier run kept them; False if none did, or if they are damaged."""
+    """Write ``outputs`` as an earlier run kept them, and say so; False if none did, or if they are damaged."""
+    found = take(scratch, outputs)
+    if found:
+        announce(f"{', '.join(map(str, outputs.values()))}: finished by a run that Snakemake did not see the end of")
+    return found
+
+
+def take(scratch: Path, outputs: Mapping[str, Path]) -> bool:
+    """Write ``outputs`` as ``keep`` left them; False if it did not, or if they are damaged."""
     folder = scratch / FINISHED
     if not folder.exists():
         return False
@@ -43,7 +51,6 @@ def publish(scratch: Path, outputs: Mapping[str, Path]) -> bool:
     for name, output in outputs.items():
         with atomic_path(output) as partial:
             _copy(folder / name, partial)
-    announce(f"{', '.join(map(str, outputs.values()))}: finished by a run that Snakemake did not see the end of")
     return True
 
 

@@ -19,6 +19,7 @@ from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import ZERO, format_decimal
 from lm_interpolation.scores.judges import MARK, Judge, judge_lines
 from lm_interpolation.study.judged import describe_scorer
+from lm_interpolation.study.leak_plan import weights_from
 from lm_interpolation.study.scorers import study_judges
 from lm_interpolation.tables.tables import read_table
 from lm_interpolation.texts.steering import (
@@ -112,10 +113,7 @@ def _lineage(config: Mapping[str, Any], models: Sequence[str]) -> list[str]:
     """``models`` and all their ancestors, each once, the nearest first."""
     found = list(models)
     for model in found:
-        start = config["models"][model]["start"]
-        parent = start.get("model")
-        if parent is not None and parent not in found:
-            found.append(parent)
+        found += [parent for parent in weights_from(config["models"][model]["start"]) if parent not in found]
     return found
 
 
@@ -133,6 +131,11 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
             text = f"the local folder {plain(directory)}"
         case {"model": parent}:
             text = plain(parent)
+        case {"mean": parts}:
+            text = f"the mean of {plain(', '.join(parts))}"
+        case {"greedy": parts, "loss": loss}:
+            texts = f"the {loss['split']} split of {loss['corpus']}"
+            text = f"a greedy soup of {plain(', '.join(parts))}, chosen by the loss on {plain(texts)}"
         case {"architecture_of": other}:
             text = f"random weights with the architecture of {plain(other)}"
         case start:

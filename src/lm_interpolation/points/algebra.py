@@ -18,12 +18,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from typing import Any
 
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 
 DIGITS = 6
 _QUANTUM = Decimal(1).scaleb(-DIGITS)
+_CLOSE = Decimal("0.00001")
+"""Coefficients whose sum is this close to the right one are closed to it: six times 1/6 is 1.000002."""
+
+Coefficient = int | float | str | Decimal | Fraction
+"""A number, or a string that holds one or a fraction (``1/6``)."""
 
 MODEL_NAME = r"[A-Za-z][A-Za-z0-9_.-]*"
 """What a model may be called: no ``=`` or ``+``, which separate the parts of a point's id.
@@ -47,12 +53,21 @@ POINT_ID = rf"({MODEL_NAME}(~{COORDINATE_NAME}={_NUMBER})*@)?{AFFINE_ID}"
 """Regular expression of a point's id, for Snakemake's wildcard constraints."""
 
 
-def decimal(value: int | float | str | Decimal) -> Decimal:
+def decimal(value: Coefficient) -> Decimal:
     """``value`` rounded to ``DIGITS`` places, without trailing zeros and without a negative zero.
 
-    Floats are taken by their shortest decimal form (0.1 is 1/10, not 0.1000000000000000055).
+    Floats are taken by their shortest decimal form (0.1 is 1/10, not 0.1000000000000000055). Raises ``UserError`` if
+    the number is too large, or a fraction is none.
     """
-    exact = value if isinstance(value, Decimal) else Decimal(str(value))
+    if isinstance(value, str) and "/" in value:
+        try:
+            value = Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            raise UserError(f"{value} is not a usable coefficient; give a number, or a fraction such as 1/6") from None
+    if isinstance(value, Fraction):
+        exact = Decimal(value.numerator) / value.denominator
+    else:
+        exact = value if isinstance(value, Decimal) else Decimal(str(value))
     # Far beyond any use, but still within what Decimal can round to so many places.
     if not exact.is_finite() or abs(exact) > 10**15:
         raise UserError(f"{value} is not a usable coefficient; give a number between -1e15 and 1e15")
@@ -125,16 +140,20 @@ class Point:
     values: tuple[tuple[str, Decimal], ...] = ()
 
     @classmethod
-    def of(cls, coefficients: Mapping[str, int | float | str | Decimal]) -> "Point":
-        """The point with these coefficients. Raises ``UserError`` if they do not sum to 1."""
+    def of(cls, coefficients: Mapping[str, Coefficient]) -> "Point":
+        """The point with these coefficients; if their sum is at most 1e-5 from 1, the largest absorbs the difference.
+
+        Raises ``UserError`` if they do not sum to 1.
+        """
         exact = {model: decimal(value) for model, value in coefficients.items()}
         total = sum(exact.values(), Decimal(0))
-        if total != 1:
+        if abs(total - 1) > _CLOSE:
             raise UserError(
                 f"coefficients {_show(exact)} sum to {format_decimal(total)}, not to 1; "
                 "a point is an affine combination of models"
             )
-        return cls(tuple(sorted((model, value) for model, value in exact.items() if value)))
+        closed = _closed(exact, 1)
+        return cls(tuple(sorted((model, value) for model, value in closed.items() if value)))
 
     @classmethod
     def parse(cls, identifier: str) -> "Point":
@@ -201,8 +220,8 @@ class Sweep:
     @classmethod
     def of(
         cls,
-        origin: Mapping[str, int | float | str | Decimal],
-        directions: Mapping[str, Mapping[str, int | float | str | Decimal]],
+        origin: Mapping[str, Coefficient],
+        directions: Mapping[str, Mapping[str, Coefficient]],
         grid: Mapping[str, Sequence[float | str] | Mapping[str, float]],
         space: str = "weights",
         name: str = "sweep",
@@ -263,6 +282,21 @@ def grid_values(spec: Sequence[float | str] | Mapping[str, float]) -> tuple[Deci
     return tuple(rounded)
 
 
+def direction_of(coefficients: Mapping[str, Coefficient]) -> dict[str, Decimal]:
+    """The direction with these coefficients; if their sum is at most 1e-5 from 0, the largest absorbs the difference.
+
+    Raises ``UserError`` if they do not sum to 0.
+    """
+    exact = {model: decimal(value) for model, value in coefficients.items()}
+    total = sum(exact.values(), Decimal(0))
+    if abs(total) > _CLOSE:
+        raise UserError(
+            f"coefficients {_show(exact)} sum to {format_decimal(total)}, not to 0, so that points would not sum to 1; "
+            "correct them"
+        )
+    return _closed(exact, 0)
+
+
 def build_sweep(name: str, spec: Mapping, method: Method | None = None) -> Sweep:
     """The sweep that a config entry declares (keys: see config/README.md, ``sweeps``), under ``method``.
 
@@ -274,13 +308,8 @@ def build_sweep(name: str, spec: Mapping, method: Method | None = None) -> Sweep
         origin = Point.of(spec["origin"])
     directions: dict[str, dict[str, Decimal]] = {}
     for coordinate, direction in spec["directions"].items():
-        directions[coordinate] = {model: decimal(value) for model, value in direction.items()}
-        total = sum(directions[coordinate].values(), Decimal(0))
-        if total != 0:
-            raise UserError(
-                f"{path}.directions.{coordinate}: coefficients {_show(directions[coordinate])} sum to "
-                f"{format_decimal(total)}, not to 0, so that points would not sum to 1; correct them"
-            )
+        with error_prefix(f"{path}.directions.{coordinate}"):
+            directions[coordinate] = direction_of(direction)
     settings = method.coordinates if method else ()
     if method and (both := sorted(set(settings) & set(directions))):
         raise UserError(f"{path}.directions.{both[0]}: method {method.name} has a setting of that name; rename one")
@@ -357,10 +386,15 @@ def _close(coefficients: Mapping[str, Decimal]) -> Point:
     Rounding can leave a sum of 1 +- a few quanta if factors have decimals themselves; the largest coefficient
     absorbs the difference, so that the point stays affine.
     """
-    rounded = {model: decimal(value) for model, value in coefficients.items()}
-    largest = max(rounded, key=lambda model: (abs(rounded[model]), model))
-    rounded[largest] += 1 - sum(rounded.values(), Decimal(0))
-    return Point.of(rounded)
+    return Point.of(_closed({model: decimal(value) for model, value in coefficients.items()}, 1))
+
+
+def _closed(coefficients: Mapping[str, Decimal], total: int) -> dict[str, Decimal]:
+    """``coefficients`` whose largest, of equal ones that of the last name, is changed so that they sum to ``total``."""
+    closed = dict(coefficients)
+    if missing := total - sum(closed.values(), Decimal(0)):
+        closed[max(closed, key=lambda model: (abs(closed[model]), model))] += missing
+    return closed
 
 
 def line_owner(line: str) -> str:

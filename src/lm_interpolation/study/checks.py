@@ -13,7 +13,7 @@ from lm_interpolation.study.kinds.study_config import StudyConfig
 def check_entry(config: StudyConfig, section: str, name: str) -> Iterator[str]:
     """Lines on mistakes in one entry whose references are all valid."""
     path = f"{section}.{name}"
-    if section == "models" and (circle := _circle(config, name)):
+    if section in ("models", "sets") and (circle := _circle(config, section, name)):
         yield circle
         return
     if section == "sweeps":
@@ -64,15 +64,29 @@ def block_problems(name: str, model: Any, context: int | None, where: str) -> It
         )
 
 
-def _circle(config: StudyConfig, name: str) -> str | None:
-    """A line on models that start from each other in a circle, if ``name`` is one of them."""
-    seen = [name]
-    while (parent := config.models[seen[-1]].start.parent()) is not None:
-        if parent in seen:
-            key = config.models[name].start.KEY
-            return f"models.{name}.start.{key}: {' <- '.join([*seen, parent])} is a circle; break it"
-        seen.append(parent)
+def _circle(config: StudyConfig, section: str, name: str) -> str | None:
+    """A line on models and sets that need each other in a circle, if the entry ``name`` is one or leads to one."""
+    key = f".start.{config.models[name].start.KEY}" if section == "models" else ""
+    ways = [[(section, name)]]
+    seen = {(section, name)}
+    while ways:
+        way = ways.pop()
+        for target in _needed(config, *way[-1]):
+            if target in way:
+                names = " <- ".join(entry for _, entry in [*way, target])
+                return f"{section}.{name}{key}: {names} is a circle; break it"
+            if target not in seen:
+                seen.add(target)
+                ways.append([*way, target])
     return None
+
+
+def _needed(config: StudyConfig, section: str, name: str) -> list[tuple[str, str]]:
+    """(section, name) of the models and sets that a model or a set is made of."""
+    if section == "models":
+        return config.models[name].start.needs()
+    found = config.sets[name]
+    return [*(("models", model) for model in found.models or []), *(("sets", other) for other in found.sets or [])]
 
 
 def _table_names(config: StudyConfig) -> Iterator[str]:

@@ -15,6 +15,7 @@ from lm_interpolation.study.checks import check_entry, check_whole
 from lm_interpolation.study.config_errors import describe, place
 from lm_interpolation.study.config_values import check_sizes, check_values
 from lm_interpolation.study.extending import extended, wrote
+from lm_interpolation.study.families import expand
 from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.names import check_names
 from lm_interpolation.study.references import ENTRIES, Named, Path, Reference, is_gone, leave_out, references, without
@@ -76,8 +77,17 @@ def declare(config: Mapping[str, Any]) -> Declared:
     written, idle = extended(config)
     if lines := check_values(written, ""):
         _raise([*idle, *lines])
-    inherited = None if config.get("extends") is None else lambda path: not wrote(config, path)
-    draft = _draft(written, inherited, idle)
+    families = expand(written)
+    inherited = None if config.get("extends") is None else lambda path: not wrote(config, families.written(path))
+    try:
+        return _declare(families.config, inherited, [*idle, *families.lines])
+    except UserError as error:
+        raise UserError(*dict.fromkeys(map(families.in_words, error.args))) from None
+
+
+def _declare(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> Declared:
+    """Check ``written``; the lines ``before`` are about mistakes that have been found already."""
+    draft = _draft(written, inherited, before)
     problems = Problems(draft.lines)
     problems.keep(check_names, written)
     if not problems.keep(check_sizes, draft.config.plain()):
@@ -98,6 +108,8 @@ def declare(config: Mapping[str, Any]) -> Declared:
     _raise(problems.lines)
     for name, corpus in declared.corpora.items():
         plain["corpora"][name] |= corpus.resolved(name, declared)
+    for name, model in declared.models.items():
+        plain["models"][name]["start"] |= model.start.resolved(declared)
     return Declared(declared, plain, {".".join(path): reason for path, reason in gone.items()})
 
 

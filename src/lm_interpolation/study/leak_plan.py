@@ -21,6 +21,16 @@ def leak_plan(study: "Study") -> dict[str, Any]:
         for name, found in study.declared.analyses.items()
         if (texts := found.held_out()) is not None
     }
+    for name in study.models.derived():
+        start = study.config["models"][name]["start"]
+        if (loss := start.get("loss")) is not None:
+            measured[f"models.{name}"] = {
+                "corpus": loss["corpus"],
+                "split": loss["split"],
+                "classes": [loss["class"]] if "class" in loss else None,
+                "limit": loss.get("limit"),
+                "models": start["greedy"],
+            }
     examined = {name: study.declared.models[name] for name in study.models.examined()}
     exams = {
         name: {"corpus": exam.corpus_of(model), "classes": exam.classes_of(model, study.declared)}
@@ -44,8 +54,8 @@ def plan(
 ) -> dict[str, Any]:
     """The comparisons for the study ``config``; ``combined`` names the models of each sweep.
 
-    ``measured`` holds, by name, the analyses that measure the loss of ``models`` on texts of a corpus, with ``corpus,
-    split, classes, limit`` as below; ``exams`` holds ``corpus`` and ``classes`` of the exams of judges.
+    ``measured`` holds, by name, the analyses and greedy soups that measure the loss of ``models`` on texts of a corpus,
+    with ``corpus, split, classes, limit`` as below; ``exams`` holds ``corpus`` and ``classes`` of the exams of judges.
 
     Returns ``splits``, the pairs (corpus, split) to read; ``comparisons``, each ``{kind, texts, what, seen, where}``,
     which asks whether ``texts`` (described by ``what``) occur among ``seen`` (described by ``where``); ``configured``,
@@ -84,7 +94,7 @@ def plan(
         for source, learners in _taught(models, relevant).items()
         if source[0] in streams
     ]
-    imported = [name for name in relevant if "data" not in models[name]]
+    imported = [name for name in relevant if "data" not in models[name] and not weights_from(models[name]["start"])]
     if imported:
         unknown.append(f"what imported models learnt from is not known: {', '.join(imported)}")
     read = {(part["corpus"], part["split"]) for entry in comparisons for part in (entry["texts"], entry["seen"])}
@@ -148,12 +158,23 @@ def _compare(
 def lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """The models with these names, each followed by its ancestors; no model occurs twice."""
     found: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        if name not in found:
+            found[name] = None
+            for parent in weights_from(models[name]["start"]):
+                add(parent)
+
     for name in names:
-        model: str | None = name
-        while model is not None and model not in found:
-            found[model] = None
-            model = models[model]["start"].get("model")
+        add(name)
     return list(found)
+
+
+def weights_from(start: Mapping[str, Any]) -> list[str]:
+    """Names of the models whose weights a model with the resolved origin ``start`` has, before it is trained."""
+    if "model" in start:
+        return [start["model"]]
+    return list(start.get("mean") or start.get("greedy") or [])
 
 
 def _taught(models: Mapping[str, Any], names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:

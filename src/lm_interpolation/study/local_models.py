@@ -1,7 +1,7 @@
 """Checks of the files and local models that a study names, before anything runs."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ def _has_its_tensors(directory: Path) -> bool:
 
 
 def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list[str]:
-    """Raise ``UserError`` if models of one sweep cannot be combined, as far as this is known before training.
+    """Raise ``UserError`` if models of one sweep or soup cannot be combined, as far as this is known before training.
 
     Fine-tuning keeps shapes and tokenizer, so the ancestors are compared: declared architectures as declared, local
     directories by their files. The merge checks the actual weights again. Returns lines on differences that do not
@@ -147,14 +147,18 @@ def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list
     notes: list[str] = []
     problems = Problems([])
     for sweep in sweeps.values():
-        problems.keep(_check_sweep, config, sweep, notes)
+        problems.keep(_check_together, config, f"sweeps.{sweep.name}", sweep.models, sweep.space, notes)
+    for name, model in config.models.items():
+        if model.start.DERIVED:
+            place = f"models.{name}.start.{model.start.KEY}"
+            problems.keep(_check_together, config, place, model.start.parents(config), "weights", notes)
     if problems.lines:
         raise UserError(*problems.lines)
     return list(dict.fromkeys(notes))
 
 
-def _check_sweep(config: StudyConfig, sweep: Sweep, notes: list[str]) -> None:
-    roots: dict[str, Origin] = {model: config.root_of(model)[1] for model in sweep.models}
+def _check_together(config: StudyConfig, place: str, models: Sequence[str], space: str, notes: list[str]) -> None:
+    roots: dict[str, Origin] = {model: config.root_of(model)[1] for model in models}
     folders = {
         model: Path(root.directory)
         for model, root in roots.items()
@@ -162,8 +166,8 @@ def _check_sweep(config: StudyConfig, sweep: Sweep, notes: list[str]) -> None:
     }
     local = {model: directory for model, directory in folders.items() if _has_its_tensors(directory)}
     if len(local) > 1:
-        with error_prefix(f"sweeps.{sweep.name}"):
-            if sweep.space == "weights":
+        with error_prefix(place):
+            if space == "weights":
                 check_compatible(local, notes.append)
             else:
                 check_same_tokenizer(local)
@@ -171,10 +175,10 @@ def _check_sweep(config: StudyConfig, sweep: Sweep, notes: list[str]) -> None:
     for model, root in declared.items():
         first, reference = next(iter(declared.items()))
         # Logits can be added whatever the architecture.
-        counting = (d for d in _differences(reference, root) if sweep.space == "weights" or d[0] == "tokenizer")
+        counting = (d for d in _differences(reference, root) if space == "weights" or d[0] == "tokenizer")
         for key, one, two in counting:
             raise UserError(
-                f"sweeps.{sweep.name}: models {first!r} and {model!r} differ in {key} "
+                f"{place}: models {first!r} and {model!r} differ in {key} "
                 f"({show(one)} and {show(two)}) and cannot be combined; declare them alike"
             )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lm_interpolation.data.corpus_paths import SPLITS
 from lm_interpolation.models.gguf_files import gguf_path, tokenizer_files
 from lm_interpolation.models.model_folders import context_of, model_files
-from lm_interpolation.study.leak_plan import lineage
+from lm_interpolation.study.leak_plan import lineage, weights_from
 
 if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
@@ -22,7 +22,12 @@ class Models:
 
     def imported(self) -> list[str]:
         """The models from the hub or a local directory."""
-        return [name for name, spec in self._specs.items() if "data" not in spec]
+        return [name for name, model in self._study.declared.models.items() if model.start.IMPORTED]
+
+    def derived(self, *keys: str) -> list[str]:
+        """The models that are made of others without training; with ``keys``, those of these origins."""
+        models = self._study.declared.models.items()
+        return [name for name, model in models if model.start.DERIVED and (not keys or model.start.KEY in keys)]
 
     def from_gguf(self) -> list[str]:
         """The imported models whose weights are in a GGUF file."""
@@ -33,8 +38,38 @@ class Models:
         return [name for name, spec in self._specs.items() if "data" in spec and spec["task"] == task]
 
     def starts(self) -> set[str]:
-        """The models that trainings of other models start from."""
-        return {spec["start"]["model"] for spec in self._specs.values() if "model" in spec["start"]}
+        """The models that trainings of other models start from, or that those are made of."""
+        found = {spec["start"]["model"] for spec in self._specs.values() if "model" in spec["start"]}
+        return found | {part for name in found for part in self._made_of(name)}
+
+    def _made_of(self, model: str) -> list[str]:
+        """The models that a model is made of without training, directly or not."""
+        if model not in self.derived():
+            return []
+        parts = weights_from(self._specs[model]["start"])
+        return [*parts, *(other for part in parts for other in self._made_of(part))]
+
+    def ingredients(self, model: str) -> list[str]:
+        """The models that a soup is made of, sorted."""
+        return sorted(weights_from(self._specs[model]["start"]))
+
+    def soup_inputs(self, model: str) -> dict[str, Any]:
+        """Inputs of a soup: its models and, for a greedy one, the texts that decide."""
+        inputs: dict[str, Any] = {"models": [self._study.path("models", name) for name in self.ingredients(model)]}
+        if (loss := self._specs[model]["start"].get("loss")) is not None:
+            inputs["texts"] = self._study.path("corpora", loss["corpus"], f"{loss['split']}.parquet")
+        return inputs
+
+    def greedy_settings(self, model: str) -> dict[str, Any]:
+        """Settings of a greedy soup."""
+        loss = self._specs[model]["start"]["loss"]
+        return {
+            "models": self.ingredients(model),
+            "corpus": loss["corpus"],
+            "split": loss["split"],
+            "class_name": loss.get("class"),
+            "limit": loss.get("limit"),
+        }
 
     def files(self, model: str) -> list[str]:
         """The files that the import of a model reads from local directories."""
@@ -83,6 +118,31 @@ class Models:
     def processes(self, model: str) -> int:
         """Number of processes that train ``model`` together; on cuda each has a GPU."""
         return int(self._specs[model]["training"]["processes"])
+
+    # Replicates.
+
+    def replicates(self) -> list[str]:
+        """The models that are trained with others of their family in one job."""
+        return [name for members in self._study.declared.families().values() for name in members]
+
+    def replicates_settings(self, names: Sequence[str]) -> dict[str, Any]:
+        """Settings of a job that trains these replicates of a family, or takes one of them from there."""
+        return {"members": [{"name": name, "model": self.settings(name)} for name in names]}
+
+    def replicates_execution(self, names: Sequence[str]) -> dict[str, Any]:
+        """How such a job runs, apart from its device and threads."""
+        execution = self.execution(names[0])
+        del execution["name"]
+        return {**execution, "outputs": {name: self._outputs(name) for name in names}}
+
+    def _outputs(self, model: str) -> dict[str, str]:
+        """The results of a training."""
+        path = self._study.path
+        return {
+            "model": path("models", model),
+            "loss_curve": path("training", model, "loss.csv"),
+            "metrics": path("training", model, "metrics.json"),
+        }
 
     def examined(self) -> list[str]:
         """The judges that have an exam."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args, get_origin
 
-from lm_interpolation.study.kinds.base import Declaration, Parts, Ref, close_to, undeclared, unmarked
+from lm_interpolation.study.kinds.base import MEMBER, Declaration, Either, Parts, Ref, close_to, undeclared, unmarked
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
 Path = tuple[str, ...]
@@ -16,6 +16,7 @@ NOUNS = {
     "tokenizers": "tokenizer",
     "models": "model",
     "methods": "method",
+    "sets": "set",
     "scorers": "scorer",
     "sweeps": "sweep",
     "analyses": "analysis",
@@ -75,18 +76,27 @@ def _of_declaration(declaration: Declaration, path: Path, parts: tuple[Part, ...
     for name, field in type(declaration).model_fields.items():
         value = getattr(declaration, name)
         if value is not None:
-            marks = [mark for mark in field.metadata if isinstance(mark, Ref | Parts)]
+            marks = [mark for mark in field.metadata if isinstance(mark, Ref | Parts | Either)]
             yield from _of_value(value, field.annotation, marks, (*path, field.alias or name), parts, declaration)
 
 
 def _of_value(
-    value: Any, annotation: Any, marks: Sequence[Ref | Parts], path: Path, parts: tuple[Part, ...], owner: Declaration
+    value: Any,
+    annotation: Any,
+    marks: Sequence[Ref | Parts | Either],
+    path: Path,
+    parts: tuple[Part, ...],
+    owner: Declaration,
 ) -> Iterator[Reference]:
     """The references in ``value``, the value of a key of ``owner`` with the type ``annotation`` and ``marks``."""
     annotation, found = unmarked(annotation)
-    marks = [*marks, *(mark for mark in found if isinstance(mark, Ref | Parts))]
+    marks = [*marks, *(mark for mark in found if isinstance(mark, Ref | Parts | Either))]
+    either = next((mark for mark in marks if isinstance(mark, Either)), None)
     if isinstance(value, Declaration):
         yield from _of_declaration(value, path, parts)
+    elif either is not None:
+        others = [mark for mark in marks if mark is not either]
+        yield from _of_value(value, either.type_of(value), others, path, parts, owner)
     elif isinstance(value, str):
         for ref in (mark for mark in marks if isinstance(mark, Ref)):
             yield from _named(value, ref, path, parts, owner)
@@ -132,6 +142,13 @@ class Named:
         name, key = section[1:]
         return list(getattr(entries[name], key, None) or []) if name in entries else None
 
+    def replicates(self, reference: Reference) -> list[str]:
+        """The models or sweeps, one for each seed, that a reference names together; none if there are not several."""
+        names = self.names(reference.section) or []
+        if reference.section not in (("models",), ("sweeps",)) or reference.name in names:
+            return []
+        return [name for name in names if (one := MEMBER.fullmatch(name)) and one[1] == reference.name]
+
     def problem(self, reference: Reference, gone: Mapping[Path, str]) -> str | None:
         """Why a reference is invalid when ``gone`` is left out; None if it is valid."""
         if reference.target in gone:
@@ -140,6 +157,9 @@ class Named:
         names = self.names(reference.section)
         if names is None:
             return None
+        if members := self.replicates(reference):
+            what = "a family of replicates" if reference.section == ("models",) else "one sweep for each seed"
+            return f"{reference.name!r} is {what}; write one of {', '.join(members)}"
         if reference.name not in names:
             return undeclared(reference.noun, reference.name, names)
         if len(reference.section) > 1 or reference.name in self._broken.get(reference.section[0], ()):
@@ -216,7 +236,7 @@ def leave_out(
         if prompts and all(("sweeps", reference.name, "prompts", name) in gone for name in prompts):
             return f"no prompts are left of sweep {reference.name!r}"
         names = named.names(reference.section)
-        if names is None or reference.name in names:
+        if names is None or reference.name in names or named.replicates(reference):
             return None
         lacking_model = reference.section == ("models",) and reference.path[0] in WITHOUT_MODELS
         if inherited is None and (not lacking_model or close_to(reference.name, names)):

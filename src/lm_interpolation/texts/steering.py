@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
 
 _METHOD = re.compile(rf"({MODEL_NAME})(?=[~@\s,]|$)(?!\s*=)")
-_TERM = re.compile(rf"({MODEL_NAME})\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{{1,3}})?)\s*(?:[,+\s]\s*|$)")
+_NUMBER = r"[-+]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)"
+_TERM = re.compile(rf"({MODEL_NAME})\s*=\s*({_NUMBER})\s*(?:[,+\s]\s*|$)")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from lm_interpolation.analyses.linearity import linearity, write_linearity
 from lm_interpolation.analyses.prefixes import read_prefixes
 from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.runtime import Job, Progress, run_job
-from lm_interpolation.points.algebra import Point, sweep_from_settings
+from lm_interpolation.points.algebra import Point, direction_of, sweep_from_settings
 from lm_interpolation.points.interpolation import WeightSpace
 
 
@@ -32,7 +32,7 @@ def main(
         WeightSpace(folders, device=device, attention="eager"),
         plane,
         Point.of(spec["origin"]),
-        spec["directions"],
+        {coordinate: direction_of(direction) for coordinate, direction in spec["directions"].items()},
         read_prefixes(job.input.prompts, prefixes)["text"].tolist(),
         dict(words),
         tolerance=tolerance,

@@ -5,6 +5,7 @@ computes and never imports the computation: the Snakefile reads all declarations
 """
 
 import difflib
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.points.algebra import decimal
 from lm_interpolation.study.settings import present
 
 if TYPE_CHECKING:
@@ -194,6 +197,16 @@ def _as_written(value: Any, check: Any) -> Any:
     return value
 
 
+def _coefficient(value: Any, check: Any) -> Any:
+    # YAML reads 1/6 as a string.
+    if not isinstance(value, str) or "/" not in value:
+        return _as_written(value, check)
+    try:
+        return float(decimal(value))
+    except UserError as error:
+        raise PydanticCustomError("words", f": {error}") from None
+
+
 class _Once:
     """A list without repeated items."""
 
@@ -240,6 +253,13 @@ class Either:
             (tag(one, key), one) if key else (get_args(one)[-1].tag, _untagged(*get_args(one)[:-1])) for one in found
         )
         """Tag to type."""
+        self._chosen = chosen
+        self._marked: dict[str, Any] = dict(zip(self.alternatives, found, strict=True))
+
+    def type_of(self, value: Any) -> Any:
+        """The alternative, with its marks, that a valid ``value`` belongs to, which is no declaration."""
+        assert callable(self._chosen)
+        return self._marked[self._chosen(value)]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler.generate_schema(self._union)
@@ -255,6 +275,12 @@ NonNegativeInt = Annotated[int, Ge(0), BeforeValidator(_whole)]
 Count = Annotated[int, Ge(1), BeforeValidator(_whole)]
 Number = Annotated[float, WrapValidator(_as_written)]
 """An integer or a float, as it is written."""
+Coefficient = Annotated[
+    float,
+    WrapValidator(_coefficient),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[-+]?\d+/\d+$"}]}),
+]
+"""A number, or a fraction such as 1/6, which becomes a number."""
 Positive = Annotated[float, Gt(0), WrapValidator(_as_written)]
 NonNegative = Annotated[float, Ge(0), WrapValidator(_as_written)]
 Share = Annotated[float, Gt(0), Le(1), WrapValidator(_as_written)]
@@ -264,6 +290,8 @@ Fraction = Annotated[float, Gt(0), Lt(1), WrapValidator(_as_written)]
 Decay = Annotated[float, Ge(0), Lt(1), WrapValidator(_as_written)]
 """At least 0, below 1."""
 
+MEMBER = re.compile(r"(.+)\.s(\d+)")
+"""The name of a replicate, ``<family>.s<seed>``."""
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=180)]
 """A name that is safe in paths and in the ids of points. It becomes the name of a file, see ``names``."""
 Text = Annotated[str, MinLen(1)]
@@ -304,9 +332,10 @@ CorpusName = Annotated[Name, Ref("corpora")]
 PromptsName = Annotated[Name, Ref("prompts")]
 TokenizerName = Annotated[Name, Ref("tokenizers")]
 ScorerName = Annotated[Name, Ref("scorers")]
+SetName = Annotated[Name, Ref("sets")]
 SearchName = Annotated[Name, Ref("searches")]
 FigureName = Annotated[Name, Ref("figures")]
-Coefficients = Annotated[dict[LanguageModel, Number], MinLen(1)]
+Coefficients = Annotated[dict[LanguageModel, Coefficient], MinLen(1)]
 """Model name to coefficient."""
 
 

@@ -61,6 +61,7 @@ from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.hub import FromHub
 from lm_interpolation.study.kinds.models.like import LikeModel
 from lm_interpolation.study.kinds.models.scratch import FromScratch
+from lm_interpolation.study.kinds.models.soups import FromGreedy, FromMean
 from lm_interpolation.study.kinds.models.tuned import FromModel
 from lm_interpolation.study.kinds.prompts.base import Prompts
 from lm_interpolation.study.kinds.prompts.jsonl import JsonlPrompts
@@ -98,6 +99,8 @@ ORIGINS: tuple[type[Origin], ...] = (
     FromModel,
     FromScratch,
     LikeModel,
+    FromMean,
+    FromGreedy,
 )
 SCORERS: tuple[type[Scorer], ...] = (
     Classifier,

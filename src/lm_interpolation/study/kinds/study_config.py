@@ -6,7 +6,7 @@ from annotated_types import MinLen
 from pydantic import Field, PrivateAttr
 
 from lm_interpolation.points.algebra import Method, Sweep, build_sweep
-from lm_interpolation.study.kinds.base import Declaration, FigureName, Maybe, Name, Parts
+from lm_interpolation.study.kinds.base import MEMBER, Declaration, FigureName, Maybe, Name, Parts
 from lm_interpolation.study.kinds.catalog import (
     AnyAnalysis,
     AnyClaim,
@@ -19,6 +19,7 @@ from lm_interpolation.study.kinds.methods.method import MethodSpec
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.model import Model
 from lm_interpolation.study.kinds.sections import Compute, Generation, Search, Tables, Tokenizer
+from lm_interpolation.study.kinds.sets import ModelSet
 from lm_interpolation.study.kinds.sweeps import SweepSpec
 
 
@@ -59,6 +60,7 @@ class StudyConfig(Declaration):
         default_factory=dict, description="Byte-level BPE tokenizers that the workflow trains."
     )
     models: Annotated[dict[Name, Model], MinLen(1)] = Field(description="Named models, imported or trained.")
+    sets: dict[Name, ModelSet] = Field(default_factory=dict, description="Named groups of models.")
     methods: dict[Name, MethodSpec] = Field(
         default_factory=dict,
         description="What happens to displacements from a base before they are added, for the points of sweeps.",
@@ -131,8 +133,26 @@ class StudyConfig(Declaration):
         """Names of the scorers of a sweep that use a model."""
         return [name for name in self.scorers_of(sweep) if self.scorers[name].judge()]
 
+    def members_of(self, name: str) -> list[str]:
+        """The models of a set, each once: its own, then those of its sets."""
+        found: dict[str, None] = {}
+        entry = self.sets[name]
+        for model in entry.models or []:
+            found[model] = None
+        for other in entry.sets or []:
+            found |= dict.fromkeys(self.members_of(other))
+        return list(found)
+
+    def families(self) -> dict[str, list[str]]:
+        """Family to its members, the models that are its replicates."""
+        found: dict[str, list[str]] = {}
+        for name in self.models:
+            if (one := MEMBER.fullmatch(name)) is not None:
+                found.setdefault(one[1], []).append(name)
+        return found
+
     def root_of(self, model: str) -> tuple[str, Origin]:
         """The model that determines the architecture and the tokenizer of ``model``, and its origin."""
-        while (parent := self.models[model].start.parent()) is not None:
-            model = parent
+        while parents := self.models[model].start.parents(self):
+            model = parents[0]
         return model, self.models[model].start

@@ -1,12 +1,15 @@
 """What every origin of a model declares."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from lm_interpolation.study.kinds.base import Declaration, Text
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 SPECIAL_TOKENS = (
     "Of a language model: what stands before each of its texts, and is not scored. By default what its tokenizer adds "
@@ -39,9 +42,21 @@ class Origin(Declaration):
     IMPORTED: ClassVar[bool] = False
     """Whether weights and tokenizer come from outside; they are imported as they are, and not trained."""
 
-    def parent(self) -> str | None:
-        """Name of the model whose architecture and tokenizer it inherits; None if it has its own."""
-        return None
+    DERIVED: ClassVar[bool] = False
+    """Whether other models make up its weights, without training."""
+
+    def needs(self) -> list[tuple[str, str]]:
+        """(section, name) of models and sets whose architecture and tokenizer it inherits; none if it has its own."""
+        return []
+
+    def parents(self, config: "StudyConfig") -> list[str]:
+        """Names of the models whose architecture and tokenizer it inherits, each once; none if it has its own."""
+        found = [config.members_of(name) if section == "sets" else [name] for section, name in self.needs()]
+        return list(dict.fromkeys(model for models in found for model in models))
+
+    def resolved(self, config: "StudyConfig") -> dict[str, Any]:
+        """Keys with the values that the rest of the study gives them."""
+        return {}
 
     def own_tokenizer(self) -> str | None:
         """Name of the study's tokenizer that it uses; None if it comes with its own."""

@@ -17,5 +17,5 @@ class LikeModel(Origin):
         description="Random weights with the architecture and the tokenizer of this model of the file."
     )
 
-    def parent(self) -> str:
-        return self.architecture_of
+    def needs(self) -> list[tuple[str, str]]:
+        return [("models", self.architecture_of)]

@@ -12,6 +12,7 @@ from lm_interpolation.study.kinds.base import (
     Declaration,
     Maybe,
     Name,
+    Names,
     NonNegative,
     NonNegativeInt,
     Positive,
@@ -76,7 +77,11 @@ class Training(Declaration):
 class Model(Declaration):
     """A language model or a classifier, imported or trained."""
 
-    TOGETHER: ClassVar[tuple[tuple[str, str], ...]] = (("data", "training"), ("training", "data"))
+    TOGETHER: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("data", "training"),
+        ("training", "data"),
+        ("replicates", "training"),
+    )
 
     task: Literal["language-model", "classifier"] = Field(
         description="language-model (causal) or classifier (of sequences)."
@@ -84,14 +89,21 @@ class Model(Declaration):
     start: AnyOrigin = Field(
         description=(
             "Source of the weights: a hub id with revision, a local Hugging Face directory, another model of this "
-            "file, or random weights of an architecture with a tokenizer."
+            "file, random weights of an architecture with a tokenizer, or a mean of models of this file."
         )
     )
     data: Maybe[Data] = Field(
         default=None,
-        description=("The training data; without data and training the model is imported unchanged."),
+        description="The training data; without data and training the model is imported, or made of others.",
     )
     training: Maybe[Training] = Field(default=None, description="How it is trained (AdamW).")
+    replicates: Maybe[Names[NonNegativeInt]] = Field(
+        default=None,
+        description=(
+            "Seeds of a family of language models: it is trained once with each, in one job, as the models "
+            "<family>.s<seed>."
+        ),
+    )
     exam: Maybe[Exam] = Field(default=None, description=EXAM)
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
@@ -105,10 +117,12 @@ class Model(Declaration):
                 "a GGUF file holds a language model; train the classifier from it, or give its folder",
             )
         if self.data is None or self.training is None:
-            if not self.start.IMPORTED:
-                yield "", "has no data and training, so start must be hub or directory"
+            if not self.start.IMPORTED and not self.start.DERIVED:
+                yield "", "has no data and training, so start must be hub, directory, mean or greedy"
+            if self.start.DERIVED and self.task != "language-model":
+                yield "task", f"start.{self.start.KEY} is for language models; train the classifier from one"
             return
-        if self.start.IMPORTED:
+        if self.start.IMPORTED or self.start.DERIVED:
             yield "", "declare the model that training starts from as a model of its own"
         classes = config.corpora[self.data.corpus].class_names(config)
         if self.task == "classifier":

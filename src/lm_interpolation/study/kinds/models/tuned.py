@@ -15,5 +15,5 @@ class FromModel(Origin):
 
     model: LanguageModel = Field(description="Name of a model of this file to train further.")
 
-    def parent(self) -> str:
-        return self.model
+    def needs(self) -> list[tuple[str, str]]:
+        return [("models", self.model)]
