@@ -70,6 +70,13 @@ def near() -> dict[str, Tensors]:
     return {"base": base, **models}
 
 
+def close() -> dict[str, Tensors]:
+    """Two models that are nearly parallel: weights of 0.02, apart by 1e-4, so cosines are above 0.9995."""
+    random = np.random.default_rng(6)
+    one = {name: 0.02 * random.standard_normal(shape) for name, shape in SHAPES.items()}
+    return {"a": one, "b": {name: values + 1e-4 * random.standard_normal(values.shape) for name, values in one.items()}}
+
+
 def far() -> dict[str, Tensors]:
     """Three models trained apart, of norms that differ: 1 to 3 to 2."""
     random = np.random.default_rng(2)
@@ -106,6 +113,7 @@ def drawn() -> dict[str, Tensors]:
 SETS = {
     "near": near(),
     "far": far(),
+    "close": close(),
     "third": arranged(3, 1e-3, 1 / 3),
     "tiny": arranged(3, 1e-5, 1 / 3),
     "opposed": arranged(4, 1e-3, -0.3),
@@ -136,6 +144,7 @@ CASES = {
     "ties-d1": _ties(**WEIGHTS),
     "ties-d0.5": _ties(**WEIGHTS, density=0.5),
     "ties-d0.2": _ties(weight=[1, 1, 1], density=0.2),
+    "ties-one": Case("ties", "near", ("a",), "base", {"weight": [1], "density": 0.5}),
     "ties-lambda": _ties(**WEIGHTS, **{"density": 0.2, "lambda": 1.3}),
     "ties-int8": _ties(**WEIGHTS, density=0.5, int8_mask=True),
     "ties-sum": _ties(**WEIGHTS, density=0.5, normalize=False),
@@ -145,11 +154,15 @@ CASES = {
     "ties-none": _ties(weight=[1, 1, 1], density=0.001),
     "breadcrumbs": _breadcrumbs(density=0.9, gamma=0.01),
     "breadcrumbs-deep": _breadcrumbs(density=0.5, gamma=0.05),
+    "breadcrumbs-one": Case(
+        "breadcrumbs", "near", ("a",), "base", {"weight": [1], "density": 0.5, "gamma": 0.05}, ("grid",)
+    ),
     "breadcrumbs-ties": _breadcrumbs("breadcrumbs_ties", density=0.5, gamma=0.05),
     "breadcrumbs-decimal": _breadcrumbs(density=0.4, gamma=0.29),
     "breadcrumbs-over": _breadcrumbs(density=0.9, gamma=0.2),
     "slerp-far": Case("slerp", "far", ("a", "b"), "a", {"t": 0.3}),
     "slerp-near": Case("slerp", "near", ("a", "b"), "a", {"t": 0.3}),
+    "slerp-close": Case("slerp", "close", ("a", "b"), "a", {"t": 0.3}),
     "slerp-end": Case("slerp", "far", ("a", "b"), "a", {"t": 1}),
     "nuslerp-far": Case("nuslerp", "far", ("a", "b"), None, {"weight": [0.7, 0.3]}),
     "nuslerp-base": Case("nuslerp", "near", ("a", "b"), "base", {"weight": [0.7, 0.3]}, (*SHAPES, "grid", "equal")),
