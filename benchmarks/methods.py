@@ -1,0 +1,192 @@
+"""Merging one checkpoint under a method: ours and ``mergekit-yaml`` with the same method, each a process of its own.
+
+The models are random GPT-2 models in float32: a base, and four that moved from it by displacements of 1e-3, as
+fine-tuning does. Turns, caches and memory are as in ``benchmarks.merge``; here, too, ours checks digests of its parents,
+writes those of its output and ends when that is on the disk, which mergekit does not.
+
+Both trim per tensor, since mergekit knows nothing else. Our trimming over the whole model, as the paper of TIES has it,
+reads everything three times and has a row without a peer. mergekit's slerp takes two models; for four, both compute the
+Karcher mean, which for two models of equal norms is slerp's middle.
+"""
+
+import json
+import shutil
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from benchmarks.harness import PEERS, Goal, Growth, Row, alternate, anonymous_peak, call, touch_memory
+from benchmarks.models import gpt2
+from lm_interpolation.jobs.checksums import write_checksums
+
+SHAPE = "gpt2-large"
+SHARDS = ("--out-shard-size", "50M")
+"""mergekit's fastest option on a CPU: see ``benchmarks.merge``."""
+
+PROGRAM = """
+import json, sys
+from lm_interpolation.points.algebra import Method
+from lm_interpolation.points.method_merging import merge_by_method
+asked = json.loads(sys.argv[1])
+method = Method("method", asked["base"], recipe={"stages": asked["stages"]})
+merge_by_method(method.point(asked["coefficients"], {}), method, dict(zip(sys.argv[3::2], sys.argv[4::2])), sys.argv[2])
+"""
+
+Stages = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A method, ours and theirs. ``base`` says whether there is one; ``theirs`` is empty where there is no peer.
+
+    ``of_models`` are parameters of each model in mergekit, besides ``weight`` where it is ``weighted``.
+    """
+
+    name: str
+    stages: Stages
+    base: bool
+    theirs: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    of_models: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _stage(module: str, **settings: Any) -> Mapping[str, Any]:
+    return {"module": module, "settings": settings}
+
+
+def _ties(over: str) -> Stages:
+    return (_stage("magnitude", density=0.2, over=over), _stage("elect"), _stage("mean"))
+
+
+TIES = Work("TIES, density 0.2 per tensor", _ties("tensor"), True, "ties", {}, {"weight": 1.0, "density": 0.2})
+WHOLE = Work("TIES, density 0.2 over the whole model", _ties("model"), True)
+DARE = Work(
+    "DARE, density 0.5",
+    (_stage("chance", density=0.5, rescale="inverse", seed=0),),
+    True,
+    "dare_linear",
+    {"normalize": True},
+    {"weight": 1.0, "density": 0.5},
+)
+SLERP = Work("SLERP of weights", (_stage("slerp"),), False, "slerp", {"t": 0.5})
+KARCHER = Work("Karcher mean of weights", (_stage("karcher"),), False, "karcher")
+WORKS = ((TIES, "ab"), (TIES, "abcd"), (WHOLE, "ab"), (DARE, "ab"), (DARE, "abcd"), (SLERP, "ab"), (KARCHER, "abcd"))
+
+
+def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
+    """Rows for GPT-2 Large: seconds and memory of each method, of two models and of four."""
+    parents = make_parents(folder)
+    return [row for work, models in WORKS for row in _rows(work, models, parents, runs, folder)], []
+
+
+def make_parents(folder: Path) -> dict[str, Path]:
+    """Model name -> folder: a base, and four models that moved from it, with digests as the workflow writes them."""
+    parents = {name: folder / name for name in ("base", *"abcd")}
+    gpt2(parents["base"], SHAPE, 0)
+    for seed, name in enumerate("abcd", start=1):
+        shutil.copytree(parents["base"], parents[name], ignore=shutil.ignore_patterns("*.safetensors"))
+        random = np.random.default_rng(seed)
+        moved = {}
+        with safe_open(parents["base"] / "model.safetensors", "numpy") as base:
+            for tensor in base.keys():  # noqa: SIM118 (no mapping)
+                values = base.get_tensor(tensor)
+                moved[tensor] = values + np.float32(1e-3) * random.standard_normal(values.shape, np.float32)
+        save_file(moved, parents[name] / "model.safetensors", metadata={"format": "pt"})
+    for path in parents.values():
+        write_checksums(path)
+    return parents
+
+
+def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folder: Path) -> list[Row]:
+    commands = {"ours": _ours(work, models, parents, folder / "ours")}
+    if work.theirs:
+        commands["mergekit"] = mergekit(work, models, parents, folder)
+        commands["mergekit, shards"] = [*commands["mergekit"], *SHARDS]
+    # Bound now: a lambda in a loop would take the last.
+    actions = {name: lambda command=command: call(command) for name, command in commands.items()}
+    seconds = alternate(runs, actions, before=lambda: _level(folder))
+    anonymous: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(min(runs, 3)):
+        for name, command in commands.items():
+            shutil.rmtree(folder / name.partition(",")[0], ignore_errors=True)
+            anonymous[name].append(anonymous_peak(command))
+    named = f"GPT-2 Large shape, fp32, {len(models)} models: {work.name}"
+    memory = Goal("ours", "at most", 300)
+    if not work.theirs:
+        _clean(folder)
+        return [
+            Row("methods", named, seconds["ours"], note="it reads all parents three times; mergekit has no such method."),
+            Row("methods", f"{named}: anonymous memory", anonymous["ours"], unit="MB", goals=[memory]),
+        ]
+    differing = _check_equal(folder, work)
+    _clean(folder)
+    peer = f"mergekit-yaml {work.theirs}"
+    small = {name: statistics.median(found["mergekit, shards"]) for name, found in (("s", seconds), ("MB", anonymous))}
+    return [
+        Row(
+            "methods",
+            named,
+            seconds["ours"],
+            peer=peer,
+            peers=seconds["mergekit"],
+            goals=[Goal("peer", "at least", 3)],
+            note=f"processes, imports included. mergekit with {' '.join(SHARDS)}: {small['s']:.3g} s. {differing}",
+        ),
+        Row(
+            "methods",
+            f"{named}: anonymous memory",
+            anonymous["ours"],
+            unit="MB",
+            peer=peer,
+            peers=anonymous["mergekit"],
+            goals=[memory],
+            note=f"mergekit with {' '.join(SHARDS)}: {small['MB']:.0f} MB.",
+        ),
+    ]
+
+
+def _ours(work: Work, models: str, parents: Mapping[str, Path], output: Path) -> list[str | Path]:
+    coefficients = {model: str(1 / len(models)) for model in models}
+    names = ["base", *models] if work.base else list(models)
+    asked = {"base": "base" if work.base else None, "stages": work.stages, "coefficients": coefficients}
+    pairs = [word for name in names for word in (name, parents[name])]
+    return [sys.executable, "-c", PROGRAM, json.dumps(asked), output, *pairs]
+
+
+def mergekit(work: Work, models: str, parents: Mapping[str, Path], folder: Path) -> list[str | Path]:
+    """The command that merges with mergekit into ``folder/mergekit``."""
+    recipe: dict[str, Any] = {
+        "merge_method": work.theirs,
+        "dtype": "float32",
+        "parameters": dict(work.parameters),
+        "models": [{"model": str(parents[model]), "parameters": dict(work.of_models)} for model in models],
+    }
+    if work.base:
+        recipe["base_model"] = str(parents["base"])
+    elif work.theirs == "slerp":
+        # It takes the first of its two models for its base.
+        recipe["base_model"] = str(parents[models[0]])
+    path = folder / f"{work.theirs}-{models}.yaml"
+    # JSON is YAML, too.
+    path.write_text(json.dumps(recipe), encoding="utf-8")
+    seed = ("--random-seed", "0")
+    return [PEERS / "mergekit-yaml", path, folder / "mergekit", "--no-write-model-card", "--quiet", *seed]
+
+
+def _clean(folder: Path) -> None:
+    """Remove all results."""
+    for name in ("ours", "mergekit"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _level(folder: Path) -> None:
+    """The same conditions for whoever comes next."""
+    _clean(folder)
+    touch_memory()
