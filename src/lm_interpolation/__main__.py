@@ -15,14 +15,15 @@ PROGRAMS = {
     "resume": "go on with a study whose Snakemake was killed",
     "adopt": "take copied results for what the records beside them say",
     "check": "read the config of a study, and say what is wrong with it",
+    "import-mergekit": "translate a mergekit configuration to a sweep",
 }
-"""Name to what it does; each is ``main`` of a module of ``commands``."""
+"""Name to what it does; each is ``main`` of a module of ``commands``, which has ``_`` for ``-``."""
 
 _USAGE = "\n".join(
     [
         "usage: lm-interpolation PROGRAM ...",
         "",
-        *(f"  {name:8}{what}" for name, what in PROGRAMS.items()),
+        *(f"  {name:17}{what}" for name, what in PROGRAMS.items()),
         "",
         "lm-interpolation PROGRAM --help says more; --version prints the version.",
         "Status: 0 if all went well, 1 after an error, 2 if the arguments are wrong, 128 + its number after a signal.",
@@ -42,7 +43,7 @@ def main() -> NoReturn:
     # After the arguments: some import much.
     from lm_interpolation.commands.program import run_program
 
-    run_program(import_module(f"lm_interpolation.commands.{program}").main, sys.argv[2:])
+    run_program(import_module(f"lm_interpolation.commands.{program.replace('-', '_')}").main, sys.argv[2:])
 
 
 if __name__ == "__main__":

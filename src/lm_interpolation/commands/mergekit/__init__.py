@@ -1,0 +1,1 @@
+"""Configurations of mergekit, read and said in the words of a study."""
