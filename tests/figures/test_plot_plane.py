@@ -322,3 +322,49 @@ def test_files_are_reproducible(tmp_path):
         save_figure(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.pdf", dpi=80)
     for kind in ("png", "pdf"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+
+
+# --- a setting of a method as a coordinate
+
+
+DENSITIES = (0.05, 0.2, 0.5, 1)
+
+
+def of_method() -> pd.DataFrame:
+    """A weight and a density; without a displacement every density is the base."""
+    data = plane((0, 0.5, 1, 2), DENSITIES, value=lambda x, y: 3 + x * y)
+    return data.rename(columns={"alpha": "gamma", "beta": "density"})
+
+
+def test_settings_have_equal_steps_and_a_tick_at_each_value():
+    markers = [{"label": "TIES", "at": {"gamma": 1, "density": 0.2}}]
+    figure = plot_plane(
+        [PlanePanel(of_method(), "NLL")], ("gamma", "density"), {"gamma": "γ"}, markers, even=["density"]
+    )
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    edges = mesh(axes).get_coordinates()
+    np.testing.assert_allclose(edges[0, :, 0], [-0.25, 0.25, 0.75, 1.5, 2.5])
+    np.testing.assert_allclose(edges[:, 0, 1], [-0.5, 0.5, 1.5, 2.5, 3.5])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0.05", "0.2", "0.5", "1"]
+    np.testing.assert_allclose(mesh(axes).get_array()[:, 0], 3)
+    np.testing.assert_allclose(mesh(axes).get_array()[:, 2], 3 + np.array(DENSITIES))
+    assert axes.get_aspect() == "auto"
+    (ring,) = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+    np.testing.assert_allclose(ring.get_xydata(), [[1, 1]])
+
+
+def test_equal_steps_allow_no_straight_line_and_no_place_between():
+    panel, names = PlanePanel(of_method(), "NLL"), ("gamma", "density")
+    line = {"label": "l", "coefficients": {"gamma": 1, "density": 1}, "value": 1}
+    with pytest.raises(UserError, match="line l: is not straight where"):
+        plot_plane([panel], names, lines=[line], even=["density"])
+    with pytest.raises(UserError, match=r"marker m: density = 0.3 has no tick; choose one of 0.05, 0.2, 0.5, 1"):
+        plot_plane([panel], names, markers=[{"label": "m", "at": {"gamma": 0, "density": 0.3}}], even=["density"])
+
+
+def test_many_settings_do_not_crowd_the_axis():
+    data = plane((0, 1), tuple(np.arange(1, 31) / 100)).rename(columns={"alpha": "gamma", "beta": "density"})
+    figure = plot_plane([PlanePanel(data, "NLL")], ("gamma", "density"), even=["density"])
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert len(shown) == 30 and shown[:4] == ["0.01", "", "", "0.04"] and sum(map(bool, shown)) == 10

@@ -109,6 +109,11 @@ def full_config() -> dict[str, Any]:
         "words": {"kind": "next_token", "sweep": "theta1", "prompt": "The film", "words": WORDS},
         "plane-loss": {"kind": "loss", "sweep": "theta3", "corpus": "reviews", "classes": ["positive"]},
         "line-loss": {"kind": "loss", "sweep": "theta1", "corpus": "reviews"},
+        "quiet-loss": {"kind": "loss", "sweep": "quiet", "corpus": "reviews"},
+        "quiet-dev-loss": {"kind": "loss", "sweep": "quiet", "corpus": "reviews", "split": "dev"},
+        "line-dev-loss": {"kind": "loss", "sweep": "theta1", "corpus": "reviews", "split": "dev"},
+        "parts": {"kind": "layers", "model": "positive", "base": "base", "corpus": "reviews", "classes": ["positive"]},
+        "whole-plane-loss": {"kind": "loss", "sweep": "theta3", "corpus": "reviews"},
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -160,6 +165,18 @@ def full_config() -> dict[str, Any]:
         "walls": {"kind": "barrier", "analysis": "barriers"},
         "tangent": {"kind": "linearity", "analysis": "taylor"},
         "trust": {"kind": "calibration", "models": ["critic"]},
+        "blocks": {"kind": "layers", "analysis": "parts", "class": "positive"},
+        "compared": {
+            "kind": "methods",
+            "sweeps": ["theta1", "theta3"],
+            "values": {"theta3": {"beta": [1]}},
+            "prompts": "neutral",
+            "score": score,
+            "across": [
+                {"scorer": "perplexity", "statistic": "continuation_corpus", "label": "Perplexity", "scale": "log"},
+                {"losses": ["whole-plane-loss", "line-loss"], "statistic": "nll_token", "label": "NLL"},
+            ],
+        },
     }
     common = {"threshold": 0.5, "reason": "ours"}
     line = {"sweep": "theta1", "prompts": "neutral", "scorer": "sentiment"}

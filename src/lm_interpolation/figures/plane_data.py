@@ -14,11 +14,11 @@ def panel_data(tables: Sequence[pd.DataFrame], panel: Mapping[str, Any], coordin
     return select_points(tables[panel["table"]], coordinates, where)
 
 
-def select_points(table: pd.DataFrame, coordinates: tuple[str, str], where: Mapping[str, str]) -> pd.DataFrame:
+def select_points(table: pd.DataFrame, coordinates: Sequence[str], where: Mapping[str, str]) -> pd.DataFrame:
     """The rows of one quantity of a table: those ``where`` the columns have the given values.
 
     In a sweep table ``scorer``, ``statistic`` and ``prompts`` select a quantity, in a loss table ``class`` and
-    ``statistic``. Returns the two coordinates, ``estimate``, ``low`` and ``high``, one row per point.
+    ``statistic``. Returns the coordinates, ``estimate``, ``low`` and ``high``, one row per point.
 
     Raises ``UserError`` if the table lacks a coordinate or a column of ``where``, has no such row, or has several rows
     for one point.
@@ -38,6 +38,6 @@ def select_points(table: pd.DataFrame, coordinates: tuple[str, str], where: Mapp
     if len(twice):
         raise UserError(
             f"{name} has several values at {twice.iloc[0][list(coordinates)].to_dict()}; name the quantity fully "
-            "(scorer, statistic and prompts, or class and statistic), and its two coordinates"
+            "(scorer, statistic and prompts, or class and statistic), and all its coordinates"
         )
     return rows

@@ -3,7 +3,7 @@
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -22,6 +22,8 @@ from lm_interpolation.figures.style import cell_edges, figure_style, figure_titl
 from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.tables.tables import grid_mask
 
+_MOST_TICKS = 12
+"""Labels on an axis with equal steps."""
 _OUTLINE = [withStroke(linewidth=1.8, foreground="black")]
 
 
@@ -52,6 +54,32 @@ class _Grid:
     anchors: np.ndarray  # (n, 3): x, y, value
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """An axis with equal steps between ascending ``values``."""
+
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, tables: Sequence[pd.DataFrame], coordinate: str) -> "_Steps":
+        return cls(np.unique(np.concatenate([table[coordinate].to_numpy(dtype=np.float64) for table in tables])))
+
+    def places(self, values: pd.Series) -> np.ndarray:
+        return np.searchsorted(self.values, values.to_numpy(dtype=np.float64)).astype(np.float64)
+
+    def place(self, label: str, coordinate: str, value: float) -> float:
+        found = np.flatnonzero(np.isclose(self.values, value, rtol=0, atol=1e-9))
+        if not len(found):
+            known = ", ".join(f"{one:g}" for one in self.values)
+            raise UserError(f"marker {label}: {coordinate} = {value:g} has no tick; choose one of {known}")
+        return float(found[0])
+
+    def labels(self) -> list[str]:
+        """A label for each value, or for some if there are many."""
+        step = -(-len(self.values) // _MOST_TICKS)
+        return [f"{value:g}".replace("-", "−") if not n % step else "" for n, value in enumerate(self.values)]
+
+
 def plot_plane(
     panels: Sequence[PlanePanel],
     coordinates: tuple[str, str],
@@ -60,6 +88,7 @@ def plot_plane(
     lines: Sequence[Mapping[str, Any]] = (),
     title: str | None = None,
     columns: int | None = None,
+    even: Sequence[str] = (),
     panel_width: float = 3.6,
     panel_height: float = 3.0,
     font_size: float = 9.0,
@@ -69,14 +98,17 @@ def plot_plane(
     ``coordinates`` are the columns on the horizontal and the vertical axis. A grid point is a cell that reaches halfway
     to its neighbours; points off the grid (often single models) are discs on the same colour scale. Cells without a
     value are hatched. A bracket beside the colour bar is as long as the median 95 % interval. ``columns`` is the number
-    of panels side by side; by default as many as fit on a page.
+    of panels side by side; by default as many as fit on a page. Coordinates in ``even`` have equal steps, with a tick
+    at each value: for settings such as 0.05, 0.2 and 1, whose cells would be 13 times as wide as each other. Then the
+    two coordinates do not share one scale, and an interval between two ticks has no meaning.
 
     ``markers``, each ``{label, at: {coordinate: value}}``, are rings with a label. ``lines``, each ``{label,
     coefficients: {coordinate: c}, value}``, are the dashed lines sum of c * coordinate = value. Both are clipped to
     the plane. ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
 
     Raises ``UserError`` if the points of a panel form no grid, if no value (log scale: no positive value) can be drawn,
-    if a panel's scale, limit and centre contradict each other, or if a marker or a line names other coordinates.
+    if a panel's scale, limit and centre contradict each other, or if a marker or a line names other coordinates. With
+    equal steps, also if there are lines, or if a marker lies at none of the values.
     """
     for entry in (*(marker["at"] for marker in markers), *(line["coefficients"] for line in lines)):
         unknown = sorted(set(entry) - set(coordinates))
@@ -88,6 +120,16 @@ def plot_plane(
     for line in lines:
         if not any(line["coefficients"].values()):
             raise UserError(f"line {line['label']}: all coefficients are 0; give one that is not")
+        if even:
+            raise UserError(f"line {line['label']}: is not straight where {list(even)} has equal steps; remove it")
+    steps = [_Steps.of([panel.data for panel in panels], name) if name in even else None for name in coordinates]
+    for name, scale in zip(coordinates, steps, strict=True):
+        if scale is not None:
+            panels = [replace(panel, data=panel.data.assign(**{name: scale.places(panel.data[name])})) for panel in panels]
+            markers = [
+                {**marker, "at": {**marker["at"], name: scale.place(marker["label"], name, marker["at"][name])}}
+                for marker in markers
+            ]
     with mpl.rc_context(figure_style(font_size)):
         deep, wide = panel_grid(len(panels), panel_width, columns)
         figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
@@ -98,6 +140,12 @@ def plot_plane(
         for axes, panel in zip(row, panels, strict=True):
             with error_prefix(f"panel {panel.label!r}"):
                 _draw_panel(axes, panel, coordinates, (panel_width, panel_height), font_size)
+            if even:
+                axes.set_aspect("auto")
+            for axis, scale in zip((axes.xaxis, axes.yaxis), steps, strict=True):
+                if scale is not None:
+                    axis.set_major_locator(ticker.FixedLocator(range(len(scale.values))))
+                    axis.set_major_formatter(ticker.FixedFormatter(scale.labels()))
             for set_label, coordinate in zip((axes.set_xlabel, axes.set_ylabel), coordinates, strict=True):
                 set_label((coordinate_labels or {}).get(coordinate, coordinate))
         if title:

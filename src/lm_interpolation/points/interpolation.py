@@ -112,6 +112,10 @@ class WeightSpace:
         """The parameters of model ``name`` by the live model's names (tied ones once): float32, read only."""
         return dict(self._parents[name])
 
+    def add_method(self, method: Method) -> None:
+        """Hold ``method``, in place of one of the same name, for points under it."""
+        self._methods[method.name] = method
+
     def set_point(self, point: Point) -> None:
         """Set the live model's weights to sum_m c_m theta_m, accumulated in float64 and stored as float32.
 
@@ -136,7 +140,7 @@ class WeightSpace:
         if sweep.space != "weights":
             raise UserError(f"sweeps.{sweep.name}.space: {sweep.space}; only points in the space of weights are models")
         if sweep.method:
-            self._methods[sweep.method.name] = sweep.method
+            self.add_method(sweep.method)
         for entry in sweep.points:
             self._check_models(entry.point)
         if sweep.method:

@@ -67,13 +67,14 @@ def _claims(study: "Study", tested: bool) -> "dict[str, Claim]":
 def _tables(study: "Study") -> dict[str, str]:
     """Analysis to the one of its tables that claims read."""
     claims = _claims(study, tested=True).values()
-    return {analysis: claim.table_read() for claim in claims if (analysis := claim.analysis_read()) is not None}
+    found = {analysis: claim.table_read() for claim in claims if (analysis := claim.analysis_read()) is not None}
+    return found | {name: name for name in _losses(study)}
 
 
 def _losses(study: "Study") -> list[str]:
     """Names of the analyses whose raw losses claims read, each once."""
-    found = (claim.losses_read() for claim in _claims(study, tested=True).values())
-    return list(dict.fromkeys(name for name in found if name is not None))
+    claims = _claims(study, tested=True).values()
+    return list(dict.fromkeys(name for claim in claims for name in claim.loss_analyses()))
 
 
 def _prompts(study: "Study", scorer: str) -> list[str]:

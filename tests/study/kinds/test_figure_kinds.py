@@ -12,7 +12,9 @@ import pytest
 from lm_interpolation.figures.finding_barrier import find_barrier
 from lm_interpolation.figures.finding_calibration import find_calibration
 from lm_interpolation.figures.finding_curves import find_curves
+from lm_interpolation.figures.finding_layers import find_layers
 from lm_interpolation.figures.finding_linearity import find_linearity
+from lm_interpolation.figures.finding_methods import find_methods
 from lm_interpolation.figures.finding_norms import find_norms
 from lm_interpolation.figures.finding_plane import find_plane
 from lm_interpolation.figures.finding_search import find_search
@@ -32,7 +34,9 @@ FINDERS = {
     "barrier": find_barrier,
     "calibration": find_calibration,
     "curves": find_curves,
+    "layers": find_layers,
     "linearity": find_linearity,
+    "methods": find_methods,
     "norms": find_norms,
     "plane": find_plane,
     "search": find_search,
@@ -128,6 +132,12 @@ PANEL = {"scorer": "sentiment", "statistic": "score", "label": "Score"}
         ("map", {"panels": [{"analysis": "plane-loss", "class": "no", "statistic": "nll_text", "label": "L"}]}, ("panels.0.class", "class 'no' is not declared")),
         ("map", {"panels": [{"analysis": "plane-loss", "class": "positive", "statistic": "nll", "label": "L"}]}, ("panels.0.statistic", "'nll' is not a statistic of a loss; choose one of nll_text, nll_token")),
         ("map", {"panels": [PANEL | {"prompts": "neutral", "centre": 0.5, "limit": 1}]}, ("panels.0.centre", "goes with scale: linear and without a limit")),
+        ("compared", {"values": {"theta3": {"beta": [7]}}}, ("values.theta3.beta", "7 is not on the grid of sweep 'theta3'; choose others")),
+        ("compared", {"values": {"theta3": {"alpha": [1]}}}, ("values.theta3", "coordinate after the first 'alpha' is not declared; declared: beta")),
+        ("compared", {"values": {"ensemble": {}}}, ("values", "'ensemble' is not among the sweeps; add it there")),
+        ("compared", {"score": PANEL | {"statistic": "no"}}, ("score.statistic", "'no' is not a statistic of sentiment")),
+        ("compared", {"across": [{"losses": ["line-loss"], "statistic": "nll_token", "label": "L"}]}, ("across.0.losses", "no analysis is along sweep 'theta3'; name exactly one")),
+        ("compared", {"across": [{"losses": ["line-loss", "whole-plane-loss"], "class": "positive", "statistic": "nll_token", "label": "L"}]}, ("across.0.class", "'line-loss' has all texts together; choose accordingly")),
         ("trust", {"models": ["critic", "judge"]}, ("models.1", "'judge' has no exam; declare one, or take it out")),
         ("rows", {"along": "gamma"}, ("along", "coordinate 'gamma' is not declared; declared: alpha, beta")),
         ("rows", {"prompts": "more"}, ("prompts", "sweep 'theta3' has no prompts 'more'")),
@@ -138,8 +148,9 @@ PANEL = {"scorer": "sentiment", "statistic": "score", "label": "Score"}
 )  # fmt: skip
 def test_figures_that_do_not_fit_the_study(name: str, keys: dict[str, Any], problem: tuple[str, str]) -> None:
     config = config_of("figures", **{name: keys})
-    ((key, words),) = problems(config.figures[name], config)
+    (key, words), *others = problems(config.figures[name], config)
     assert key == problem[0] and words.startswith(problem[1])
+    assert {where for where, _ in others} <= {key}
 
 
 def test_series_are_counted() -> None:
@@ -156,6 +167,8 @@ def test_series_are_counted() -> None:
         "walls": 2,
         "tangent": 0,
         "trust": 2,
+        "blocks": 0,
+        "compared": 2,
     }
     many = config_of("analyses", words={"top": MOST + 1})
     ((key, words),) = problems(many.figures["next"], many)

@@ -8,6 +8,7 @@ from pydantic import Tag
 from lm_interpolation.study.kinds.analyses.barrier import Barrier
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.analyses.cost import Cost
+from lm_interpolation.study.kinds.analyses.layers import Layers
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
 from lm_interpolation.study.kinds.analyses.loss import Loss
 from lm_interpolation.study.kinds.analyses.next_token import NextToken
@@ -21,10 +22,14 @@ from lm_interpolation.study.kinds.claims.better import BetterClaim
 from lm_interpolation.study.kinds.claims.difference import DifferenceClaim
 from lm_interpolation.study.kinds.claims.linear import LinearClaim
 from lm_interpolation.study.kinds.claims.loss_barrier import LossBarrierClaim
+from lm_interpolation.study.kinds.claims.lower_loss import LowerLossClaim
+from lm_interpolation.study.kinds.claims.matched_loss import MatchedLossClaim
 from lm_interpolation.study.kinds.claims.middle import MiddleClaim
 from lm_interpolation.study.kinds.claims.monotone import MonotoneClaim
 from lm_interpolation.study.kinds.claims.norms import NormsClaim
 from lm_interpolation.study.kinds.claims.reach import ReachClaim
+from lm_interpolation.study.kinds.claims.selected import SelectedClaim
+from lm_interpolation.study.kinds.claims.share import ShareClaim
 from lm_interpolation.study.kinds.claims.stable import StableClaim
 from lm_interpolation.study.kinds.claims.unmoved import UnmovedClaim
 from lm_interpolation.study.kinds.claims.valley import ValleyClaim
@@ -47,7 +52,9 @@ from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
 from lm_interpolation.study.kinds.figures.base import Figure
 from lm_interpolation.study.kinds.figures.calibration import CalibrationFigure
 from lm_interpolation.study.kinds.figures.curves import Curves
+from lm_interpolation.study.kinds.figures.layers import LayersFigure
 from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
+from lm_interpolation.study.kinds.figures.methods import MethodsFigure
 from lm_interpolation.study.kinds.figures.norms import NormsFigure
 from lm_interpolation.study.kinds.figures.plane import Plane
 from lm_interpolation.study.kinds.figures.search import SearchFigure
@@ -119,6 +126,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     Texts,
     Barrier,
     PrecisionAnalysis,
+    Layers,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -131,6 +139,8 @@ FIGURES: tuple[type[Figure], ...] = (
     LinearityFigure,
     CalibrationFigure,
     Slices,
+    MethodsFigure,
+    LayersFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -146,6 +156,10 @@ CLAIMS: tuple[type[Claim], ...] = (
     LinearClaim,
     LossBarrierClaim,
     UnmovedClaim,
+    ShareClaim,
+    LowerLossClaim,
+    SelectedClaim,
+    MatchedLossClaim,
 )
 
 

@@ -142,6 +142,11 @@ class Claim(Declaration):
         """Name of the analysis whose raw losses it reads too; None if there is none."""
         return None
 
+    def loss_analyses(self) -> list[str]:
+        """Names of the loss analyses whose tables and raw losses it reads, each once."""
+        name = self.losses_read()
+        return [] if name is None else [name]
+
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         for sweep, prompts, scorer in self.scores_read():
             yield from check_scored(config, sweep, scorer, self.key_of_scorer(scorer))

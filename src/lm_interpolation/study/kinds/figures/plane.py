@@ -119,6 +119,7 @@ class Plane(Figure):
             **self.drawn(study),
             "lines": [{**line.plain(), "coefficients": list(line.coefficients.items())} for line in self.lines],
             "columns": self.columns,
+            "even": self._even(study.declared),
             "judges": study.judge_settings(self.scorers_behind(study.declared)),
         }
 
@@ -136,6 +137,9 @@ class Plane(Figure):
         for index, line in enumerate(self.lines):
             if not any(line.coefficients.values()):
                 yield f"lines.{index}.coefficients", "are all 0; give one that is not"
+        for index, line in enumerate(self.lines):
+            if even := self._even(config):
+                yield f"lines.{index}", f"{even[0]!r} is a setting of a method, which is drawn in equal steps; remove it"
         coordinates = config.sweeps[self.sweep].grid
         places = {f"markers.{index}.at": marker.at for index, marker in enumerate(self.markers)}
         places |= {f"lines.{index}.coefficients": line.coefficients for index, line in enumerate(self.lines)}
@@ -169,6 +173,11 @@ class Plane(Figure):
         if loss.classes is not None and panel.class_ is not None and panel.class_ not in loss.classes:
             yield "class", undeclared("class", panel.class_, loss.classes)
         yield from check_loss_statistic(panel.statistic, "statistic")
+
+    def _even(self, config: "StudyConfig") -> list[str]:
+        """The coordinates that are drawn in equal steps: settings of a method, whose values often lie far apart."""
+        spec = config.sweeps[self.sweep]
+        return sorted(set(spec.grid) - set(spec.directions))
 
     def _tables(self) -> list[str]:
         """Names of the tables behind it, each once."""
