@@ -43,7 +43,9 @@ def mean_losses(data: ClaimData, analyses: Sequence[str], statistic: str, class_
             if first is None:
                 first = names, curve.coordinates
             elif first[0] != names or not np.array_equal(first[1], curve.coordinates):
-                raise UserError(f"analyses {analyses[0]} and {name} do not have the same points; take those of one sweep")
+                raise UserError(
+                    f"analyses {analyses[0]} and {name} do not have the same points; take those of one sweep"
+                )
             parts.append(curve.estimate)
     assert first is not None
     return MeanLosses(first[0], first[1], mean_of(parts))
@@ -56,4 +58,3 @@ def place_of(names: Sequence[str], coordinates: np.ndarray, at: Mapping[str, flo
     if not len(found):
         raise UserError(f"there is no point at {dict(at)}; name one of the sweep's")
     return int(found[0])
-

@@ -9,7 +9,10 @@ from lm_interpolation.figures.layers_data import read_layers, select_layers
 from lm_interpolation.figures.phrases import Value, apart
 from lm_interpolation.scores.judges import Judge
 
-_WORDS = {"graft": "Grafted alone onto the base, these keep most of the gain", "reset": "Reset alone in the model, these lose most of it"}
+_WORDS = {
+    "graft": "Grafted alone onto the base, these keep most of the gain",
+    "reset": "Reset alone in the model, these lose most of it",
+}
 
 
 def find_layers(

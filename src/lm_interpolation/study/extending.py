@@ -18,21 +18,25 @@ from lm_interpolation.study.paths import is_file
 
 
 def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A copy of ``config`` merged into the file that it ``extends``: mappings key by key; null removes a key.
+    """A copy of ``config`` merged into the files that it ``extends``: mappings key by key; null removes a key.
 
-    Returns it with a line for each null that removes nothing. Raises ``UserError`` if the file does not exist or
-    extends another one.
+    Of several files each is laid over those before it. Returns the copy with a line for each null that removes nothing.
+    Raises ``UserError`` if a file does not exist or extends another one.
     """
-    path = config.get("extends")
-    if path is None:
+    extends = config.get("extends")
+    if extends is None:
         return copy.deepcopy(dict(config)), []
-    if not isinstance(path, str):
-        raise UserError(f"config: extends is {show(path)}; give the path of a file")
-    if not is_file(path):
-        raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
-    base = read_config(path)
-    if "extends" in base:
-        raise UserError(f"{path}: extends another file itself; give a plain configuration")
+    paths = [extends] if isinstance(extends, str) else extends
+    if not isinstance(paths, list) or not paths or not all(isinstance(path, str) for path in paths):
+        raise UserError(f"config: extends is {show(extends)}; give the path of a file, or a list of paths")
+    base: dict[str, Any] = {}
+    for path in paths:
+        if not is_file(path):
+            raise UserError(f"config: extends: no file {path}; correct the path (relative ones start at {Path.cwd()})")
+        read = read_config(path)
+        if "extends" in read:
+            raise UserError(f"{path}: extends another file itself; give a plain configuration")
+        base = laid_over(base, read)
     own = {key: _entries(value, base.get(key)) for key, value in config.items() if key != "extends"}
     idle: list[str] = []
     return _merged(base, own, (), idle), idle

@@ -28,10 +28,17 @@ def read_study(files: Sequence[PathLike], overrides: Mapping[str, Any] | None = 
     config: dict[str, Any] = {}
     for file in files:
         read = read_config(short_path(file))
-        if isinstance(extended := read.get("extends"), str):
-            read["extends"] = extended_file(extended, file)
+        if "extends" in read:
+            read["extends"] = _found(read["extends"], file)
         config = laid_over(config, read)
     return laid_over(config, typed_overrides(overrides or {}))
+
+
+def _found(extends: Any, file: PathLike) -> Any:
+    """The value of ``extends`` in ``file``, with paths that hold from the working directory."""
+    if isinstance(extends, list):
+        return [_found(path, file) for path in extends]
+    return extended_file(extends, file) if isinstance(extends, str) else extends
 
 
 def extended_file(extends: str, file: PathLike) -> str:
@@ -63,9 +70,9 @@ def anchored(config: Mapping[str, Any], files: Sequence[PathLike]) -> dict[str, 
     """
     extends = config.get("extends")
     origin = next((file for file in reversed(files) if extends in _extended(read_config(file))), None)
-    if origin is None or not isinstance(extends, str):
+    if origin is None:
         return dict(config)
-    return {**config, "extends": extended_file(extends, origin)}
+    return {**config, "extends": _found(extends, origin)}
 
 
 def _extended(value: Any) -> Iterator[Any]:

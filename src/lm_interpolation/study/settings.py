@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from lm_interpolation.jobs.settings import ARGUMENTS, to_text
-from lm_interpolation.study.sources import pinned_packages, source_digests
+from lm_interpolation.study.same_results import code_of
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,4 @@ def present(declaration: BaseModel) -> dict[str, Any]:
 
 @functools.cache
 def _code(script: str) -> str:
-    return to_text({"packages": pinned_packages(script), "sources": source_digests(script)})
+    return to_text(code_of(script))

@@ -6,7 +6,7 @@ from annotated_types import MinLen
 from pydantic import Field, PrivateAttr
 
 from lm_interpolation.points.algebra import Method, Sweep, build_sweep
-from lm_interpolation.study.kinds.base import MEMBER, Declaration, FigureName, Maybe, Name, Parts
+from lm_interpolation.study.kinds.base import MEMBER, Declaration, FigureName, Files, Maybe, Name, Parts
 from lm_interpolation.study.kinds.catalog import (
     AnyAnalysis,
     AnyClaim,
@@ -31,11 +31,11 @@ class StudyConfig(Declaration):
         default="cpu",
         description="Where models train, generate and score. On cpu no rule asks for a GPU. A change reruns nothing.",
     )
-    extends: Maybe[str] = Field(
+    extends: Maybe[Files] = Field(
         default=None,
         description=(
-            "Configuration file that this one extends. Mappings are merged key by key, lists are replaced, and "
-            "null removes a key."
+            "Configuration file that this one extends, or a list of files, each laid over those before it. Mappings "
+            "are merged key by key, lists are replaced, and null removes a key."
         ),
     )
     hub_lock: Maybe[str] = Field(

@@ -38,6 +38,7 @@ class Loss(HeldOutAnalysis):
 
     kind: Literal["loss"] = Field(description="NLL of real texts at all points of a sweep, merged in memory.")
     sweep: Annotated[Name, Ref("sweeps", space="weights")] = Field(description="Name of the sweep.")
+
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
 

@@ -46,9 +46,7 @@ class MatchedLossClaim(Claim):
         }
 
     def loss_analyses(self) -> list[str]:
-        return list(
-            dict.fromkeys(name for one in (self.method, self.than) for name in (one.target, one.general))
-        )
+        return list(dict.fromkeys(name for one in (self.method, self.than) for name in (one.target, one.general)))
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from super().check(config)
@@ -62,6 +60,4 @@ class MatchedLossClaim(Claim):
         if self.method == self.than:
             yield alike("than", "method", self.method.general)
         for part in ("target", "general"):
-            yield from check_same_texts(
-                config, getattr(self.method, part), getattr(self.than, part), f"than.{part}"
-            )
+            yield from check_same_texts(config, getattr(self.method, part), getattr(self.than, part), f"than.{part}")

@@ -33,9 +33,7 @@ class SelectedClaim(Claim):
     """One sweep has a lower loss than another where each is best on other texts."""
 
     SECTION: ClassVar[str] = OURS
-    STATEMENT: ClassVar[str] = (
-        "Each where {chosen} is lowest, {measured} has a lower mean loss than {other}"
-    )
+    STATEMENT: ClassVar[str] = "Each where {chosen} is lowest, {measured} has a lower mean loss than {other}"
     STATISTIC: ClassVar[str] = (
         "mean {statistic} of {measured} minus that of {other}, each at the point of its sweep that is best on {chosen}"
     )

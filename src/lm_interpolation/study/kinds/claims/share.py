@@ -9,7 +9,7 @@ from pydantic import Field
 from lm_interpolation.claims.vocabulary import AT_LEAST, AT_MOST
 from lm_interpolation.study.kinds.base import Maybe, Name, Number, Problem, PromptsName, Ref, ScorerName
 from lm_interpolation.study.kinds.checks import check_loss_statistic
-from lm_interpolation.study.kinds.claims.base import STATISTIC, Claim
+from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.losses import OURS, LossName, at_words, check_at, check_class, loss_of
 
 if TYPE_CHECKING:
