@@ -72,6 +72,11 @@ def displacements_of(space: Space, name: str) -> dict[str, np.ndarray]:
     return {model: np.concatenate(parts).reshape(place.shape) for model, parts in found.items()}
 
 
+def staged(space: Space, *stages: tuple[str, dict[str, Any]]) -> Space:
+    """``space`` after these (module, settings), whatever its weights are."""
+    return under(method(*stages), Point(()), space)
+
+
 def at(how: Method, weights: Mapping[str, float | int], space: Space, **values: float) -> Space:
     """``space`` under ``how``, with the rest of the coefficients on the base."""
     coefficients = dict(weights)
