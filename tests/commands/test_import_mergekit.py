@@ -179,7 +179,7 @@ TABLE: dict[str, tuple[str, dict[str, Any] | None, dict[str, Any]]] = {
     ),
     "karcher": (
         merge("karcher", *PLAIN, model("owner/c"), model("owner/d"), max_iter=20),
-        {"combine": "karcher"},
+        {"combine": {"by": "karcher", "iterations": 20}},
         of({"b": 0.25, "c": 0.25, "d": 0.25, "a": -0.75}, "a", share=[0, 0.5, 1]),
     ),
 }

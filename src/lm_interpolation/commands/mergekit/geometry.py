@@ -94,7 +94,7 @@ def sce(work: Translation) -> Fragment | None:
     share = Fraction(work.value("select_topk"))
     if not 0 < share <= 1:
         work.problems.append(f"select_topk: is {number(share)}; give a share above 0 and at most 1")
-    work.notes.append("select_topk is the density of keep.")
+    work.notes.append("select_topk is the density of keep, of all positions; mergekit counts those that vary at all.")
     settings = {"base": merge.base, "keep": {"by": "variance", "density": "density"}, "combine": "sce"}
     fragment = _equal(work, merge.base, settings)
     fragment.grid = {**fragment.grid, "density": sorted({share, *DENSITY})}
@@ -115,10 +115,11 @@ def karcher(work: Translation) -> Fragment | None:
     work.all_models_everywhere()
     if work.merge.base:
         work.notes.append("mergekit takes base_model as one more model of the mean.")
-    for name in ("max_iter", "tol"):
+    combine: dict[str, Any] = {"by": "karcher"}
+    for name, here in (("max_iter", "iterations"), ("tol", "tolerance")):
         if any(setting is not None for setting in settings(work.merge, name)):
-            work.notes.append(f"{name} is not needed: the mean is computed until it no longer changes.")
+            combine[here] = work.value(name)
     first, *others = models
     weights = {model: Fraction(1, len(models)) for model in others}
     grid = [Fraction(0), Fraction(1, 2), ONE]
-    return Fragment(first, "share", weights, {"share": grid}, {"share": ONE}, {"combine": "karcher"})
+    return Fragment(first, "share", weights, {"share": grid}, {"share": ONE}, {"combine": "karcher" if len(combine) == 1 else combine})

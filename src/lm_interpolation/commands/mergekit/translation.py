@@ -139,7 +139,7 @@ class Translation:
                         f"mergekit looks for {text!r} anywhere in a name, and so takes blocks {shown}, each with a "
                         "rule of its own here; remove those that you did not mean."
                     )
-            elif "*" in pattern.strip("*."):
+            elif pattern != f"**.{text.strip('.')}.**":
                 parts = sorted({part for name in taken for part in name.split(".") if text in part})
                 more = f": {', '.join(parts)}" if parts else ""
                 self.notes.append(
