@@ -125,7 +125,9 @@ def plot_plane(
     steps = [_Steps.of([panel.data for panel in panels], name) if name in even else None for name in coordinates]
     for name, scale in zip(coordinates, steps, strict=True):
         if scale is not None:
-            panels = [replace(panel, data=panel.data.assign(**{name: scale.places(panel.data[name])})) for panel in panels]
+            panels = [
+                replace(panel, data=panel.data.assign(**{name: scale.places(panel.data[name])})) for panel in panels
+            ]
             markers = [
                 {**marker, "at": {**marker["at"], name: scale.place(marker["label"], name, marker["at"][name])}}
                 for marker in markers

@@ -34,7 +34,7 @@ class Contrast:
         one = estimate.contrasts(np.asarray(weights, dtype=np.float64)[:, None])
         self.value = float(one.values[0])
         self._units, self._error = one.units, float(one.errors[0])
-        skewed = LEAST_UNITS <= one.units and len(one.influence) <= SKEWED_UNITS
+        skewed = one.units >= LEAST_UNITS and len(one.influence) <= SKEWED_UNITS
         self._noise = one.skewed_noise(seed, DRAWS)[:, 0] if skewed else None
 
     def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
