@@ -122,7 +122,9 @@ def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folde
     if not work.theirs:
         _clean(folder)
         return [
-            Row("methods", named, seconds["ours"], note="it reads all parents three times; mergekit has no such method."),
+            Row(
+                "methods", named, seconds["ours"], note="it reads all parents three times; mergekit has no such method."
+            ),
             Row("methods", f"{named}: anonymous memory", anonymous["ours"], unit="MB", goals=[memory]),
         ]
     differing = _check_equal(folder, work)

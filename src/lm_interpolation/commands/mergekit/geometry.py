@@ -122,4 +122,11 @@ def karcher(work: Translation) -> Fragment | None:
     first, *others = models
     weights = {model: Fraction(1, len(models)) for model in others}
     grid = [Fraction(0), Fraction(1, 2), ONE]
-    return Fragment(first, "share", weights, {"share": grid}, {"share": ONE}, {"combine": "karcher" if len(combine) == 1 else combine})
+    return Fragment(
+        first,
+        "share",
+        weights,
+        {"share": grid},
+        {"share": ONE},
+        {"combine": "karcher" if len(combine) == 1 else combine},
+    )
