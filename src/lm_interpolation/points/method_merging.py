@@ -72,8 +72,9 @@ class _OnDisk(Space):
             values = {}
             for model, part in zip(self.weights, parts, strict=False):
                 values[model] = part if base is None else np.subtract(part, base, out=part)
-                # The sum of squares is finite exactly if all are: float64 holds the square of any float32.
-                if not np.isfinite(np.dot(part, part)):
+                # A sum in float64 of so few float32 numbers is finite exactly if all are. (Not of squares: for that
+                # NumPy asks BLAS, whose threads wait for each other.)
+                if not np.isfinite(part.sum()):
                     self._refuse(place, names)
             yield Chunk(start, base, values)
             start += len(parts[0])

@@ -3,8 +3,7 @@
 Source: TIES (Yadav et al. 2023, arXiv 2306.01708, section 4). A sum of 0 counts as positive, as in mergekit and PEFT.
 """
 
-from array_api_compat import array_namespace
-
+from lm_interpolation.points.methods.selection import where_chosen
 from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space, weighted_sum
 
 
@@ -14,11 +13,10 @@ def apply(space: Space) -> Space:
 
     def elect(chunk: Chunk) -> dict[str, Array]:
         total = weighted_sum(chunk.values, weights)
-        xp = array_namespace(total)
         up = total >= 0
         # Where the coefficient is negative, so is the sign of the product.
         return {
-            model: xp.where((values > 0) == (up if weights[model] > 0 else ~up), values, xp.zeros_like(values))
+            model: where_chosen((values > 0) == (up if weights[model] > 0 else ~up), values)
             for model, values in chunk.values.items()
         }
 

@@ -14,17 +14,15 @@ from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, c
 def apply(space: Space) -> Space:
     """``space`` with its models combined."""
     sizes = {model: abs(weight) for model, weight in space.weights.items()}
-    whole = sum(sizes.values())
+    whole, least = sum(sizes.values()), min(sizes.values()) / 2
 
     def mean(chunk: Chunk) -> Array:
         total = weighted_sum(chunk.values, space.weights)
         xp = array_namespace(total)
         there = {model: xp.astype(values != 0, total.dtype) for model, values in chunk.values.items()}
         share = weighted_sum(there, sizes)
-        # Where all take part, the sum stays as it is, exactly.
-        partial = (share < whole) & (share > 0)
-        factor = whole / xp.where(partial, share, xp.full_like(share, whole))
-        return xp.where(partial, total * factor, total)
+        # Where all take part, the factor is exactly 1. Where none does, the sum is 0, and any factor will do.
+        return total * (whole / xp.clip(share, least, None))
 
     def change(place: Place) -> Callable[[Chunk], Array]:
         return mean

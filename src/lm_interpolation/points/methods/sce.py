@@ -12,6 +12,7 @@ from array_api_compat import array_namespace
 
 from lm_interpolation.points.methods.blending import scale_and_weights
 from lm_interpolation.points.methods.gram import gram
+from lm_interpolation.points.methods.selection import where_chosen
 from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, weighted_sum
 
 
@@ -33,7 +34,7 @@ def apply(space: Space) -> Space:
             up = total >= 0
             agrees = {model: (values > 0) == up for model, values in chunk.values.items()}
             agrees = {model: mask & (chunk.values[model] != 0) for model, mask in agrees.items()}
-            kept = {model: xp.where(mask, chunk.values[model], 0.0) for model, mask in agrees.items()}
+            kept = {model: where_chosen(mask, chunk.values[model]) for model, mask in agrees.items()}
             share = weighted_sum({model: xp.astype(mask, total.dtype) for model, mask in agrees.items()}, weights)
             return scale * weighted_sum(kept, weights) / xp.where(share > 0, share, 1.0)
 

@@ -139,5 +139,8 @@ def weighted_sum(values: Mapping[str, Array], weights: Mapping[str, float]) -> A
     total = None
     for model, weight in weights.items():
         term = values[model] * weight
-        total = term if total is None else total + term
+        if total is None:
+            total = term
+        else:
+            total += term
     return total

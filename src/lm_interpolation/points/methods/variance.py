@@ -6,9 +6,11 @@ counts only positions whose variance is not 0. By default (1) all are kept. A si
 reading).
 """
 
+from collections.abc import Iterator
+
 from array_api_compat import array_namespace
 
-from lm_interpolation.points.methods.selection import above, find_cuts, kept_count, sizes, where_chosen
+from lm_interpolation.points.methods.selection import above, find_cuts, held, kept_count, sizes, where_chosen
 from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space
 
 _ALL = ""
@@ -25,14 +27,13 @@ def apply(space: Space, density: float) -> Space:
 
     def change(place: Place) -> Change:
         count = kept_count(density, place.size)
+
+        def parts() -> Iterator[tuple[str, dict[str, Array]]]:
+            return ((place.name, {_ALL: sizes(_deviation(chunk))}) for chunk in space.chunks(place))
+
         cuts = space.remember(
             ("variance", place.name, count, models),
-            lambda: find_cuts(
-                lambda: ((place.name, {_ALL: sizes(_deviation(chunk))}) for chunk in space.chunks(place)),
-                place.size,
-                [count],
-                [_ALL],
-            ),
+            lambda: find_cuts(held(parts, place.size), place.size, [count], [_ALL]),
         )
         mask = above(cuts[_ALL][0], place.name)
 
