@@ -114,6 +114,14 @@ def full_config() -> dict[str, Any]:
         "line-dev-loss": {"kind": "loss", "sweep": "theta1", "corpus": "reviews", "split": "dev"},
         "parts": {"kind": "layers", "model": "positive", "base": "base", "corpus": "reviews", "classes": ["positive"]},
         "whole-plane-loss": {"kind": "loss", "sweep": "theta3", "corpus": "reviews"},
+        "ends-loss": {
+            "kind": "model_loss",
+            "models": ["base", "positive"],
+            "sets": ["ends"],
+            "corpus": "reviews",
+            "split": "dev",
+            "limit": 5,
+        },
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -134,6 +142,7 @@ def full_config() -> dict[str, Any]:
             "reason": "For a test.",
         },
     }
+    config["sets"] = {"ends": {"models": ["negative", "positive"]}}
     config["scorers"]["sentiment"]["precision"] = "bf16"
     grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
     config["searches"] = {"search": {"model": "positive", "grid": grid}}
