@@ -1,7 +1,6 @@
 """Jobs of replicates, with trainings that only write files: what is trained, and what a failure leaves."""
 
 import importlib.util
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -9,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lm_interpolation.jobs import compute, records
+from lm_interpolation.jobs import compute
 from lm_interpolation.jobs.finished import forget, keep
 from lm_interpolation.jobs.replicates import NamedFiles, of_member
 from lm_interpolation.jobs.runtime import Job, UserError
-from lm_interpolation.jobs.settings import to_text
+from lm_interpolation.jobs.settings import arguments_of, to_text
 from lm_interpolation.models import distributed
 from tests.whole.test_workflow import ROOT
 
@@ -21,8 +20,7 @@ TOP = "results/own"
 CODE = {"packages": {}, "sources": {"models/train_replicates.py": "0"}}
 
 
-def member(seed: int) -> dict[str, Any]:
-    return {"name": f"films.s{seed}", "model": {"start": {"model": "base"}, "training": {"steps": 1, "seed": seed}}}
+MODEL = {"start": {"model": "base"}, "training": {"seed": 0, "steps": 1}}
 
 
 def outputs_of(name: str) -> dict[str, str]:
@@ -30,33 +28,26 @@ def outputs_of(name: str) -> dict[str, str]:
     return {"model": f"{TOP}/models/{name}", "loss_curve": f"{folder}/loss.csv", "metrics": f"{folder}/metrics.json"}
 
 
-def settings(*members: dict[str, Any], **code: Any) -> str:
-    return to_text({"settings": {"members": list(members)}, **CODE, **code})
+def settings(seed: int | None) -> str:
+    training = {"steps": 1} if seed is None else {"seed": seed, "steps": 1}
+    return to_text({"settings": {"model": {**MODEL, "training": training}}, **CODE})
 
 
-def family_job(*members: dict[str, Any]) -> Job:
-    receipt = NamedFiles({"receipt": f"{TOP}/training/films/replicates.txt"})
-    inputs = NamedFiles({"train": "train.txt"})
-    log = f"{TOP}/logs/training/films/replicates.log"
-    wildcards: Any = Wildcards()
-    return Job("train_replicates", inputs, Receipt(receipt[0]), wildcards, log, settings(*members))
+def family_job() -> Job:
+    inputs, log = NamedFiles({"train": "train.txt"}), f"{TOP}/logs/training/films/replicates.log"
+    output = [f"{TOP}/training/films/replicates.txt"]
+    return Job("train_replicates", inputs, output, Wildcards(), log, settings(None))
 
 
-def member_job(one: dict[str, Any]) -> Job:
-    name = one["name"]
+def member_job(seed: int) -> Job:
+    name = f"films.s{seed}"
     inputs = NamedFiles({"train": "train.txt", "family": f"{TOP}/training/films/replicates.txt"})
-    return Job(
-        "take_replicate", inputs, Results(outputs_of(name)), Wildcards(), f"{TOP}/logs/models/{name}.log", settings(one)
-    )
+    results = Results(outputs_of(name))
+    return Job("take_replicate", inputs, results, Wildcards(), f"{TOP}/logs/models/{name}.log", settings(seed))
 
 
 class Wildcards:
     family = "films"
-
-
-class Receipt(list[str]):
-    def __init__(self, path: str) -> None:
-        super().__init__([path])
 
 
 class Results(NamedFiles):
@@ -98,90 +89,71 @@ class Trainings:
         keep(arguments["scratch"], results)
 
 
-def run(script: ModuleType, job: Job, *members: dict[str, Any]) -> None:
-    outputs = {one["name"]: outputs_of(one["name"]) for one in members}
-    script.main(job, "cpu", 1, 0, 5, None, outputs, members=list(members))
-
-
-def take(script: ModuleType, one: dict[str, Any]) -> None:
-    """The job of a replicate with its record, as ``run_job`` runs it."""
-    job = member_job(one)
-    inputs = records.read_inputs(list(job.input), TOP)
-    run(script, job, one)
-    records.write_records(list(job.output), TOP, job.rule, json.loads(job.settings), inputs, job.log)
+def run(script: ModuleType, job: Job, *seeds: int) -> None:
+    names = {f"films.s{seed}": seed for seed in seeds}
+    outputs = {name: outputs_of(name) for name in names}
+    script.main(job, "cpu", 1, 0, 5, None, names, outputs, **arguments_of(job.settings))
 
 
 def test_a_family_leaves_what_its_replicates_take(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     trainings = Trainings(monkeypatch)
-    run(script, family_job(member(0), member(1)), member(0), member(1))
+    run(script, family_job(), 0, 1)
     assert trainings.seeds == [0, 1]
     assert Path(TOP, "training/films/replicates.txt").read_text() == "The replicates of films are trained.\n"
     assert not Path(TOP, "models").exists()
-    take(script, member(0))
-    take(script, member(1))
+    for seed in (0, 1):
+        run(script, member_job(seed), seed)
     assert trainings.seeds == [0, 1]
     assert Path(TOP, "models/films.s1/model.safetensors").read_text() == "output 1"
     assert Path(TOP, "training/films.s0/loss.csv").read_text() == "loss_curve 0"
 
 
 def test_a_failure_loses_nothing(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    three = [member(seed) for seed in (0, 1, 2)]
     first = Trainings(monkeypatch, 1)
     with pytest.raises(UserError, match="diverged"):
-        run(script, family_job(*three), *three)
+        run(script, family_job(), 0, 1, 2)
     assert first.seeds == [0, 1] and not Path(TOP, "training/films/replicates.txt").exists()
     second = Trainings(monkeypatch)
-    run(script, family_job(*three), *three)
+    run(script, family_job(), 0, 1, 2)
     assert second.seeds == [1, 2]
 
 
-def test_a_seed_that_is_added_trains_that_seed_only(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_earlier_run_left_is_of_these_inputs(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     Trainings(monkeypatch)
-    run(script, family_job(member(0)), member(0))
-    take(script, member(0))
-    # As after a complete run: only the results and their records are left.
-    forget(Path(TOP, "scratch"))
-    added = Trainings(monkeypatch)
-    run(script, family_job(member(0), member(1)), member(0), member(1))
-    assert added.seeds == [1]
-
-
-@pytest.mark.parametrize("change", ["settings", "input", "output", "record"])
-def test_results_of_anything_else_do_not_count(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
-    one = member(0)
-    Trainings(monkeypatch)
-    run(script, family_job(one), one)
-    take(script, one)
-    forget(Path(TOP, "scratch"))
-    if change == "settings":
-        one["model"]["training"]["steps"] = 2
-    elif change == "input":
-        Path("train.txt").write_text("other texts")
-    elif change == "output":
-        Path(TOP, "training/films.s0/metrics.json").unlink()
-    else:
-        records.record_path(TOP, f"{TOP}/models/films.s0").write_text("{}")
+    run(script, family_job(), 0)
+    Path("train.txt").write_text("other texts")
     again = Trainings(monkeypatch)
-    run(script, family_job(one), one)
+    run(script, family_job(), 0)
     assert again.seeds == [0]
 
 
-def test_a_replicate_whose_results_are_gone_is_trained_alone(
+def test_a_replicate_that_the_family_lacks_is_trained_alone(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainings = Trainings(monkeypatch)
-    Path(TOP, "training/films").mkdir(parents=True)
-    Path(TOP, "training/films/replicates.txt").write_text("The replicates of films are trained.\n")
-    take(script, member(4))
-    assert trainings.seeds == [4]
+    run(script, family_job(), 0)
+    run(script, member_job(4), 4)
+    assert trainings.seeds == [0, 4]
     assert Path(TOP, "models/films.s4/model.safetensors").read_text() == "output 4"
+    # As after a run of the whole study.
+    forget(Path(TOP, "scratch"))
+    run(script, member_job(0), 0)
+    assert trainings.seeds == [0, 4, 0]
 
 
-def test_family_and_replicate_mean_the_same_job(script: ModuleType) -> None:
-    one, outputs = member(0), outputs_of("films.s0")
-    alone, together = (of_member(job, one, outputs) for job in (member_job(one), family_job(member(3), one)))
-    assert alone.settings == together.settings == settings(one)
+def test_damaged_results_are_made_again(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings = Trainings(monkeypatch)
+    run(script, family_job(), 0)
+    (kept,) = Path(TOP, "scratch").glob("films.s0-*/finished/metrics")
+    kept.write_text("half")
+    run(script, member_job(0), 0)
+    assert trainings.seeds == [0, 0]
+    assert Path(TOP, "training/films.s0/metrics.json").read_text() == "metrics 0"
+
+
+def test_family_and_replicate_mean_the_same_job() -> None:
+    outputs = outputs_of("films.s7")
+    alone, together = (of_member(job, "films.s7", 7, outputs) for job in (member_job(7), family_job()))
+    assert alone.settings == together.settings == settings(7)
     assert list(alone.input) == list(together.input) == ["train.txt"]
     assert alone.top == together.top == TOP

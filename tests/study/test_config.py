@@ -117,6 +117,14 @@ def full_config() -> dict[str, Any]:
         "line-news-loss": {"kind": "loss", "sweep": "theta1", "corpus": "news"},
         "quiet-news-loss": {"kind": "loss", "sweep": "quiet", "corpus": "news"},
         "whole-plane-loss": {"kind": "loss", "sweep": "theta3", "corpus": "reviews"},
+        "ends-loss": {
+            "kind": "model_loss",
+            "models": ["base", "positive"],
+            "sets": ["ends"],
+            "corpus": "reviews",
+            "split": "dev",
+            "limit": 5,
+        },
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -137,6 +145,7 @@ def full_config() -> dict[str, Any]:
             "reason": "For a test.",
         },
     }
+    config["sets"] = {"ends": {"models": ["negative", "positive"]}}
     config["scorers"]["sentiment"]["precision"] = "bf16"
     grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
     config["searches"] = {"search": {"model": "positive", "grid": grid}}

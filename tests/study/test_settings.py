@@ -130,7 +130,8 @@ targets = [*study.targets.results(), study.path("manifest.json")]
 targets += [study.path("corpora", name, "train.parquet") for name in study.data.from_source()]
 targets += [study.path("corpora", name, "train.parquet") for name in study.data.shares() + study.data.joined()]
 targets += [study.path("prompts", f"{name}.parquet") for name in study.prompts]
-targets += [study.path("models", name) for name in study.models.from_gguf()]
+targets += [study.path("models", name) for name in study.models.from_gguf() + study.models.derived()]
+targets += [study.path("models", name) for name in study.models.replicates()]
 for job in jobs_behind(targets, workflow.rules, ()):
     listed.append(texts(makers[job.rule], makers[job.rule].get_wildcards(job.outputs[0])))
 # Of temporary outputs.
@@ -186,6 +187,11 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
         "task": "language-model",
         "start": {"hub": "someone/model", "revision": "main", "gguf_file": "model.gguf"},
     }
+    tuned = {key: value for key, value in full["models"]["positive"].items() if key != "exam"}
+    full["models"]["family"] = {**tuned, "replicates": [0, 1]}
+    full["models"]["family"]["training"] = {key: value for key, value in tuned["training"].items() if key != "seed"}
+    for kind, rest in (("mean", {}), ("greedy", {"loss": {"corpus": "reviews"}})):
+        full["models"][kind] = {"task": "language-model", "start": {kind: ["family"], **rest}}
     full["prompts"]["lines"] = {"source": "text", "path": "own/data/prompts.txt"}
     for example in sorted((ROOT / "tests" / "study" / "kinds" / "scorers").glob("*.yaml")):
         full["scorers"] |= yaml.safe_load(example.read_text(encoding="utf-8"))

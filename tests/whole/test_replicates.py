@@ -76,26 +76,29 @@ def test_a_family_trains_in_one_job_and_a_new_seed_alone(tmp_path: Path) -> None
     assert first["films.s0"]["model.safetensors"] != first["films.s1"]["model.safetensors"]
     # The study is complete, so what the family left is forgotten.
     assert not list((tmp_path / "results" / "tiny" / "scratch").glob("films*"))
+    taken = (tmp_path / "results" / "tiny" / "logs" / "models" / "films.s1.log").read_text()
+    assert "[train films.s1]" not in taken
     models = tmp_path / "results" / "tiny" / "models"
     times = {name: (models / name / "model.safetensors").stat().st_mtime_ns for name in first}
 
+    # A new seed trains alone, and leaves the others untouched.
     write(tmp_path, 0, 1, 2)
-    assert planned(tmp_path) == {"train_replicates": 1, "take_replicate": 1, "mean_of_models": 1}
+    assert planned(tmp_path) == {"take_replicate": 1, "mean_of_models": 1}
     finish(tmp_path)
-    assert trained(tmp_path) == {"films.s2"}
-    assert "[train films.s0] is trained already" in log(tmp_path)
+    own = tmp_path / "results" / "tiny" / "logs" / "models" / "films.s2.log"
+    assert "[train films.s2] 4/4 steps" in own.read_text()
     assert {name: (models / name / "model.safetensors").stat().st_mtime_ns for name in first} == times
 
     write(tmp_path, 2, 1)
-    assert planned(tmp_path) == {"train_replicates": 1, "mean_of_models": 1}
-    finish(tmp_path)
-    assert trained(tmp_path) == set()
+    assert planned(tmp_path) == {"mean_of_models": 1}
 
     # One that is deleted is trained again, and only that.
     shutil.rmtree(models / "films.s1")
     assert planned(tmp_path) == {"take_replicate": 1, "mean_of_models": 1}
     finish(tmp_path)
     assert outputs(tmp_path, "films.s1") == first["films.s1"]
+    assert planned(tmp_path) == {}
 
+    # What concerns all of them starts the family again.
     write(tmp_path, 2, 1, training={**SHORT, "learning_rate": 0.001})
     assert planned(tmp_path) == {"train_replicates": 1, "take_replicate": 2, "mean_of_models": 1}

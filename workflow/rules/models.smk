@@ -205,11 +205,11 @@ use rule train_language_model as train_starting_model with:
     priority: 60
 
 
-# A family of replicates trains in one job, since each job first imports torch. It leaves its results in the folder
-# scratch, where Snakemake deletes nothing, and says by its only output that they are there. Each replicate is then a job
-# that takes its own from there, so that a seed that is added or removed leaves the others, and all that was made of them,
-# as they are: to them the family's output is ancient. What they take was made with the same settings from the same inputs,
-# as its name says; if it is gone, the job trains the replicate itself.
+# A family of replicates trains in one job, since each job first imports torch. It leaves the results in the folder
+# scratch, where Snakemake deletes nothing, and says by its only output that they are there. A job for each replicate then
+# takes its own. What it takes was made with the same settings from the same inputs, as its name says; if there is nothing,
+# it trains the replicate itself. The settings of the job of a family are without seeds (which travel as execution), so a
+# seed that is added or removed does not start it again, and all other replicates stay as they are.
 rule train_replicates:
     input:
         unpack(lambda wildcards: study.models.inputs(replicates(wildcards)[0])),
@@ -231,7 +231,7 @@ rule train_replicates:
         gpu=lambda wildcards: study.gpu * study.models.processes(replicates(wildcards)[0]),
     params:
         settings=lambda wildcards: study.settings(
-            "models/train_replicates.py", **study.models.replicates_settings(replicates(wildcards))
+            "models/train_replicates.py", **study.models.family_settings(wildcards.family)
         ),
         execution=lambda wildcards, threads: study.execution(
             threads, **study.models.replicates_execution(replicates(wildcards))
@@ -245,7 +245,7 @@ rule train_replicates:
 rule take_replicate:
     input:
         unpack(lambda wildcards: study.models.inputs(wildcards.model)),
-        family=lambda wildcards: ancient(study.path("training", MEMBER.fullmatch(wildcards.model)[1], "replicates.txt")),
+        family=lambda wildcards: study.path("training", MEMBER.fullmatch(wildcards.model)[1], "replicates.txt"),
     output:
         model=directory(study.path("models", "{model}")),
         loss_curve=study.path("training", "{model}", "loss.csv"),
@@ -266,7 +266,7 @@ rule take_replicate:
         gpu=lambda wildcards: study.gpu * processes(wildcards),
     params:
         settings=lambda wildcards: study.settings(
-            "models/train_replicates.py", **study.models.replicates_settings([wildcards.model])
+            "models/train_replicates.py", model=study.models.settings(wildcards.model)
         ),
         execution=lambda wildcards, threads: study.execution(
             threads, **study.models.replicates_execution([wildcards.model])

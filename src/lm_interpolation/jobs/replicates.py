@@ -9,16 +9,13 @@ folder. Imports no heavy package: taking results should be quick.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from lm_interpolation.jobs import records
-from lm_interpolation.jobs.finished import FINISHED
-from lm_interpolation.jobs.runtime import Job, UserError
-from lm_interpolation.jobs.settings import ARGUMENTS, CODE, to_text
+from lm_interpolation.jobs.runtime import Job
+from lm_interpolation.jobs.settings import ARGUMENTS, to_text
 
 FAMILY = "family"
-"""Name of the input that says that the family is trained."""
+"""Name of the input of a replicate that says that its family is trained."""
 
 
 class NamedFiles:
@@ -41,30 +38,21 @@ class NamedFiles:
         return self._files[name]
 
 
-def of_member(job: Job, member: Mapping[str, Any], outputs: Mapping[str, str]) -> Job:
-    """The job that would train ``member`` alone; ``job`` trains its family, or takes it from there."""
-    found = json.loads(job.settings)
-    settings = {ARGUMENTS: {"members": [member]}, **{key: found[key] for key in CODE}}
-    inputs = {name: path for name, path in job.input.items() if name != FAMILY}
+def with_seed(model: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The settings of the replicate with this seed; ``model`` are those of its family, or already its own."""
+    # Sorted, as all mappings of settings are: the text must be the same.
+    return {**model, "training": dict(sorted({**model["training"], "seed": seed}.items()))}
+
+
+def of_member(job: Job, name: str, seed: int, outputs: Mapping[str, str]) -> Job:
+    """The job that would train the replicate ``name`` alone; ``job`` trains its family, or takes it from there."""
+    settings = json.loads(job.settings)
+    settings[ARGUMENTS] = {"model": with_seed(settings[ARGUMENTS]["model"], seed)}
+    inputs = {key: path for key, path in job.input.items() if key != FAMILY}
     return replace(
         job,
         input=NamedFiles(inputs),
         output=NamedFiles(outputs),
-        wildcards={"model": member["name"]},
+        wildcards={"model": name},
         settings=to_text(settings),
     )
-
-
-def is_done(member: Job, scratch: Path) -> bool:
-    """Whether the results of a replicate lie in its scratch folder, or in their place with records that say so."""
-    return (scratch / FINISHED).exists() or all(_is_made(member, output) for output in member.output)
-
-
-def _is_made(member: Job, output: str) -> bool:
-    try:
-        record = records.read_record(records.record_path(member.top, output), member.top)
-    except (FileNotFoundError, UserError):
-        return False
-    inputs = records.read_inputs(list(member.input), member.top)
-    same = record.settings == json.loads(member.settings) and set(inputs) <= set(record.inputs)
-    return same and Path(output).exists()

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lm_interpolation.study.kinds.analyses.held_out import HeldOutAnalysis
 from lm_interpolation.study.kinds.corpora.base import Corpora
 
 if TYPE_CHECKING:
@@ -14,12 +15,9 @@ def leak_plan(study: "Study") -> dict[str, Any]:
     """Which texts of a study are compared to find those that leak: see ``plan``."""
     combined = {name: sweep.models for name, sweep in study.sweeps.items()}
     measured = {
-        name: {
-            **texts._asdict(),
-            "models": [model for sweep in found.sweeps_behind(study.declared) for model in combined[sweep]],
-        }
+        name: {**found.held_out()._asdict(), "models": list(found.models_measured(study))}
         for name, found in study.declared.analyses.items()
-        if (texts := found.held_out()) is not None
+        if isinstance(found, HeldOutAnalysis)
     }
     for name in study.models.derived():
         start = study.config["models"][name]["start"]

@@ -125,15 +125,22 @@ class Models:
         """The models that are trained with others of their family in one job."""
         return [name for members in self._study.declared.families().values() for name in members]
 
-    def replicates_settings(self, names: Sequence[str]) -> dict[str, Any]:
-        """Settings of a job that trains these replicates of a family, or takes one of them from there."""
-        return {"members": [{"name": name, "model": self.settings(name)} for name in names]}
+    def family_settings(self, family: str) -> dict[str, Any]:
+        """Settings of the job of a family, which are the same whatever its seeds."""
+        first, *_ = self._study.declared.families()[family]
+        settings = self.settings(first)
+        training = {key: value for key, value in settings["training"].items() if key != "seed"}
+        return {"model": {**settings, "training": training}}
 
     def replicates_execution(self, names: Sequence[str]) -> dict[str, Any]:
-        """How such a job runs, apart from its device and threads."""
+        """How the job of a family with these members, or of one of them, runs, apart from its device and threads."""
         execution = self.execution(names[0])
         del execution["name"]
-        return {**execution, "outputs": {name: self._outputs(name) for name in names}}
+        return {
+            **execution,
+            "seeds": {name: self._specs[name]["training"]["seed"] for name in names},
+            "outputs": {name: self._outputs(name) for name in names},
+        }
 
     def _outputs(self, model: str) -> dict[str, str]:
         """The results of a training."""

@@ -11,6 +11,7 @@ from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
 from lm_interpolation.analyses.linearity import _MEASURES, _SUMMARY
+from lm_interpolation.analyses.model_loss_tables import MODEL_LOSS_COLUMNS
 from lm_interpolation.analyses.next_tokens import _COLUMNS
 from lm_interpolation.analyses.precision import PRECISION_COLUMNS
 from lm_interpolation.jobs.places import WORKFLOW
@@ -21,6 +22,7 @@ from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import ANALYSES, AnyAnalysis
 from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.kinds.tables import SEARCH_TABLE, sweep_table
+from lm_interpolation.study.leak_plan import leak_plan
 from lm_interpolation.study.study import Study
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.study.test_config import full_config
@@ -56,6 +58,10 @@ def test_every_kind_has_rules_of_its_own() -> None:
         (
             {"kind": "loss", "sweep": "line", "corpus": "c", "split": "test", "too_long": "error"},
             "loss of the test split of corpus c along line, all texts together",
+        ),
+        (
+            {"kind": "model_loss", "models": ["greedy"], "sets": ["films"], "corpus": "c", "limit": 30},
+            "loss of the test split of corpus c under greedy, the set films, all texts together, the first 30 of each",
         ),
         (
             {"kind": "next_token", "sweep": "line", "prompt": "It was", "words": WORDS, "top": 6, "ends": [-1, 1]},
@@ -120,6 +126,7 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
         ("precision", ""): PRECISION_COLUMNS,
         ("texts", ""): ["row", "prompt", "coordinate", "theta1", "theta2"],
         ("barrier", ""): BARRIER_COLUMNS,
+        ("model_loss", ""): list(MODEL_LOSS_COLUMNS),
     }
     tables = {(tag(kind), suffix): table for kind in ANALYSES for suffix, table in kind.TABLES.items()}
     assert columns.keys() == tables.keys()
@@ -177,6 +184,7 @@ def test_keys_that_do_not_fit_the_study(name: str, keys: dict[str, Any], problem
     [
         ("plane-loss", {"classes": ["positiv"]}, ("classes", "class 'positiv' is not declared; did you mean 'positive'?")),
         ("line-loss", {"corpus": "stream"}, ("split", "the stream 'stream' has no test split; use dev")),
+        ("ends-loss", {"classes": ["positiv"]}, ("classes", "class 'positiv' is not declared; did you mean 'positive'?")),
     ],
 )  # fmt: skip
 def test_keys_that_do_not_fit_the_corpus(name: str, keys: dict[str, Any], problem: tuple[str, str]) -> None:
@@ -236,6 +244,32 @@ def test_a_study_that_does_not_fit_the_analysis(name: str, sections: dict[str, A
     assert next(config.analyses[name].check(config)) == problem
 
 
+def test_a_model_of_two_sets_is_measured_once() -> None:
+    study = Study(full_config())
+    analysis = study.analysis("ends-loss")
+    assert analysis.settings(study, "ends-loss") == {"models": ["base", "positive", "negative"]}
+    assert leak_plan(study)["comparisons"]
+    measured = [
+        entry["where"] for entry in leak_plan(study)["comparisons"] if "whose losses ends-loss" in entry["what"]
+    ]
+    assert {word for where in measured for word in ("base", "positive", "negative") if word in where} == {
+        "base",
+        "positive",
+        "negative",
+    }
+
+
+def test_losses_of_models_need_language_models() -> None:
+    config = edited(**{"analyses/ends-loss": {"kind": "model_loss", "corpus": "reviews"}})
+    assert list(config.analyses["ends-loss"].check(config)) == [
+        ("", "has neither models nor sets; name what to measure")
+    ]
+    config = edited(**{"sets/ends/models": ["positive", "judge"]})
+    assert list(config.analyses["ends-loss"].check(config)) == [
+        ("sets", "'ends' holds the classifier 'judge'; choose a set of language models")
+    ]
+
+
 def test_barriers_of_losses_need_both_ends_and_one_loss_of_each_sweep() -> None:
     second = {"kind": "loss", "sweep": "theta1", "corpus": "reviews", "classes": ["positive"]}
     config = edited(**{"analyses/second": second, "analyses/barriers/losses": ["line-loss", "second"]})
@@ -272,7 +306,7 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["theta1"] for name in ("words", "line-loss", "price", "half")},
         **{name: ["theta3"] for name in ("plane-loss", "taylor")},
         "barriers": ["theta1"],
-        "distances": [],
+        **{name: [] for name in ("distances", "ends-loss")},
         "side": ["theta1", "ensemble"],
     }
     scorers = {name: found for name, analysis in config.analyses.items() if (found := analysis.scorers_behind(config))}
@@ -283,6 +317,7 @@ def test_what_analyses_rest_on() -> None:
     assert held_out == {
         "plane-loss": ("reviews", "test", ["positive"], None),
         "line-loss": ("reviews", "test", None, None),
+        "ends-loss": ("reviews", "dev", None, 5),
     }
     compared = {name: found for name, a in config.analyses.items() if (found := a.compared_scorers(config))}
     assert compared == {"half": ["sentiment", "perplexity"]}

@@ -1,7 +1,7 @@
 # Losses of a corpus at all points of a sweep, merged in memory: the texts, their losses, the table.
 
 
-# Also for the kind layers. Runs before anything is trained, so that an unreadable text fails early.
+# Also for the kinds layers and model_loss. Runs before anything is trained, so that an unreadable text fails early.
 rule loss_texts:
     input:
         unpack(lambda wildcards: study.analysis(wildcards.analysis).texts_inputs(study)),
@@ -12,7 +12,7 @@ rule loss_texts:
     benchmark:
         study.benchmark("losses", "texts", "{analysis}")
     wildcard_constraints:
-        analysis=alternatives(study.analyses("loss", "layers")),
+        analysis=alternatives(study.analyses("loss", "layers", "model_loss")),
     priority: 80
     conda:
         "../../../envs/workflow.yaml"

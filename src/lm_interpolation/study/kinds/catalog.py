@@ -11,6 +11,7 @@ from lm_interpolation.study.kinds.analyses.cost import Cost
 from lm_interpolation.study.kinds.analyses.layers import Layers
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
 from lm_interpolation.study.kinds.analyses.loss import Loss
+from lm_interpolation.study.kinds.analyses.model_loss import ModelLoss
 from lm_interpolation.study.kinds.analyses.next_token import NextToken
 from lm_interpolation.study.kinds.analyses.norms import Norms
 from lm_interpolation.study.kinds.analyses.precision import PrecisionAnalysis
@@ -127,6 +128,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     Barrier,
     PrecisionAnalysis,
     Layers,
+    ModelLoss,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
