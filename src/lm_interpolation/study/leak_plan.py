@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lm_interpolation.study.kinds.analyses.held_out import HeldOutAnalysis
+from lm_interpolation.study.kinds.analyses.corpus_losses import CorpusLosses
 from lm_interpolation.study.kinds.corpora.base import Corpora
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ def leak_plan(study: "Study") -> dict[str, Any]:
     """Which texts of a study are compared to find those that leak: see ``plan``."""
     combined = {name: sweep.models for name, sweep in study.sweeps.items()}
     measured = {
-        name: {**found.held_out()._asdict(), "models": list(found.models_measured(study))}
+        name: {**found.held_out()._asdict(), "models": list(found.measured_models(study))}
         for name, found in study.declared.analyses.items()
-        if isinstance(found, HeldOutAnalysis)
+        if isinstance(found, CorpusLosses)
     }
     for name in study.models.derived():
         start = study.config["models"][name]["start"]

@@ -2,8 +2,8 @@
 
 Each job's settings hold digests of its code. A change that moves code, or adds what older studies do not use, changes
 digests although it changes no result. workflow/same_results.json lists such changes: script, digest of its code now,
-and what differed in the code before. The settings of a job then name the code before. An entry holds for exactly the code
-that it names; with the next edit it is out of use, and jobs rerun as ever.
+and what differed in the code before. The settings of a job then name the code before. An entry holds for exactly the
+code that it names; with the next edit it is out of use, and jobs rerun as ever.
 
 ``python -m lm_interpolation.study.same_results REVISION SCRIPT...`` writes entries for scripts (paths below
 workflow/scripts; none: all) whose results are those of a git revision. That they are is for its user to show: finish a

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from lm_interpolation.study.kinds.analyses.base import model_folders
-from lm_interpolation.study.kinds.analyses.held_out import HeldOutAnalysis
+from lm_interpolation.study.kinds.analyses.corpus_losses import CorpusLosses
 from lm_interpolation.study.kinds.base import LanguageModel, Maybe, Names, Problem, SetName
 from lm_interpolation.study.kinds.tables import CLASS, HIGH, LOW, N_TEXTS, Table
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
 
 
-class ModelLoss(HeldOutAnalysis):
+class ModelLoss(CorpusLosses):
     """NLL of real texts under named models."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
@@ -57,7 +57,7 @@ class ModelLoss(HeldOutAnalysis):
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return []
 
-    def models_measured(self, study: "Study") -> list[str]:
+    def measured_models(self, study: "Study") -> list[str]:
         return self.names(study.declared)
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
@@ -75,5 +75,5 @@ class ModelLoss(HeldOutAnalysis):
 
     def describe(self, name: str) -> str:
         models = [*(self.models or []), *(f"the set {one}" for one in self.sets or [])]
-        under = f"loss of the {self.split} split of corpus {self.corpus} under {', '.join(models)}"
-        return f"{name}: {under}, {self.describe_texts()}"
+        measured, how = self.texts_words()
+        return f"{name}: {measured} under {', '.join(models)}, {how}"
