@@ -1379,7 +1379,7 @@ def test_what_is_extended_is_a_plain_configuration(base: Any, words: list[str], 
 
 
 def test_what_is_extended_is_a_path() -> None:
-    assert error_of(small_config() | {"extends": 3}) == "config: extends is 3; give the path of a file"
+    assert error_of(small_config() | {"extends": 3}) == "config: extends is 3; give the path of a file, or a list of paths"
 
 
 @pytest.mark.parametrize("path", ["absent.yaml", "."])
