@@ -164,6 +164,35 @@ def in_process(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str
     return done
 
 
+def call(command: Sequence[str | Path]) -> None:
+    """Run a command in the repository; a failure ends the benchmark with its output."""
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+
+
+def anonymous_peak(command: Sequence[str | Path]) -> float:
+    """Megabytes of anonymous memory that a process holds at most: the peak of RssAnon in /proc, read every 5 ms."""
+    peak = 0
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            lines = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
+            # A process that has ended and was not waited for has no memory.
+            peak = max([peak, *(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))])
+            time.sleep(0.005)
+    if process.returncode:
+        raise RuntimeError(f"{command}: exit code {process.returncode}")
+    return peak * 1024 / 1e6
+
+
+def touch_memory() -> None:
+    """Touch and free as much memory as a merged GPT-2 Large needs, so that whoever comes next finds it the same.
+
+    Where the host takes free memory back, as virtual machines do, the first touch of it costs several times a copy.
+    """
+    subprocess.run([sys.executable, "-c", f"b'x' * {4 << 30}"], check=True)
+
+
 def machine() -> dict[str, Any]:
     """Processor, cores, memory, system, versions of packages and git revision."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []

@@ -17,16 +17,14 @@ import functools
 import json
 import shutil
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
 
-from benchmarks.harness import PEERS, ROOT, Goal, Growth, Row, alternate
+from benchmarks.harness import PEERS, Goal, Growth, Row, alternate, anonymous_peak, call, touch_memory
 from benchmarks.models import gpt2
 from lm_interpolation.jobs.checksums import write_checksums
 from lm_interpolation.points.algebra import Point
@@ -59,7 +57,7 @@ def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
         if shape != "gpt2-large":
             parents = {name: _parent(folder / f"{shape}-{name}", shape, seed) for seed, name in enumerate("ab")}
         command = _ours(POINTS[0], parents, folder / "ours")
-        actions[shape] = functools.partial(_call, command)
+        actions[shape] = functools.partial(call, command)
     growth.seconds = list(alternate(runs, actions, before=lambda: _level(folder)).values())
     _clean(folder)
     return rows, [growth]
@@ -73,11 +71,11 @@ def _rows(point: Point, models: Mapping[str, Path], runs: int, folder: Path) -> 
     seconds = alternate(
         runs,
         {
-            "ours": lambda: _call(ours),
-            "cp, sync": lambda: _call(["sh", "-c", f"cp {source} {copy} && sync {copy}"]),
-            "mergekit": lambda: _call(peer),
-            "mergekit, shards": lambda: _call([*peer, *SHARDS]),
-            "cp": lambda: _call(["cp", source, copy]),
+            "ours": lambda: call(ours),
+            "cp, sync": lambda: call(["sh", "-c", f"cp {source} {copy} && sync {copy}"]),
+            "mergekit": lambda: call(peer),
+            "mergekit, shards": lambda: call([*peer, *SHARDS]),
+            "cp": lambda: call(["cp", source, copy]),
         },
         before=lambda: _level(folder),
     )
@@ -87,7 +85,7 @@ def _rows(point: Point, models: Mapping[str, Path], runs: int, folder: Path) -> 
         _clean(folder)
         for name, command in commands.items():
             shutil.rmtree(folder / "mergekit", ignore_errors=True)
-            anonymous[name].append(_anonymous_peak(command))
+            anonymous[name].append(anonymous_peak(command))
     difference = _check_equal(folder, point, models)
     _clean(folder)
     return [
@@ -164,27 +162,7 @@ def _clean(folder: Path) -> None:
 def _level(folder: Path) -> None:
     """The same conditions for whoever comes next: see the top."""
     _clean(folder)
-    subprocess.run([sys.executable, "-c", f"b'x' * {4 << 30}"], check=True)
-
-
-def _call(command: Sequence[str | Path]) -> None:
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
-
-
-def _anonymous_peak(command: Sequence[str | Path]) -> float:
-    """Megabytes of anonymous memory that a process holds at most."""
-    peak = 0
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            lines = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
-            # A process that has ended and was not waited for has no memory.
-            peak = max([peak, *(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))])
-            time.sleep(0.005)
-    if process.returncode:
-        raise RuntimeError(f"{command}: exit code {process.returncode}")
-    return peak * 1024 / 1e6
+    touch_memory()
 
 
 def _check_equal(folder: Path, point: Point, models: Mapping[str, Path]) -> float:

@@ -25,7 +25,7 @@ from lm_interpolation.figures.naming import scaled_label
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.jobs.scratch import own_scratch
 
-BENCHMARKS = ("merge", "plane", "generation", "ensemble", "scoring", "point", "dag", "disk")
+BENCHMARKS = ("merge", "methods", "plane", "generation", "ensemble", "scoring", "point", "dag", "disk")
 """Modules of this package, each with ``run(runs, folder) -> (rows, growths)``; ``folder`` is theirs to fill."""
 
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=(*BENCHMARKS, "gpu"), default=BENCHMARKS, metavar="NAME")
     parser.add_argument("--runs", type=int, default=5, help="turns of each comparison (default 5)")
-    parser.add_argument("--folder", type=Path, help="where models are made, about 20 GB (default: a temporary one)")
+    parser.add_argument("--folder", type=Path, help="where models are made, about 25 GB (default: a temporary one)")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page goes (default: docs)")
     options = parser.parse_args(arguments)
     matplotlib.use("Agg")
