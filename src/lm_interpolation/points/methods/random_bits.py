@@ -6,6 +6,7 @@ depend on chunks, threads or device.
 """
 
 import hashlib
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -28,4 +29,4 @@ def random_words(seed: int, model: str, tensor: str, start: int, count: int) -> 
 
 def threshold(probability: float) -> int:
     """How many of the 2^32 words lie below ``probability``: an element is chosen if its word is smaller."""
-    return round(probability * WORDS)
+    return math.ceil(probability * WORDS)

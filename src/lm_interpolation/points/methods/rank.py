@@ -19,6 +19,9 @@ from lm_interpolation.points.methods.random_bits import WORDS, random_words
 from lm_interpolation.points.methods.selection import sizes, where_chosen
 from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space
 
+_TOGETHER = 1 << 16
+"""Elements of each model that are sorted at once, so that they stay in the processor's cache."""
+
 
 def apply(space: Space, density: float, epsilon: float, seed: int) -> Space:
     """``space`` with each displacement kept, and divided by its probability to be, or set to 0.
@@ -36,17 +39,18 @@ def apply(space: Space, density: float, epsilon: float, seed: int) -> Space:
         )
 
     def change(place: Place) -> Change:
-        ranks = {model: _Aligned(_ranks(space, place, model)) for model in space.weights}
+        ranks = _Aligned(_ranks(space, place))
         length = _row_length(place)
+        least, step = (density - epsilon, 2 * epsilon / (length - 1)) if length > 1 else (density, 0.0)
 
         def keep(chunk: Chunk) -> dict[str, Array]:
             kept = {}
-            for model, values in chunk.values.items():
+            ranked = ranks.take(len(next(iter(chunk.values.values()))))
+            for rank, (model, values) in zip(ranked, chunk.values.items(), strict=True):
                 xp = array_namespace(values)
-                words = random_words(seed, model, place.name, chunk.start, len(values)).astype("int64")
-                rank = xp.astype(ranks[model].take(len(values)), xp.float64)
-                probability = rank * (2 * epsilon / max(length - 1, 1)) + (density - epsilon if length > 1 else density)
-                chosen = xp.asarray(words, device=device(values)) < xp.round(probability * WORDS)
+                words = random_words(seed, model, place.name, chunk.start, len(values)).astype("float64")
+                probability = xp.astype(rank, xp.float64) * step + least
+                chosen = xp.asarray(words, device=device(values)) < probability * WORDS
                 kept[model] = where_chosen(chosen, values / probability)
             return kept
 
@@ -60,51 +64,69 @@ def _row_length(place: Place) -> int:
     return place.size if len(place.shape) < 2 else place.size // max(place.shape[place.outputs], 1)
 
 
-def _ranks(space: Space, place: Place, model: str) -> Iterator[Array]:
-    """The rank of each element in its row, flat and in pieces.
+def _ranks(space: Space, place: Place) -> Iterator[Array]:
+    """The rank of each element in its row (int32), in pieces of shape (models, elements).
 
-    Where rows lie one behind the other, only some are in memory at once, else the sizes of the whole tensor.
+    Where rows lie one behind the other, only some are in memory at once, else the sizes and ranks of the whole tensor.
     """
-    found = (sizes(chunk.values[model]) for chunk in space.chunks(place))
+    found = (_stacked([sizes(values) for values in chunk.values.values()]) for chunk in space.chunks(place))
     if len(place.shape) == 2 and place.outputs == 1:
-        whole = list(found)
-        matrix = array_namespace(*whole).reshape(array_namespace(*whole).concat(whole), place.shape)
-        yield array_namespace(matrix).reshape(_ranks_in_rows(matrix.T).T, (-1,))
+        yield _ranks_in_columns(_joined(list(found)), place.shape)
         return
     length, left = _row_length(place), []
     for piece in found:
         left.append(piece)
-        rows = sum(map(len, left)) // length
+        rows = sum(part.shape[1] for part in left) // length
         if rows:
-            xp = array_namespace(piece)
-            joined = xp.concat(left)
-            yield xp.reshape(_ranks_in_rows(xp.reshape(joined[: rows * length], (rows, length))), (-1,))
-            left = [joined[rows * length :]]
+            joined = _joined(left)
+            yield _ranks_in_rows(joined[:, : rows * length], length)
+            left = [joined[:, rows * length :]]
 
 
-def _ranks_in_rows(matrix: Array) -> Array:
-    """The rank of each element in its row, by ascending size, equal ones by index."""
-    xp, (rows, length) = array_namespace(matrix), matrix.shape
-    places = xp.arange(length, dtype=xp.int64, device=device(matrix))
+def _ranks_in_columns(own: Array, shape: tuple[int, ...]) -> Array:
+    """Like ``_ranks_in_rows``, where the rows are the columns of matrices of this shape."""
+    xp, (height, width) = array_namespace(own), shape
+    matrices, ranks = xp.reshape(own, (-1, height, width)), xp.empty_like(xp.reshape(own, (-1, height, width)))
+    some = max(_TOGETHER // height, 1)
+    for begin in range(0, width, some):
+        columns = xp.permute_dims(matrices[:, :, begin : begin + some], (0, 2, 1))
+        found = xp.reshape(_ranks_in_rows(xp.reshape(columns, (len(matrices), -1)), height), columns.shape)
+        ranks[:, :, begin : begin + some] = xp.permute_dims(found, (0, 2, 1))
+    return xp.reshape(ranks, own.shape)
+
+
+def _ranks_in_rows(own: Array, length: int) -> Array:
+    """The rank of each size in its row of ``length`` elements, ascending, equal ones by index (int32, same shape)."""
+    xp, where = array_namespace(own), device(own)
+    matrix = xp.reshape(own, (-1, length))
+    places = xp.arange(length, dtype=xp.int64, device=where)
     # Sizes and indices in one number: sorting numbers is faster than sorting indices by them.
-    ordered = xp.sort((xp.astype(matrix, xp.int64) << 32) | places, axis=1) & 0xFFFFFFFF
-    starts = xp.arange(rows, dtype=xp.int64, device=device(matrix)) * length
-    ranks = xp.empty(rows * length, dtype=xp.int64, device=device(matrix))
-    ranks[xp.reshape(ordered + starts[:, None], (-1,))] = xp.reshape(xp.broadcast_to(places, (rows, length)), (-1,))
-    return xp.reshape(ranks, (rows, length))
+    ordered = xp.sort(xp.astype(matrix, xp.int64) * WORDS + places, axis=1, stable=False) & 0xFFFFFFFF
+    ordered += (xp.arange(len(matrix), dtype=xp.int64, device=where) * length)[:, None]
+    ranks = xp.empty(matrix.shape[0] * length, dtype=xp.int32, device=where)
+    ranks[xp.reshape(ordered, (-1,))] = xp.reshape(xp.broadcast_to(xp.astype(places, xp.int32), matrix.shape), (-1,))
+    return xp.reshape(ranks, own.shape)
+
+
+def _stacked(arrays: list[Array]) -> Array:
+    return array_namespace(*arrays).stack(arrays)
+
+
+def _joined(pieces: list[Array]) -> Array:
+    return pieces[0] if len(pieces) == 1 else array_namespace(*pieces).concat(pieces, axis=1)
 
 
 class _Aligned:
-    """Pieces of a sequence, taken in other lengths."""
+    """Pieces of arrays, taken in other lengths."""
 
     def __init__(self, pieces: Iterator[Array]) -> None:
         self._pieces = pieces
         self._left: list[Array] = []
 
     def take(self, count: int) -> Array:
-        """The next ``count`` elements."""
-        while sum(map(len, self._left)) < count:
+        """The next ``count`` elements of each array."""
+        while sum(piece.shape[1] for piece in self._left) < count:
             self._left.append(next(self._pieces))
-        joined = self._left[0] if len(self._left) == 1 else array_namespace(*self._left).concat(self._left)
-        self._left = [joined[count:]]
-        return joined[:count]
+        joined = _joined(self._left)
+        self._left = [joined[:, count:]]
+        return joined[:, :count]
