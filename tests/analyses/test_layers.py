@@ -34,7 +34,9 @@ def pair(tmp_path_factory, tiny_gpt2) -> dict[str, Path]:
 
 def test_groups_of_gpt2():
     names = ["transformer.wte.weight", "transformer.wpe.weight"]
-    names += [f"transformer.h.{n}.{part}" for n in (0, 1) for part in ("ln_1.weight", "attn.c_attn.weight", "mlp.c_fc.bias")]
+    names += [
+        f"transformer.h.{n}.{part}" for n in (0, 1) for part in ("ln_1.weight", "attn.c_attn.weight", "mlp.c_fc.bias")
+    ]
     names.append("transformer.ln_f.weight")
     found = {(one.group, one.layer, one.kind): one.tensors for one in groups_of(names)}
     assert found["whole", None, "all"] == tuple(names)

@@ -893,6 +893,33 @@ SPECS: dict[str, dict[str, Any]] = {
     "linear": BASE | {"analysis": "a", "quantity": "margin", "column": "reach"},
     "loss_barrier": BASE | {"analysis": "a", "class": "good"},
     "unmoved": CURVE | {"along": "x", "within": [0, 1], "scale": "linear"},
+    "share": BASE
+    | {
+        "analysis": "a",
+        "statistic": "nll_text",
+        "at": {"x": 0.5},
+        "from": {"x": 0},
+        "to": {"x": 1},
+        "sign": "higher",
+    },
+    "lower_loss": BASE
+    | {
+        "point": {"analysis": "a", "at": {"x": 0}},
+        "baseline": {"analysis": "a", "at": {"x": 1}},
+        "statistic": "nll_text",
+    },
+    "selected": BASE
+    | {
+        "method": {"choose": ["a"], "measure": ["b"]},
+        "baseline": {"choose": ["c"], "measure": ["d"]},
+        "statistic": "nll_text",
+    },
+    "matched_loss": BASE
+    | {
+        "method": {"target": "a", "general": "b"},
+        "baseline": {"target": "c", "general": "d"},
+        "statistic": "nll_text",
+    },
 }
 
 

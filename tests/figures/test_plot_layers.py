@@ -60,7 +60,7 @@ def test_groups_stand_in_their_block_and_kind():
     np.testing.assert_allclose(values[2], [0.1, 0.12, 0.14, np.nan, 0.1])
     np.testing.assert_allclose(values[4], [0.05, 0.06, 0.07, np.nan, np.nan])
     # Every cell without tensors is hatched.
-    assert len(graft.patches) == np.isnan(values).sum() == 9
+    assert len(graft.patches) == np.isnan(values).sum() == 7
     words = {(int(text.get_position()[0]), int(text.get_position()[1])): text.get_text() for text in graft.texts}
     assert words[1, 2] == "0.12" and words[1, 3] == "(0.00)"
 
@@ -68,7 +68,7 @@ def test_groups_stand_in_their_block_and_kind():
 def test_many_blocks_have_no_numbers():
     figure = plot_layers(table_of(24), class_name="positive")
     texts = {text.get_text() for text in figure.axes[0].texts}
-    assert texts == {"·"}
+    assert texts == {"•"}
     shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert shown[:4] == ["0", "", "2", ""] and shown[-2:] == ["outside", "all"]
 
@@ -83,8 +83,9 @@ def test_what_the_table_lacks():
 def test_the_text_names_the_largest_shares(tmp_path):
     write_table(table_of(3), tmp_path / "layers.csv", ["estimate", "low", "high", "share", "share_low", "share_high"])
     assert read_layers(tmp_path / "layers.csv")["layer"].isna().sum() == 14
-    gain, graft, reset = find_layers([tmp_path / "layers.csv"], {}, statistic="nll_token", class_name="positive")
+    gain, graft, reset, marked = find_layers([tmp_path / "layers.csv"], {}, statistic="nll_token", class_name="positive")
     assert gain == "nll_token of the model 3 [2.9, 3.1], of the base 4 [3.9, 4.1]."
     assert graft.startswith("Grafted alone onto the base, these keep most of the gain: block 2 0.07 [0.06, 0.08], not ")
     assert "; mlp 0.1 [0.09, 0.11]; mlp of block 2 0.14 [0.13, 0.15], not apart from the next beyond chance." in graft
+    assert marked.startswith("Numbers in brackets")
     assert reset.startswith("Reset alone in the model, these lose most of it: block 2 ")

@@ -97,6 +97,7 @@ def full_config() -> dict[str, Any]:
         "stream": True,
         "limit": {"dev": 10},
     }
+    config["corpora"]["news"] = copy.deepcopy(SYNTHETIC)
     config["prompts"]["more"] = {"source": "list", "texts": ["The play", "The song"]}
     config["models"]["positive"]["training"]["schedule"] = "constant_with_warmup"
     config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
@@ -113,6 +114,8 @@ def full_config() -> dict[str, Any]:
         "quiet-dev-loss": {"kind": "loss", "sweep": "quiet", "corpus": "reviews", "split": "dev"},
         "line-dev-loss": {"kind": "loss", "sweep": "theta1", "corpus": "reviews", "split": "dev"},
         "parts": {"kind": "layers", "model": "positive", "base": "base", "corpus": "reviews", "classes": ["positive"]},
+        "line-news-loss": {"kind": "loss", "sweep": "theta1", "corpus": "news"},
+        "quiet-news-loss": {"kind": "loss", "sweep": "quiet", "corpus": "news"},
         "whole-plane-loss": {"kind": "loss", "sweep": "theta3", "corpus": "reviews"},
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
@@ -229,6 +232,40 @@ def full_config() -> dict[str, Any]:
             "statistic": "score",
             "within": [0, 1],
             "scale": "linear",
+            **common,
+        },
+    }
+    config["claims"] |= {
+        "kept": {
+            "test": "share",
+            "analysis": "plane-loss",
+            "class": "positive",
+            "statistic": "nll_text",
+            "at": {"alpha": 0.5, "beta": 0},
+            "from": {"alpha": 0, "beta": 0},
+            "to": {"alpha": 1, "beta": 0},
+            "sign": "higher",
+            **common,
+        },
+        "below": {
+            "test": "lower_loss",
+            "point": {"analysis": "line-loss", "at": {"alpha": 0.5}},
+            "baseline": {"analysis": "whole-plane-loss", "at": {"alpha": 0, "beta": 1}},
+            "statistic": "nll_token",
+            **common,
+        },
+        "chosen": {
+            "test": "selected",
+            "method": {"choose": ["line-dev-loss"], "measure": ["line-loss"]},
+            "baseline": {"choose": ["quiet-dev-loss"], "measure": ["quiet-loss"]},
+            "statistic": "nll_text",
+            **common,
+        },
+        "spares": {
+            "test": "matched_loss",
+            "method": {"target": "line-loss", "general": "line-news-loss"},
+            "baseline": {"target": "quiet-loss", "general": "quiet-news-loss"},
+            "statistic": "nll_token",
             **common,
         },
     }

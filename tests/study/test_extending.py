@@ -238,3 +238,16 @@ def test_an_override_keeps_order_and_null_and_changes_nothing_below() -> None:
     assert json.dumps(found) == json.dumps(expected)
     found["figures"]["x"]["dpi"] = 3
     assert (lower, upper) == kept
+
+
+def test_the_methods_lie_over_the_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without experts of a second attribute the methods of one expert remain."""
+    monkeypatch.chdir(ROOT / "config")
+    config = read_study(["config.yaml"]) | {"extends": ["experiments.yaml", "methods.yaml"]}
+    if "arts" in config["models"]:
+        for name in ("arts", "places"):
+            del config["models"][name]
+    study = Study(config)
+    assert {"graft", "random", "half", "lines", "scaled"} <= set(study.sweeps) and "ties" not in study.sweeps
+    assert "claims.ties-against-arithmetic" in study.left_out
+    assert "claims.graft-keeps-the-gain" not in study.left_out

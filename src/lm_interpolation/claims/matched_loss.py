@@ -15,13 +15,13 @@ from lm_interpolation.statistics.shares import apart
 
 
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
-    """Mean difference of the general loss, ``method`` minus ``than``, over the losses on the target that both reach.
+    """Mean of the general loss of ``method`` minus that of ``baseline``, over the losses on the target that both reach.
 
     On each line only coordinates >= 0 count, and only points whose target loss is below that of the previous one. The
-    range ends at the target loss of ``than`` at its smallest coordinate. See ``matched.MatchedDifference``.
+    range ends at the target loss of ``baseline`` at its smallest coordinate. See ``matched.MatchedDifference``.
     """
     curves, units = [], []
-    for key in ("method", "than"):
+    for key in ("method", "baseline"):
         found = [mean_losses(data, [spec[key][what]], spec["statistic"]) for what in ("target", "general")]
         if found[0].coordinates.shape[1] != 1:
             raise UserError(f"analysis {spec[key]['target']} runs over a plane; name one along a line")

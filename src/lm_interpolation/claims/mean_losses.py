@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lm_interpolation.analyses.loss_files import loss_matrix
 from lm_interpolation.claims.curves import loss_curve
-from lm_interpolation.claims.data import ClaimData
-from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.statistics.inference import Estimate
+from lm_interpolation.claims.data import ClaimData, NotTested
+from lm_interpolation.jobs.runtime import UserError, error_prefix
+from lm_interpolation.points.algebra import Point
+from lm_interpolation.statistics.inference import Estimate, ratios
 from lm_interpolation.statistics.shares import mean_of
 
 
@@ -51,8 +53,26 @@ def mean_losses(data: ClaimData, analyses: Sequence[str], statistic: str, class_
     return MeanLosses(first[0], first[1], mean_of(parts))
 
 
+def model_losses(
+    data: ClaimData, analysis: str, models: Sequence[str], statistic: str, class_name: str | None = None
+) -> Estimate:
+    """The losses of ``models`` by themselves; each class weighs the same. With ``class_name``, only that one counts.
+
+    Raises ``UserError`` if the analysis lacks a loss of one of them.
+    """
+    points = [Point.of({model: 1}).id for model in models]
+    parts = []
+    for one in [class_name] if class_name is not None else list(dict.fromkeys(data.tables[analysis]["class"])):
+        with error_prefix(f"losses of {analysis}"):
+            nll, tokens = loss_matrix(data.losses[analysis], points, one)
+        if len(nll) < 2:
+            raise NotTested(f"an interval needs 2 texts that count; {analysis} has {len(nll)}")
+        parts.append(ratios(nll, tokens if statistic == "nll_token" else np.ones_like(nll)))
+    return mean_of(parts)
+
+
 def place_of(names: Sequence[str], coordinates: np.ndarray, at: Mapping[str, float]) -> int:
-    """Index of the row of ``coordinates`` (k, c), called ``names``, that equals ``at``. Raises ``UserError`` for none."""
+    """Index of the row of ``coordinates`` (k, c), called ``names``, that is ``at``. Raises ``UserError`` for none."""
     wanted = np.array([float(at[name]) for name in names])
     found = np.flatnonzero(np.isclose(coordinates, wanted, rtol=0, atol=1e-9).all(axis=1))
     if not len(found):

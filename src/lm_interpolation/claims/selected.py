@@ -12,14 +12,14 @@ from lm_interpolation.statistics.shares import Contrast
 
 
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
-    """Mean loss of ``method`` minus that of ``than``, each at the point whose loss is lowest on texts to choose by.
+    """Mean loss of ``method`` minus that of ``baseline``, each at the point whose loss is lowest on texts to choose by.
 
     The mean is over all classes of all analyses, which weigh the same. Of equal points the one with the smallest first
     coordinate counts. Points are chosen on other texts than they are compared on, so the choice does not bias the
     difference.
     """
     chosen, notes = [], []
-    for key in ("method", "than"):
+    for key in ("method", "baseline"):
         names = spec[key]
         by = mean_losses(data, names["choose"], spec["statistic"])
         at = dict(zip(by.names, by.coordinates[by.estimate.values.argmin()].tolist(), strict=True))

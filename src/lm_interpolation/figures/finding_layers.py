@@ -26,8 +26,9 @@ def find_layers(
     table = read_layers(paths[0])
     rows = select_layers(table, statistic, class_name)
     chosen = table[(table["statistic"] == statistic) & (table["class"] == (class_name or ""))]
-    whole = chosen[chosen["group"] == "whole"].set_index("mode")
-    found = [f"{statistic} of the model {Value.of(whole.loc['graft'])}, of the base {Value.of(whole.loc['reset'])}."]
+    whole = chosen[chosen["group"] == "whole"]
+    model, base = (Value.of(whole[whole["mode"] == mode].iloc[0]) for mode in _WORDS)
+    found = [f"{statistic} of the model {model}, of the base {base}."]
     for mode, words in _WORDS.items():
         told = []
         for group, name in (("block", "block {layer}"), ("kind", "{kind}"), ("cell", "{kind} {where}")):
@@ -36,7 +37,8 @@ def find_layers(
                 told.append(_largest(part, name))
         if told:
             found.append(f"{words}: {'; '.join(told)}.")
-    return found
+    marked = "Numbers in brackets, or cells with a dot where there are many blocks, have an interval that includes 0."
+    return [*found, marked]
 
 
 def _largest(part: pd.DataFrame, name: str) -> str:

@@ -1,6 +1,7 @@
 """What a figure of layers shows, from the table of an analysis of that kind."""
 
 import os
+from typing import Any
 
 import pandas as pd
 
@@ -8,10 +9,10 @@ from lm_interpolation.jobs.runtime import UserError
 
 
 def read_layers(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The table of ``layers.layer_effects``. A class may well be called "null"; a layer or an interval may be missing."""
-    names = dict.fromkeys(("group", "kind", "mode", "class", "statistic"), str)
+    """The table of ``layers.layer_effects``. A class may be called "null"; a layer or an interval may be missing."""
+    types: dict[str, Any] = dict.fromkeys(("group", "kind", "mode", "class", "statistic"), str) | {"layer": "Int64"}
     missing = {name: [""] for name in ("layer", "low", "high", "share", "share_low", "share_high")}
-    return pd.read_csv(path, dtype={**names, "layer": "Int64"}, keep_default_na=False, na_values=missing)
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)
 
 
 def select_layers(table: pd.DataFrame, statistic: str, class_name: str | None) -> pd.DataFrame:

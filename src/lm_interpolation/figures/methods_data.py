@@ -1,6 +1,6 @@
 """The curves of figures of methods, from tables of sweeps and of losses: a score against what it costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -77,7 +77,7 @@ def _of_sweep(
                     f"{', '.join(f'{one:g}' for one in known)}"
                 )
         joined = joined[joined[coordinate].isin(values)]
-    groups = joined.groupby(others, sort=True) if others else [((), joined)]
+    groups: Iterable[tuple[Any, pd.DataFrame]] = joined.groupby(others, sort=True) if others else [((), joined)]
     found = []
     for rank, (chosen, points) in enumerate(groups):
         settings = [

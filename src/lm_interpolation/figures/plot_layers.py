@@ -1,6 +1,7 @@
 """Figure of what single layers and kinds of tensors contribute to a fine-tuned model."""
 
 import textwrap
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -64,7 +65,7 @@ def plot_layers(
     return figure
 
 
-def _place(row: dict[str, Any], columns: list[Any], kinds: list[str]) -> tuple[int, int]:
+def _place(row: Mapping[Hashable, Any], columns: list[Any], kinds: list[str]) -> tuple[int, int]:
     """(column, row) of the cell of a group."""
     column = ALL if row["group"] == "kind" else OUTSIDE if pd.isna(row["layer"]) else row["layer"]
     return columns.index(column), kinds.index(row["kind"])
@@ -86,7 +87,7 @@ def _draw(
         if shape[1] > _WRITTEN and sure:
             continue
         number = f"{row['estimate']:.2f}".replace("-", "−")
-        text = "·" if shape[1] > _WRITTEN else number if sure else f"({number})"
+        text = "•" if shape[1] > _WRITTEN else number if sure else f"({number})"
         lightness = float(np.dot(to_rgb(colours(scale.norm(row["estimate"]))), (0.299, 0.587, 0.114)))
         # As large as fits: a cell is about 0.75 of its share of the panel, a character 0.55 of the font size.
         fits = 0.75 * panel_width * 72 / shape[1] / (0.55 * 6)

@@ -93,8 +93,8 @@ def _styles(curves: Sequence[Mapping[str, Any]], sweeps: Sequence[str]) -> list[
     for curve in curves:
         if curve["rank"] >= len(DASHES):
             raise UserError(
-                f"sweep {curve['sweep']} has more than {len(DASHES)} curves, which cannot be told apart; choose some of "
-                "its values with the key values"
+                f"sweep {curve['sweep']} has more than {len(DASHES)} curves, which cannot be told apart; choose some "
+                "of its values with the key values"
             )
     return [{**by_sweep[curve["sweep"]], "linestyle": DASHES[curve["rank"]]} for curve in curves]
 

@@ -29,7 +29,7 @@ def inputs(study: "Study") -> dict[str, list[str]]:
 def settings(study: "Study") -> dict[str, Any]:
     """Settings of the verdicts; lists are in the order of ``inputs``."""
     tested, scorers = _claims(study, tested=True), _scorers(study)
-    along = [study.config["analyses"][name]["sweep"] for name in _losses(study)]
+    along = [sweep for name in _losses(study) for sweep in study.analysis(name).sweeps_behind(study.declared)]
     sweeps = dict.fromkeys([*(name for claim in tested.values() for name in claim.sweeps()), *along])
     return {
         "study": study.name,

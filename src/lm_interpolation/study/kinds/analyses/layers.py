@@ -1,12 +1,12 @@
 """The analysis layers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from lm_interpolation.study.kinds.analyses.base import model_folders
-from lm_interpolation.study.kinds.analyses.held_out import HeldOutAnalysis
+from lm_interpolation.study.kinds.analyses.corpus_losses import CorpusLosses
 from lm_interpolation.study.kinds.base import LanguageModel, Problem
 from lm_interpolation.study.kinds.tables import CLASS, HIGH, LOW, N_TEXTS, Table
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
 
 
-class Layers(HeldOutAnalysis):
+class Layers(CorpusLosses):
     """NLL of real texts with one layer or kind of tensors grafted onto a base, or reset, at a time."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
@@ -54,12 +54,15 @@ class Layers(HeldOutAnalysis):
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return []
 
-    def models_measured(self, study: "Study") -> Iterable[str]:
-        return (self.base, self.model)
+    def models_behind(self, config: "StudyConfig") -> list[str]:
+        return [self.base, self.model]
+
+    def measured_models(self, study: "Study") -> list[str]:
+        return self.models_behind(study.declared)
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         return {
-            "models": model_folders(study, self.models_measured(study)),
+            "models": model_folders(study, self.measured_models(study)),
             "texts": study.path("losses", "texts", f"{name}.parquet"),
         }
 
@@ -67,5 +70,5 @@ class Layers(HeldOutAnalysis):
         return {"base": self.base, "model": self.model, "bootstrap": study.config["tables"]}
 
     def describe(self, name: str) -> str:
-        what = f"loss of the {self.split} split of corpus {self.corpus} with parts of {self.model} on {self.base}"
-        return f"{name}: {what}, {self.describe_texts()}"
+        measured, how = self.texts_words()
+        return f"{name}: {measured} with parts of {self.model} on {self.base}, or of {self.base} in {self.model}, {how}"

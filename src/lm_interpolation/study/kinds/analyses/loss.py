@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from lm_interpolation.study.kinds.analyses.base import model_folders
-from lm_interpolation.study.kinds.analyses.held_out import HeldOutAnalysis
+from lm_interpolation.study.kinds.analyses.corpus_losses import CorpusLosses
 from lm_interpolation.study.kinds.base import Name, Ref
 from lm_interpolation.study.kinds.tables import CLASS, COORDINATE, COORDINATES, HIGH, LOW, N_TEXTS, POINT, SWEEP, Table
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lm_interpolation.study.study import Study
 
 
-class Loss(HeldOutAnalysis):
+class Loss(CorpusLosses):
     """NLL of real texts at all points of a sweep, merged in memory."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
@@ -42,6 +42,9 @@ class Loss(HeldOutAnalysis):
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
 
+    def measured_models(self, study: "Study") -> Iterable[str]:
+        return study.sweeps[self.sweep].models
+
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         return {
             "models": model_folders(study, study.sweeps[self.sweep].models),
@@ -55,9 +58,6 @@ class Loss(HeldOutAnalysis):
         """Settings of the job that tabulates the losses."""
         return {"sweep": study.points_settings(self.sweep), "bootstrap": study.config["tables"]}
 
-    def models_measured(self, study: "Study") -> Iterable[str]:
-        return study.sweeps[self.sweep].models
-
     def describe(self, name: str) -> str:
-        along = f"loss of the {self.split} split of corpus {self.corpus} along {self.sweep}"
-        return f"{name}: {along}, {self.describe_texts()}"
+        measured, how = self.texts_words()
+        return f"{name}: {measured} along {self.sweep}, {how}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 from lm_interpolation.points.algebra import decimal, grid_values
+from lm_interpolation.study.kinds.analyses.corpus_losses import CorpusLosses
 from lm_interpolation.study.kinds.analyses.loss import Loss
 from lm_interpolation.study.kinds.base import Name, Number, Problem, Ref, plain, undeclared
 
@@ -25,8 +26,9 @@ def loss_of(config: "StudyConfig", name: str) -> Loss:
 
 
 def check_same_texts(config: "StudyConfig", one: str, other: str, key: str) -> Iterator[Problem]:
-    """Two loss analyses must be of the same texts, so that their losses are compared text by text."""
-    first, second = loss_of(config, one), loss_of(config, other)
+    """Two analyses of losses must be of the same texts, so that their losses are compared text by text."""
+    first, second = config.analyses[one], config.analyses[other]
+    assert isinstance(first, CorpusLosses) and isinstance(second, CorpusLosses)
     if first.held_out() != second.held_out() or first.too_long != second.too_long:
         yield key, f"{other!r} is of other texts than {one!r}; give both the same corpus, split, classes and limit"
 

@@ -32,32 +32,34 @@ class MatchedLossClaim(Claim):
     SIDE: ClassVar[str] = AT_MOST
 
     test: Literal["matched_loss"] = Field(
-        description="General loss of method minus that of than, mean over the losses on the target that both reach."
+        description="General loss of method minus that of baseline, mean over the losses on the target that both reach."
     )
     method: TradeOff = Field(description="The sweep.")
-    than: TradeOff = Field(description="The sweep that it is compared with.")
+    baseline: TradeOff = Field(description="The sweep that it is compared with.")
     statistic: str = Field(description=f"Statistic of the losses: {' or '.join(LOSS_STATISTICS)}.")
 
     def values_of_words(self) -> dict[str, Any]:
         return super().values_of_words() | {
             "one": self.method.general,
-            "other": self.than.general,
-            "targets": f"{self.method.target} and {self.than.target}",
+            "other": self.baseline.general,
+            "targets": f"{self.method.target} and {self.baseline.target}",
         }
 
     def loss_analyses(self) -> list[str]:
-        return list(dict.fromkeys(name for one in (self.method, self.than) for name in (one.target, one.general)))
+        return list(dict.fromkeys(name for one in (self.method, self.baseline) for name in (one.target, one.general)))
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from super().check(config)
         yield from check_loss_statistic(self.statistic, "statistic")
-        for key, one in (("method", self.method), ("than", self.than)):
+        for key, one in (("method", self.method), ("baseline", self.baseline)):
             target, general = (loss_of(config, name) for name in (one.target, one.general))
             if target.sweep != general.sweep:
                 yield f"{key}.general", f"{one.general!r} is along sweep {general.sweep!r}, not {target.sweep!r}"
             if target.corpus == general.corpus:
                 yield f"{key}.general", f"{one.general!r} is of the same corpus as {one.target!r}; name another one"
-        if self.method == self.than:
-            yield alike("than", "method", self.method.general)
+        if self.method == self.baseline:
+            yield alike("baseline", "method", self.method.general)
         for part in ("target", "general"):
-            yield from check_same_texts(config, getattr(self.method, part), getattr(self.than, part), f"than.{part}")
+            yield from check_same_texts(
+                config, getattr(self.method, part), getattr(self.baseline, part), f"baseline.{part}"
+            )

@@ -41,26 +41,26 @@ class SelectedClaim(Claim):
     SIDE: ClassVar[str] = AT_MOST
 
     test: Literal["selected"] = Field(
-        description="Mean loss of method minus that of than, each at its point with the lowest loss on other texts."
+        description="Mean loss of method minus that of baseline, each at its point with the lowest loss on other texts."
     )
     method: Selection = Field(description="The sweep.")
-    than: Selection = Field(description="The sweep that it is compared with.")
+    baseline: Selection = Field(description="The sweep that it is compared with.")
     statistic: str = Field(description=f"Statistic of the losses: {' or '.join(LOSS_STATISTICS)}.")
 
     def values_of_words(self) -> dict[str, Any]:
         return super().values_of_words() | {
-            "chosen": ", ".join(dict.fromkeys([*self.method.choose, *self.than.choose])),
+            "chosen": ", ".join(dict.fromkeys([*self.method.choose, *self.baseline.choose])),
             "measured": ", ".join(self.method.measure),
-            "other": ", ".join(self.than.measure),
+            "other": ", ".join(self.baseline.measure),
         }
 
     def loss_analyses(self) -> list[str]:
-        return list(dict.fromkeys(name for one in (self.method, self.than) for name in (*one.choose, *one.measure)))
+        return list(dict.fromkeys(name for one in (self.method, self.baseline) for name in (*one.choose, *one.measure)))
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from super().check(config)
         yield from check_loss_statistic(self.statistic, "statistic")
-        for key, selection in (("method", self.method), ("than", self.than)):
+        for key, selection in (("method", self.method), ("baseline", self.baseline)):
             sweep = selection.sweep(config)
             for part in ("choose", "measure"):
                 for name in getattr(selection, part):
@@ -72,11 +72,14 @@ class SelectedClaim(Claim):
                 if any((one.corpus, one.split) == (loss.corpus, loss.split) for one in by):
                     yield f"{key}.measure", f"{name!r} is of texts that choose the point; take another split"
         for part in ("choose", "measure"):
-            ours, theirs = getattr(self.method, part), getattr(self.than, part)
+            ours, theirs = getattr(self.method, part), getattr(self.baseline, part)
             if len(ours) != len(theirs):
-                yield f"than.{part}", f"has {len(theirs)} analyses, but method has {len(ours)}; name as many, in order"
+                yield (
+                    f"baseline.{part}",
+                    f"has {len(theirs)} analyses, but method has {len(ours)}; name as many, in order",
+                )
                 continue
             for one, other in zip(ours, theirs, strict=True):
-                yield from check_same_texts(config, one, other, f"than.{part}")
-        if self.method.sweep(config) == self.than.sweep(config):
-            yield "than", "is of the same sweep; name analyses of another one to compare with"
+                yield from check_same_texts(config, one, other, f"baseline.{part}")
+        if self.method.sweep(config) == self.baseline.sweep(config):
+            yield "baseline", "is of the same sweep; name analyses of another one to compare with"

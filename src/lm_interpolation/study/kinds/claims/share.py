@@ -49,18 +49,16 @@ class ShareClaim(Claim):
     at: At = Field(description="Coordinates of the point.")
     from_: At = Field(alias="from", description="Coordinates of the point whose share is 0.")
     to: At = Field(description="Coordinates of the point whose share is 1.")
-    side_: Literal["at least", "at most"] = Field(
-        alias="side", description="Whether the claim holds above the threshold or below it."
-    )
+    sign: Literal["lower", "higher"] = Field(description="Whether a lower or a higher share is claimed.")
 
     def side(self) -> str:
-        return AT_LEAST if self.side_ == AT_LEAST else AT_MOST
+        return AT_MOST if self.sign == "lower" else AT_LEAST
 
     def values_of_words(self) -> dict[str, Any]:
         places = {"at": at_words(self.at), "from": at_words(self.from_), "to": at_words(self.to)}
         texts = f"{self.analysis}{'' if self.class_ is None else f', {self.class_} texts'}"
         what = f"{self.scorer} {self.statistic} ({self.prompts} prompts)" if self.scorer else f"the loss of {texts}"
-        return super().values_of_words() | places | {"what": what, "threshold": self.threshold, "side": self.side_}
+        return super().values_of_words() | places | {"what": what, "threshold": self.threshold, "side": self.side()}
 
     def sweeps(self) -> list[str]:
         return [] if self.sweep is None else [self.sweep]

@@ -164,7 +164,9 @@ class MethodsFigure(Figure):
         for name, loss in zip(axis.losses or [], self._losses(config, axis), strict=True):
             if loss.sweep not in self.sweeps:
                 yield "losses", f"{name!r} is along sweep {loss.sweep!r}, which the figure does not show; remove it"
-            if (loss.classes is None) != (axis.class_ is None) or axis.class_ not in (loss.classes or [None]):
+            if (loss.classes is None) != (axis.class_ is None) or (
+                axis.class_ is not None and axis.class_ not in (loss.classes or [])
+            ):
                 known = "all texts together" if loss.classes is None else f"the classes {', '.join(loss.classes)}"
                 yield "class", f"{name!r} has {known}; choose accordingly"
         yield from check_loss_statistic(axis.statistic, "statistic")

@@ -119,7 +119,8 @@ class Plane(Figure):
             **self.drawn(study),
             "lines": [{**line.plain(), "coefficients": list(line.coefficients.items())} for line in self.lines],
             "columns": self.columns,
-            "even": self._even(study.declared),
+            # Absent where there is none, as before there were methods.
+            **({"even": even} if (even := self._even(study.declared)) else {}),
             "judges": study.judge_settings(self.scorers_behind(study.declared)),
         }
 
@@ -137,12 +138,8 @@ class Plane(Figure):
         for index, line in enumerate(self.lines):
             if not any(line.coefficients.values()):
                 yield f"lines.{index}.coefficients", "are all 0; give one that is not"
-        for index, line in enumerate(self.lines):
-            if even := self._even(config):
-                yield (
-                    f"lines.{index}",
-                    f"{even[0]!r} is a setting of a method, which is drawn in equal steps; remove it",
-                )
+        if self.lines and (even := self._even(config)):
+            yield "lines", f"{even[0]!r} is a setting of a method, which is drawn in equal steps; remove it"
         coordinates = config.sweeps[self.sweep].grid
         places = {f"markers.{index}.at": marker.at for index, marker in enumerate(self.markers)}
         places |= {f"lines.{index}.coefficients": line.coefficients for index, line in enumerate(self.lines)}

@@ -1,4 +1,4 @@
-"""What analyses of the losses of held-out texts declare about these texts."""
+"""What analyses of the loss on texts of a corpus share."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,8 +20,8 @@ _TOO_LONG = {
 }
 
 
-class HeldOutAnalysis(Analysis):
-    """An analysis that measures models on texts of a corpus."""
+class CorpusLosses(Analysis):
+    """NLL of real texts. A job of its own takes them from their corpus, see rule ``loss_texts``."""
 
     corpus: CorpusName = Field(description="Name of the corpus of the texts.")
     split: Literal["dev", "test"] = Field(default="test", description="Split of the corpus.")
@@ -45,6 +45,10 @@ class HeldOutAnalysis(Analysis):
             if name not in known:
                 yield "classes", undeclared("class", name, known)
 
+    def measured_models(self, study: "Study") -> Iterable[str]:
+        """Names of the models whose losses it measures, or that are combined in the points where it does."""
+        raise NotImplementedError
+
     def held_out(self) -> HeldOut:
         return HeldOut(corpus=self.corpus, split=self.split, classes=self.classes, limit=self.limit)
 
@@ -64,15 +68,11 @@ class HeldOutAnalysis(Analysis):
             "readers": self._readers(study),
         }
 
-    def models_measured(self, study: "Study") -> Iterable[str]:
-        """Names of the models that read the texts."""
-        raise NotImplementedError
-
-    def describe_texts(self) -> str:
-        """Which texts of the split count, in words."""
-        texts = f"{' and '.join(self.classes)} texts apart" if self.classes else "all texts together"
-        limit = f", the first {number(self.limit)} of each" if self.limit else ""
-        return f"{texts}{limit}{_TOO_LONG[self.too_long]}"
-
     def _readers(self, study: "Study") -> list[dict[str, Any]]:
-        return study.models.readers([(model, 0) for model in self.models_measured(study)])
+        return study.models.readers([(model, 0) for model in self.measured_models(study)])
+
+    def texts_words(self) -> tuple[str, str]:
+        """What the texts are, and how they are taken, for captions."""
+        apart = f"{' and '.join(self.classes)} texts apart" if self.classes else "all texts together"
+        limit = f", the first {number(self.limit)} of each" if self.limit else ""
+        return f"loss of the {self.split} split of corpus {self.corpus}", f"{apart}{limit}{_TOO_LONG[self.too_long]}"
