@@ -83,7 +83,9 @@ def test_what_the_table_lacks():
 def test_the_text_names_the_largest_shares(tmp_path):
     write_table(table_of(3), tmp_path / "layers.csv", ["estimate", "low", "high", "share", "share_low", "share_high"])
     assert read_layers(tmp_path / "layers.csv")["layer"].isna().sum() == 14
-    gain, graft, reset, marked = find_layers([tmp_path / "layers.csv"], {}, statistic="nll_token", class_name="positive")
+    gain, graft, reset, marked = find_layers(
+        [tmp_path / "layers.csv"], {}, statistic="nll_token", class_name="positive"
+    )
     assert gain == "nll_token of the model 3 [2.9, 3.1], of the base 4 [3.9, 4.1]."
     assert graft.startswith("Grafted alone onto the base, these keep most of the gain: block 2 0.07 [0.06, 0.08], not ")
     assert "; mlp 0.1 [0.09, 0.11]; mlp of block 2 0.14 [0.13, 0.15], not apart from the next beyond chance." in graft
