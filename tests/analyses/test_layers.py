@@ -11,6 +11,7 @@ from lm_interpolation.analyses.layers import groups_of, layer_effects
 from lm_interpolation.models.tensor_names import block_number, tensor_kind
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.scores.perplexity import score_perplexity
+from lm_interpolation.study.kinds.analyses.layers import Layers
 
 TEXTS = {
     "positive": ["the film was good", "fine", "the end of the film was good, as expected"],
@@ -50,6 +51,7 @@ def test_groups_of_gpt2():
 def test_equals_models_put_together_by_hand(tmp_path, pair):
     space = WeightSpace(pair)
     table = layer_effects(space, "tuned", "base", TEXTS, batch_size=2, resamples=50, seed=0)
+    assert list(table.columns) == list(Layers.TABLES[""].columns)
     flat = [text for members in TEXTS.values() for text in members]
     tokenizer = AutoTokenizer.from_pretrained(pair["base"])
     losses = {}

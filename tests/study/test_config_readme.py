@@ -21,6 +21,7 @@ from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.points.algebra import build_sweep
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.extending import extended
+from lm_interpolation.study.kinds.analyses.layers import Layers
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import CLAIMS, FAMILIES
 from lm_interpolation.study.kinds.claims.base import Claim
@@ -234,6 +235,7 @@ def test_columns_of_tables() -> None:
     assert columns_of("`tables/<analysis>.csv`, norms") == NORM_COLUMNS
     assert columns_of("`tables/<analysis>.csv`, cost") == COST_COLUMNS
     assert columns_of("`tables/<analysis>.csv`, barrier") == BARRIER_COLUMNS
+    assert columns_of("`tables/<analysis>.csv`, layers") == list(Layers.TABLES[""].columns)
     assert columns_of("`tables/<search>.csv`") == SEARCH_COLUMNS
     assert columns_of("`losses/<analysis>.parquet`") == LOSSES_SCHEMA.names
     claim = {"test": "linear", "analysis": "a", "quantity": "logits", "column": "r2", "threshold": 0, "reason": "ours"}

@@ -20,8 +20,8 @@ def main(
     coordinate_labels: dict[str, str],
     lines: list[dict[str, Any]],
     columns: int | None,
-    even: list[str],
     judges: list[dict[str, Any]],
+    even: list[str] | None = None,
 ) -> None:
     tables = [read_table(path) for path in job.input.tables]
     measured = read_judges(judges, job.input.judges)
@@ -38,7 +38,7 @@ def main(
         (x, y),
         coordinate_labels=coordinate_labels,
         columns=columns,
-        even=even,
+        even=even or [],
         markers=[{"label": marker["label"], "at": dict(marker["at"])} for marker in markers],
         lines=[{**line, "coefficients": dict(line["coefficients"])} for line in lines],
     )

@@ -119,7 +119,8 @@ class Plane(Figure):
             **self.drawn(study),
             "lines": [{**line.plain(), "coefficients": list(line.coefficients.items())} for line in self.lines],
             "columns": self.columns,
-            "even": self._even(study.declared),
+            # Absent where there is none, as before there were methods.
+            **({"even": even} if (even := self._even(study.declared)) else {}),
             "judges": study.judge_settings(self.scorers_behind(study.declared)),
         }
 
