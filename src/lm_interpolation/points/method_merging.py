@@ -74,7 +74,9 @@ class _OnDisk(Space):
                 values[model] = part if base is None else np.subtract(part, base, out=part)
                 # A sum in float64 of so few float32 numbers is finite exactly if all are. (Not of squares: for that
                 # NumPy asks BLAS, whose threads wait for each other.)
-                if not np.isfinite(part.sum()):
+                with np.errstate(invalid="ignore"):
+                    finite = np.isfinite(part.sum())
+                if not finite:
                     self._refuse(place, names)
             yield Chunk(start, base, values)
             start += len(parts[0])

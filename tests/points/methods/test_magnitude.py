@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.points.methods import selection
 from lm_interpolation.points.methods.selection import EVERYTHING, NOTHING, find_cuts, kept_count, sizes
 from tests.points.methods.arrays import Arrays, displacements_of, random_models, staged
 
@@ -97,12 +98,16 @@ def test_without_a_base_weights_themselves_are_trimmed() -> None:
         np.testing.assert_array_equal(there, expected)
 
 
-def test_all_densities_share_a_histogram_and_all_models_a_pass() -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_all_densities_share_a_histogram_and_all_models_a_pass(held: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes are read twice, or once if they are few; then the tensors are read once more."""
+    if not held:
+        monkeypatch.setattr(selection, "_HELD", 0)
     space = Arrays(random_models(2, SHAPES), WEIGHTS, "base", 1000)
     read = []
     chunks = space.chunks
     space.chunks = lambda place: read.append(place.name) or chunks(place)  # type: ignore[method-assign, func-returns-value]
-    for density, reads in ((0.5, 3), (0.5, 1), (0.25, 2), (1, 1), (0, 1)):
+    for density, reads in ((0.5, 2 if held else 3), (0.5, 1), (0.25, 2), (1, 1), (0, 1)):
         read.clear()
         after = staged(space, ("magnitude", {"density": density, "over": "model"}))
         for tensor in SHAPES:

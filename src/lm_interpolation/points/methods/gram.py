@@ -7,9 +7,8 @@ threads, nor on whether models are on disk or in memory. (BLAS, which would be f
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from lm_interpolation.points.methods.spaces import Place, Space
+from lm_interpolation.points.methods.spaces import Place, Space, namespace
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -29,5 +28,5 @@ def _gram(space: Space, place: Place, models: tuple[str, ...]) -> Matrix:
         for row, one in enumerate(models):
             for column, two in enumerate(models[: row + 1]):
                 product = chunk.values[one] * chunk.values[two]
-                total[row, column] += float(array_namespace(product).sum(product))
+                total[row, column] += float(namespace(product).sum(product))
     return np.tril(total) + np.tril(total, -1).T

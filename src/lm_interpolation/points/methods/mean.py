@@ -6,9 +6,7 @@ the coefficient lambda / N of each.
 
 from collections.abc import Callable
 
-from array_api_compat import array_namespace
-
-from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, weighted_sum
+from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, namespace, weighted_sum
 
 
 def apply(space: Space) -> Space:
@@ -18,7 +16,7 @@ def apply(space: Space) -> Space:
 
     def mean(chunk: Chunk) -> Array:
         total = weighted_sum(chunk.values, space.weights)
-        xp = array_namespace(total)
+        xp = namespace(total)
         there = {model: xp.astype(values != 0, total.dtype) for model, values in chunk.values.items()}
         share = weighted_sum(there, sizes)
         # Where all take part, the factor is exactly 1. Where none does, the sum is 0, and any factor will do.

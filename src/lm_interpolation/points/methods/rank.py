@@ -12,12 +12,12 @@ readings). Draws are those of ``chance``, which this is for epsilon = 0.
 from collections.abc import Iterator
 from fractions import Fraction
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.methods.random_bits import WORDS, random_words
 from lm_interpolation.points.methods.selection import sizes, where_chosen
-from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space
+from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space, namespace
 
 _TOGETHER = 1 << 16
 """Elements of each model that are sorted at once, so that they stay in the processor's cache."""
@@ -47,7 +47,7 @@ def apply(space: Space, density: float, epsilon: float, seed: int) -> Space:
             kept = {}
             ranked = ranks.take(len(next(iter(chunk.values.values()))))
             for rank, (model, values) in zip(ranked, chunk.values.items(), strict=True):
-                xp = array_namespace(values)
+                xp = namespace(values)
                 words = random_words(seed, model, place.name, chunk.start, len(values)).astype("float64")
                 probability = xp.astype(rank, xp.float64) * step + least
                 chosen = xp.asarray(words, device=device(values)) < probability * WORDS
@@ -85,7 +85,7 @@ def _ranks(space: Space, place: Place) -> Iterator[Array]:
 
 def _ranks_in_columns(own: Array, shape: tuple[int, ...]) -> Array:
     """Like ``_ranks_in_rows``, where the rows are the columns of matrices of this shape."""
-    xp, (height, width) = array_namespace(own), shape
+    xp, (height, width) = namespace(own), shape
     matrices, ranks = xp.reshape(own, (-1, height, width)), xp.empty_like(xp.reshape(own, (-1, height, width)))
     some = max(_TOGETHER // height, 1)
     for begin in range(0, width, some):
@@ -97,7 +97,7 @@ def _ranks_in_columns(own: Array, shape: tuple[int, ...]) -> Array:
 
 def _ranks_in_rows(own: Array, length: int) -> Array:
     """The rank of each size in its row of ``length`` elements, ascending, equal ones by index (int32, same shape)."""
-    xp, where = array_namespace(own), device(own)
+    xp, where = namespace(own), device(own)
     matrix = xp.reshape(own, (-1, length))
     places = xp.arange(length, dtype=xp.int64, device=where)
     # Sizes and indices in one number: sorting numbers is faster than sorting indices by them.
@@ -109,11 +109,11 @@ def _ranks_in_rows(own: Array, length: int) -> Array:
 
 
 def _stacked(arrays: list[Array]) -> Array:
-    return array_namespace(*arrays).stack(arrays)
+    return namespace(arrays[0]).stack(arrays)
 
 
 def _joined(pieces: list[Array]) -> Array:
-    return pieces[0] if len(pieces) == 1 else array_namespace(*pieces).concat(pieces, axis=1)
+    return pieces[0] if len(pieces) == 1 else namespace(pieces[0]).concat(pieces, axis=1)
 
 
 class _Aligned:

@@ -9,11 +9,9 @@ v_m alpha is 1 / N; trimming raises it.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from array_api_compat import array_namespace
-
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.tensor_names import block_number
-from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, weighted_sum
+from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, namespace, weighted_sum
 
 
 def apply(
@@ -68,5 +66,5 @@ def _absolute_sums(space: Space, weights: Mapping[str, float]) -> Iterable[float
     for place in space.places.values():
         for chunk in space.chunks(place):
             total = weighted_sum(chunk.values, weights)
-            xp = array_namespace(total)
+            xp = namespace(total)
             yield float(xp.sum(xp.abs(total)))

@@ -8,12 +8,11 @@ is the stage ``variance``. In each tensor w_m is proportional to mean v_m^2. The
 from collections.abc import Callable
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from lm_interpolation.points.methods.blending import scale_and_weights
 from lm_interpolation.points.methods.gram import gram
 from lm_interpolation.points.methods.selection import where_chosen
-from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, weighted_sum
+from lm_interpolation.points.methods.spaces import Array, Chunk, Place, Space, combined, namespace, weighted_sum
 
 
 def apply(space: Space) -> Space:
@@ -30,7 +29,7 @@ def apply(space: Space) -> Space:
 
         def combine(chunk: Chunk) -> Array:
             total = weighted_sum(chunk.values, dict.fromkeys(weights, 1.0))
-            xp = array_namespace(total)
+            xp = namespace(total)
             up = total >= 0
             agrees = {model: (values > 0) == up for model, values in chunk.values.items()}
             agrees = {model: mask & (chunk.values[model] != 0) for model, mask in agrees.items()}

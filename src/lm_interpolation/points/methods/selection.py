@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
-from lm_interpolation.points.methods.spaces import Array, Place, Space
+from lm_interpolation.points.methods.spaces import Array, Place, Space, namespace
 
 _LOW = 1 << 16
 _HIGH = 1 << 15
@@ -50,7 +50,7 @@ EVERYTHING = Cut(-1, {}, frozenset())
 
 def sizes(values: Array) -> Array:
     """|values| rounded to float32, as integers (int32) that order in the same way."""
-    xp = array_namespace(values)
+    xp = namespace(values)
     return xp.astype(values, xp.float32).view(xp.int32) & 0x7FFFFFFF
 
 
@@ -128,7 +128,7 @@ def above(cut: Cut, tensor: str) -> Callable[[Array], Array]:
         if not left:
             return own > cut.bits
         equal = own == cut.bits
-        xp = array_namespace(own)
+        xp = namespace(own)
         chosen = equal & (xp.cumulative_sum(xp.astype(equal, xp.int64)) <= left)
         left -= int(xp.count_nonzero(chosen))
         return (own > cut.bits) | chosen
@@ -138,9 +138,10 @@ def above(cut: Cut, tensor: str) -> Callable[[Array], Array]:
 
 def where_chosen(mask: Array, values: Array) -> Array:
     """``values`` (float64) where the mask, which may have been made on the CPU, is true, and 0 elsewhere."""
-    xp = array_namespace(values)
+    xp = namespace(values)
     # -1 has all bits. NumPy's `where` takes four times as long if the mask changes often.
-    bits = -xp.astype(xp.asarray(mask, device=device(values)), xp.int64)
+    here = mask if type(mask) is type(values) else xp.asarray(mask, device=device(values))
+    bits = -xp.astype(here, xp.int64)
     return (values.view(xp.int64) & bits).view(xp.float64)
 
 
@@ -164,7 +165,7 @@ class _Tally:
         return self._counts
 
     def _count(self) -> None:
-        xp = array_namespace(*self._pieces)
+        xp = namespace(self._pieces[0])
         whole = self._pieces[0] if len(self._pieces) == 1 else xp.concat(self._pieces)
         found = xp.bincount(whole, minlength=len(self._counts))
         self._counts += np.asarray(found.cpu() if hasattr(found, "cpu") else found)

@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from array_api_compat import array_namespace
+
 Array = Any
 """A one-dimensional array of NumPy or torch."""
 
 T = TypeVar("T")
+
+_NAMESPACES: dict[type, Any] = {}
 
 MERGED = ""
 """Name of the only model of a space whose models have been combined."""
@@ -144,3 +148,11 @@ def weighted_sum(values: Mapping[str, Array], weights: Mapping[str, float]) -> A
         else:
             total += term
     return total
+
+
+def namespace(array: Array) -> Any:
+    """The array API's functions for an array. (Asking array_api_compat for each chunk costs as much as adding two.)"""
+    kind = type(array)
+    if kind not in _NAMESPACES:
+        _NAMESPACES[kind] = array_namespace(array)
+    return _NAMESPACES[kind]

@@ -9,11 +9,9 @@ down at random. The choice is the same for all models, and a larger share keeps 
 import math
 from collections.abc import Mapping, Sequence
 
-from array_api_compat import array_namespace
-
 from lm_interpolation.models.tensor_names import block_number, tensor_kind
 from lm_interpolation.points.methods.random_bits import WORDS, random_words
-from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space
+from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space, namespace
 
 _ANY_MODEL = ""
 
@@ -54,4 +52,4 @@ def _uniform(seed: int, what: str) -> float:
 
 
 def _reset(chunk: Chunk) -> Mapping[str, Array]:
-    return {model: array_namespace(values).zeros_like(values) for model, values in chunk.values.items()}
+    return {model: namespace(values).zeros_like(values) for model, values in chunk.values.items()}

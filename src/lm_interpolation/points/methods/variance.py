@@ -8,10 +8,8 @@ reading).
 
 from collections.abc import Iterator
 
-from array_api_compat import array_namespace
-
 from lm_interpolation.points.methods.selection import above, find_cuts, held, kept_count, sizes, where_chosen
-from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space
+from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk, Place, Space, namespace
 
 _ALL = ""
 
@@ -51,4 +49,4 @@ def _deviation(chunk: Chunk) -> Array:
     values = list(chunk.values.values())
     mean = sum(values[1:], values[0]) / len(values)
     squares = [(value - mean) ** 2 for value in values]
-    return array_namespace(mean).sqrt(sum(squares[1:], squares[0]) / len(values))
+    return namespace(mean).sqrt(sum(squares[1:], squares[0]) / len(values))
