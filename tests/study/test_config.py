@@ -511,7 +511,7 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
             9,
             ["architecture.vocab_size", "the tokenizer decides; remove it"],
         ),
-        ("models/lost", {"task": "language-model", "start": {"model": "base"}}, ["models.lost", "hub or directory"]),
+        ("models/lost", {"task": "language-model", "start": {"model": "base"}}, ["models.lost", "hub, directory, mean or greedy"]),
         # Sources.
         ("corpora/reviews/path", "x", ["corpora.reviews.path: source synthetic has no use for it; remove it"]),
         ("corpora/reviews/counts", REMOVED, ["key 'counts' is missing at corpora.reviews; source synthetic needs it"]),

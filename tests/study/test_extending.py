@@ -240,14 +240,12 @@ def test_an_override_keeps_order_and_null_and_changes_nothing_below() -> None:
     assert (lower, upper) == kept
 
 
-def test_the_methods_lie_over_the_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without experts of a second attribute the methods of one expert remain."""
+def test_the_embedded_study_has_all_that_the_methods_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "config")
     config = read_study(["config.yaml"]) | {"extends": ["experiments.yaml", "methods.yaml"]}
-    if "arts" in config["models"]:
-        for name in ("arts", "places"):
-            del config["models"][name]
-    study = Study(config)
-    assert {"graft", "random", "half", "lines", "scaled"} <= set(study.sweeps) and "ties" not in study.sweeps
-    assert "claims.ties-against-arithmetic" in study.left_out
-    assert "claims.graft-keeps-the-gain" not in study.left_out
+    study = planned(config)
+    assert study.left_out == {}
+    assert {"methods", "density", "layers"} <= set(study.declared.figures)
+    # Where nothing is merged all methods are the base.
+    base = {study.sweeps[name].points[0].point.id for name in ("arithmetic", "ties", "karcher", "graft", "half")}
+    assert base == {"base=1"}
