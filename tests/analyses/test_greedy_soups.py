@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.analyses.greedy_soups import choose, greedy_soup
+from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.means import Mean
 from lm_interpolation.points.merging import merge

@@ -72,7 +72,8 @@ def test_without_a_scorer(override: Callable[[Config], Any]) -> None:
     lost = "the study declares no scorer 'grammar'"
     panels = {path: reason for path, reason in study.left_out.items() if not path.startswith("claims.")}
     places = ("fig3.panels.1", "fig5.panels.2", "fig6.panels.1", "fig10.panels.1")
-    assert panels == {f"figures.{place}": lost for place in places}
+    lines = {f"sweeps.{name}.scorers.grammar" for name in ("theta1", "theta2", "theta3", "ensemble", "unrelated")}
+    assert panels == dict.fromkeys({*(f"figures.{place}" for place in places), *lines}, lost)
     assert study.left_out.keys() >= {"claims.grammar-stable", "claims.ensemble-grammar"}
     shown = [panel["scorer"] for panel in study.config["figures"]["fig3"]["panels"]]
     assert "grammar" not in shown and len(shown) == 2
@@ -93,7 +94,8 @@ def test_with_one_set_of_prompts() -> None:
     assert study.sweeps["theta1"].prompts == ("neutral",)
     assert study.left_out["sweeps.theta1.prompts.positive"] == "the study declares no prompt set 'positive'"
     assert study.left_out["claims.no-perplexity-barrier-positive"] == "the study declares no prompt set 'positive'"
-    assert study.config["figures"].keys() == Study(EMBEDDED).config["figures"].keys()
+    beside = {"attributes", "sentiment-slices", "topic-slices"}
+    assert study.config["figures"].keys() == Study(EMBEDDED).config["figures"].keys() - beside
 
 
 def test_a_sweep_that_loses_its_prompts_has_no_texts() -> None:
@@ -129,7 +131,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     def override(config: Config) -> None:
         config["models"]["grammar-judge"]["training"]["steps"] = "many"
         config["corpora"]["judge-grammar"]["shards"] = {}
-        config["sweeps"]["theta1"]["origin"] = {"negative": 0.5}
+        config["sweeps"]["tangent"] = {"origin": {"negative": 0.5}}
         config["analyses"]["next-words"]["top"] = 0
         config["scorers"]["sentiment"]["weights"] = {"postive": 1}
         config["figures"] = {"fig33": None}
@@ -143,7 +145,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         "config: unknown key 'shards' at corpora.judge-grammar",
         "config: models.grammar-judge.training.steps",
         "config: scorers.sentiment.weights: class 'postive'",
-        "config: sweeps.theta1.origin: coefficients {negative: 0.5} sum to 0.5, not to 1",
+        "config: sweeps.tangent.origin: coefficients {base: 1, negative: 0.5} sum to 1.5, not to 1",
     ]
 
 

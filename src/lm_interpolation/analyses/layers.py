@@ -28,6 +28,10 @@ MODES = ("graft", "reset")
 WHOLE, BLOCK, KIND, CELL = "whole", "block", "kind", "cell"
 ALL = "all"
 """What ``kind`` is for all tensors of a block, or of the model."""
+LAYER_COLUMNS = [
+    *("group", "layer", "kind", "mode", "class", "statistic", "estimate", "low", "high"),
+    *("share", "share_low", "share_high", "n_texts", "n_tokens"),
+]
 LAYER_VALUES = ["estimate", "low", "high", "share", "share_low", "share_high"]
 """The columns that ``tables.write_table`` rounds."""
 
@@ -108,8 +112,7 @@ def layer_effects(
             rows += _rows(points, class_name, statistic, nll[part], counts, int(tokens[:, 0].sum()), resamples, seed)
     order = {point: index for index, point in enumerate(points)}
     rows.sort(key=lambda row: order[row["point"]])
-    frame = pd.DataFrame([{key: value for key, value in row.items() if key != "point"} for row in rows])
-    return frame.astype({"layer": "Int64"})
+    return pd.DataFrame(rows, columns=LAYER_COLUMNS).astype({"layer": "Int64"})
 
 
 def _losses(space: WeightSpace, model: str, base: str, group: Group, mode: str, texts: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
+from lm_interpolation.analyses.layers import LAYER_COLUMNS
 from lm_interpolation.analyses.linearity import _MEASURES, _SUMMARY
 from lm_interpolation.analyses.model_loss_tables import MODEL_LOSS_COLUMNS
 from lm_interpolation.analyses.next_tokens import _COLUMNS
@@ -127,6 +128,7 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
         ("texts", ""): ["row", "prompt", "coordinate", "theta1", "theta2"],
         ("barrier", ""): BARRIER_COLUMNS,
         ("model_loss", ""): list(MODEL_LOSS_COLUMNS),
+        ("layers", ""): LAYER_COLUMNS,
     }
     tables = {(tag(kind), suffix): table for kind in ANALYSES for suffix, table in kind.TABLES.items()}
     assert columns.keys() == tables.keys()
@@ -303,10 +305,11 @@ def test_what_analyses_rest_on() -> None:
     config = config_of()
     sweeps = {name: analysis.sweeps_behind(config) for name, analysis in config.analyses.items()}
     assert sweeps == {
-        **{name: ["theta1"] for name in ("words", "line-loss", "price", "half")},
-        **{name: ["theta3"] for name in ("plane-loss", "taylor")},
+        **{name: ["theta1"] for name in ("words", "line-loss", "line-dev-loss", "line-news-loss", "price", "half")},
+        **{name: ["quiet"] for name in ("quiet-loss", "quiet-dev-loss", "quiet-news-loss")},
+        **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
-        **{name: [] for name in ("distances", "ends-loss")},
+        **{name: [] for name in ("distances", "ends-loss", "parts")},
         "side": ["theta1", "ensemble"],
     }
     scorers = {name: found for name, analysis in config.analyses.items() if (found := analysis.scorers_behind(config))}
@@ -314,11 +317,12 @@ def test_what_analyses_rest_on() -> None:
     read = {name: found for name, analysis in config.analyses.items() if (found := analysis.analyses_behind())}
     assert read == {"barriers": ["line-loss"]}
     held_out = {name: tuple(texts) for name, analysis in config.analyses.items() if (texts := analysis.held_out())}
-    assert held_out == {
+    assert {name: texts for name, texts in held_out.items() if not name.startswith(("quiet", "line-", "whole"))} == {
         "plane-loss": ("reviews", "test", ["positive"], None),
-        "line-loss": ("reviews", "test", None, None),
         "ends-loss": ("reviews", "dev", None, 5),
+        "parts": ("reviews", "test", ["positive"], None),
     }
+    assert held_out["line-loss"] == ("reviews", "test", None, None)
     compared = {name: found for name, a in config.analyses.items() if (found := a.compared_scorers(config))}
     assert compared == {"half": ["sentiment", "perplexity"]}
     assert [tag(kind) for kind in ANALYSES if kind.COMPARES_PRECISIONS] == ["precision"]

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
+from lm_interpolation.analyses.greedy_soups import greedy_soup
 from lm_interpolation.data.corpora import read_corpus_split
 from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.runtime import Job, Progress, atomic_path, run_job
-from lm_interpolation.analyses.greedy_soups import greedy_soup
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.means import Mean
 from lm_interpolation.points.merging import merge

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lm_interpolation.figures.naming import prompts_label
 from lm_interpolation.pages.wording import groups, number
-from lm_interpolation.points.algebra import Point
+from lm_interpolation.points.algebra import decimal
 from lm_interpolation.study.kinds.analyses.base import Analysis, model_folders, prompts_file
 from lm_interpolation.study.kinds.base import WORDS, Count, Name, Positive, Problem, PromptsName, Ref, Words
 from lm_interpolation.study.kinds.tables import COORDINATE, COORDINATES, POINT, SWEEP, Table
@@ -67,7 +67,7 @@ class Linearity(Analysis):
     tolerance: Positive = Field(default=0.1, description="Relative error up to which a point counts as linear.")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
-        if len(Point.of(config.sweeps[self.sweep].origin).models) != 1:
+        if sum(decimal(value) != 0 for value in config.sweeps[self.sweep].origin.values()) != 1:
             yield "sweep", f"the origin of {self.sweep!r} is not a single model; change it"
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:

@@ -45,7 +45,7 @@ class ShareClaim(Claim):
     sweep: Maybe[Annotated[Name, Ref("sweeps", texts=True)]] = Field(default=None, description="Name of the sweep.")
     prompts: Maybe[PromptsName] = Field(default=None, description="Name of the prompt set.")
     scorer: Maybe[ScorerName] = Field(default=None, description="Name of the scorer.")
-    statistic: str = Field(description=STATISTIC)
+    statistic: str = Field(description="Statistic of the scorer, or of the loss: nll_text or nll_token.")
     at: At = Field(description="Coordinates of the point.")
     from_: At = Field(alias="from", description="Coordinates of the point whose share is 0.")
     to: At = Field(description="Coordinates of the point whose share is 1.")
