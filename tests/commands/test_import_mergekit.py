@@ -395,6 +395,15 @@ def test_origins_and_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyP
     }
 
 
+def test_folders_are_relative_to_the_directory_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "study" / "runs" / "final").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    Path("merge.yml").write_text(merge("linear", model("runs/final", weight=1), *TWO), encoding="utf-8")
+    import_mergekit.main(["merge.yml", "--to", "out.yaml", "--directory", "study"])
+    fragment = yaml.safe_load((tmp_path / "out.yaml").read_text(encoding="utf-8"))
+    assert fragment["models"]["final"]["start"] == {"directory": "runs/final"}
+
+
 def test_notes(tmp_path: Path) -> None:
     text = merge("dare_ties", *HALVES, model("owner/c", weight=0), base=BASE, int8_mask=True, embed_slerp=True)
     _, written = imported(

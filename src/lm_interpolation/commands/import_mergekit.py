@@ -4,6 +4,7 @@ It writes models, a method and a sweep around what mergekit would merge, with co
 for each thing that a study cannot say. The table of methods is in docs/methods.md.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,19 +40,25 @@ def main(arguments: Sequence[str]) -> None:
         default=next(iter(ARCHITECTURES)),
         help="names of blocks in tensors, which filters and gradients become patterns of (default: %(default)s)",
     )
+    parser.add_directory()
     options = parser.parse_args(arguments)
     if options.layers is not None and not 1 <= options.layers <= 1000:
         raise UserError(f"--layers {options.layers}: give the number of blocks of the models, 1 to 1000")
-    if options.to is not None:
-        refuse_existing(Path(options.to))
-    merge = read_merge(options.file)
+    file, target = options.file, options.to
+    if options.directory is not None:
+        # Models are folders relative to it; the files here are not.
+        file, target = str(Path(file).absolute()), target and str(Path(target).absolute())
+        os.chdir(options.directory)
+    if target is not None:
+        refuse_existing(Path(target))
+    merge = read_merge(file)
     try:
-        text = write(translate(merge, options.layers, options.blocks), merge, Path(options.file).name)
+        text = write(translate(merge, options.layers, options.blocks), merge, Path(file).name)
     except UserError as error:
-        raise error.at(options.file) from None
-    if options.to is None:
+        raise error.at(file) from None
+    if target is None:
         sys.stdout.write(text)
         return
-    with atomic_path(options.to) as scratch:
+    with atomic_path(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
-    say(f"wrote {options.to}; its comments say what differs from mergekit")
+    say(f"wrote {target}; its comments say what differs from mergekit")
