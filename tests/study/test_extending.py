@@ -131,7 +131,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     def override(config: Config) -> None:
         config["models"]["grammar-judge"]["training"]["steps"] = "many"
         config["corpora"]["judge-grammar"]["shards"] = {}
-        config["sweeps"]["tangent"] = {"origin": {"negative": 0.5}}
+        config["sweeps"]["tangent"] = {"origin": {"base": 0.5}}
         config["analyses"]["next-words"]["top"] = 0
         config["scorers"]["sentiment"]["weights"] = {"postive": 1}
         config["figures"] = {"fig33": None}
@@ -145,7 +145,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         "config: unknown key 'shards' at corpora.judge-grammar",
         "config: models.grammar-judge.training.steps",
         "config: scorers.sentiment.weights: class 'postive'",
-        "config: sweeps.tangent.origin: coefficients {base: 1, negative: 0.5} sum to 1.5, not to 1",
+        "config: sweeps.tangent.origin: coefficients {base: 0.5} sum to 0.5, not to 1",
     ]
 
 
