@@ -62,7 +62,7 @@ class WeightSpace:
 
         ``attention`` is transformers' ``attn_implementation`` of the live model; None leaves its default. Forward-mode
         differentiation needs ``"eager"``. ``methods`` are those that points may be under (``visit`` adds that of its
-        sweep), and ``files`` the masks and statistics that they read, by their name in the study.
+        sweep), and ``files`` what they read besides models, by the names in the study.
 
         Raises ``UserError`` if a model is damaged (see ``check_model``) or incomplete, if models do not fit together
         (see ``check_compatible``), if a weight is NaN or infinite, or if buffers (masks, say: tensors that are not

@@ -11,10 +11,9 @@ from lm_interpolation.jobs.checksums import Reader
 from lm_interpolation.jobs.runtime import Progress, UserError
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.points.algebra import Method, Point
-from lm_interpolation.points.methods.places import places_of
+from lm_interpolation.points.displacements import OnDisk
 from lm_interpolation.points.methods.recipes import sums, under
-from lm_interpolation.points.methods.spaces import Chunk, Place, Space
-from lm_interpolation.points.reading import CHUNK, blocks, float_chunks
+from lm_interpolation.points.reading import CHUNK, blocks
 from lm_interpolation.points.writing import check_equal, write_checkpoint
 
 
@@ -35,7 +34,7 @@ def merge_by_method(
             than the point needs is allowed.
         output: a directory that ``from_pretrained`` loads (see ``write_checkpoint``).
         progress: counts tensors.
-        files: masks and statistics that the method reads, by their name in the study.
+        files: files that the method reads besides models, by their names in the study.
 
     Sums are accumulated in float64 and stored as float32. Integer and boolean tensors must be equal in all models and
     are copied. Memory does not grow with the models unless a stage needs whole tensors.
@@ -47,50 +46,6 @@ def merge_by_method(
     write_checkpoint(chosen, output, functools.partial(_sums, point, method, files or {}), progress)
 
 
-class _OnDisk(Space):
-    """Displacements of models in files."""
-
-    def __init__(
-        self,
-        point: Point,
-        base: str | None,
-        checkpoints: Mapping[str, Checkpoint],
-        readers: Mapping[str, Reader],
-        files: Mapping[str, Path],
-    ) -> None:
-        first = next(iter(checkpoints.values()))
-        weights = {model: float(value) for model, value in point.coefficients if model != base}
-        super().__init__(places_of(first), weights, files, ("displacements", base))
-        self._base, self._checkpoints, self._readers = base, checkpoints, readers
-
-    def chunks(self, place: Place) -> Iterator[Chunk]:
-        names = [*self.weights, *([self._base] if self._base is not None else [])]
-        streams = [float_chunks(self._checkpoints[name].tensors[place.name], self._readers[name]) for name in names]
-        start = 0
-        for parts in zip(*streams, strict=True):
-            base = parts[-1] if self._base is not None else None
-            values = {}
-            for model, part in zip(self.weights, parts, strict=False):
-                values[model] = part if base is None else np.subtract(part, base, out=part)
-                # A sum in float64 of so few float32 numbers is finite exactly if all are. (Not of squares: for that
-                # NumPy asks BLAS, whose threads wait for each other.)
-                with np.errstate(invalid="ignore"):
-                    finite = np.isfinite(part.sum())
-                if not finite:
-                    self._refuse(place, names)
-            yield Chunk(start, base, values)
-            start += len(parts[0])
-
-    def _refuse(self, place: Place, names: Sequence[str]) -> None:
-        for name in names:
-            tensor = self._checkpoints[name].tensors[place.name]
-            if not all(np.isfinite(chunk).all() for chunk in float_chunks(tensor)):
-                raise UserError(
-                    f"model {name} ({tensor.file}): tensor {place.name} holds NaN or inf; its training diverged or the "
-                    "file is damaged"
-                )
-
-
 def _sums(
     point: Point,
     method: Method,
@@ -99,7 +54,8 @@ def _sums(
     readers: Mapping[str, Reader],
     names: Sequence[str],
 ) -> Generator[tuple[int, memoryview]]:
-    space = under(method, point, _OnDisk(point, method.base, checkpoints, readers, files))
+    weights = {model: float(value) for model, value in point.coefficients if model != method.base}
+    space = under(method, point, OnDisk(weights, method.base, checkpoints, readers, files))
     buffer = np.empty(CHUNK, "<f4")
     for done, name in enumerate(names):
         if name not in space.places:

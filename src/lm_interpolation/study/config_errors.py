@@ -158,6 +158,11 @@ def _no_kind(keys: Keys, value: Any, context: Mapping[str, Any]) -> str:
         if key in value:
             return f"{path}.{key} is {show(value[key])}; choose one of {names}"
         return f"{path}: key {key!r} is missing; choose one of {names}"
+    if keys[0] == "methods" and isinstance(value, Mapping):
+        names = ", ".join(re.findall(_QUOTED, context["expected_tags"]))
+        if "by" in value:
+            return f"{path}.by is {show(value['by'])}; choose one of {names}"
+        return f"{path}: key 'by' is missing; choose one of {names}"
     if keys[0] == "models" and keys[-1] == "start":
         if not isinstance(value, Mapping):
             return f"{path} is {show(value)}; give a mapping"

@@ -50,6 +50,10 @@ def check_files(config: StudyConfig, download: str = "make data") -> None:
             problems.keep(_check_gguf, config, name, start)
         if isinstance(start, FromDirectory | FromHub) and start.tokenizer_directory is not None:
             problems.keep(_check_tokenizer, name, Path(start.tokenizer_directory))
+    for name, method in config.methods.items():
+        for file in method.built(name).recipe["files"]:
+            if not Path(file).is_file():
+                problems.add(f"methods.{name}.keep.file: no file {file}; {remedies.about(file)}")
     if problems.lines:
         raise UserError(*problems.lines)
 

@@ -176,8 +176,9 @@ class Study:
         return [self.path("models", model) for model in models]
 
     def method_files(self, point: str) -> list[str]:
-        """Masks and statistics that the method of a point reads."""
-        return [self.path("masks", name) for name in self.method_settings(point)["recipe"]["files"]]
+        """The files that the method of a point reads besides models."""
+        files: list[str] = self.method_settings(point)["recipe"]["files"]
+        return files
 
     def method_settings(self, point: str) -> dict[str, Any]:
         """The method of a point, for the job that merges it."""

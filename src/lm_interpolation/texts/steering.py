@@ -68,9 +68,9 @@ class OpenStudy:
         return point.models if method is None else method.models(point)
 
     def method_files(self, point: Point) -> dict[str, Path]:
-        """The masks and statistics that the method of a point reads, by name."""
+        """The files that the method of a point reads besides models, by their names in the study."""
         method = self.method(point)
-        return {name: self.results / "masks" / name for name in (method.recipe["files"] if method else ())}
+        return {name: Path(name) for name in (method.recipe["files"] if method else ())}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
+from lm_interpolation.analyses.gram import GRAM_COLUMNS
 from lm_interpolation.analyses.layers import LAYER_COLUMNS
 from lm_interpolation.analyses.linearity import _MEASURES, _SUMMARY
 from lm_interpolation.analyses.model_loss_tables import MODEL_LOSS_COLUMNS
@@ -80,6 +81,14 @@ def test_every_kind_has_rules_of_its_own() -> None:
             "(poor)",
         ),
         (
+            {"kind": "gram", "models": ["a", "b"], "base": "c"},
+            "inner products and cosines of the displacements from c of a, b, tensor by tensor",
+        ),
+        (
+            {"kind": "gram", "sets": ["films"]},
+            "inner products and cosines of the weights of the set films, tensor by tensor",
+        ),
+        (
             {"kind": "norms", "pairs": {"moved": {"model": "a", "reference": "b"}}},
             "norms of the weight differences moved (a − b), tensor by tensor",
         ),
@@ -129,6 +138,7 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
         ("barrier", ""): BARRIER_COLUMNS,
         ("model_loss", ""): list(MODEL_LOSS_COLUMNS),
         ("layers", ""): LAYER_COLUMNS,
+        ("gram", ""): GRAM_COLUMNS,
     }
     tables = {(tag(kind), suffix): table for kind in ANALYSES for suffix, table in kind.TABLES.items()}
     assert columns.keys() == tables.keys()
@@ -282,6 +292,13 @@ def test_barriers_of_losses_need_both_ends_and_one_loss_of_each_sweep() -> None:
     config = edited(**apart)
     assert list(config.analyses["barriers"].check(config)) == [
         ("losses", "1 is not on the grid of sweep 'quiet'; add it there")
+    ]
+
+
+def test_a_base_is_none_of_the_models_that_move_from_it() -> None:
+    config = edited(**{"analyses/products": {"kind": "gram", "models": ["base", "positive"], "base": "base"}})
+    assert list(config.analyses["products"].check(config)) == [
+        ("base", "'base' is one of the models; its displacement is 0, name others")
     ]
 
 

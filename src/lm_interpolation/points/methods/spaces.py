@@ -60,7 +60,7 @@ class Space:
     Attributes:
         places: the tensors that hold weights, by name, sorted by name.
         weights: coefficient of each model other than the base, sorted by name.
-        files: masks and statistics that stages read, by their name in the study.
+        files: what stages read besides models, by the names in the study.
         key: says how the displacements came about, for ``remember``.
         memory: what stages have computed, shared by all spaces over the same models.
     """

@@ -8,6 +8,7 @@ from pydantic import Tag
 from lm_interpolation.study.kinds.analyses.barrier import Barrier
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.analyses.cost import Cost
+from lm_interpolation.study.kinds.analyses.gram import Gram
 from lm_interpolation.study.kinds.analyses.layers import Layers
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
 from lm_interpolation.study.kinds.analyses.loss import Loss
@@ -63,7 +64,7 @@ from lm_interpolation.study.kinds.figures.slices import Slices
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
-from lm_interpolation.study.kinds.methods.keep import Band, Chance, Keep, Magnitude, Rank, Tensors, Variance
+from lm_interpolation.study.kinds.methods.keep import Band, ByMask, Chance, Keep, Magnitude, Rank, Tensors, Variance
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.hub import FromHub
@@ -129,6 +130,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     PrecisionAnalysis,
     Layers,
     ModelLoss,
+    Gram,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -171,6 +173,7 @@ KEEPS: tuple[type[Keep], ...] = (
     Rank,
     Band,
     Variance,
+    ByMask,
     Tensors,
 )
 COMBINES: tuple[type[Combine], ...] = (

@@ -65,7 +65,7 @@ class Stage(Declaration):
                 yield path, value
 
     def files(self) -> list[str]:
-        """Names of the masks and statistics that it reads."""
+        """The files that it reads besides models, as the study names them."""
         return []
 
 

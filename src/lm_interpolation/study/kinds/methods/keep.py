@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import NonNegativeInt, Problem
+from lm_interpolation.study.kinds.base import NonNegativeInt, Problem, Text
 from lm_interpolation.study.kinds.methods.base import NotNegative, PositiveShare, Share, Stage
 
 if TYPE_CHECKING:
@@ -93,6 +93,27 @@ class Variance(Keep):
         description="Keep the positions whose displacements vary most between models (SCE, Wan et al. 2024)."
     )
     density: PositiveShare = Field(description=DENSITY)
+
+
+class ByMask(Keep):
+    """What a file says, as in grafting."""
+
+    MODULE: ClassVar[str] = "mask"
+
+    by: Literal["mask"] = Field(description="Keep what a file of masks says (grafting, Panigrahi et al. 2023).")
+    file: Text = Field(
+        description=(
+            "Safetensors file with masks (bool, or uint8 of 0 and 1) by the names and in the shapes of tensors. A "
+            "tensor without a mask is dropped."
+        )
+    )
+    inverse: bool = Field(default=False, description="Keep the others instead.")
+
+    def settings(self) -> dict[str, Any]:
+        return {"mask": self.file, "inverse": self.inverse}
+
+    def files(self) -> list[str]:
+        return [self.file]
 
 
 class Tensors(Keep):
