@@ -189,5 +189,5 @@ def test_an_arc_has_two_ends_and_no_negative_weights() -> None:
         with pytest.raises(UserError, match=words):
             declare(config)
     three = {"origin": {"base": 1}, "directions": {"t": {"positive": 0.5, "negative": 0.5, "base": -1}}}
-    with pytest.raises(UserError, match="combines 2 models besides its base, but .* base, negative, positive"):
+    with pytest.raises(UserError, match=r"combines 2 models besides its base, but .* base, negative, positive"):
         declare(config_of(slerp, **three, grid={"t": [0.5]}))
