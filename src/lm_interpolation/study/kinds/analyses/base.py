@@ -48,10 +48,6 @@ class Analysis(Declaration):
         """Names of its sweeps, directly or through other analyses, each once."""
         raise NotImplementedError
 
-    def models_behind(self, config: "StudyConfig") -> list[str]:
-        """Names of the models that it measures by themselves, each once."""
-        return []
-
     def scorers_behind(self, config: "StudyConfig") -> list[str]:
         """Names of the scorers whose statistics are in its tables."""
         return []

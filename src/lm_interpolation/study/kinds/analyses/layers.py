@@ -54,11 +54,8 @@ class Layers(CorpusLosses):
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return []
 
-    def models_behind(self, config: "StudyConfig") -> list[str]:
-        return [self.base, self.model]
-
     def measured_models(self, study: "Study") -> list[str]:
-        return self.models_behind(study.declared)
+        return [self.base, self.model]
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         return {

@@ -7,9 +7,8 @@ from annotated_types import MinLen
 from pydantic import Field
 
 from lm_interpolation.claims.vocabulary import AT_MOST
-from lm_interpolation.study.kinds.analyses.corpus_losses import CorpusLosses
-from lm_interpolation.study.kinds.analyses.layers import Layers
 from lm_interpolation.study.kinds.analyses.loss import Loss
+from lm_interpolation.study.kinds.analyses.model_loss import ModelLoss
 from lm_interpolation.study.kinds.base import Declaration, LanguageModel, Maybe, Name, Names, Number, Problem, Ref
 from lm_interpolation.study.kinds.checks import LOSS_STATISTICS, check_loss_statistic
 from lm_interpolation.study.kinds.claims.base import Claim
@@ -60,9 +59,7 @@ class LossPoint(Declaration):
                 continue
             for model in self.models or []:
                 found = config.analyses[name]
-                # Layers are not models.
-                own = isinstance(found, CorpusLosses) and not isinstance(found, Layers)
-                if not own or model not in found.models_behind(config):
+                if not isinstance(found, ModelLoss) or model not in found.names(config):
                     yield key, f"{name!r} does not measure model {model!r} by itself; choose an analysis that does"
         if self.best_on is not None and self.best_on == self.analysis:
             yield "best_on", "is the analysis that measures the models; name one of other texts"
