@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import lm_interpolation
-from lm_interpolation import Point, Sweep, UserError, merge, perplexity, steer
+from lm_interpolation import Point, Sweep, UserError, merge, method, perplexity, steer
 from lm_interpolation.points import merging
 from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.texts.ensembles import generate_ensemble
@@ -47,7 +48,7 @@ def test_all_public_names_are_there_and_described() -> None:
     for name in lm_interpolation.__all__:
         assert inspect.getdoc(getattr(lm_interpolation, name)), name
         assert name in dir(lm_interpolation)
-    for function in (merge, steer, perplexity):
+    for function in (merge, method, steer, perplexity):
         assert "Raises ``UserError``" in (inspect.getdoc(function) or "")
     with pytest.raises(AttributeError, match="no attribute 'steel'"):
         _ = lm_interpolation.steel
@@ -164,3 +165,44 @@ def test_the_example_of_the_readme_runs_from_another_folder(tmp_path: Path, tiny
     done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "continuation" in done.stdout and "alpha" in done.stdout
+
+
+# --- methods ---
+
+
+def test_a_method_in_a_notebook_gives_the_same_on_disk_and_in_memory(models: dict[str, str], tmp_path: Path) -> None:
+    ties = method("ties", base="base", keep={"by": "magnitude", "density": "density"}, elect="sum", combine="mean")
+    point = ties.at(HALF, {"density": 0.2})
+    assert point.id == "ties~density=0.2@negative=0.5+positive=0.5"
+    folder = merge(point, models, tmp_path / "merged", ties)
+    texts = steer(point, models, PROMPTS, samples=2, max_new_tokens=8, method=ties)
+    alone = steer({"m": 1}, {"m": folder}, PROMPTS, samples=2, max_new_tokens=8)
+    assert texts["continuation"].tolist() == alone["continuation"].tolist()
+    directions = {"gamma": {"positive": 1, "negative": 1, "base": -2}}
+    sweep = Sweep.of({"base": 1}, directions, {"gamma": [0, 0.5], "density": [0.2, 1]}, method=ties)
+    swept = steer(sweep, models, PROMPTS, samples=2, max_new_tokens=8)
+    here = swept[(swept["gamma"] == 0.5) & (swept["density"] == 0.2)]
+    assert here["point"].unique().tolist() == [point.id]
+    assert here["continuation"].tolist() == texts["continuation"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("stages", "words"),
+    [
+        ({"base": "b", "keep": {"by": "magnitude", "density": 2}}, "keep.density is 2; give at most 1"),
+        ({"keep": {"by": "chance", "density": 0.5}}, "method.base: missing"),
+        ({"base": "b", "sale": []}, "unknown key 'sale'"),
+    ],
+)
+def test_mistakes_in_a_method(stages: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        method(**stages)
+
+
+def test_a_point_and_its_method_belong_together(models: dict[str, str], tmp_path: Path) -> None:
+    how = method(base="base", keep={"by": "chance", "density": 0.5})
+    with pytest.raises(UserError, match="is under the method method, give that one"):
+        merge(how.at({"positive": 1}), models, tmp_path / "merged")
+    with pytest.raises(UserError, match="is under no method"):
+        merge({"positive": 1}, models, tmp_path / "merged", how)
+    assert not (tmp_path / "merged").exists()

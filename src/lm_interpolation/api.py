@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_interpolation import __version__
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.points.algebra import Coefficient, Point, Sweep, SweepPoint
+from lm_interpolation.points.algebra import Coefficient, Method, Point, Sweep, SweepPoint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,36 @@ Coefficients = Point | Mapping[str, Coefficient]
 _BATCH = 32
 
 
-def merge(point: Coefficients, models: Mapping[str, Model], output: str | os.PathLike[str]) -> Path:
+def method(name: str = "method", **stages: Any) -> Method:
+    """The merge method of these stages, as a study declares one under ``methods`` (config/README.md).
+
+    For example ``method(base="base", keep={"by": "magnitude", "density": 0.2}, elect="sum", combine="mean")`` is TIES.
+    ``.at({"one": 0.5, "two": 0.5})`` is a point under it, where the base takes the rest of the coefficients to 1. A
+    setting may be the name of a coordinate, whose value ``.at(coefficients, {name: value})`` or a sweep gives.
+    docs/methods.md has formulas and sources.
+
+    Raises ``UserError`` if the stages are not right.
+    """
+    from pydantic import ValidationError
+
+    from lm_interpolation.study.checks import nested_problems
+    from lm_interpolation.study.config_errors import describe
+    from lm_interpolation.study.kinds.methods.method import MethodSpec
+
+    try:
+        spec = MethodSpec.model_validate(stages)
+    except ValidationError as error:
+        lines = describe(error.errors(include_url=False), MethodSpec)
+        raise UserError(*(line.removeprefix("config: ") for line in lines)) from None
+    # What stages need of a study is only that its models exist.
+    if lines := [f"{path}: {words}" for path, words in nested_problems(spec, None, name)]:  # type: ignore[arg-type]
+        raise UserError(*lines)
+    return spec.built(name)
+
+
+def merge(
+    point: Coefficients, models: Mapping[str, Model], output: str | os.PathLike[str], method: Method | None = None
+) -> Path:
     """Write the model at ``point``, theta = sum_m c_m theta_m, as a Hugging Face folder; return the folder.
 
     Args:
@@ -35,6 +64,7 @@ def merge(point: Coefficients, models: Mapping[str, Model], output: str | os.Pat
             architecture and one tokenizer; more than the point needs are allowed.
         output: a new folder, written whole or not at all: weights in float32, summed in float64, the config and the
             tokenizer of the first model. ``AutoModelForCausalLM.from_pretrained`` loads it.
+        method: that of a point which is under one.
 
     The bytes are those of a study of the workflow. Source: arXiv 2211.12092, Eqs. 1-4.
 
@@ -43,10 +73,16 @@ def merge(point: Coefficients, models: Mapping[str, Model], output: str | os.Pat
     """
     from lm_interpolation.jobs.scratch import refuse_existing
     from lm_interpolation.points.merging import merge as write
+    from lm_interpolation.points.method_merging import merge_by_method
 
     point, target = _point(point), Path(output)
+    how = _method_of(point, method)
     refuse_existing(target)
-    write(point, _folders(models, point.models), target)
+    if how is None:
+        write(point, _folders(models, point.models), target)
+    else:
+        files = {name: Path(name) for name in how.recipe["files"]}
+        merge_by_method(point, how, _folders(models, how.models(point)), target, files=files)
     return target
 
 
@@ -63,6 +99,7 @@ def steer(
     nucleus: str | None = None,
     device: str = "cpu",
     precision: str = "fp32",
+    method: Method | None = None,
 ) -> "pd.DataFrame":
     """Sample continuations of ``prompts`` at a point, or at all points of a sweep; nothing is written.
 
@@ -81,6 +118,7 @@ def steer(
             sum does.
         device: ``cpu`` or ``cuda``.
         precision: ``fp32``, ``bf16`` or ``fp16``, to which the merged weights are cast.
+        method: that of a point which is under one. A sweep has its own.
 
     Returns a frame with a row for each continuation, ordered by point, prompt and sample: for a sweep a column of
     floats for each coordinate; ``point`` (its id), ``prompt`` (text), ``row`` (position of the prompt), ``sample``
@@ -105,12 +143,14 @@ def steer(
         raise UserError("nucleus: only an ensemble has one; give space='logits'")
     if not texts:
         raise UserError("prompts: there are none; give a text to continue")
+    how = sweep.method if sweep else _method_of(entries[0].point, method)
     names = {name for entry in entries for name in entry.point.models} | ({nucleus} if nucleus else set())
+    names |= {how.base} if how is not None and how.base is not None else set()
     folders = _folders(models, sorted(names))
     sampling = Sampling(top_p, max_new_tokens, samples, seed)
     rows = pd.DataFrame({"row": range(len(texts)), "text": texts})
     frames = []
-    for entry, mixture in _mixtures(entries, folders, space, nucleus, device, precision):
+    for entry, mixture in _mixtures(entries, folders, space, nucleus, device, precision, how):
         sampled = sample_texts(mixture, rows, sampling, AdaptiveBatches(_BATCH))
         prompt = [texts[row] for row in sampled["row"]]
         coordinates = {name: float(value) for name, value in entry.coordinates}
@@ -162,6 +202,7 @@ def _mixtures(
     nucleus: str | None,
     device: str,
     precision: str,
+    method: Method | None,
 ) -> Any:
     """Yield each of ``entries`` with what its texts are sampled from; models are loaded once."""
     from lm_interpolation.points.interpolation import WeightSpace
@@ -173,13 +214,23 @@ def _mixtures(
         for entry in entries:
             yield entry, ensemble(entry.point, members, nucleus)
     else:
-        weights = WeightSpace(folders, device)
+        methods = [] if method is None else [method]
+        files = {name: Path(name) for held in methods for name in held.recipe["files"]}
+        weights = WeightSpace(folders, device, methods=methods, files=files)
         for entry in entries:
             yield entry, mixture_at(entry.point, weights, precision)
 
 
 def _point(coefficients: Coefficients) -> Point:
     return coefficients if isinstance(coefficients, Point) else Point.of(coefficients)
+
+
+def _method_of(point: Point, method: Method | None) -> Method | None:
+    """The method that ``point`` is under. Raises ``UserError`` if ``method`` is not that one."""
+    if point.method != (method.name if method else ""):
+        needed = f"under the method {point.method}" if point.method else "under no method"
+        raise UserError(f"method: {method.name if method else None}; the point {point.id} is {needed}, give that one")
+    return method
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:

@@ -99,6 +99,17 @@ class Method:
         """Names of all models that ``point``, under this method, is made from, sorted."""
         return tuple(sorted({*point.models, *([] if self.base is None else [self.base])}))
 
+    def at(
+        self,
+        coefficients: Mapping[str, "Coefficient"],
+        values: Mapping[str, int | float | str | Decimal] | None = None,
+    ) -> "Point":
+        """``point``, where the base takes what the ``coefficients`` of other models leave to a sum of 1."""
+        exact = {model: decimal(value) for model, value in coefficients.items()}
+        if self.base is not None and self.base not in exact:
+            exact[self.base] = 1 - sum(exact.values(), Decimal(0))
+        return self.point(exact, values or {})
+
     def point(
         self, coefficients: Mapping[str, int | float | str | Decimal], values: Mapping[str, int | float | str | Decimal]
     ) -> "Point":
@@ -225,6 +236,7 @@ class Sweep:
         grid: Mapping[str, Sequence[float | str] | Mapping[str, float]],
         space: str = "weights",
         name: str = "sweep",
+        method: Method | None = None,
     ) -> "Sweep":
         """The points origin + sum_k t_k direction_k for all t on a grid, without texts.
 
@@ -233,6 +245,7 @@ class Sweep:
             directions: coordinate -> model -> coefficient; those of a direction sum to 0.
             grid: coordinate -> its values: a list, or ``{start, stop, count}`` with both ends included.
             space: ``weights``, or ``logits`` for ensembles.
+            method: what its points are under; ``grid`` then also has the settings of the method to vary.
 
         Eq. 1 of arXiv 2211.12092, alpha positive + (1 - alpha) negative, is ``Sweep.of({"negative": 1}, {"alpha":
         {"positive": 1, "negative": -1}}, {"alpha": [0, 0.5, 1]})``. Raises ``UserError`` if the sums differ, or if
@@ -240,9 +253,8 @@ class Sweep:
         """
         if space not in ("weights", "logits"):
             raise UserError(f"sweeps.{name}.space: {space!r}; give weights or logits")
-        return build_sweep(
-            name, {"origin": origin, "directions": directions, "grid": grid, "space": space, "prompts": []}
-        )
+        spec = {"origin": origin, "directions": directions, "grid": grid, "space": space, "prompts": []}
+        return build_sweep(name, spec, method)
 
     @property
     def models(self) -> tuple[str, ...]:

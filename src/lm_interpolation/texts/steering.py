@@ -149,12 +149,10 @@ def _under(study: OpenStudy, name: str, words: str) -> Place:
             f"point {words!r}: {unknown[0]} is no model; under method {name} give {settings}models: "
             f"{', '.join(sorted(models))}"
         )
-    if method.base is not None and method.base not in coefficients:
-        coefficients[method.base] = 1 - sum(coefficients.values(), Decimal(0))
     for coordinate, value in chosen.items():
         for problem in study.declared.methods[name].value_problems(coordinate, [float(value)]):
             raise UserError(f"point {words!r}: {coordinate}={problem}")
-    return Place(method.point(coefficients, chosen), "weights", None, ())
+    return Place(method.at(coefficients, chosen), "weights", None, ())
 
 
 def _entry(study: OpenStudy, sweep: Sweep, values: Mapping[str, Decimal]) -> SweepPoint:
