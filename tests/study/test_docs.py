@@ -37,10 +37,11 @@ def test_commands_of_make_exist(path):
 def test_experiments_of_the_readme_are_those_of_the_configuration():
     table = (ROOT / "README.md").read_text(encoding="utf-8").split("## The experiments")[1].split("\n## ")[0]
     named = set(
-        re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|")))
+        re.findall(r"`([\w-]+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|")))
     )
-    experiments = yaml.safe_load((ROOT / "config" / "experiments.yaml").read_text(encoding="utf-8"))
-    assert named == {"claims", "explorer", "quick", *experiments["figures"]}
+    files = [ROOT / "config" / name for name in ("experiments.yaml", "methods.yaml")]
+    figures = [name for file in files for name in yaml.safe_load(file.read_text(encoding="utf-8"))["figures"]]
+    assert named == {"claims", "explorer", "quick", *figures}
 
 
 def test_the_study_of_the_walk_through_holds():
