@@ -81,8 +81,7 @@ def merge(
     if how is None:
         write(point, _folders(models, point.models), target)
     else:
-        files = {name: Path(name) for name in how.recipe["files"]}
-        merge_by_method(point, how, _folders(models, how.models(point)), target, files=files)
+        merge_by_method(point, how, _folders(models, how.models(point)), target)
     return target
 
 
@@ -215,8 +214,7 @@ def _mixtures(
             yield entry, ensemble(entry.point, members, nucleus)
     else:
         methods = [] if method is None else [method]
-        files = {name: Path(name) for held in methods for name in held.recipe["files"]}
-        weights = WeightSpace(folders, device, methods=methods, files=files)
+        weights = WeightSpace(folders, device, methods=methods)
         for entry in entries:
             yield entry, mixture_at(entry.point, weights, precision)
 

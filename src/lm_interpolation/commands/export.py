@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
     with own_scratch(target) as scratch:
         progress = Progress(f"merge {place.title}", tensors, "tensors")
         if method := study.method(place.point):
-            merge_by_method(place.point, method, folders, scratch, progress, study.method_files(place.point))
+            merge_by_method(place.point, method, folders, scratch, progress)
         else:
             merge(place.point, folders, scratch, progress)
         (scratch / "README.md").write_text(card, encoding="utf-8")

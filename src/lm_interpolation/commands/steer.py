@@ -261,8 +261,7 @@ def _mixtures(
         say(f"loading {_count(len(family), 'model')}, to be combined in memory")
         points = [place.point for place in places if place.space == "weights"]
         methods = [method for point in points if (method := study.method(point)) is not None]
-        files = {name: path for point in points for name, path in study.method_files(point).items()}
-        return WeightSpace(needed, device, methods=methods, files=files)
+        return WeightSpace(needed, device, methods=methods)
 
     for index, (place, key) in enumerate(zip(places, keys, strict=True)):
         if key not in held:

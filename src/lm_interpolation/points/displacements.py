@@ -25,14 +25,13 @@ class OnDisk(Space):
         base: str | None,
         checkpoints: Mapping[str, Checkpoint],
         readers: Mapping[str, Reader],
-        files: Mapping[str, Path],
     ) -> None:
         """``weights`` has the coefficient of each model but the base, sorted by name; ``base`` None stands for zeros.
 
-        ``checkpoints`` and ``readers`` are of all models by name, ``files`` are what stages read besides.
+        ``checkpoints`` and ``readers`` are of all models by name.
         """
         first = next(iter(checkpoints.values()))
-        super().__init__(places_of(first), weights, files, ("displacements", base))
+        super().__init__(places_of(first), weights, ("displacements", base))
         self._base, self._checkpoints, self._readers = base, checkpoints, readers
 
     def chunks(self, place: Place) -> Iterator[Chunk]:
@@ -76,4 +75,4 @@ def displacements(models: Mapping[str, str | Path], base: str | None) -> Iterato
         for model, checkpoint in checkpoints.items():
             check_tied(checkpoint, readers[model])
         weights = {model: 1.0 for model in sorted(models) if model != base}
-        yield OnDisk(weights, base, checkpoints, readers, {})
+        yield OnDisk(weights, base, checkpoints, readers)

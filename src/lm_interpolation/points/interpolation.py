@@ -56,13 +56,12 @@ class WeightSpace:
         device: str = "cpu",
         attention: str | None = None,
         methods: Iterable[Method] = (),
-        files: Mapping[str, Path] | None = None,
     ) -> None:
         """Load ``models`` (name -> directory of a causal language model; any float type, converted to float32).
 
         ``attention`` is transformers' ``attn_implementation`` of the live model; None leaves its default. Forward-mode
         differentiation needs ``"eager"``. ``methods`` are those that points may be under (``visit`` adds that of its
-        sweep), and ``files`` what they read besides models, by the names in the study.
+        sweep).
 
         Raises ``UserError`` if a model is damaged (see ``check_model``) or incomplete, if models do not fit together
         (see ``check_compatible``), if a weight is NaN or infinite, or if buffers (masks, say: tensors that are not
@@ -76,7 +75,6 @@ class WeightSpace:
             check_tied(checkpoint)
         self.names = tuple(models)
         self._methods = {method.name: method for method in methods}
-        self._files = dict(files or {})
         # What stages have computed serves all points.
         self._memory: dict[Any, Any] = {}
         self._parents: dict[str, _Tensors] = {}
@@ -203,7 +201,7 @@ class WeightSpace:
                 flat[span] = total
 
     def _combine_under(self, method: Method, point: Point) -> None:
-        held = _InMemory(self._arrays, point, method.base, self._places, self._files, self._memory)
+        held = _InMemory(self._arrays, point, method.base, self._places, self._memory)
         space = under(method, point, held)
         for key, tensor in self._live.items():
             flat = as_array(tensor)
@@ -226,11 +224,10 @@ class _InMemory(Space):
         point: Point,
         base: str | None,
         places: Mapping[str, Place],
-        files: Mapping[str, Path],
         memory: dict[Any, Any],
     ) -> None:
         weights = {model: float(value) for model, value in point.coefficients if model != base}
-        super().__init__(places, weights, files, ("displacements", base), memory)
+        super().__init__(places, weights, ("displacements", base), memory)
         self._parents, self._base = parents, base
 
     def chunks(self, place: Place) -> Iterator[Chunk]:

@@ -23,7 +23,6 @@ def merge_by_method(
     models: Mapping[str, str | Path],
     output: str | Path,
     progress: Progress | None = None,
-    files: Mapping[str, Path] | None = None,
 ) -> None:
     """Write the model at ``point``, which is under ``method``, into the directory ``output``.
 
@@ -34,7 +33,6 @@ def merge_by_method(
             than the point needs is allowed.
         output: a directory that ``from_pretrained`` loads (see ``write_checkpoint``).
         progress: counts tensors.
-        files: files that the method reads besides models, by their names in the study.
 
     Sums are accumulated in float64 and stored as float32. Integer and boolean tensors must be equal in all models and
     are copied. Memory does not grow with the models unless a stage needs whole tensors.
@@ -43,19 +41,18 @@ def merge_by_method(
     is NaN or infinite, and what the stages raise.
     """
     chosen = {model: models[model] for model in method.models(point)}
-    write_checkpoint(chosen, output, functools.partial(_sums, point, method, files or {}), progress)
+    write_checkpoint(chosen, output, functools.partial(_sums, point, method), progress)
 
 
 def _sums(
     point: Point,
     method: Method,
-    files: Mapping[str, Path],
     checkpoints: Mapping[str, Checkpoint],
     readers: Mapping[str, Reader],
     names: Sequence[str],
 ) -> Generator[tuple[int, memoryview]]:
     weights = {model: float(value) for model, value in point.coefficients if model != method.base}
-    space = under(method, point, OnDisk(weights, method.base, checkpoints, readers, files))
+    space = under(method, point, OnDisk(weights, method.base, checkpoints, readers))
     buffer = np.empty(CHUNK, "<f4")
     for done, name in enumerate(names):
         if name not in space.places:

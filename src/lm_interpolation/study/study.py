@@ -180,6 +180,12 @@ class Study:
         files: list[str] = self.method_settings(point)["recipe"]["files"]
         return files
 
+    def sweep_files(self, sweep: str) -> dict[str, list[str]]:
+        """The same of the method of a sweep, as an input of a job; none if there are none."""
+        method = self.sweeps[sweep].method
+        files: list[str] = method.recipe["files"] if method else []
+        return {"files": files} if files else {}
+
     def method_settings(self, point: str) -> dict[str, Any]:
         """The method of a point, for the job that merges it."""
         return method_settings(self.declared.method(Point.parse(point).method))

@@ -67,11 +67,6 @@ class OpenStudy:
         method = self.method(point)
         return point.models if method is None else method.models(point)
 
-    def method_files(self, point: Point) -> dict[str, Path]:
-        """The files that the method of a point reads besides models, by their names in the study."""
-        method = self.method(point)
-        return {name: Path(name) for name in (method.recipe["files"] if method else ())}
-
 
 @dataclass(frozen=True)
 class Place:

@@ -1,7 +1,6 @@
 """A space over arrays, for tests of stages: what files and models hold, without either."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,10 @@ class Arrays(Space):
         chunk: int = 7,
         torch_arrays: bool = False,
         model_type: str = "llama",
-        files: Mapping[str, Path] | None = None,
     ) -> None:
         first = next(iter(models.values()))
         found = places({name: array.shape for name, array in first.items()}, model_type)
-        super().__init__(found, dict(sorted(weights.items())), files or {}, ("displacements", base))
+        super().__init__(found, dict(sorted(weights.items())), ("displacements", base))
         self._models, self._base, self._chunk, self._torch = models, base, chunk, torch_arrays
 
     def chunks(self, place: Place) -> Iterator[Chunk]:

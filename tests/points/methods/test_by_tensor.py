@@ -40,8 +40,8 @@ def moved(tensor: str, model: str) -> np.ndarray:
     return MODELS[model][tensor].astype(np.float64) - MODELS["base"][tensor]
 
 
-def space(weights: dict[str, float] = WEIGHTS, chunk: int = 7, **files: Path) -> Arrays:
-    return Arrays(MODELS, weights, "base", chunk, files=files)
+def space(weights: dict[str, float] = WEIGHTS, chunk: int = 7) -> Arrays:
+    return Arrays(MODELS, weights, "base", chunk)
 
 
 def assert_complements(one: Space, two: Space) -> None:
@@ -79,8 +79,9 @@ def test_masks_graft(tmp_path: Path, dtype: type, chunk: int) -> None:
     rng = np.random.default_rng(0)
     masks = {tensor: np.asarray(rng.random(shape) < 0.4) for tensor, shape in SHAPES.items() if "wte" not in tensor}
     save_file({tensor: np.asarray(mask, dtype) for tensor, mask in masks.items()}, tmp_path / "skill.safetensors")
-    held = space(chunk=chunk, skill=tmp_path / "skill.safetensors")
-    inside, outside = (staged(held, ("mask", {"mask": "skill", "inverse": inverse})) for inverse in (False, True))
+    file = str(tmp_path / "skill.safetensors")
+    held = space(chunk=chunk)
+    inside, outside = (staged(held, ("mask", {"mask": file, "inverse": inverse})) for inverse in (False, True))
     for tensor in SHAPES:
         for model in WEIGHTS:
             expected = np.where(masks.get(tensor, False), moved(tensor, model), 0)
@@ -105,7 +106,7 @@ def test_what_is_no_mask(tmp_path: Path, masks: dict[str, np.ndarray] | None, wo
     else:
         save_file(masks, path)
     with pytest.raises(UserError, match=rf"{path}: {words}"):
-        displacements_of(staged(space(m=path), ("mask", {"mask": "m"})), "scalar")
+        displacements_of(staged(space(), ("mask", {"mask": str(path)})), "scalar")
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.7, 1])

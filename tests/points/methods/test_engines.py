@@ -28,7 +28,7 @@ METHODS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "della": [("rank", {"density": 0.3, "epsilon": 0.15, "seed": 4})],
     "breadcrumbs": [("band", {"density": 0.5, "drop_top": 0.1})],
     "sce": [("variance", {"density": 0.4}), ("sce", {})],
-    "graft": [("mask", {"mask": "skill", "inverse": False})],
+    "graft": [("mask", {"inverse": False})],
     "half": [("tensors", {"share": 0.5, "seed": 0, "inverse": False})],
     "slerp": [("slerp", {})],
     "karcher": [("karcher", {"iterations": 10, "tolerance": 1e-5})],
@@ -43,26 +43,34 @@ SHAPES = {
     "transformer.h.1.mlp.c_fc.weight": (6, 11),
     "transformer.wte.weight": (9, 5),
 }
+
+
+def stages_of(name: str, masks: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The stages of a method, with a file of masks where one needs it."""
+    return [(module, {"mask": str(masks), **keys} if module == "mask" else keys) for module, keys in METHODS[name]]
+
+
 SELECTIONS = ("magnitude", "chance", "rank", "band", "variance", "mask", "tensors", "elect")
 
 
 @pytest.fixture(scope="module")
-def masks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("masks") / "skill.safetensors"
     rng = np.random.default_rng(1)
     save_numpy({name: rng.random(shape) < 0.5 for name, shape in SHAPES.items()}, path)
-    return {"skill": path}
+    return path
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_arrays_of_torch_select_the_same(name: str, masks: dict[str, Path]) -> None:
+def test_arrays_of_torch_select_the_same(name: str, masks: Path) -> None:
     @settings(max_examples=6)
     @given(st.integers(0, 10**6), st.integers(8, 80))
     def same(seed: int, chunk: int) -> None:
         models = random_models(seed, SHAPES)
         weights = {"a": 0.75, "b": 0.5}
         after = [
-            staged(Arrays(models, weights, "base", chunk, own, "gpt2", masks), *METHODS[name]) for own in (False, True)
+            staged(Arrays(models, weights, "base", chunk, own, "gpt2"), *stages_of(name, masks))
+            for own in (False, True)
         ]
         for tensor in SHAPES:
             numpy, other = (displacements_of(space, tensor) for space in after)
@@ -112,11 +120,11 @@ def trio(tmp_path_factory: pytest.TempPathFactory, two_blocks: Path) -> dict[str
 
 
 @pytest.fixture(scope="module")
-def masks_of_trio(tmp_path_factory: pytest.TempPathFactory, trio: dict[str, Path]) -> dict[str, Path]:
+def masks_of_trio(tmp_path_factory: pytest.TempPathFactory, trio: dict[str, Path]) -> Path:
     tensors = load_file(trio["a"] / "model.safetensors")
     path = tmp_path_factory.mktemp("masks") / "skill.safetensors"
     save_file({name: torch.rand(tensor.shape) < 0.5 for name, tensor in tensors.items() if "h.1" not in name}, path)
-    return {"skill": path}
+    return path
 
 
 def point_of(how: Method, **weights: str) -> Point:
@@ -125,20 +133,20 @@ def point_of(how: Method, **weights: str) -> Point:
 
 
 @pytest.fixture(scope="module")
-def held(trio: dict[str, Path], masks_of_trio: dict[str, Path]) -> WeightSpace:
-    return WeightSpace(trio, files=masks_of_trio)
+def held(trio: dict[str, Path]) -> WeightSpace:
+    return WeightSpace(trio)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_disk_and_memory_agree_bit_by_bit(
-    name: str, held: WeightSpace, trio: dict[str, Path], masks_of_trio: dict[str, Path], tmp_path: Path
+    name: str, held: WeightSpace, trio: dict[str, Path], masks_of_trio: Path, tmp_path: Path
 ) -> None:
-    how = method(*METHODS[name])
-    held._methods["m"] = how
+    how = method(*stages_of(name, masks_of_trio))
+    held.add_method(how)
     held._memory.clear()
     weights = {"a": "0.5", "b": "0.25"} if name == "slerp" else {"a": "0.5", "b": "0.25", "c": "0.125"}
     point = point_of(how, **weights)
-    merge_by_method(point, how, trio, tmp_path / "merged", files=masks_of_trio)
+    merge_by_method(point, how, trio, tmp_path / "merged")
     on_disk = load_file(tmp_path / "merged/model.safetensors")
     # The second time, what stages remember is used.
     for _ in range(2):
@@ -156,7 +164,7 @@ def test_disk_and_memory_agree_bit_by_bit(
 @pytest.mark.parametrize("broken", [[float("nan"), 0], [float("inf"), -float("inf")]])
 @pytest.mark.parametrize("name", ["ties", "della", "slerp"])
 def test_what_is_not_finite_is_refused(
-    broken: list[float], name: str, trio: dict[str, Path], masks_of_trio: dict[str, Path], tmp_path: Path
+    broken: list[float], name: str, trio: dict[str, Path], masks_of_trio: Path, tmp_path: Path
 ) -> None:
     def damage(tensor: str, values: torch.Tensor) -> torch.Tensor:
         if tensor == "transformer.h.1.ln_1.bias":
@@ -164,7 +172,7 @@ def test_what_is_not_finite_is_refused(
         return values
 
     models = trio | {"a": variant(trio["a"], tmp_path / "a", damage)}
-    how = method(*METHODS[name])
+    how = method(*stages_of(name, masks_of_trio))
     with pytest.raises(UserError, match=r"model a \(.*\): tensor transformer.h.1.ln_1.bias holds NaN or inf"):
-        merge_by_method(point_of(how, a="0.5", b="0.25"), how, models, tmp_path / "merged", files=masks_of_trio)
+        merge_by_method(point_of(how, a="0.5", b="0.25"), how, models, tmp_path / "merged")
     assert not (tmp_path / "merged").exists()

@@ -11,8 +11,7 @@ from lm_interpolation.points.method_merging import merge_by_method
 def main(job: Job, *, method: dict[str, Any]) -> None:
     point, how = Point.parse(job.wildcards.point), method_from_settings(method)
     models = dict(zip(how.models(point), map(Path, job.input.models), strict=True))
-    files = dict(zip(how.recipe["files"], map(Path, job.input.files), strict=True))
-    merge_by_method(point, how, models, Path(job.output[0]), files=files)
+    merge_by_method(point, how, models, Path(job.output[0]))
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from lm_interpolation.points.methods.spaces import Array, Change, Changed, Chunk
 def apply(space: Space, mask: str, inverse: bool = False) -> Space:
     """``space`` with the displacements of all models set to 0 where a mask is 0, or, ``inverse``, where it is 1.
 
-    ``mask`` names one of the files of the space: safetensors with arrays of bool or uint8 (0 or 1), by the names and in
+    ``mask`` is the path of a file: safetensors with arrays of bool or uint8 (0 or 1), by the names and in
     the shapes of tensors. The mask of a tensor that is not in it is 0. Raises ``UserError`` if it is no such file.
     """
-    path = space.files[mask]
+    path = Path(mask)
     masked = _checked_names(path, space)
 
     def change(place: Place) -> Change:

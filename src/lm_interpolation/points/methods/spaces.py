@@ -11,7 +11,6 @@ only what both have (https://data-apis.org/array-api), so there is one kernel fo
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from array_api_compat import array_namespace
@@ -60,14 +59,12 @@ class Space:
     Attributes:
         places: the tensors that hold weights, by name, sorted by name.
         weights: coefficient of each model other than the base, sorted by name.
-        files: what stages read besides models, by the names in the study.
         key: says how the displacements came about, for ``remember``.
         memory: what stages have computed, shared by all spaces over the same models.
     """
 
     places: Mapping[str, Place]
     weights: Mapping[str, float]
-    files: Mapping[str, Path]
     key: tuple[Hashable, ...]
     memory: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -112,7 +109,6 @@ class Changed(Space):
         super().__init__(
             before.places,
             before.weights if weights is None else weights,
-            before.files,
             (*before.key, stage),
             before.memory,
         )

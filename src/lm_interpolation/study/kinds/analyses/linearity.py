@@ -75,7 +75,7 @@ class Linearity(Analysis):
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         models = model_folders(study, study.sweeps[self.sweep].models)
-        return {"models": models, "prompts": prompts_file(study, self.prompts)}
+        return {"models": models, "prompts": prompts_file(study, self.prompts), **study.sweep_files(self.sweep)}
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
         return {

@@ -49,6 +49,7 @@ class Loss(CorpusLosses):
         return {
             "models": model_folders(study, study.sweeps[self.sweep].models),
             "texts": study.path("losses", "texts", f"{name}.parquet"),
+            **study.sweep_files(self.sweep),
         }
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class NextToken(Analysis):
         return [self.sweep]
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
-        return {"models": model_folders(study, study.sweeps[self.sweep].models)}
+        return {"models": model_folders(study, study.sweeps[self.sweep].models), **study.sweep_files(self.sweep)}
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
         return {
