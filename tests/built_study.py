@@ -56,6 +56,20 @@ CONFIG = {
     },
 }
 
+METHODS = {
+    "ties": {"base": "base", "keep": {"by": "magnitude", "density": "density"}, "elect": "sum", "combine": "mean"},
+    "half": {"base": "base", "keep": {"by": "tensors", "share": 0.5}},
+}
+"""For studies that declare methods."""
+TRIMMED = {
+    "method": "ties",
+    "origin": {"base": 1},
+    "directions": {"weight": {"positive": 1, "negative": 1, "base": -2}},
+    "grid": {"weight": [0, 0.5, 1], "density": [0.2, 1]},
+    "prompts": ["neutral"],
+}
+"""A sweep under one of them."""
+
 
 def declare(folder: Path, **changes: object) -> Path:
     """The file of the study, ``folder/config/own.yaml``: plain, so that what it cannot have is left out."""

@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import resource
 import shutil
 import signal
@@ -14,6 +15,7 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lm_interpolation.commands import export
+from lm_interpolation.commands.opening import open_study
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.interpolation import WeightSpace
@@ -64,6 +66,24 @@ def test_the_exported_model_is_the_one_merged_in_memory(built, tmp_path, capsys,
         torch.testing.assert_close(model.eval()(**ids).logits, wanted, rtol=0, atol=2e-6)
     assert (before - wanted).abs().max() > 0.1
     assert sorted(path.name for path in target.parent.iterdir()) == ["my model"]
+
+
+def test_a_point_under_a_method_has_a_card_that_names_it(tmp_path, capsys):
+    sweeps = built_study.CONFIG["sweeps"] | {"trimmed": built_study.TRIMMED}
+    config = built_study.declare(tmp_path, methods=built_study.METHODS, sweeps=sweeps)
+    point = "ties density=0.2 positive=0.5 negative=0.5"
+    export.main(["--config", str(config), "--point", point, "--to", str(tmp_path / "model")])
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "under the method `ties`" in card and "here with density = 0.2" in card
+    assert "magnitude" in card and "displacements of the parents from `base`" in " ".join(card.split())
+    # The base is one of the parents, without a coefficient.
+    assert re.search(r"^\| base \|\s*\|", card, re.MULTILINE)
+    study = open_study([str(config)])
+    space = WeightSpace(built_study.models_of(Path("results/own")), methods=[study.declared.method("ties")])
+    space.set_point(Point.parse("ties~density=0.2@negative=0.5+positive=0.5"))
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    for name, parameter in space.model.named_parameters():
+        assert torch.equal(parameter, model.get_parameter(name)), name
 
 
 def test_it_says_what_it_does(built, tmp_path, capsys):

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -271,4 +272,71 @@ def test_models_that_are_not_built_are_told_with_the_command(study: OpenStudy) -
     assert str(caught.value) == (
         "no model in results/own/models/base (nor negative); build with: snakemake --cores all --configfile "
         "config/own.yaml -- results/own/models/base results/own/models/negative"
+    )
+
+
+# --- points under a method ---
+
+
+@pytest.fixture
+def merging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenStudy:
+    sweeps = built_study.CONFIG["sweeps"] | {"trimmed": built_study.TRIMMED}
+    built_study.declare(tmp_path, methods=built_study.METHODS, sweeps=sweeps)
+    monkeypatch.chdir(tmp_path)
+    return open_study(name="own")
+
+
+@pytest.mark.parametrize(
+    ("words", "point"),
+    [
+        ("ties density=0.2 positive=0.5 negative=0.5", "ties~density=0.2@negative=0.5+positive=0.5"),
+        # The base takes the rest.
+        ("ties density=0.2, positive=1, negative=1", "ties~density=0.2@base=-1+negative=1+positive=1"),
+        ("ties positive=1/2 density=0.20", "ties~density=0.2@base=0.5+positive=0.5"),
+        ("ties~density=0.2@negative=0.5+positive=0.5", "ties~density=0.2@negative=0.5+positive=0.5"),
+        ("half positive=1", "half@positive=1"),
+        ("half base=1", "base=1"),
+    ],
+)
+def test_the_name_of_a_method_stands_before_models(merging: OpenStudy, words: str, point: str) -> None:
+    place = find_place(merging, words)
+    assert (place.point.id, place.space, place.sweep) == (point, "weights", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("tiez positive=1", "no method 'tiez'; the study declares: ties, half"),
+        ("ties positive=1", "has the settings density to choose, but none are given"),
+        ("half density=0.2 positive=1", "density is no model; under method half give models: base"),
+        ("ties density=2 positive=1", "density=2.0 is no value of the method's keep.density"),
+        ("ties density=0.2 positive=1 base=1", "sum to 2, not to 1"),
+        ("ties", "--point is empty"),
+    ],
+)
+def test_mistakes_in_a_point_under_a_method(merging: OpenStudy, words: str, told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        find_place(merging, words)
+
+
+def test_coordinates_choose_a_point_of_a_sweep_under_a_method(merging: OpenStudy) -> None:
+    place = find_place(merging, "weight=0.3,density=0.4")
+    assert place.point.id == "ties~density=0.4@base=0.4+negative=0.3+positive=0.3"
+    assert formula(place.point) == "0.4 base + 0.3 negative + 0.3 positive, under ties with density 0.4"
+    assert describe_position(merging, place) == "between points of the grid of trimmed"
+    # In other words it is the same place.
+    same = find_place(merging, "ties density=0.4 positive=0.3 negative=0.3")
+    assert describe_position(merging, same) == "between points of the grid of trimmed at weight=0.3, density=0.4"
+    found = measured(merging, same)
+    assert found is not None and found.sweep.name == "trimmed" and len(found.entries) == 4
+    # Without the method it lies on no such sweep.
+    affine = find_place(merging, "base=0.4 negative=0.3 positive=0.3")
+    assert "trimmed" not in describe_position(merging, affine)
+
+
+def test_a_point_under_a_method_needs_its_base(merging: OpenStudy) -> None:
+    point = find_place(merging, "half positive=1").point
+    assert merging.models(point) == ("base", "positive") and point.single is None
+    assert describe_place(merging, find_place(merging, "half positive=1")).startswith(
+        "positive, under half (a combination of weights)"
     )

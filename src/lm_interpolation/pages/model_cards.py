@@ -104,7 +104,7 @@ def _method(study: OpenStudy, place: Place) -> dict[str, str] | None:
     return {
         "name": point.method,
         "entry": describe_entry(point.method, entry),
-        "values": ", ".join(f"{name} = {format_decimal(value)}" for name, value in point.values),
+        "chosen": ", ".join(f"{name} = {format_decimal(value)}" for name, value in point.values),
         "base": str(entry.get("base", ZERO)),
     }
 

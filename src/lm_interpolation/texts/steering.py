@@ -96,7 +96,7 @@ def find_place(study: OpenStudy, words: str, sweep: str | None = None) -> Place:
     Raises ``UserError`` if words cannot be read, if no sweep has these coordinates, or if coefficients do not sum to 1.
     """
     named = _METHOD.match(words.strip())
-    if named is not None and sweep is None:
+    if named is not None and sweep is None and (study.declared.methods or "@" in words):
         return _under(study, named[1], words)
     values = _read_terms(words)
     language_models = {name for name, model in study.config["models"].items() if model["task"] == "language-model"}
