@@ -16,8 +16,8 @@ from snakemake.exceptions import WorkflowError
 from lm_interpolation.points.algebra import Point, sweep_from_settings
 from lm_interpolation.study import captions, explorer, verdicts
 from lm_interpolation.study.opening import read_study
+from lm_interpolation.study.same_results import code_of
 from lm_interpolation.study.settings import canonical
-from lm_interpolation.study.sources import source_digests
 from lm_interpolation.study.study import Study, alternatives
 from tests.study.test_config import WORDS, full_config
 
@@ -172,7 +172,7 @@ def test_sources_are_settings_wherever_snakemake_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = json.loads(study.settings("points/merge.py", b=1, a=2))
-    assert settings["sources"] == source_digests("points/merge.py")
+    assert settings["sources"] == code_of("points/merge.py")["sources"]
     assert settings["sources"].keys() >= {"points/merge.py", "lm_interpolation.points.merging"}
 
 
@@ -258,6 +258,8 @@ def test_a_streamed_corpus_has_no_training_split() -> None:
     config = full_config()
     config["models"]["other"]["data"] = {"corpus": "stream"}
     config["analyses"]["line-loss"] |= {"corpus": "stream", "split": "dev"}
+    # Claims compare its texts with others.
+    config["claims"] = {}
     study = Study(config)
     assert study.data.streamed() == ["stream"] and study.data.from_source() == ["reviews"]
     assert study.models.inputs("other") == {
@@ -311,7 +313,7 @@ def test_an_analysis_reads_models_and_its_data() -> None:
         "scores": results("scores/neutral/theta1/perplexity.parquet"),
         "losses": results("losses/line-loss.parquet"),
     }
-    assert study.analyses("loss") == ["plane-loss", "line-loss"]
+    assert study.analyses("loss")[:2] == ["plane-loss", "line-loss"]
     assert study.analyses("norms", "cost") == ["distances", "price"]
 
 
@@ -435,6 +437,8 @@ def test_trials_of_a_schedule_with_an_end_are_runs_of_their_own() -> None:
 
 def test_claims_read_scores_tables_and_losses() -> None:
     study = full()
+    compared = ["line-loss", "whole-plane-loss", "line-dev-loss", "quiet-dev-loss", "quiet-loss"]
+    compared += ["line-news-loss", "quiet-news-loss"]
     assert verdicts.inputs(study) == {
         "scores": results(
             "scores/neutral/ensemble/sentiment.parquet",
@@ -444,18 +448,19 @@ def test_claims_read_scores_tables_and_losses() -> None:
             "scores/neutral/theta3+beta=1/sentiment.parquet",
         ),
         "tables": results(
-            "tables/plane-loss.csv", "tables/distances.csv", "tables/words.csv", "tables/taylor_summary.csv"
+            *("tables/plane-loss.csv", "tables/distances.csv", "tables/words.csv", "tables/taylor_summary.csv"),
+            *(f"tables/{name}.csv" for name in compared),
         ),
-        "losses": results("losses/plane-loss.parquet"),
+        "losses": results(*(f"losses/{name}.parquet" for name in ("plane-loss", *compared))),
         "judges": results("training/judge/metrics.json"),
     }
     settings = verdicts.settings(study)
     assert settings["study"] == "small" and settings["left_out"] == []
     assert [claim["name"] for claim in settings["claims"]] == list(full_config()["claims"])
-    assert settings["tables"] == ["plane-loss", "distances", "words", "taylor"]
-    assert settings["losses"] == ["plane-loss"]
+    assert settings["tables"] == ["plane-loss", "distances", "words", "taylor", *compared]
+    assert settings["losses"] == ["plane-loss", *compared]
     # All that may own a line of a point in question, and the scorers that are read.
-    assert [sweep["name"] for sweep in settings["sweeps"]] == ["theta1", "theta3", "ensemble"]
+    assert [sweep["name"] for sweep in settings["sweeps"]] == ["theta1", "theta3", "ensemble", "quiet"]
     assert [name for name, _ in settings["scorers"]] == ["sentiment", "perplexity"]
     assert study.targets.claims() == results("claims.md", "claims.json")
 
@@ -492,6 +497,11 @@ def test_figures_read_tables() -> None:
         "walls": results("tables/barriers.csv"),
         "tangent": results("tables/taylor.csv", "tables/taylor_summary.csv"),
         "trust": results("judges/critic/calibration.csv"),
+        "rows": results("tables/theta3.csv"),
+        "blocks": results("tables/parts.csv"),
+        "compared": results(
+            "tables/theta1.csv", "tables/theta3.csv", "tables/whole-plane-loss.csv", "tables/line-loss.csv"
+        ),
     }
     judged = results("training/judge/metrics.json")
     assert study.declared.figures["curves"].inputs(study) == {"tables": tables["curves"], "judges": judged}
@@ -505,8 +515,9 @@ def test_figures_read_tables() -> None:
 
 
 def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
-    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "barriers", "taylor"]
-    names += ["taylor_summary", "distances", "price", "side", "half", "search"]
+    names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "quiet-loss", "quiet-dev-loss"]
+    names += ["line-dev-loss", "parts", "line-news-loss", "quiet-news-loss", "whole-plane-loss", "ends-loss"]
+    names += ["barriers", "taylor", "taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.targets.tables() == results(*(f"tables/{name}.csv" for name in names))
     assert study.targets.sweep_tables() == study.targets.tables()[:3]
