@@ -261,7 +261,7 @@ def test_a_streamed_corpus_has_no_training_split() -> None:
     # Claims compare its texts with others.
     config["claims"] = {}
     study = Study(config)
-    assert study.data.streamed() == ["stream"] and study.data.from_source() == ["reviews"]
+    assert study.data.streamed() == ["stream"] and study.data.from_source() == ["reviews", "news"]
     assert study.models.inputs("other") == {
         "dev": "results/small/corpora/stream/dev.parquet",
         "stream": "results/small/corpora/stream/stream.json",
