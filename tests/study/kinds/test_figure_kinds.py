@@ -226,3 +226,11 @@ def test_claims_say_what_they_are_judged_by() -> None:
     # Absent keys have the defaults of the kind.
     assert config_of("claims").claims["hill"].keys()["lowest"] == 0.1
     assert len({tag(kind, "test") for kind in CLAIMS}) == len(CLAIMS)
+
+
+def test_the_explorer_can_draw_the_panels_of_every_kind() -> None:
+    figures = declare(full_config()).config.figures
+    panels = {name: panel for name, figure in figures.items() for panel in figure.score_panels()}
+    assert {"curves", "map", "rows", "compared"} <= panels.keys()
+    for name, panel in panels.items():
+        assert {"scorer", "statistic", "label", "scale"} <= panel.keys(), name

@@ -133,7 +133,8 @@ class MethodsFigure(Figure):
         return sum(math.prod(self._numbers(config, sweep)) for sweep in self.sweeps)
 
     def score_panels(self) -> list[dict[str, Any]]:
-        return [self.score.plain(), *(axis.plain() for axis in self.across if axis.scorer is not None)]
+        score = {**self.score.plain(), "scale": "linear"}
+        return [score, *(axis.plain() for axis in self.across if axis.scorer is not None)]
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from super().check(config)
