@@ -117,7 +117,7 @@ def test_jobs_of_the_embedded_study_are_those_that_snakemake_plans(tmp_path: Pat
     counts = {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
     jobs = json.loads((tmp_path / "jobs.json").read_text())
     # Merged checkpoints are temporary.
-    for rule in ("default", "manifest", "merge"):
+    for rule in ("default", "manifest", "merge", "merge_by_method"):
         assert counts.pop(rule) > 0
     assert Counter(job["rule"] for job in jobs) == counts
     # What shows times: the costs and what is told of them, the figure of them with its text, and the summary.

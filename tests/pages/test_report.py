@@ -126,6 +126,10 @@ def test_results_stand_under_the_section_of_their_figure(listing: tuple[Study, d
     assert section["claims.html"] == section["claims.json"] == "Claims"
     assert {category for category in section.values() if not category.startswith("§ ")} == {
         "Claims",
+        "Methods",
+        # Tables that no figure shows.
+        "Other results",
+        "Two attributes",
         captions.section(study, "table2"),
     }
 

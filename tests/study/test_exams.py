@@ -32,7 +32,10 @@ def imported(exam: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("exam", "words"),
     [
-        ({"corpus": "nothing"}, "models.judge.exam.corpus: corpus 'nothing' is not declared; declared: other, reviews"),
+        (
+            {"corpus": "nothing"},
+            "models.judge.exam.corpus: corpus 'nothing' is not declared; declared: news, other, reviews, stream",
+        ),
         ({"corpus": "stream"}, "models.judge.exam.corpus: 'stream' is a stream; choose a corpus that is stored"),
         ({"classes": ["positive"]}, "models.judge.exam.classes"),
         ({"classes": ["positive", "positive"]}, "models.judge.exam.classes"),

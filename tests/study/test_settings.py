@@ -136,6 +136,8 @@ for job in jobs_behind(targets, workflow.rules, ()):
     listed.append(texts(makers[job.rule], makers[job.rule].get_wildcards(job.outputs[0])))
 # Of temporary outputs.
 listed.append(texts(makers["merge"], {"use": "neutral", "point": "base=1"}))
+points = {entry.point for sweep in study.sweeps.values() for entry in sweep.points if entry.point.method}
+listed += [texts(makers["merge_by_method"], {"use": "neutral", "point": point.id}) for point in points]
 with open("listed.json", "w") as handle:
     json.dump(listed, handle)
 """

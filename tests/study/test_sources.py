@@ -172,7 +172,7 @@ def users_of(module: str) -> set[str]:
 
 
 def test_an_edit_reruns_only_what_uses_it() -> None:
-    language = {"train_language_model.py", "trial.py"}
+    language = {"train_language_model.py", "train_replicates.py", "trial.py"}
     training = language | {"tokenizer.py", "train_classifier.py"}
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {Path(kind.SCRIPT).name for kind in SCORERS}
@@ -187,17 +187,21 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     # An edit for ensembles leaves the texts of weight space as they are.
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
     assert users("interpolation") >= in_memory
-    assert users("merging") >= {"merge.py", "norms.py"} | in_memory
+    assert users("merging") == {"merge.py", "mean.py", "greedy.py"}
+    # What all merges share, and what others read tensors with.
+    assert users("writing") >= {"merge.py", "merge_by_method.py", "norms.py"} | in_memory
     # How losses are computed does not decide on what is read from their files.
-    assert users("losses") == {"loss.py"}
-    assert users("loss_files") == {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
-    assert users("loss_tables") == {"loss_table.py"}
+    measuring = {"loss.py", "model_loss.py", "layers.py", "greedy.py"}
+    assert users("losses") == measuring
+    files = {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
+    assert users("loss_files") == files | {"model_loss.py", "model_loss_table.py", "layers.py"}
+    assert users("loss_tables") == {"loss_table.py", "model_loss_table.py", "layers.py"}
     assert users("score_files") == scores | {"table.py", "barrier_table.py", "claims.py"}
     # A kind of scorer that is edited does not run the others again.
     for kind in SCORERS:
         script = Path(kind.SCRIPT)
         assert users(script.stem) & scores == {script.name}
-    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py", "plot_calibration.py"}
+    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py", "plot_calibration.py", "plot_layers.py"}
     # Files of a format that a study does not use make nothing again.
     assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
@@ -358,12 +362,17 @@ def scripts_of(rule: tuple[str, str]) -> list[str]:
 
 
 def test_every_script_belongs_to_one_rule() -> None:
-    assert sorted(script for rule in RULES for script in scripts_of(rule)) == sorted(PATHS.values())
+    # Replicates are trained together, or taken from there: one script, so that both agree on all they depend on.
+    rules = [rule for rule in RULES if rule[1] != "take_replicate"]
+    assert sorted(script for rule in rules for script in scripts_of(rule)) == sorted(PATHS.values())
+    assert scripts_of(("models.smk", "take_replicate")) == scripts_of(("models.smk", "train_replicates"))
 
 
 def test_a_kind_of_figure_that_is_added_or_edited_reruns_no_other() -> None:
     for kind in map(tag, FIGURES):
-        assert users(f"plot_{kind}") == {f"plot_{kind}.py"}
+        # The rows and columns of a plane are drawn as curves.
+        drawn = {f"plot_{kind}.py"} | ({"plot_slices.py"} if kind == "curves" else set())
+        assert users(f"plot_{kind}") == (drawn if kind != "slices" else set())
         assert users(f"finding_{kind}") <= {f"caption_{kind}.py", f"table_caption_{kind}.py"}
 
 

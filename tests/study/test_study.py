@@ -516,7 +516,15 @@ def test_figures_read_tables() -> None:
 
 def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
     names = ["theta1", "theta3", "ensemble", "words", "plane-loss", "line-loss", "quiet-loss", "quiet-dev-loss"]
-    names += ["line-dev-loss", "parts", "line-news-loss", "quiet-news-loss", "whole-plane-loss", "ends-loss"]
+    names += [
+        "line-dev-loss",
+        "parts",
+        "line-news-loss",
+        "quiet-news-loss",
+        "whole-plane-loss",
+        "ends-loss",
+        "products",
+    ]
     names += ["barriers", "taylor", "taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.targets.tables() == results(*(f"tables/{name}.csv" for name in names))

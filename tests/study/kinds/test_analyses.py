@@ -326,7 +326,7 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["quiet"] for name in ("quiet-loss", "quiet-dev-loss", "quiet-news-loss")},
         **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
-        **{name: [] for name in ("distances", "ends-loss", "parts")},
+        **{name: [] for name in ("distances", "ends-loss", "parts", "products")},
         "side": ["theta1", "ensemble"],
     }
     scorers = {name: found for name, analysis in config.analyses.items() if (found := analysis.scorers_behind(config))}

@@ -229,7 +229,7 @@ def test_claims_say_what_they_are_judged_by() -> None:
 
 
 def test_the_explorer_can_draw_the_panels_of_every_kind() -> None:
-    figures = declare(full_config()).config.figures
+    figures = StudyConfig.model_validate(full_config()).figures
     panels = {name: panel for name, figure in figures.items() for panel in figure.score_panels()}
     assert {"curves", "map", "rows", "compared"} <= panels.keys()
     for name, panel in panels.items():

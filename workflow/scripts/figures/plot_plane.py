@@ -20,8 +20,8 @@ def main(
     coordinate_labels: dict[str, str],
     lines: list[dict[str, Any]],
     columns: int | None,
-    judges: list[dict[str, Any]],
     even: list[str] | None = None,
+    judges: list[dict[str, Any]],
 ) -> None:
     tables = [read_table(path) for path in job.input.tables]
     measured = read_judges(judges, job.input.judges)

@@ -18,9 +18,9 @@ def main(
     prompts: str,
     along: str,
     panels: list[dict[str, Any]],
+    coordinate_labels: dict[str, str],
     columns: int | None,
     judges: list[dict[str, Any]],
-    coordinate_labels: dict[str, str],
 ) -> None:
     measured = read_judges(judges, job.input.judges)
     across, tables = slices(read_table(job.input.tables[0]), prompts, along)

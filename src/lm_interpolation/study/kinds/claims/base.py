@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Len
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from lm_interpolation.study.kinds.base import Declaration, Maybe, Name, Number, Problem, PromptsName, Ref, ScorerName
@@ -30,7 +30,7 @@ def _not_blank(text: str) -> str:
     return text
 
 
-Prose = Annotated[str, AfterValidator(_not_blank)]
+Prose = Annotated[str, AfterValidator(_not_blank), WithJsonSchema({"type": "string", "pattern": r"\S"})]
 """A text that is not blank."""
 Scale = Literal["linear", "log"]
 SCALE = "Whether values are compared as they are (linear) or by their logarithms (log)."
