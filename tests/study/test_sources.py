@@ -201,7 +201,11 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     for kind in SCORERS:
         script = Path(kind.SCRIPT)
         assert users(script.stem) & scores == {script.name}
-    assert users("tables") >= {"table.py", "summary.py"} | draw - {"plot_training.py", "plot_calibration.py", "plot_layers.py"}
+    assert users("tables") >= {"table.py", "summary.py"} | draw - {
+        "plot_training.py",
+        "plot_calibration.py",
+        "plot_layers.py",
+    }
     # Files of a format that a study does not use make nothing again.
     assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}
     assert (users("verdicts"), users("cost")) == ({"claims.py"}, {"cost.py"})
@@ -230,6 +234,8 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("judges") == users("leaks") - {"leaks.py"} | users("captions") | {
         "plot_curves.py",
         "plot_plane.py",
+        "plot_methods.py",
+        "plot_slices.py",
         "explorer.py",
         "exam_page.py",
     }
