@@ -26,7 +26,7 @@ from lm_interpolation.pages.explorer import (
     thin,
     write_page,
 )
-from lm_interpolation.points.algebra import Point
+from lm_interpolation.points.algebra import Method, Point, Sweep
 from lm_interpolation.scores.score_files import write_scores
 from lm_interpolation.study.explorer import inputs, settings
 from lm_interpolation.study.study import Study
@@ -468,3 +468,17 @@ def test_a_scale_holds_sums_of_classes_that_do_not_exclude_each_other() -> None:
     assert score_range([0, 1, 0.5], {}) == [0, 1]
     # Without values of its own it holds the scores alone.
     assert score_range([], scores) == [-0.1, 1.7] and score_range([], {}) == [0, 0]
+
+
+def test_a_point_under_a_method_is_no_single_model_and_its_base_is_one_once() -> None:
+    method = Method("ties", "base", ("density",))
+    directions = {"gamma": {"one": 1, "base": -1}}
+    sweep = Sweep.of({"base": 1}, directions, {"gamma": [0, 1], "density": [0.2, 1]}, method=method)
+    assert list(explorer._shown_ids(sweep)) == [
+        "base=1",
+        "one (under ties)=1",
+        "base (under ties)=1",
+        "one (under ties)=1",
+    ]
+    line = Sweep.of({"base": 1}, directions, {"gamma": [0, 0.5]})
+    assert list(explorer._shown_ids(line)) == [entry.point.id for entry in line.points]

@@ -179,11 +179,26 @@ def sweep_view(
             for name, label, axis in zip(sweep.coordinates, entry["coordinate_labels"], axes, strict=True)
         ],
         "points": [
-            {"id": point.point.id, "at": [float(value) for _, value in point.coordinates]} for point in sweep.points
+            {"id": shown, "at": [float(value) for _, value in point.coordinates]}
+            for shown, point in zip(_shown_ids(sweep), sweep.points, strict=True)
         ],
         "scores": scores,
         "colours": colours,
     }
+
+
+def _shown_ids(sweep: Sweep) -> Iterator[str]:
+    """Model=coefficient[+...] of each point, as the page takes it apart; a method is noted behind the last model.
+
+    So a point under a method counts as no single model, and the base, which all settings share at weight 0, only once.
+    """
+    seen = set()
+    for entry in sweep.points:
+        names, _, value = replace(entry.point, method="", values=()).id.rpartition("=")
+        again = entry.point in seen
+        seen.add(entry.point)
+        note = f" (under {sweep.method.name})" if sweep.method and (entry.point.method or again) else ""
+        yield f"{names}{note}={value}"
 
 
 def _labelled(panel: Mapping[str, Any]) -> dict[str, Any]:

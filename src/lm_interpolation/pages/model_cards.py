@@ -103,7 +103,7 @@ def _method(study: OpenStudy, place: Place) -> dict[str, str] | None:
     entry = study.config["methods"][point.method]
     return {
         "name": point.method,
-        "entry": describe_entry(point.method, entry),
+        "entry": describe_entry(point.method, {key: value for key, value in entry.items() if value != []}),
         "chosen": ", ".join(f"{name} = {format_decimal(value)}" for name, value in point.values),
         "base": str(entry.get("base", ZERO)),
     }
