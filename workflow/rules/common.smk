@@ -29,6 +29,11 @@ def processes(wildcards):
     return study.models.processes(trained(wildcards))
 
 
+def replicates(wildcards):
+    """The members of a family."""
+    return study.declared.families()[wildcards.family]
+
+
 _registered = workflow.modifier.rules
 
 

@@ -4,11 +4,6 @@
 from lm_interpolation.study.kinds.base import MEMBER
 
 
-def replicates(wildcards):
-    """The members of a family."""
-    return study.declared.families()[wildcards.family]
-
-
 rule tokenizer:
     input:
         corpus=lambda wildcards: study.path(
