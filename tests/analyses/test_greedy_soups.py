@@ -4,8 +4,6 @@ import math
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lm_interpolation.analyses.greedy_soups import choose, greedy_soup
 from lm_interpolation.jobs.runtime import UserError
@@ -13,6 +11,7 @@ from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.means import Mean
 from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.perplexity import score_perplexity
+from tests.edited_models import variants
 
 TEXTS = ["the film was good", "fine", "the end of the film was good, as expected"]
 
@@ -50,16 +49,7 @@ def test_the_best_may_stay_alone() -> None:
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("three")
-    for seed, name in enumerate("abc"):
-        model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
-        torch.manual_seed(seed)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn_like(parameter) * 0.3)
-        model.save_pretrained(folder / name)
-        AutoTokenizer.from_pretrained(tiny_gpt2).save_pretrained(folder / name)
-    return {name: folder / name for name in "abc"}
+    return variants(tiny_gpt2, "abc", 0.3, tmp_path_factory.mktemp("three"))
 
 
 def loss_on_disk(folder: Path) -> float:

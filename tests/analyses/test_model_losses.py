@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lm_interpolation.analyses.loss_files import LOSSES_SCHEMA, loss_matrix, read_losses, write_losses
 from lm_interpolation.analyses.model_loss_tables import MODEL_LOSS_COLUMNS, model_loss_table
 from lm_interpolation.analyses.model_losses import model_losses
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.scores.perplexity import score_perplexity
+from tests.edited_models import variants
 
 TEXTS = {"positive": ["the film was good", "fine", "the end of the film was good"], "negative": ["the plot was bad"]}
 FLAT = [text for members in TEXTS.values() for text in members]
@@ -20,16 +19,7 @@ FLAT = [text for members in TEXTS.values() for text in members]
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("pair")
-    for seed, name in enumerate("ba"):
-        model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
-        torch.manual_seed(seed)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn_like(parameter) * 0.2)
-        model.save_pretrained(folder / name)
-        AutoTokenizer.from_pretrained(tiny_gpt2).save_pretrained(folder / name)
-    return {name: folder / name for name in "ba"}
+    return variants(tiny_gpt2, "ba", 0.2, tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")

@@ -5,28 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.means import Mean
 from lm_interpolation.points.merging import merge
+from tests.edited_models import variants
 
 
 @pytest.fixture(scope="module")
 def six(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> dict[str, Path]:
     """Six models around one."""
-    folder = tmp_path_factory.mktemp("six")
-    for seed, name in enumerate("abcdef"):
-        model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
-        torch.manual_seed(seed)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn_like(parameter) * 0.1)
-        model.save_pretrained(folder / name)
-        AutoTokenizer.from_pretrained(tiny_gpt2).save_pretrained(folder / name)
-    return {name: folder / name for name in "abcdef"}
+    return variants(tiny_gpt2, "abcdef", 0.1, tmp_path_factory.mktemp("six"))
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
