@@ -445,6 +445,12 @@ def test_swapped_values_within_a_stage(finished: Path, edit: Callable) -> None:
 
 def test_edited_merging(finished: Path, append: Callable) -> None:
     append("src/lm_interpolation/points/merging.py", "EDITED = True\n")
+    assert planned(finished) == {"merge": 4, **AFTER_GENERATION}
+
+
+def test_edited_reading_of_weights(finished: Path, append: Callable) -> None:
+    """Merging to disk and moving in memory share it."""
+    append("src/lm_interpolation/points/reading.py", "EDITED = True\n")
     assert planned(finished) == {"merge": 4, **AFTER_GENERATION, "evaluate_losses": 1, "loss_table": 1}
 
 

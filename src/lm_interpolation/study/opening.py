@@ -70,7 +70,7 @@ def anchored(config: Mapping[str, Any], files: Sequence[PathLike]) -> dict[str, 
     """
     extends = config.get("extends")
     origin = next((file for file in reversed(files) if extends in _extended(read_config(file))), None)
-    if origin is None:
+    if extends is None or origin is None:
         return dict(config)
     return {**config, "extends": _found(extends, origin)}
 
