@@ -149,6 +149,25 @@ def test_all_mistakes_are_told_at_once() -> None:
     ]
 
 
+def test_null_removes_what_a_lower_file_says(tmp_path: Path) -> None:
+    """An entry of its own, one that it changes in the file that it extends, and a key within an entry."""
+    (tmp_path / "base.yaml").write_text("sweeps: {line: {label: A}, other: {label: B}}\ncompute: {a: 1}")
+    lower, upper = tmp_path / "study.yaml", tmp_path / "machine.yaml"
+    lower.write_text("extends: base.yaml\nsweeps: {line: {label: C, grid: 1}, own: {label: D}}\nother: {b: 2, c: 3}")
+    upper.write_text("sweeps: {line: {grid: null}, own: null, other: null}\nother: {c: null}")
+    config, idle = extended(read_study([lower, upper]))
+    assert config == {"sweeps": {"line": {"label": "C"}}, "compute": {"a": 1}, "other": {"b": 2}} and idle == []
+    # Without a file that it extends, and by --config.
+    lower.write_text("sweeps: {line: {label: C, grid: 1}, own: {label: D}}")
+    upper.write_text("sweeps: {own: null}")
+    config, idle = extended(read_study([lower, upper], {"sweeps": {"line": {"grid": None}}}))
+    assert config == {"sweeps": {"line": {"label": "C"}}} and idle == []
+    # What no file says is a slip.
+    lower.write_text("extends: base.yaml\nsweeps: {own: {label: D}}")
+    upper.write_text("sweeps: {owm: null}")
+    assert "sweeps.owm: null removes nothing" in extended(read_study([lower, upper]))[1][0]
+
+
 def test_a_study_may_end_with_a_model() -> None:
     config = copy.deepcopy({key: EMBEDDED[key] for key in ("study", "corpora", "tokenizers")})
     config["models"] = {"base": EMBEDDED["models"]["base"]}
@@ -230,14 +249,15 @@ def test_only_the_start_of_a_model_has_one_origin() -> None:
     assert laid_over(lower, upper) == {"models": {"a": {"data": both}}, "other": {"a": {"start": both}}}
 
 
-def test_an_override_keeps_order_and_null_and_changes_nothing_below() -> None:
+def test_an_override_keeps_order_and_changes_nothing_below() -> None:
     lower = {"study": "a", "figures": {"x": {"dpi": 1}, "y": {"dpi": 2}}, "quick": ["x", "y"], "manifest": "m"}
     upper = {"figures": {"z": {}, "y": None, "x": {"title": "t"}}, "quick": ["z"], "manifest": {"a": 1}}
     kept = copy.deepcopy(lower), copy.deepcopy(upper)
-    figures = {"x": {"dpi": 1, "title": "t"}, "y": None, "z": {}}
+    figures = {"x": {"dpi": 1, "title": "t"}, "z": {}}
     found = laid_over(lower, upper)
     expected = {"study": "a", "figures": figures, "quick": ["z"], "manifest": {"a": 1}}
-    assert json.dumps(found) == json.dumps(expected)
+    assert json.dumps(extended(found)[0]) == json.dumps(expected)
+    assert list(found["figures"]) == ["x", "y", "z"]
     found["figures"]["x"]["dpi"] = 3
     assert (lower, upper) == kept
 

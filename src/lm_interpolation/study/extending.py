@@ -5,6 +5,7 @@ belongs only to the origin of the lower one is dropped: whoever has a folder say
 """
 
 import copy
+import enum
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from lm_interpolation.study.kinds.catalog import ORIGINS
 from lm_interpolation.study.paths import is_file
 
 
+class _Null(enum.Enum):
+    """A null that has removed an entry of a lower file. It removes that of a file that the study extends, too."""
+
+    DONE = enum.auto()
+
+
 def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A copy of ``config`` merged into the files that it ``extends``: mappings key by key; null removes a key.
 
@@ -25,7 +32,7 @@ def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """
     extends = config.get("extends")
     if extends is None:
-        return copy.deepcopy(dict(config)), []
+        return _without_done(config), []
     paths = [extends] if isinstance(extends, str) else extends
     if not isinstance(paths, list) or not paths or not all(isinstance(path, str) for path in paths):
         raise UserError(f"config: extends is {show(extends)}; give the path of a file, or a list of paths")
@@ -43,7 +50,10 @@ def extended(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def laid_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of ``base`` with the override ``own``. Null stays: it removes a key of the file that the study extends."""
+    """A copy of ``base`` with the override ``own``.
+
+    Null removes a key of ``base``, and stays: it removes that of a file that the study extends, too.
+    """
     merged: dict[str, Any] = _merged(base, own, (), None)
     return merged
 
@@ -52,7 +62,14 @@ def _entries(section: Any, base: Any) -> Any:
     """A section that the base lacks, without null entries: an override has removed these."""
     if base is not None or not isinstance(section, Mapping):
         return section
-    return {name: entry for name, entry in section.items() if entry is not None}
+    return {name: entry for name, entry in section.items() if entry not in (None, _Null.DONE)}
+
+
+def _without_done(value: Any) -> Any:
+    """A copy without entries that a null has removed."""
+    if not isinstance(value, Mapping):
+        return copy.deepcopy(value)
+    return {key: _without_done(item) for key, item in value.items() if item is not _Null.DONE}
 
 
 def _merged(base: Any, own: Any, path: tuple[Any, ...], idle: list[str] | None) -> Any:
@@ -61,7 +78,7 @@ def _merged(base: Any, own: Any, path: tuple[Any, ...], idle: list[str] | None) 
     With ``idle``, null removes a key, and a line on each null that removes nothing is added there; else null stays.
     """
     if not isinstance(base, Mapping) or not isinstance(own, Mapping):
-        return copy.deepcopy(own)
+        return copy.deepcopy(own) if idle is None else _without_done(own)
     if path[:1] == ("models",) and path[2:] == ("start",):
         base, own = _of_one_origin(base, own)
     merged = {}
@@ -69,9 +86,11 @@ def _merged(base: Any, own: Any, path: tuple[Any, ...], idle: list[str] | None) 
     for key in dict.fromkeys([*base, *own]):
         if key not in own:
             merged[key] = copy.deepcopy(base[key])
-        elif own[key] is not None or idle is None:
+        elif idle is None and own[key] is None and base.get(key) is not None:
+            merged[key] = _Null.DONE
+        elif own[key] not in (None, _Null.DONE) or idle is None:
             merged[key] = _merged(base.get(key), own[key], (*path, key), idle)
-        elif key not in base:
+        elif key not in base and own[key] is None:
             place = ".".join(map(str, (*path, key)))
             idle.append(f"config: {place}: null removes nothing; {hint(str(key), map(str, base), 'there are')}")
     return merged
