@@ -1,8 +1,9 @@
 """Merging one checkpoint under a method: ours and ``mergekit-yaml`` with the same method, each a process of its own.
 
 The models are random GPT-2 models in float32: a base, and four that moved from it by displacements of 1e-3, as
-fine-tuning does. Turns, caches and memory are as in ``benchmarks.merge``; here, too, ours checks digests of its
-parents, writes those of its output and ends when that is on the disk, which mergekit does not.
+fine-tuning does. Turns and caches are as in ``benchmarks.merge``; here, too, ours checks digests of its parents, writes
+those of its output and ends when that is on the disk, which mergekit does not. A process is timed while its memory is
+watched.
 
 Both trim per tensor, since mergekit knows nothing else. Our trimming over the whole model, as the paper of TIES has it,
 reads everything three times and has a row without a peer. mergekit's slerp takes two models; for four, both compute the
@@ -11,10 +12,10 @@ Karcher mean, which for two models of equal norms is slerp's middle.
 
 import json
 import shutil
-import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,15 @@ from safetensors.numpy import save_file
 
 from benchmarks.harness import PEERS, Goal, Growth, Row, alternate, anonymous_peak, call, touch_memory
 from benchmarks.models import gpt2
+from benchmarks.plane import SHARE, SST_EVALUATION, THREADS, sst_evaluation
 from lm_interpolation.jobs.checksums import write_checksums
+from lm_interpolation.jobs.compute import prepare_torch
+from lm_interpolation.points.algebra import Method
+from lm_interpolation.points.interpolation import WeightSpace
 
 SHAPE = "gpt2-large"
+SMALL = "gpt2"
+"""Of the models that points move among in memory."""
 SHARDS = ("--out-shard-size", "50M")
 """mergekit's fastest option on a CPU: see ``benchmarks.merge``."""
 
@@ -77,19 +84,22 @@ DARE = Work(
 )
 SLERP = Work("SLERP of weights", (_stage("slerp"),), False, "slerp", {"t": 0.5})
 KARCHER = Work("Karcher mean of weights", (_stage("karcher", iterations=10, tolerance=1e-5),), False, "karcher")
+LINES = Work("LiNeS", (_stage("rescale", layers=[0.3, 1.0], other=0.3),), True)
 WORKS = ((TIES, "ab"), (TIES, "abcd"), (WHOLE, "ab"), (DARE, "ab"), (DARE, "abcd"), (SLERP, "ab"), (KARCHER, "abcd"))
 
 
 def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
-    """Rows for GPT-2 Large: seconds and memory of each method, of two models and of four."""
-    parents = make_parents(folder)
-    return [row for work, models in WORKS for row in _rows(work, models, parents, runs, folder)], []
+    """Rows for GPT-2 Large: seconds and memory of each method, of two models and of four. For GPT-2 small: moves."""
+    moves = _moves(runs, make_parents(folder / "small", SMALL))
+    shutil.rmtree(folder / "small")
+    parents = make_parents(folder / "large", SHAPE)
+    return [*moves, *(row for work, models in WORKS for row in _rows(work, models, parents, runs, folder))], []
 
 
-def make_parents(folder: Path) -> dict[str, Path]:
+def make_parents(folder: Path, shape: str) -> dict[str, Path]:
     """Model name -> folder: a base, and four models that moved from it, with digests as the workflow writes them."""
     parents = {name: folder / name for name in ("base", *"abcd")}
-    gpt2(parents["base"], SHAPE, 0)
+    gpt2(parents["base"], shape, 0)
     for seed, name in enumerate("abcd", start=1):
         shutil.copytree(parents["base"], parents[name], ignore=shutil.ignore_patterns("*.safetensors"))
         random = np.random.default_rng(seed)
@@ -104,20 +114,48 @@ def make_parents(folder: Path) -> dict[str, Path]:
     return parents
 
 
+def _moves(runs: int, parents: Mapping[str, Path]) -> list[Row]:
+    """Moving from one point to the next in memory beside evaluating there."""
+    prepare_torch(THREADS)
+    works = (TIES, DARE, SLERP, LINES)
+    methods = {
+        work.name: Method(f"m{index}", "base" if work.base else None, recipe={"stages": work.stages})
+        for index, work in enumerate(works)
+    }
+    space = WeightSpace({name: parents[name] for name in ("base", "a", "b")}, methods=methods.values())
+    shares = ((0.25, 0.75), (0.5, 0.5), (0.75, 0.25))
+
+    def move(method: Method) -> None:
+        for share in shares:
+            space.set_point(method.point(dict(zip("ab", map(str, share), strict=True)), {}))
+
+    actions = {name: partial(move, method) for name, method in methods.items()}
+    seconds = alternate(runs, {**actions, "evaluate": sst_evaluation(space)})
+    return [
+        Row(
+            "methods",
+            f"GPT-2 small shape, 2 models: {work.name}: move to the next point in memory",
+            [total / len(shares) for total in seconds[work.name]],
+            limit=SST_EVALUATION,
+            limits=[SHARE * total for total in seconds["evaluate"]],
+            goals=[Goal("limit", "at most", 0.05)],
+            note=f"{THREADS} thread; what all points share (cuts, inner products) is known from the first.",
+        )
+        for work in works
+    ]
+
+
 def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folder: Path) -> list[Row]:
     commands = {"ours": _ours(work, models, parents, folder / "ours")}
     if work.theirs:
-        theirs = mergekit(work, models, parents, folder)
-        # The last one leaves its result, in one file, for the check.
-        commands |= {"mergekit, shards": [*theirs, *SHARDS], "mergekit": theirs}
-    # Bound now: a lambda in a loop would take the last.
-    actions = {name: lambda command=command: call(command) for name, command in commands.items()}
-    seconds = alternate(runs, actions, before=lambda: _level(folder))
+        commands["mergekit"] = [*mergekit(work, models, parents, folder), *SHARDS]
     anonymous: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(min(runs, 3)):
-        for name, command in commands.items():
-            shutil.rmtree(folder / name.partition(",")[0], ignore_errors=True)
-            anonymous[name].append(anonymous_peak(command))
+
+    def measure(name: str) -> None:
+        anonymous[name].append(anonymous_peak(commands[name]))
+
+    actions = {name: partial(measure, name) for name in commands}
+    seconds = alternate(runs, actions, warmups=0, before=lambda: _level(folder))
     named = f"GPT-2 Large shape, fp32, {len(models)} models: {work.name}"
     memory = Goal("ours", "at most", 300)
     if not work.theirs:
@@ -128,10 +166,11 @@ def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folde
             ),
             Row("methods", f"{named}: anonymous memory", anonymous["ours"], unit="MB", goals=[memory]),
         ]
+    # The turn of mergekit, the last, has removed ours.
+    call(commands["ours"])
     checked = _check(folder, work, len(models), parents["base"])
     _clean(folder)
     peer = f"mergekit-yaml {work.theirs}"
-    small = {name: statistics.median(found["mergekit, shards"]) for name, found in (("s", seconds), ("MB", anonymous))}
     return [
         Row(
             "methods",
@@ -140,7 +179,7 @@ def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folde
             peer=peer,
             peers=seconds["mergekit"],
             goals=[Goal("peer", "at least", 3)],
-            note=f"processes, imports included. mergekit with {' '.join(SHARDS)}: {small['s']:.3g} s. {checked}",
+            note=f"processes, imports included; mergekit with {' '.join(SHARDS)}. {checked}",
         ),
         Row(
             "methods",
@@ -150,7 +189,6 @@ def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folde
             peer=peer,
             peers=anonymous["mergekit"],
             goals=[memory],
-            note=f"mergekit with {' '.join(SHARDS)}: {small['MB']:.0f} MB.",
         ),
     ]
 
@@ -202,13 +240,14 @@ def _check(folder: Path, work: Work, models: int, base: Path) -> str:
     """
     elements = differing = 0
     moved = {"ours": 0, "mergekit": 0}
+    shards = [safe_open(path, "numpy") for path in sorted((folder / "mergekit").glob("*.safetensors"))]
+    theirs = {tensor: shard for shard in shards for tensor in shard.keys()}  # noqa: SIM118 (no mapping)
     with (
         safe_open(folder / "ours" / "model.safetensors", "numpy") as ours,
-        safe_open(folder / "mergekit" / "model.safetensors", "numpy") as theirs,
         safe_open(base / "model.safetensors", "numpy") as origin,
     ):
         for tensor in ours.keys():  # noqa: SIM118 (no mapping)
-            one, two, start = (file.get_tensor(tensor) for file in (ours, theirs, origin))
+            one, two, start = (file.get_tensor(tensor) for file in (ours, theirs[tensor], origin))
             elements += one.size
             # Some roundings to float32 of weights, and of displacements beside small ones.
             differing += int(np.count_nonzero(np.abs(one - two) > 2.0**-20 * (np.abs(two) + 0.01)))

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ BATCH_SIZE = 32
 
 SAMPLE = 4
 """Points that the peers visit in a turn."""
+
+SHARE = 10
+SST_EVALUATION = f"evaluating the SST test sentences ({SHARE} x every {SHARE}th)"
 
 
 def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
@@ -134,28 +138,33 @@ def _merge_and_load(point: Point, folder: Path) -> tuple[Any, Any]:
 def _switch(runs: int, folder: Path) -> Row:
     """Moving from one point to the next beside evaluating the SST test sentences there, for models of real size."""
     space = WeightSpace({name: gpt2(folder / name, seed=seed) for seed, name in enumerate(_models())})
-    models = {"base": {"task": "language-model", "start": {"hub": "gpt2", "revision": "main"}}}
-    source = {"source": "sst", "path": str(data("sst")), "detokenize": True}
-    study = declare({"study": "plane", "models": models, "corpora": {"sst": source}}).config
-    corpus = load_sst(study.corpora["sst"].settings("sst", study)["corpus"], "sst")
-    share = 10
-    texts = encode_texts(space.model, space.tokenizer, {"": corpus["test"]["text"].tolist()[::share]}, BATCH_SIZE)
+    evaluate = sst_evaluation(space)
     line = plane(20, lines=1)
 
     def visit() -> None:
         for _ in space.visit(line):
             pass
 
-    seconds = alternate(runs, {"visit": visit, "evaluate": lambda: text_losses(space.model, texts)})
+    seconds = alternate(runs, {"visit": visit, "evaluate": evaluate})
     return Row(
         benchmark="plane",
         work="loss plane, GPT-2 small shape: switch from one point of a line to the next",
         ours=[total / len(line.points) for total in seconds["visit"]],
-        limit=f"evaluating the SST test sentences ({share} x every {share}th)",
-        limits=[share * total for total in seconds["evaluate"]],
+        limit=SST_EVALUATION,
+        limits=[SHARE * total for total in seconds["evaluate"]],
         goals=(Goal("limit", "at most", 0.05),),
         note=f"{THREADS} thread; the start of the line is counted to its {len(line.points)} points.",
     )
+
+
+def sst_evaluation(space: WeightSpace) -> Callable[[], object]:
+    """What evaluates every ``SHARE``-th of the SST test sentences where the live model is."""
+    models = {"base": {"task": "language-model", "start": {"hub": "gpt2", "revision": "main"}}}
+    source = {"source": "sst", "path": str(data("sst")), "detokenize": True}
+    study = declare({"study": "plane", "models": models, "corpora": {"sst": source}}).config
+    corpus = load_sst(study.corpora["sst"].settings("sst", study)["corpus"], "sst")
+    texts = encode_texts(space.model, space.tokenizer, {"": corpus["test"]["text"].tolist()[::SHARE]}, BATCH_SIZE)
+    return lambda: text_losses(space.model, texts)
 
 
 if __name__ == "__main__":
