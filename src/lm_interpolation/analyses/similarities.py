@@ -64,8 +64,7 @@ def gram_with_base(space: Space) -> Matrix:
     """Inner products of the displacements, and of the base as the last one, over all tensors: (n + 1, n + 1), float64.
 
     Memory is that of one chunk of each model. Sums do not depend on threads: ``einsum`` adds without BLAS, whose
-    threads share the sums among them (six times slower than BLAS on one thread, and no slower than reading from a
-    disk of 1 GB/s).
+    threads share the sums among them. (BLAS on one thread takes 5 ms instead of 30 for a chunk of 61 models.)
     """
     models = list(space.weights)
     total = np.zeros((len(models) + 1, len(models) + 1))
