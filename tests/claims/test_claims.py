@@ -914,6 +914,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "baseline": {"choose": ["c"], "measure": ["d"]},
         "statistic": "nll_text",
     },
+    "clusters": BASE | {"analysis": "a", "label": "data"},
     "matched_loss": BASE
     | {
         "method": {"target": "a", "general": "b"},

@@ -126,6 +126,7 @@ def full_config() -> dict[str, Any]:
             "limit": 5,
         },
         "products": {"kind": "gram", "models": ["positive"], "base": "base"},
+        "areas": {"kind": "regions", "base": "base", "sets": ["tuned", "judges"], "by": ["data", "task"]},
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -146,7 +147,11 @@ def full_config() -> dict[str, Any]:
             "reason": "For a test.",
         },
     }
-    config["sets"] = {"ends": {"models": ["negative", "positive"]}}
+    config["sets"] = {
+        "ends": {"models": ["negative", "positive"]},
+        "tuned": {"models": ["negative", "positive"], "labels": {"data": "reviews", "task": "words"}},
+        "judges": {"models": ["judge", "critic"], "labels": {"data": "classes", "task": "labels"}},
+    }
     config["scorers"]["sentiment"]["precision"] = "bf16"
     grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
     config["searches"] = {"search": {"model": "positive", "grid": grid}}
@@ -179,6 +184,8 @@ def full_config() -> dict[str, Any]:
         "tangent": {"kind": "linearity", "analysis": "taylor"},
         "trust": {"kind": "calibration", "models": ["critic"]},
         "blocks": {"kind": "layers", "analysis": "parts", "class": "positive"},
+        "atlas": {"kind": "tsne", "analysis": "areas"},
+        "heat": {"kind": "similarity", "analysis": "areas"},
         "compared": {
             "kind": "methods",
             "sweeps": ["theta1", "theta3"],
@@ -225,6 +232,7 @@ def full_config() -> dict[str, Any]:
             "sign": "higher",
             **common,
         },
+        "grouped": {"test": "clusters", "analysis": "areas", "label": "task", **common},
         "alike": {
             "test": "difference",
             **line,

@@ -22,6 +22,7 @@ from lm_interpolation.points.algebra import build_sweep
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.extending import extended
 from lm_interpolation.study.kinds.analyses.layers import Layers
+from lm_interpolation.study.kinds.analyses.regions import Regions
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import CLAIMS, FAMILIES
 from lm_interpolation.study.kinds.claims.base import Claim
@@ -177,7 +178,7 @@ def test_examples_of_sections_make_a_study_together() -> None:
     assert scratch["batch_size"] % (scratch["processes"] * config["compute"]["batch_size"]["train"]) == 0
     config["models"]["judge"] = config["models"]["base"]
     _, resolved, left_out = declare(config)
-    assert left_out == {} and len(resolved["figures"]) == 10 and len(resolved["claims"]) == 3
+    assert left_out == {} and len(resolved["figures"]) == 12 and len(resolved["claims"]) == 4
 
 
 def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +237,8 @@ def test_columns_of_tables() -> None:
     assert columns_of("`tables/<analysis>.csv`, cost") == COST_COLUMNS
     assert columns_of("`tables/<analysis>.csv`, barrier") == BARRIER_COLUMNS
     assert columns_of("`tables/<analysis>.csv`, layers") == list(Layers.TABLES[""].columns)
+    for suffix, table in Regions.TABLES.items():
+        assert columns_of(f"`tables/<analysis>{suffix}.csv`, regions") == list(table.columns)
     assert columns_of("`tables/<search>.csv`") == SEARCH_COLUMNS
     assert columns_of("`losses/<analysis>.parquet`") == LOSSES_SCHEMA.names
     claim = {"test": "linear", "analysis": "a", "quantity": "logits", "column": "r2", "threshold": 0, "reason": "ours"}

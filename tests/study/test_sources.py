@@ -205,6 +205,8 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         "plot_training.py",
         "plot_calibration.py",
         "plot_layers.py",
+        "plot_tsne.py",
+        "plot_similarity.py",
     }
     # Files of a format that a study does not use make nothing again.
     assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}
@@ -241,7 +243,10 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     }
     # How a judge is examined decides on no score, and only its exam needs scikit-learn.
     assert users("exam") == users("tfidf") | {"exam.py"} == {"exam.py"}
-    assert {script for script in SCRIPTS if "scikit-learn" in pinned_packages(PATHS[script])} == {"exam.py"}
+    assert {script for script in SCRIPTS if "scikit-learn" in pinned_packages(PATHS[script])} == {
+        "exam.py",
+        "regions.py",
+    }
     assert users("style") == draw
     # What comes early does not depend on what comes late.
     early = training | data | {"import_model.py"}

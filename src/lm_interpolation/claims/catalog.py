@@ -6,6 +6,7 @@ from typing import Any
 from lm_interpolation.claims import (
     barrier,
     better,
+    clusters,
     difference,
     linear,
     loss_barrier,
@@ -42,5 +43,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "lower_loss": lower_loss.measure,
     "selected": selected.measure,
     "matched_loss": matched_loss.measure,
+    "clusters": clusters.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

@@ -25,6 +25,7 @@ NOUNS = {
     "pairs": "pair",
     "classes": "class",
     "words": "group",
+    "by": "label",
 }
 """Section, or key of an entry, to how its entries are called."""
 

@@ -16,6 +16,7 @@ from lm_interpolation.analyses.linearity import _MEASURES, _SUMMARY
 from lm_interpolation.analyses.model_loss_tables import MODEL_LOSS_COLUMNS
 from lm_interpolation.analyses.next_tokens import _COLUMNS
 from lm_interpolation.analyses.precision import PRECISION_COLUMNS
+from lm_interpolation.analyses.regions import CLUSTER_COLUMNS, PAIR_COLUMNS, PLACE_COLUMNS
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.study.config import declare
@@ -89,6 +90,13 @@ def test_every_kind_has_rules_of_its_own() -> None:
             "inner products and cosines of the weights of the set films, tensor by tensor",
         ),
         (
+            {"kind": "regions", "base": "c", "sets": ["films", "books"], "by": ["data"]},
+            "similarity of the models of films, books by their displacements from c. Clusters: spectral, as many as the "
+            "label has values; affinities (1 + cosine) / 2, and exp(−d² / median²) of distances d, our reading; intervals "
+            "over models, from draws of four fifths of them. Map: t-SNE of 1 − cosine, perplexity min(30, (models − 1) / "
+            "3), seed 0",
+        ),
+        (
             {"kind": "norms", "pairs": {"moved": {"model": "a", "reference": "b"}}},
             "norms of the weight differences moved (a − b), tensor by tensor",
         ),
@@ -139,6 +147,9 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
         ("model_loss", ""): list(MODEL_LOSS_COLUMNS),
         ("layers", ""): LAYER_COLUMNS,
         ("gram", ""): GRAM_COLUMNS,
+        ("regions", ""): PAIR_COLUMNS,
+        ("regions", "_clusters"): CLUSTER_COLUMNS,
+        ("regions", "_places"): PLACE_COLUMNS,
     }
     tables = {(tag(kind), suffix): table for kind in ANALYSES for suffix, table in kind.TABLES.items()}
     assert columns.keys() == tables.keys()
@@ -302,6 +313,57 @@ def test_a_base_is_none_of_the_models_that_move_from_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("sections", "problem"),
+    [
+        (
+            {"analyses/areas/by": ["data", "corpus"]},
+            ("by", "set 'tuned' has no label 'corpus'; add it at sets.tuned.labels"),
+        ),
+        (
+            {"sets/judges/models": ["judge", "critic", "positive"]},
+            ("sets", "'tuned' and 'judges' both hold 'positive'; name sets without common models"),
+        ),
+        (
+            {"sets/judges/models": ["judge", "critic", "base"]},
+            ("base", "'base' is in set 'judges'; its displacement is 0, take it out"),
+        ),
+        ({"sets/judges/models": ["judge"]}, ("sets", "holds 3 models; clusters need at least 4")),
+        (
+            {"sets/judges/labels": {"data": "reviews", "task": "labels"}},
+            ("by", "all sets have one data; take 'data' out, or name other sets"),
+        ),
+        (
+            {
+                "sets/negative": {"models": ["negative"], "labels": {"data": "x", "task": "words"}},
+                "sets/positive": {"models": ["positive"], "labels": {"data": "y", "task": "words"}},
+                "sets/judge": {"models": ["judge"], "labels": {"data": "z", "task": "labels"}},
+                "sets/other": {"models": ["other"], "labels": {"data": "v", "task": "labels"}},
+                "analyses/areas/sets": ["negative", "positive", "judge", "other"],
+            },
+            ("by", "no two models have the same data; take 'data' out, or name larger sets"),
+        ),
+    ],
+)
+def test_sets_that_make_no_regions(sections: dict[str, Any], problem: tuple[str, str]) -> None:
+    config = edited(**sections)
+    assert next(config.analyses["areas"].check(config)) == problem
+    sound = config_of()
+    assert list(sound.analyses["areas"].check(sound)) == []
+
+
+def test_models_have_the_labels_of_their_sets() -> None:
+    study = Study(full_config())
+    analysis = study.analysis("areas")
+    assert analysis.settings(study, "areas") == {
+        "models": ["negative", "positive", "judge", "critic"],
+        "base": "base",
+        "labels": {"data": ["reviews"] * 2 + ["classes"] * 2, "task": ["words"] * 2 + ["labels"] * 2},
+    }
+    folders = analysis.inputs(study, "areas")["models"]
+    assert [folder.rpartition("/")[2] for folder in folders] == ["negative", "positive", "judge", "critic", "base"]
+
+
 def test_an_anchor_is_a_point_of_the_sweep() -> None:
     config = edited(**{"sweeps/theta1/anchors": [{"alpha": 2}], "analyses/price/at": [2.0]})
     assert list(config.analyses["price"].check(config)) == []
@@ -326,7 +388,7 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["quiet"] for name in ("quiet-loss", "quiet-dev-loss", "quiet-news-loss")},
         **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
-        **{name: [] for name in ("distances", "ends-loss", "parts", "products")},
+        **{name: [] for name in ("distances", "ends-loss", "parts", "products", "areas")},
         "side": ["theta1", "ensemble"],
     }
     scorers = {name: found for name, analysis in config.analyses.items() if (found := analysis.scorers_behind(config))}

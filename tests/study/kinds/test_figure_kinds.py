@@ -18,8 +18,10 @@ from lm_interpolation.figures.finding_methods import find_methods
 from lm_interpolation.figures.finding_norms import find_norms
 from lm_interpolation.figures.finding_plane import find_plane
 from lm_interpolation.figures.finding_search import find_search
+from lm_interpolation.figures.finding_similarity import find_similarity
 from lm_interpolation.figures.finding_slices import find_slices
 from lm_interpolation.figures.finding_training import find_training
+from lm_interpolation.figures.finding_tsne import find_tsne
 from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.series import MOST
 from lm_interpolation.jobs.places import WORKFLOW
@@ -40,8 +42,10 @@ FINDERS = {
     "norms": find_norms,
     "plane": find_plane,
     "search": find_search,
+    "similarity": find_similarity,
     "slices": find_slices,
     "training": find_training,
+    "tsne": find_tsne,
     "words": find_words,
 }
 
@@ -105,7 +109,7 @@ def test_the_right_script_runs_for_each_figure_and_table() -> None:
         "barriers": "tables/table_caption_barrier.py",
     }
     # Of two tables, and of none.
-    for table in ("theta3", "taylor", "taylor_summary", "line-loss"):
+    for table in ("theta3", "taylor", "taylor_summary", "line-loss", "areas", "areas_clusters", "areas_places"):
         assert captions.table_script(study, table) == "tables/table_caption.py"
         assert captions.table_settings(study, table).keys() == {"text"}
 
@@ -168,6 +172,8 @@ def test_series_are_counted() -> None:
         "tangent": 0,
         "trust": 2,
         "blocks": 0,
+        "atlas": 2,
+        "heat": 0,
         "compared": 2,
     }
     many = config_of("analyses", words={"top": MOST + 1})

@@ -16,11 +16,13 @@ from lm_interpolation.study.kinds.analyses.model_loss import ModelLoss
 from lm_interpolation.study.kinds.analyses.next_token import NextToken
 from lm_interpolation.study.kinds.analyses.norms import Norms
 from lm_interpolation.study.kinds.analyses.precision import PrecisionAnalysis
+from lm_interpolation.study.kinds.analyses.regions import Regions
 from lm_interpolation.study.kinds.analyses.texts import Texts
 from lm_interpolation.study.kinds.base import Declaration, Either, tag
 from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
 from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.better import BetterClaim
+from lm_interpolation.study.kinds.claims.clusters import ClustersClaim
 from lm_interpolation.study.kinds.claims.difference import DifferenceClaim
 from lm_interpolation.study.kinds.claims.linear import LinearClaim
 from lm_interpolation.study.kinds.claims.loss_barrier import LossBarrierClaim
@@ -60,8 +62,10 @@ from lm_interpolation.study.kinds.figures.methods import MethodsFigure
 from lm_interpolation.study.kinds.figures.norms import NormsFigure
 from lm_interpolation.study.kinds.figures.plane import Plane
 from lm_interpolation.study.kinds.figures.search import SearchFigure
+from lm_interpolation.study.kinds.figures.similarity import SimilarityFigure
 from lm_interpolation.study.kinds.figures.slices import Slices
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
+from lm_interpolation.study.kinds.figures.tsne import TsneFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
 from lm_interpolation.study.kinds.methods.keep import Band, ByMask, Chance, Keep, Magnitude, Rank, Tensors, Variance
@@ -131,6 +135,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     Layers,
     ModelLoss,
     Gram,
+    Regions,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -145,6 +150,8 @@ FIGURES: tuple[type[Figure], ...] = (
     Slices,
     MethodsFigure,
     LayersFigure,
+    TsneFigure,
+    SimilarityFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -164,6 +171,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     LowerLossClaim,
     SelectedClaim,
     MatchedLossClaim,
+    ClustersClaim,
 )
 
 

@@ -1,0 +1,16 @@
+"""Heat map of the cosines of all pairs of models, as PNG and PDF."""
+
+from typing import Any
+
+from lm_interpolation.figures.plot_similarity import plot_similarity
+from lm_interpolation.figures.regions_data import read_pairs, read_places
+from lm_interpolation.figures.style import draw
+from lm_interpolation.jobs.runtime import Job, run_job
+
+
+def main(job: Job, *, look: dict[str, Any]) -> None:
+    draw(job, look, plot_similarity, read_pairs(job.input.pairs), read_places(job.input.places))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
