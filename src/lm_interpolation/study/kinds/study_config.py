@@ -35,10 +35,7 @@ from lm_interpolation.study.kinds.sweeps import SweepSpec
 
 
 class StudyConfig(Declaration):
-    """One file describes one study; its results are in results/<study>/.
-
-    The context of its validation is what is repeated for each training seed (``AllRepeated``), if anything is.
-    """
+    """One file describes one study; its results are in results/<study>/."""
 
     study: Name = Field(description="Name of the study; its results are in results/<study>/.")
     device: Literal["cpu", "cuda"] = Field(
@@ -114,6 +111,7 @@ class StudyConfig(Declaration):
     _repeated: AllRepeated = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any, /) -> None:
+        # What ``families.expand`` found: the names that files may use are not those of the entries.
         self._repeated = context or {}
 
     def section(self, name: str) -> Any:
