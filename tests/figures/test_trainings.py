@@ -134,4 +134,4 @@ def test_values_in_words_are_means_with_the_whole_interval(tmp_path: Path) -> No
     assert apart[0].startswith("Score along θ (mean of 3 trainings). With neutral prompts: 0.2 [")
     assert f", {high:.3g}] at α = 0, 0.5 [0.4, 0.6] at α = 1: the intervals overlap, no difference shown" in apart[0]
     assert apart[1].startswith("Score along t. With neutral prompts: ")
-    assert "along θ (mean of 3 trainings): 0.2 [" in overlaid[0]
+    assert "Along θ (mean of 3 trainings): 0.2 [" in overlaid[0]
