@@ -90,9 +90,20 @@ def highest(values: np.ndarray) -> Inference:
     return MaxDifference(estimate, vectors[:, :2], vectors[:, 2:], seed=0)
 
 
-def holds(found: Inference, truth: float) -> bool:
-    low, high = found.limits(TAIL)
-    return low <= truth <= high
+def coverage(
+    measure: Callable[[np.ndarray], Inference], trainings: int, deviations: tuple[float, float, float], count: int
+) -> tuple[float, float]:
+    """How often in ``count`` studies the interval holds the truth: over trainings and prompts; over prompts alone."""
+    # The higher one of two normal values lies 1 / sqrt(pi) standard deviations above their mean.
+    truth = 0 if measure is first else 1 + deviations[0] / math.sqrt(math.pi)
+    generator, held = np.random.default_rng(0), np.zeros(2)
+    for _ in range(count):
+        parts = [measure(values) for values in draw(generator, trainings, 40, *deviations)]
+        for place, found in enumerate((OverTrainings(parts), parts[0])):
+            low, high = found.limits(TAIL)
+            held[place] += low <= truth <= high
+    both, alone = held / count
+    return both, alone
 
 
 # Standard deviations of trainings, of prompts alike in all trainings, and of prompts in one of them.
@@ -111,16 +122,10 @@ def test_intervals_hold_the_truth_at_their_level(
 ) -> None:
     for module in ("inference", "shares"):
         monkeypatch.setattr(f"lm_interpolation.statistics.{module}.DRAWS", 200)
-    # The higher one of two normal values lies 1 / sqrt(pi) standard deviations above their mean.
-    truth = 0 if measure is first else 1 + deviations[0] / math.sqrt(math.pi)
-    count, generator = 300, np.random.default_rng(0)
-    both = alone = 0
-    for _ in range(count):
-        parts = [measure(values) for values in draw(generator, trainings, 40, *deviations)]
-        both += holds(OverTrainings(parts), truth)
-        alone += holds(parts[0], truth)
+    count = 300
+    both, alone = coverage(measure, trainings, deviations, count)
     # Three standard errors of the simulation below the level.
-    assert both / count >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / count)
+    assert both >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / count)
     if deviations[0] == 0.5:
         # Over prompts alone they say nothing of trainings.
-        assert alone / count < 0.7
+        assert alone < 0.7

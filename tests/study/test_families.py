@@ -8,6 +8,9 @@ import yaml
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import verdicts
+from lm_interpolation.study.config import declare
+from lm_interpolation.study.kinds.claims.base import Claim
+from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 from tests.whole.test_workflow import ROOT
 
@@ -153,3 +156,38 @@ def test_mistakes_are_told_once_and_as_written(changes: dict[str, Any], line: st
     found = errors_of(study_config(**changes))
     assert line in found
     assert not [other for other in found if ".s0:" in other or ".s1:" in other or ".s0." in other]
+
+
+@pytest.mark.parametrize(
+    ("files", "seeds"),
+    [(["config", "trainings"], [0, 1, 2]), (["sst", "trainings", "sst-trainings"], [0, 1, 2, 3, 4])],
+    ids=["embedded", "sst"],
+)
+def test_claims_over_trainings_differ_from_those_over_one_in_nothing_else(files: list[str], seeds: list[int]) -> None:
+    config = read_study([ROOT / "config" / f"{name}.yaml" for name in files])
+    declared = declare(config)
+    assert not declared.left_out
+    for family, model in (("positives", "positive"), ("negatives", "negative")):
+        members = [declared.plain["models"][f"{family}.s{seed}"] for seed in seeds]
+        one = declared.plain["models"][model]
+        assert all(member["data"] == one["data"] and member["start"] == one["start"] for member in members)
+        assert [member["training"] for member in members] == [one["training"] | {"seed": seed} for seed in seeds]
+    for name, sweep in declared.config.repeated("sweeps").items():
+        assert list(sweep.members) == seeds
+        alone = declared.config.sweeps[name.removesuffix("-trainings")]
+        assert declared.config.sweeps[f"{name}.s0"].grid == alone.grid
+        assert declared.config.sweeps[f"{name}.s0"].prompts in (alone.prompts, ["neutral"])
+    claims = declared.config.repeated("claims")
+    assert len(claims) == 13
+    for name, repeated in claims.items():
+        claim = declared.config.claims[name.removesuffix("-over-trainings")]
+        assert isinstance(repeated.spec, Claim) and repeated.spec.test == claim.test
+        assert repeated.spec.threshold == claim.threshold
+        keys = {
+            key: value.replace("-trainings", "") if isinstance(value, str) else value
+            for key, value in repeated.spec.keys().items()
+        }
+        assert keys == claim.keys()
+    for name, analysis in declared.config.repeated("analyses").items():
+        alone = declared.config.analyses[name.replace("-trainings", "")].plain()
+        assert analysis.spec.plain() | {"sweep": "theta1"} == alone
