@@ -158,6 +158,11 @@ def test_mistakes_are_told_once_and_as_written(changes: dict[str, Any], line: st
     assert not [other for other in found if ".s0:" in other or ".s1:" in other or ".s0." in other]
 
 
+def test_a_mistake_in_a_sweep_of_families_is_the_only_one() -> None:
+    found = errors_of(study_config(sweeps__theta1__grids={}))
+    assert found == ["config: unknown key 'grids' at sweeps.theta1; did you mean 'grid'?"]
+
+
 @pytest.mark.parametrize(
     ("files", "seeds"),
     [(["config", "trainings"], [0, 1, 2]), (["sst", "trainings", "sst-trainings"], [0, 1, 2, 3, 4])],
@@ -189,5 +194,6 @@ def test_claims_over_trainings_differ_from_those_over_one_in_nothing_else(files:
         }
         assert keys == claim.keys()
     for name, analysis in declared.config.repeated("analyses").items():
+        assert analysis.spec is not None
         alone = declared.config.analyses[name.replace("-trainings", "")].plain()
         assert analysis.spec.plain() | {"sweep": "theta1"} == alone

@@ -40,7 +40,7 @@ class Families:
     names: dict[str, set[str]] = field(default_factory=lambda: {"models": set(), **{name: set() for name in TYPES}})
     """Section to the names of its entries that became several."""
     repeated: dict[str, dict[str, Repeated]] = field(default_factory=lambda: {name: {} for name in TYPES})
-    """Section to its entries that became several. Those with mistakes of their own may be missing."""
+    """Section to its entries that became several."""
 
     def written(self, path: Path) -> Path:
         """The key path in the file of a key path in ``config``."""
@@ -51,17 +51,14 @@ class Families:
 
     def in_words(self, line: str) -> str:
         """A line about ``config`` as a line about the file, the same for all members."""
-        found = re.match(r"(config: )?([a-z]+)\.([A-Za-z][A-Za-z0-9_.-]*?\.s\d+)(?=[.: ]|$)", line)
-        if found is None:
-            return line
-        path, written = (found[2], found[3]), self.written((found[2], found[3]))
-        rest = line[found.end() :]
-        if path != written:
-            # What it names became members of the same seed.
-            ending = found[3].removeprefix(written[1])
-            others = "|".join(re.escape(name) for names in self.names.values() for name in names)
-            rest = re.sub(rf"(?<![\w-])({others}){re.escape(ending)}(?![\w-])", r"\1", rest)
-        return f"{found[1] or ''}{'.'.join(written)}{rest}"
+        for found in re.finditer(r"(?<![\w.-])([a-z]+)\.([A-Za-z][A-Za-z0-9_.-]*?\.s\d+)(?=[.:; ]|$)", line):
+            path = (found[1], found[2])
+            if (written := self.written(path)) != path:
+                # What a member names became members of the same seed.
+                ending = re.escape(found[2].removeprefix(written[1]))
+                others = "|".join(re.escape(name) for names in self.names.values() for name in names)
+                return re.sub(rf"(?<![\w-])({others}){ending}(?![\w-])", r"\1", line)
+        return line
 
 
 def expand(config: Mapping[str, Any]) -> Families:
@@ -166,8 +163,7 @@ def _members(
                 f"config: {section}.{name}: {other} would be one of its replicates; rename one of the two"
             )
     found.names[section].add(name)
-    if (declared := _declared(section, entries[name])) is not None:
-        found.repeated[section][name] = Repeated(declared, members)
+    found.repeated[section][name] = Repeated(_declared(section, entries[name]), members)
     yield from ((one, of_seed(seed)) for seed, one in members.items())
 
 

@@ -300,10 +300,11 @@ MEMBER = re.compile(r"(.+)\.s(\d+)")
 class Repeated:
     """A sweep, an analysis or a claim of families: it became one entry for each training seed.
 
-    ``spec`` is what was written, with names of families and of what else is repeated; ``members`` has seed to name.
+    ``spec`` is what was written, with names of families and of what else is repeated (None while it has mistakes);
+    ``members`` has seed to name.
     """
 
-    spec: Declaration
+    spec: Declaration | None
     members: Mapping[int, str]
 
 
