@@ -806,6 +806,7 @@ def test_script_writes_verdicts(tmp_path):
         "weak_judge": True,
         "reason": "as small as noise",
         "note": "least at 0.5; points in the middle: 1",
+        "trainings": [],
         "p_holm": pytest.approx(0.0015),
         "verdict_holm": "holds",
     }
@@ -830,8 +831,9 @@ def test_script_writes_verdicts(tmp_path):
     assert f"Verdicts: {counts}, of 4. After Holm's correction: {corrected}." in text
     assert "- p = 0.0005, corrected 0.0015" in text
     assert "| 4.1 | Good words \\| rise (`rising`) |" in text
-    assert "| 0.25 [0.25, 0.25] | at least 0.3 | **refuted** (weak judge) | refuted |" in text
-    assert "| – | at most 0.1 | **not tested** | not tested |" in text
+    assert "| 0.25 [0.25, 0.25] | 8 prompts; one training | at least 0.3 | **refuted** (weak judge) | refuted |" in text
+    assert "| 6 words; one training | at least 0.9 |" in text
+    assert "| – | – | at most 0.1 | **not tested** | not tested |" in text
     assert "- Threshold: as small as noise" in text
     assert "- Not tested: the study has no plane" in text
     before = text, (tmp_path / "claims.json").read_bytes()

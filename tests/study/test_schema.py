@@ -19,7 +19,9 @@ from tests.study.test_config import full_config
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
-STUDIES = [path for path in CONFIGS if path.stem not in ("data", "experiments", "methods", "smollm2-methods")]
+PARTS = ("data", "experiments", "methods", "smollm2-methods", "trainings", "sst-trainings")
+"""Files that are no studies by themselves."""
+STUDIES = [path for path in CONFIGS if path.stem not in PARTS]
 
 
 def accepted(config: Any) -> bool:

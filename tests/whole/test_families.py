@@ -1,14 +1,22 @@
-"""A family of replicates, trained by Snakemake in one job: what a seed more or less trains, and what is lost."""
+"""A family of replicates, trained by Snakemake in one job: what a seed more or less trains, and what is lost.
 
+And a study of families: a figure and claims over trainings, and what is there of each training.
+"""
+
+import copy
 import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
+from safetensors.numpy import load_file
 
+from lm_interpolation.commands import export, steer
 from tests.whole.test_workflow import ROOT, all_planned, copy_sources, finish
 
 pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
@@ -102,3 +110,88 @@ def test_a_family_trains_in_one_job_and_a_new_seed_alone(tmp_path: Path) -> None
     # What concerns all of them starts the family again.
     write(tmp_path, 2, 1, training={**SHORT, "learning_rate": 0.001})
     assert planned(tmp_path) == {"train_replicates": 1, "take_replicate": 2, "mean_of_models": 1}
+
+
+def trainings_config(seeds: list[int]) -> dict[str, Any]:
+    """A study of a line between two families, with a figure and claims on it and on losses along it."""
+    config: dict[str, Any] = copy.deepcopy(TINY)
+    for name in ("positive", "negative"):
+        config["models"][name] |= {"replicates": seeds, "training": SHORT}
+    config["models"]["base"]["training"] = SHORT
+    texts = [
+        "The film was",
+        "The plot was",
+        "Overall,",
+        "I thought the",
+        "The cast",
+        "The end",
+        "The food",
+        "The hotel",
+    ]
+    config["prompts"]["neutral"]["texts"] = texts
+    config["scorers"] = {name: config["scorers"][name] for name in ("sentiment", "perplexity")}
+    del config["models"]["grammar-judge"], config["corpora"]["grammar"], config["searches"]
+    config["sweeps"] = {"theta1": config["sweeps"]["theta1"] | {"label": "θ₁"}}
+    threshold = {"threshold": 10, "reason": "For a test."}
+    config["claims"] = {
+        "texts": {"test": "barrier", "sweep": "theta1", "prompts": "neutral", "scorer": "perplexity", **threshold},
+        "loss": {"test": "loss_barrier", "analysis": "losses", "class": "positive", **threshold},
+        "alone": {"test": "loss_barrier", "analysis": "losses.s0", "class": "positive", **threshold},
+    }
+    config["figures"] = {"lines": {**config["figures"]["fig3"], "sweeps": ["theta1"]}}
+    config["quick"] = ["lines"]
+    return config
+
+
+def test_claims_and_figures_over_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_sources(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(trainings_config([0, 1, 2]), sort_keys=False))
+    finish(tmp_path)
+    top = tmp_path / "results" / "tiny"
+    claims = {entry["name"]: entry for entry in json.loads((top / "claims.json").read_text())}
+    assert list(claims) == ["texts", "loss", "alone"]
+    for name in ("texts", "loss"):
+        entry = claims[name]
+        values = [one["value"] for one in entry["trainings"]]
+        assert entry["value"] == pytest.approx(sum(values) / 3, rel=1e-4, abs=1e-6)
+        assert (entry["verdict"], entry["units"], entry["unit_kind"]) == ("holds", 3, "trainings")
+        assert [one["seed"] for one in entry["trainings"]] == ["0", "1", "2"]
+    assert claims["alone"]["trainings"] == [] and claims["alone"]["value"] == claims["loss"]["trainings"][0]["value"]
+    page = (top / "claims.md").read_text()
+    assert "| 3 trainings, 8 prompts |" in page and "| 10 texts; one training |" in page
+    # Tables, texts and the explorer are of each training.
+    assert not (top / "tables" / "theta1.csv").exists()
+    tables = [pd.read_csv(top / "tables" / f"theta1.s{seed}.csv") for seed in (0, 1, 2)]
+    assert not tables[0]["estimate"].equals(tables[1]["estimate"])
+    assert (top / "figures" / "lines.png").read_bytes().startswith(b"\x89PNG")
+    text = (top / "figures" / "lines.md").read_text()
+    assert "along θ₁ (mean of 3 trainings)" in text and "- theta1: the mean of 3 trainings that differ" in text
+    assert text.count("theta1.s1.csv") == 1
+    for page in ("explorer.html", "explorer-quick.html"):
+        if (top / page).exists():
+            assert all(f"theta1.s{seed}" in (top / page).read_text() for seed in (0, 1, 2))
+    monkeypatch.chdir(tmp_path)
+    asked = ["--config", "tiny.yaml", "--sweep", "theta1.s1", "--point", "alpha=0.5"]
+    steer.main([*asked, "--prompt", "The film was", "--samples", "1", "--json"])
+    assert "negative.s1" in capsys.readouterr().out
+    export.main([*asked, "--to", "middle"])
+    mixed, *ends = (
+        load_file(folder / "model.safetensors")
+        for folder in (tmp_path / "middle", top / "models" / "positive.s1", top / "models" / "negative.s1")
+    )
+    name = next(name for name in mixed if name.endswith("mlp.c_fc.weight"))
+    assert mixed[name] == pytest.approx((ends[0][name] + ends[1][name]) / 2, abs=1e-7)
+    assert planned(tmp_path) == {}
+
+    # A fourth seed adds its own and what is over trainings; nothing else runs again.
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(trainings_config([0, 1, 2, 3]), sort_keys=False))
+    jobs = planned(tmp_path)
+    assert {rule: jobs[rule] for rule in ("take_replicate", "table", "verdicts", "draw_figure")} == {
+        "take_replicate": 2,
+        "table": 1,
+        "verdicts": 1,
+        "draw_figure": 1,
+    }
+    assert jobs.get("train_replicates", 0) == 0

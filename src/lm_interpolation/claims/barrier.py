@@ -18,7 +18,7 @@ def barrier_of(curve: SweepCurve, seed: int) -> Measured:
     barrier = measure_barrier(estimate, at, seed)
     height = compact(float(height_above_chord(at, estimate.values)[1:-1].max()))
     note = f"highest point: {height} at {at[1 + barrier.largest]:g}; points in [0, 1]: {len(at)}"
-    return curve.measured(barrier, note)
+    return curve.measured(barrier, note, least=0)
 
 
 def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:

@@ -36,9 +36,9 @@ class SweepCurve:
         """Indices of the points with coordinates in [low, high], ends included."""
         return np.flatnonzero((self.at >= low) & (self.at <= high))
 
-    def measured(self, inference: Inference, note: str) -> Measured:
-        """The result of a measurement on this curve."""
-        return Measured(inference, note, self.estimate.units, self.unit)
+    def measured(self, inference: Inference, note: str, least: float = -math.inf) -> Measured:
+        """The result of a measurement on this curve, which cannot lie below ``least``."""
+        return Measured(inference, note, self.estimate.units, self.unit, least=least)
 
 
 def estimate_curve(coordinates: np.ndarray, numerators: np.ndarray, denominators: np.ndarray, unit: str) -> SweepCurve:

@@ -1,8 +1,9 @@
 """The data of claims, and the result of measuring one."""
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.scores.judges import Judge
 from lm_interpolation.scores.statistic import Statistic
 from lm_interpolation.statistics.inference import Inference
+from lm_interpolation.statistics.medians import Median, MedianRatio
 
 PathLike = str | os.PathLike[str]
 
@@ -46,7 +48,8 @@ class Measured:
     """A statistic and a remark on it; its interval rests on this many ``units`` of this ``kind`` (prompts, ...).
 
     ``undefined`` is the share of draws without a value; ``instead`` says what would decide the claim if more units
-    would not.
+    would not. The statistic cannot lie below ``least`` or above ``most``. ``trainings`` are those that it is a mean
+    over, by seed, if there are several.
     """
 
     inference: Inference
@@ -55,6 +58,14 @@ class Measured:
     kind: str = ""
     undefined: float = 0.0
     instead: str = "the value lies too near the threshold"
+    least: float = -math.inf
+    most: float = math.inf
+    trainings: Mapping[str, "Measured"] = field(default_factory=dict)
+
+    @property
+    def by_order(self) -> bool:
+        """Whether the interval is made of order statistics, which are valid for any number of units."""
+        return isinstance(self.inference, Median | MedianRatio)
 
 
 def read_analysis(path: PathLike) -> pd.DataFrame:

@@ -22,4 +22,4 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     largest = MaxDifference(both, np.hstack([gaps, -gaps]), seed=data.seed, floor=0.0)
     seen = compact(float(np.abs(both.values @ gaps).max()))
     where = at[largest.largest % len(at)]
-    return one.measured(largest, f"largest seen: {seen} at {where:g}; shared points: {len(at)}")
+    return one.measured(largest, f"largest seen: {seen} at {where:g}; shared points: {len(at)}", least=0)

@@ -25,4 +25,6 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
         curve.estimate.units,
         curve.unit,
         instead="points that lie too near each other to be told apart",
+        least=-1,
+        most=1,
     )

@@ -22,6 +22,6 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
         raise NotTested(f"{tensor} does not differ in {spec['against']}; there is no ratio to it")
     if sizes[0] == sizes[1]:
         ratio = Median(norms[0] / norms[1])
-        return Measured(ratio, f"{len(norms[0])} tensors, matched by name", len(norms[0]), "tensors")
+        return Measured(ratio, f"{len(norms[0])} tensors, matched by name", len(norms[0]), "tensors", least=0)
     note = f"ratio of the medians: the pairs have different tensors ({len(norms[0])} and {len(norms[1])})"
-    return Measured(MedianRatio(Median(norms[0]), Median(norms[1])), note, min(map(len, norms)), "tensors")
+    return Measured(MedianRatio(Median(norms[0]), Median(norms[1])), note, min(map(len, norms)), "tensors", least=0)

@@ -24,8 +24,10 @@ classifier that can hardly tell the classes apart.
 Each verdict stands for itself: of claims right at their threshold up to one in 40 seems to hold by chance. The last \
 column is what is left if all verdicts together are to be right with {LEVEL:.0%} probability (Holm's correction).
 
-Intervals are over prompts, texts, words or tensors, and paired where curves share prompts. The largest of several \
-values (a barrier, the best of a sweep) is corrected for being chosen after the fact; its interval covers the choice."""
+Intervals are over prompts, texts, words or tensors, and paired where curves share prompts. A verdict on one training \
+says nothing of another seed. Of several trainings the value is the mean, and the interval is over trainings and \
+prompts. The largest of several values (a barrier, the best of a sweep) is corrected for being chosen after the fact; \
+its interval covers the choice."""
 
 
 def claims_markdown(
@@ -48,8 +50,8 @@ def claims_markdown(
         *_items("Data", leaks),
         f"Verdicts: {count['verdict']}, of {len(entries)}. After Holm's correction: {count['verdict_holm']}.",
         "",
-        "| § | claim | statistic | value [interval] | threshold | verdict | after Holm |",
-        "|---|---|---|---|---|---|---|",
+        "| § | claim | statistic | value [interval] | over | threshold | verdict | after Holm |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for entry in entries:
         threshold = f"{entry['direction']} {compact(entry['threshold'])}"
@@ -57,9 +59,12 @@ def claims_markdown(
             plain(entry["section"]),
             f"{plain(entry['statement'])} (`{entry['name']}`)",
             plain(f"{entry['statistic']} ({entry['unit']})"),
+            shown_value(entry),
+            over(entry),
+            threshold,
+            f"**{entry['verdict']}**" + f" ({MARK})" * entry["weak_judge"],
+            entry["verdict_holm"],
         ]
-        cells += [shown_value(entry), threshold, f"**{entry['verdict']}**" + f" ({MARK})" * entry["weak_judge"]]
-        cells.append(entry["verdict_holm"])
         lines.append(table_row(cells))
     for entry in entries:
         mark = f", {MARK}" * entry["weak_judge"]
@@ -70,6 +75,7 @@ def claims_markdown(
         ]
         if entry["note"]:
             lines += bullets([f"{'Not tested' if entry['verdict'] == NOT_TESTED else 'Value'}: {entry['note']}"])
+        lines += bullets([_training(one) for one in entry["trainings"]])
         if entry["p"] is not None:
             lines += bullets([f"p = {entry['p']:.2g}, corrected {entry['p_holm']:.2g}"])
     return "\n".join(lines) + "\n"
@@ -78,6 +84,27 @@ def claims_markdown(
 def _items(title: str, items: Sequence[str]) -> list[str]:
     """Lines of Markdown: a list with its title, and an empty line; nothing if there are no ``items``."""
     return [f"{title}:", "", *bullets(items), ""] if items else []
+
+
+def over(entry: Mapping[str, Any]) -> str:
+    """What an interval is over: ``3 trainings, 80 prompts``, or ``80 prompts; one training``."""
+    if entry["verdict"] == NOT_TESTED:
+        return "–"
+    if not entry["trainings"]:
+        return "; ".join([*_units([entry]), "one training"])
+    return ", ".join([f"{len(entry['trainings'])} trainings", *_units(entry["trainings"])])
+
+
+def _units(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The number of units of the one that has the fewest, with their kind; nothing for computed values."""
+    counts = [(entry["units"], entry["unit_kind"]) for entry in entries if entry["units"] is not None]
+    return ["{} {}".format(*min(counts))] if counts else []
+
+
+def _training(entry: Mapping[str, Any]) -> str:
+    """The verdict on one training by itself: ``Seed 1: 0.03 [0.01, 0.05], holds over 80 prompts``."""
+    units = "".join(f" over {units}" for units in _units([entry]))
+    return f"Seed {entry['seed']} alone: {shown_value(entry)}, {entry['verdict']}{units}"
 
 
 def shown_value(entry: Mapping[str, Any]) -> str:

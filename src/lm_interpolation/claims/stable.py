@@ -20,4 +20,4 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     bad = curve.estimate.contrasts(np.eye(len(curve.at)) * sign(spec["worse"], "higher"))
     vectors = np.eye(len(curve.at))
     excess = MaxDifference(bad, vectors[:, tested], vectors[:, reference], seed=data.seed, floor=0.0)
-    return curve.measured(excess, f"worst at {curve.at[tested][excess.largest]:g}; points: {len(tested)}")
+    return curve.measured(excess, f"worst at {curve.at[tested][excess.largest]:g}; points: {len(tested)}", least=0)

@@ -35,7 +35,7 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     one, other = pairs[largest.largest % len(pairs)]
     places = " and ".join(_place(names, curve.coordinates[index]) for index in (one, other))
     seen = compact(float(np.abs(curve.values @ gaps).max()))
-    return curve.measured(largest, f"largest seen: {seen} between {places}; pairs of points: {len(pairs)}")
+    return curve.measured(largest, f"largest seen: {seen} between {places}; pairs of points: {len(pairs)}", least=0)
 
 
 def _place(names: list[str], values: np.ndarray) -> str:

@@ -33,4 +33,4 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     valley = LowestPoints(curve.estimate.take(grid), distances, count, data.seed)
     note = f"mean sum {compact(sums[valley.lowest].mean())}; lowest points: {count} of {len(sums)}"
     note += f"; mean distance of all: {compact(distances.mean())}"
-    return curve.measured(valley, note)
+    return curve.measured(valley, note, least=0)

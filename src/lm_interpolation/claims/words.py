@@ -26,4 +26,4 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     rho = sign(spec["direction"], "rising") * spearman(table.to_numpy(np.float64))
     least = int(rho.argmin())
     note = f"words: {len(rho)}, points: {table.shape[1]}; least for {table.index[least]!r}, {compact(rho[least])}"
-    return Measured(Median(rho), note, len(rho), "words")
+    return Measured(Median(rho), note, len(rho), "words", least=-1, most=1)

@@ -20,6 +20,7 @@ from lm_interpolation.figures.phrases import (
     listed,
     number,
 )
+from lm_interpolation.figures.trainings import Trainings, mean_rows, together
 from lm_interpolation.scores.judges import Judge, marked
 from lm_interpolation.tables.tables import coordinate_columns, read_table
 
@@ -34,32 +35,55 @@ def find_curves(
     cost: bool,
     coordinate_labels: Mapping[str, str],
     sweep_labels: Mapping[str, str],
+    trainings: Trainings | None = None,
 ) -> list[str]:
-    """A sentence per panel, sweep and set of prompts; for overlaid sweeps, one sentence per panel."""
-    tables = [read_table(path) for path in paths[: len(sweeps)]]
+    """A sentence per panel, sweep and set of prompts; for overlaid sweeps, one sentence per panel.
+
+    Values of a sweep of families, which has several of ``sweeps`` as ``trainings``, are means over these, and their
+    intervals are over prompts and trainings.
+    """
+    read = [read_table(path) for path in paths[: len(sweeps)]]
+    lines = together(read, trainings or {})
+    said = {
+        name: f"{sweep_labels[name]}{f' (mean of {len(parts)} trainings)' if len(parts) > 1 else ''}"
+        for name, parts in lines
+    }
     found = []
     for panel in (marked(panel, judges) for panel in panels):
         tell = _trade_off if panel.get("x") else _curve
+        tables = [_means(parts, panel) for _, parts in lines]
         if overlay:
             common = set.intersection(*(set(table["prompts"]) for table in tables))
             parts = [table[table["prompts"].isin(common)] for table in tables]
             told = [
-                f"along {sweep_labels[name]}: {tell(part, panel, coordinate_labels)}"
-                for name, part in zip(sweeps, parts, strict=True)
+                f"along {name}: {tell(part, panel, coordinate_labels)}"
+                for name, part in zip(said.values(), parts, strict=True)
             ]
             told += [] if panel.get("x") else _compare(parts, panel, coordinate_labels)
             found.append(_sentence(f"{panel['label']}, {', '.join(map(prompts_label, sorted(common)))}", told))
             continue
-        for name, table in zip(sweeps, tables, strict=True):
+        for name, table in zip(said.values(), tables, strict=True):
             told = [
                 f"with {prompts_label(str(prompts))}: {tell(part, panel, coordinate_labels)}"
                 for prompts, part in table.groupby("prompts", sort=False)
             ]
-            found.append(_sentence(f"{panel['label']} along {sweep_labels[name]}", told))
+            found.append(_sentence(f"{panel['label']} along {name}", told))
     if cost:
         # After the tables of the sweeps.
-        found.append(_cost(pd.read_csv(paths[len(tables)])))
-    return found + few_prompts(part for table in tables for _, part in table.groupby("prompts"))
+        found.append(_cost(pd.read_csv(paths[len(sweeps)])))
+    return found + few_prompts(part for table in read for _, part in table.groupby("prompts"))
+
+
+def _means(parts: Sequence[pd.DataFrame], panel: Mapping[str, Any]) -> pd.DataFrame:
+    """The table of a line, or of the means over its trainings of what a panel shows."""
+    if len(parts) == 1:
+        return parts[0]
+    shown = [one for one in (panel, panel.get("x")) if one]
+    return pd.concat([mean_rows([_of(part, one) for part in parts], one.get("scale", "linear")) for one in shown])
+
+
+def _of(table: pd.DataFrame, statistic: Mapping[str, Any]) -> pd.DataFrame:
+    return table[(table["scorer"] == statistic["scorer"]) & (table["statistic"] == statistic["statistic"])]
 
 
 def _sentence(what: str, told: Sequence[str]) -> str:
@@ -69,8 +93,7 @@ def _sentence(what: str, told: Sequence[str]) -> str:
 
 def _rows(table: pd.DataFrame, statistic: Mapping[str, Any]) -> pd.DataFrame:
     (coordinate,) = coordinate_columns(table)
-    chosen = (table["scorer"] == statistic["scorer"]) & (table["statistic"] == statistic["statistic"])
-    return table[chosen].sort_values(coordinate).reset_index(drop=True)
+    return _of(table, statistic).sort_values(coordinate).reset_index(drop=True)
 
 
 def _curve(table: pd.DataFrame, panel: Mapping[str, Any], known: Mapping[str, str]) -> str:

@@ -9,9 +9,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from lm_interpolation.figures.naming import coordinate_text, prompts_label, scaled_label
@@ -19,17 +21,22 @@ from lm_interpolation.figures.phrases import describe_range
 from lm_interpolation.figures.plot_labels import LabelRoom, mark_coordinates
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.figures.style import figure_style, figure_title, log_ticks, panel_grid
+from lm_interpolation.figures.trainings import Trainings, band_labels, mean_rows, together
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.tables.tables import coordinate_columns
+
+_ONE: Mapping[str, Any] = {"alpha": 0.6, "linewidth": 0.6}
+"""The line of one training."""
 
 _COSTS = {"seconds_per_1000_tokens": "Seconds per 1,000 tokens", "peak_memory_mb": "Peak memory of the process (MiB)"}
 
 
 @dataclass(frozen=True)
 class _Series:
-    """What one curve of a panel shows and how it looks."""
+    """What one curve of a panel shows and how it looks. It has a table for each training."""
 
-    table: pd.DataFrame
+    sweep: str
+    tables: Sequence[pd.DataFrame]
     prompts: str
     label: str
     index: int
@@ -37,16 +44,12 @@ class _Series:
 
     @property
     def coordinate(self) -> str:
-        coordinates = coordinate_columns(self.table)
+        coordinates = coordinate_columns(self.tables[0])
         if len(coordinates) != 1:
             raise UserError(
                 f"sweep {self.sweep}: curves need one coordinate, it has {coordinates}; remove it from the figure"
             )
         return coordinates[0]
-
-    @property
-    def sweep(self) -> str:
-        return str(self.table["sweep"].iloc[0])
 
 
 def plot_curves(
@@ -58,6 +61,7 @@ def plot_curves(
     overlay: bool = False,
     columns: int | None = None,
     cost: pd.DataFrame | None = None,
+    trainings: Trainings | None = None,
     panel_width: float = 3.1,
     panel_height: float = 2.8,
     font_size: float = 9.0,
@@ -77,6 +81,10 @@ def plot_curves(
     of the sweeps; models are named where all sweeps agree. ``columns`` is the number of panels side by side; by default
     as many as fit on a page. ``cost`` (columns ``space, seconds_per_1000_tokens, peak_memory_mb``, one row per
     measurement) adds two panels of bars to an overlay: the mean per space, a dot per measurement, and their range.
+    ``trainings`` are the sweeps of families, each with those of ``tables`` that are its trainings. Such a sweep is one
+    curve: their mean, with two bands, over prompts and over trainings (see ``trainings.mean_rows``), and a thin line
+    for each training. A trade-off has two intervals in each direction, that over trainings dotted. The legend names
+    the bands.
     ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
 
     Raises ``UserError`` if a sweep has more than one coordinate, if a table lacks a panel's statistic, if a value on a
@@ -84,7 +92,8 @@ def plot_curves(
     curves than can be told apart, if a cost is missing, or if ``cost`` is given without ``overlay``.
     """
     coordinate_labels, sweep_labels = coordinate_labels or {}, sweep_labels or {}
-    rows = _overlay_row(tables, sweep_labels) if overlay else _rows_of_prompts(tables)
+    lines = together(tables, trainings or {})
+    rows = _overlay_row(lines, sweep_labels) if overlay else _rows_of_prompts(lines)
     if cost is not None and not overlay:
         raise UserError("cost compares sweeps in the same panels; set overlay: true or remove cost")
     count = len(panels) + (0 if cost is None else len(_COSTS))
@@ -127,20 +136,21 @@ def plot_curves(
                 log_ticks(axes)
         if title:
             figure_title(figure, title, font_size + 2)
-        if len(handles) > 1:
+        bands = _band_handles([len(found) for _, found in lines if len(found) > 1])
+        if len(handles) > 1 or bands:
             labels = {one.index: one.label for series_row in rows for one in series_row}
-            order = sorted(handles)
-            _legend(figure, [handles[i] for i in order], [labels[i] for i in order])
+            named: dict[str, Artist] = {labels[index]: handles[index] for index in sorted(handles)} | bands
+            _legend(figure, list(named.values()), list(named))
         # Once the sizes of the panels are known: labels may not overlap.
         figure.draw_without_rendering()
         for axes_row, series_row in zip(cells, rows, strict=True):
-            lines = {
-                one.sweep: (one.table, one.coordinate, coordinate_labels.get(one.coordinate, one.coordinate))
+            marked = {
+                one.sweep: (one.tables[0], one.coordinate, coordinate_labels.get(one.coordinate, one.coordinate))
                 for one in series_row
             }
             for axes, panel in zip(axes_row, panels, strict=False):
                 if not panel.get("x"):
-                    mark_coordinates(axes, list(lines.values()), font_size - 1)
+                    mark_coordinates(axes, list(marked.values()), font_size - 1)
         if any(panel.get("x") for panel in panels):
             figure.draw_without_rendering()
             for axes_row, series_row in zip(cells, rows, strict=True):
@@ -150,37 +160,57 @@ def plot_curves(
     return figure
 
 
-def _rows_of_prompts(tables: Sequence[pd.DataFrame]) -> list[list[_Series]]:
+_Lines = Sequence[tuple[str, Sequence[pd.DataFrame]]]
+"""(sweep, table of each training)."""
+
+
+def _rows_of_prompts(lines: _Lines) -> list[list[_Series]]:
     """A row per sweep and a curve per prompt set; the curve of a prompt set looks the same in all rows."""
-    prompt_sets = list(dict.fromkeys(name for table in tables for name in table["prompts"]))
+    prompt_sets = list(dict.fromkeys(name for _, (table, *_) in lines for name in table["prompts"]))
     styles = series_styles(len(prompt_sets))
     return [
-        [_Series(table, name, prompts_label(name), index, styles[index]) for index, name in enumerate(prompt_sets)]
-        for table in tables
+        [
+            _Series(sweep, tables, name, prompts_label(name), index, styles[index])
+            for index, name in enumerate(prompt_sets)
+        ]
+        for sweep, tables in lines
     ]
 
 
-def _overlay_row(tables: Sequence[pd.DataFrame], sweep_labels: Mapping[str, str]) -> list[list[_Series]]:
+def _overlay_row(lines: _Lines, sweep_labels: Mapping[str, str]) -> list[list[_Series]]:
     """One row, a curve per sweep."""
-    sets = {str(table["sweep"].iloc[0]): list(dict.fromkeys(table["prompts"])) for table in tables}
+    sets = {sweep: list(dict.fromkeys(table["prompts"])) for sweep, (table, *_) in lines}
     common = [name for name in next(iter(sets.values())) if all(name in known for known in sets.values())]
     if len(common) != 1:
         raise UserError(
             f"overlaid sweeps need exactly one prompt set in common, they have {common or 'none'} ({sets}); "
             "choose other sweeps or set overlay: false"
         )
-    styles = series_styles(len(tables))
+    styles = series_styles(len(lines))
     return [
         [
-            _Series(table, common[0], sweep_labels.get(sweep, sweep), index, styles[index])
-            for index, (sweep, table) in enumerate(zip(sets, tables, strict=True))
+            _Series(sweep, tables, common[0], sweep_labels.get(sweep, sweep), index, styles[index])
+            for index, (sweep, tables) in enumerate(lines)
         ]
     ]
 
 
+def _curves(series: _Series, statistic: Mapping[str, Any]) -> list[pd.DataFrame]:
+    """The rows of one curve, ascending, for each training; none if the sweep does not have this prompt set."""
+    found = (_rows(series, table, statistic) for table in series.tables)
+    return [rows for rows in found if not rows.empty]
+
+
 def _curve(series: _Series, statistic: Mapping[str, Any]) -> pd.DataFrame | None:
-    """The rows of one curve, ascending; None if the sweep does not have this prompt set."""
-    table = series.table
+    """The rows of one curve, ascending, of the mean over trainings; None if the sweep does not have this prompt set."""
+    rows = _curves(series, statistic)
+    if len(rows) > 1:
+        return mean_rows(rows, statistic.get("scale", "linear")).sort_values(series.coordinate)
+    return rows[0] if rows else None
+
+
+def _rows(series: _Series, table: pd.DataFrame, statistic: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a table that belong to one curve, ascending."""
     rows = table[(table["scorer"] == statistic["scorer"]) & (table["statistic"] == statistic["statistic"])]
     if rows.empty:
         known = sorted({f"{s}.{t}" for s, t in zip(table["scorer"], table["statistic"], strict=True)})
@@ -190,7 +220,7 @@ def _curve(series: _Series, statistic: Mapping[str, Any]) -> pd.DataFrame | None
     rows = rows[rows["prompts"] == series.prompts].sort_values(series.coordinate)
     if statistic.get("scale", "linear") == "log" and (rows[["estimate", "low"]] <= 0).any(axis=None):
         raise UserError(f"{statistic['scorer']}.{statistic['statistic']} is not positive everywhere; use scale: linear")
-    return None if rows.empty else rows
+    return rows
 
 
 def _draw(axes: Axes, panel: Mapping[str, Any], series: _Series) -> Line2D | None:
@@ -203,14 +233,42 @@ def _draw(axes: Axes, panel: Mapping[str, Any], series: _Series) -> Line2D | Non
         across = _curve(series, panel["x"])
         assert across is not None  # the same sweep and prompt set
         x, y = across["estimate"].to_numpy(), curve["estimate"].to_numpy()
-        # Not axes.errorbar: a bootstrap interval need not contain the estimate.
-        axes.hlines(y, across["low"], across["high"], color=colour, alpha=0.45, linewidth=0.7)
-        axes.vlines(x, curve["low"], curve["high"], color=colour, alpha=0.45, linewidth=0.7)
+        for kind, low, high in _intervals(curve):
+            # Not axes.errorbar: a bootstrap interval need not contain the estimate.
+            dashes = ":" if kind == "trainings" else "-"
+            axes.hlines(y, across[low], across[high], color=colour, alpha=0.45, linewidth=0.7, linestyles=dashes)
+            axes.vlines(x, curve[low], curve[high], color=colour, alpha=0.45, linewidth=0.7, linestyles=dashes)
     else:
         x, y = curve[series.coordinate].to_numpy(), curve["estimate"].to_numpy()
-        axes.fill_between(x, curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0)
+        for kind, low, high in _intervals(curve):
+            axes.fill_between(x, curve[low], curve[high], **_band(kind, colour))
+        if len(series.tables) > 1:
+            for one in _curves(series, panel):
+                axes.plot(one[series.coordinate], one["estimate"], color=colour, **_ONE)
     (drawn,) = axes.plot(x, y, **series.style)
     return drawn
+
+
+def _intervals(curve: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """(kind, columns of the limits) of the intervals of a curve: two of a mean over trainings, one of others."""
+    if "trainings_low" not in curve:
+        return [("", "low", "high")]
+    return [(kind, f"{kind}_low", f"{kind}_high") for kind in ("trainings", "prompts")]
+
+
+def _band(kind: str, colour: str) -> dict[str, Any]:
+    """The look of a band of this kind (see ``_intervals``)."""
+    if kind == "trainings":
+        return {"facecolor": (colour, 0.08), "edgecolor": (colour, 0.8), "linestyle": ":", "linewidth": 0.8}
+    return {"color": colour, "alpha": 0.2, "linewidth": 0}
+
+
+def _band_handles(counts: Sequence[int]) -> dict[str, Artist]:
+    """What the legend shows of means over this many trainings: label to handle."""
+    if not counts:
+        return {}
+    bands = {label: Patch(**_band(kind, "0.3")) for kind, label in band_labels(counts).items()}
+    return {**bands, "one training": Line2D([], [], color="0.3", **_ONE)}
 
 
 def _draw_cost(axes: Axes, cost: pd.DataFrame, column: str, font_size: float) -> None:
@@ -271,7 +329,7 @@ def _label_trade_off(
                 room.place_at(label, (float(x), float(y)), 4, font_size, color=colour, path_effects=halo)
 
 
-def _legend(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
+def _legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     """A legend below the panels, on as many lines as it needs."""
     for columns in range(len(labels), 0, -1):
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)

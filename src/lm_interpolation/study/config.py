@@ -15,7 +15,8 @@ from lm_interpolation.study.checks import check_entry, check_whole
 from lm_interpolation.study.config_errors import describe, place
 from lm_interpolation.study.config_values import check_sizes, check_values
 from lm_interpolation.study.extending import extended, wrote
-from lm_interpolation.study.families import expand
+from lm_interpolation.study.families import Families, expand
+from lm_interpolation.study.kinds.base import AllRepeated
 from lm_interpolation.study.kinds.study_config import StudyConfig
 from lm_interpolation.study.names import check_names
 from lm_interpolation.study.references import ENTRIES, Named, Path, Reference, is_gone, leave_out, references, without
@@ -80,16 +81,16 @@ def declare(config: Mapping[str, Any]) -> Declared:
     families = expand(written)
     inherited = None if config.get("extends") is None else lambda path: not wrote(config, families.written(path))
     try:
-        return _declare(families.config, inherited, [*idle, *families.lines])
+        return _declare(families, inherited, [*idle, *families.lines])
     except UserError as error:
         raise UserError(*dict.fromkeys(map(families.in_words, error.args))) from None
 
 
-def _declare(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> Declared:
-    """Check ``written``; the lines ``before`` are about mistakes that have been found already."""
-    draft = _draft(written, inherited, before)
+def _declare(families: Families, inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> Declared:
+    """Check a study; the lines ``before`` are about mistakes that have been found already."""
+    draft = _draft(families.config, families.repeated, inherited, before)
     problems = Problems(draft.lines)
-    problems.keep(check_names, written)
+    problems.keep(check_names, families.config)
     if not problems.keep(check_sizes, draft.config.plain()):
         # Building the points finds the other mistakes.
         _raise(problems.lines)
@@ -98,7 +99,7 @@ def _declare(written: Mapping[str, Any], inherited: Callable[[Path], bool] | Non
     gone = leave_out(found, named, draft.config, inherited, draft.incomplete)
     # Claims stay: their verdict says that they were not tested, and why.
     plain = without(draft.config.plain(), [path for path in gone if path[0] != "claims"])
-    declared = StudyConfig.model_validate(plain)
+    declared = StudyConfig.model_validate(plain, context=families.repeated)
     kept = [one for one in found if not is_gone(one, gone)]
     unsound = _unsound(kept, named, gone, draft.broken, problems)
     _check_entries(declared, plain, gone, unsound, problems)
@@ -142,7 +143,9 @@ class _Draft(NamedTuple):
     lines: list[str]
 
 
-def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None, before: Sequence[str]) -> _Draft:
+def _draft(
+    written: Mapping[str, Any], repeated: AllRepeated, inherited: Callable[[Path], bool] | None, before: Sequence[str]
+) -> _Draft:
     """The valid part of ``written``; its lines begin with those from ``before``.
 
     Raises ``UserError`` if an error lies outside the entries of sections.
@@ -152,7 +155,7 @@ def _draft(written: Mapping[str, Any], inherited: Callable[[Path], bool] | None,
     lines = list(before)
     while True:
         try:
-            return _Draft(StudyConfig.model_validate(written), broken, incomplete, lines)
+            return _Draft(StudyConfig.model_validate(written, context=repeated), broken, incomplete, lines)
         except ValidationError as error:
             errors = error.errors(include_url=False)
         places = [(tuple(map(str, place(one["loc"]))), one) for one in errors]

@@ -2,17 +2,26 @@
 
 A family stands in a file only. Before anything else is checked, it becomes its members ``<family>.s<seed>``, which are
 models like others; sets and means of families name the members instead; and a sweep that combines families becomes one
-sweep ``<sweep>.s<seed>`` for each seed. Mistakes of members are shown as those of what was written.
+sweep ``<sweep>.s<seed>`` for each seed. So does an analysis or a claim that names such a sweep, or such an analysis:
+what is checked, planned and computed is always an entry of one training. ``repeated`` says which belong together.
+Mistakes of members are shown as those of what was written.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
-from lm_interpolation.study.kinds.base import MEMBER
+from pydantic import TypeAdapter, ValidationError
 
-Path = tuple[str, ...]
+from lm_interpolation.study.kinds.base import MEMBER, Declaration, Repeated
+from lm_interpolation.study.kinds.catalog import AnyAnalysis, AnyClaim
+from lm_interpolation.study.kinds.sweeps import SweepSpec
+from lm_interpolation.study.references import Path, Reference, references_of
+
+TYPES: Mapping[str, Any] = {"sweeps": SweepSpec, "analyses": AnyAnalysis, "claims": AnyClaim}
+"""Section to the type of its entries, for those whose entries become several."""
 
 
 def member(name: str, seed: int) -> str:
@@ -28,8 +37,10 @@ class Families:
     """The configuration with members in place of families."""
     lines: list[str] = field(default_factory=list)
     """Mistakes in families, one line each."""
-    names: dict[str, set[str]] = field(default_factory=lambda: {"models": set(), "sweeps": set()})
+    names: dict[str, set[str]] = field(default_factory=lambda: {"models": set(), **{name: set() for name in TYPES}})
     """Section to the names of its entries that became several."""
+    repeated: dict[str, dict[str, Repeated]] = field(default_factory=lambda: {name: {} for name in TYPES})
+    """Section to its entries that became several."""
 
     def written(self, path: Path) -> Path:
         """The key path in the file of a key path in ``config``."""
@@ -40,10 +51,14 @@ class Families:
 
     def in_words(self, line: str) -> str:
         """A line about ``config`` as a line about the file, the same for all members."""
-        found = re.match(r"(config: )?([a-z]+)\.([A-Za-z][A-Za-z0-9_.-]*?\.s\d+)(?=[.: ]|$)", line)
-        if found is None:
-            return line
-        return f"{found[1] or ''}{'.'.join(self.written((found[2], found[3])))}{line[found.end() :]}"
+        for found in re.finditer(r"(?<![\w.-])([a-z]+)\.([A-Za-z][A-Za-z0-9_.-]*?\.s\d+)(?=[.:; ]|$)", line):
+            path = (found[1], found[2])
+            if (written := self.written(path)) != path:
+                # What a member names became members of the same seed.
+                ending = re.escape(found[2].removeprefix(written[1]))
+                others = "|".join(re.escape(name) for names in self.names.values() for name in names)
+                return re.sub(rf"(?<![\w-])({others}){ending}(?![\w-])", r"\1", line)
+        return line
 
 
 def expand(config: Mapping[str, Any]) -> Families:
@@ -76,6 +91,9 @@ def expand(config: Mapping[str, Any]) -> Families:
         found.config["sets"] = {name: _with_members(spec, "models", seeds) for name, spec in sets.items()}
     if isinstance(sweeps := config.get("sweeps"), Mapping):
         found.config["sweeps"] = dict(_sweeps(sweeps, seeds, found))
+    for section in ("analyses", "claims"):
+        if found.repeated["sweeps"] and isinstance(config.get(section), Mapping):
+            _follow(section, found)
     return found
 
 
@@ -125,20 +143,102 @@ def _sweeps(
         if not families:
             yield name, spec
             continue
-        first, *others = dict.fromkeys(families)
-        found.names["sweeps"].add(name)
-        for other in others:
-            if sorted(seeds[other]) != sorted(seeds[first]):
-                found.lines.append(
-                    f"config: sweeps.{name}: families pair by seed, but {first} has replicates {seeds[first]} and "
-                    f"{other} has {seeds[other]}; give them the same"
-                )
-        # Where they differ, one line is enough.
-        for seed in [seed for seed in seeds[first] if all(seed in seeds[other] for other in others)]:
-            one = member(name, seed)
-            if one in sweeps:
-                found.lines.append(f"config: sweeps.{one}: sweep {name} of families has this name; rename it")
-            yield one, _of_seed(spec, seeds, seed)
+        common = _common_seeds(f"sweeps.{name}: families pair", {one: seeds[one] for one in families}, found)
+        yield from _members("sweeps", name, sweeps, common, found, partial(_of_seed, spec, seeds))
+
+
+def _members(
+    section: str,
+    name: str,
+    entries: Mapping[str, Any],
+    seeds: Iterable[int],
+    found: Families,
+    of_seed: Callable[[int], Any],
+) -> Iterator[tuple[str, Any]]:
+    """The members, ``of_seed`` each, of one of the ``entries`` of a section, which is noted as repeated."""
+    members = {seed: member(name, seed) for seed in seeds}
+    for other in entries:
+        if (one := MEMBER.fullmatch(str(other))) is not None and one[1] == name:
+            found.lines.append(
+                f"config: {section}.{name}: {other} would be one of its replicates; rename one of the two"
+            )
+    found.names[section].add(name)
+    found.repeated[section][name] = Repeated(_declared(section, entries[name]), members)
+    yield from ((one, of_seed(seed)) for seed, one in members.items())
+
+
+def _declared(section: str, spec: Any) -> Declaration | None:
+    """An entry of a section by itself; None if it is invalid, which is reported elsewhere."""
+    try:
+        declared: Declaration = _type(section).validate_python(spec)
+    except ValidationError:
+        return None
+    return declared
+
+
+@cache
+def _type(section: str) -> TypeAdapter[Any]:
+    return TypeAdapter(TYPES[section])
+
+
+def _follow(section: str, found: Families) -> None:
+    """Put members in place of the entries of a section that name what is repeated."""
+    entries: Mapping[Any, Any] = found.config[section]
+    done: dict[Any, dict[Any, Any]] = {}
+
+    def follow(name: Any) -> None:
+        done[name] = {name: entries[name]}
+        declared = _declared(section, entries[name])
+        named = [] if declared is None else list(references_of(declared, ()))
+        # An analysis may name one that is declared after it.
+        for one in named:
+            if one.section == (section,) and one.name in entries and one.name not in done:
+                follow(one.name)
+        if named := [one for one in named if _is_repeated(one, found)]:
+            pairs = {one.name: list(found.repeated[one.section[0]][one.name].members) for one in named}
+            common = _common_seeds(f"{section}.{name}: what it names pairs", pairs, found)
+            done[name] = dict(_members(section, name, entries, common, found, partial(_named, entries[name], named)))
+
+    for name in entries:
+        if name not in done:
+            follow(name)
+    found.config[section] = {one: spec for name in entries for one, spec in done[name].items()}
+
+
+def _common_seeds(what: str, pairs: Mapping[str, list[int]], found: Families) -> list[int]:
+    """The seeds that all of ``pairs`` (name to seeds) have; a line says if they differ."""
+    first, *others = pairs
+    for other in others:
+        if sorted(pairs[other]) != sorted(pairs[first]):
+            found.lines.append(
+                f"config: {what} by seed, but {first} has replicates {pairs[first]} and {other} has {pairs[other]}; "
+                "give them the same"
+            )
+    # Where they differ, one line is enough.
+    return [seed for seed in pairs[first] if all(seed in pairs[other] for other in others)]
+
+
+def _is_repeated(reference: Reference, found: Families) -> bool:
+    """Whether a reference names a repeated entry, and not a part of one: parts have one name in all members."""
+    return len(reference.section) == 1 and reference.name in found.repeated.get(reference.section[0], {})
+
+
+def _named(spec: Any, references: Iterable[Reference], seed: int) -> Any:
+    """``spec`` with the members of one seed in place of what it names that is repeated."""
+    for reference in references:
+        spec = _replaced(spec, reference.path, reference.name, member(reference.name, seed))
+    return spec
+
+
+def _replaced(value: Any, path: Path, name: str, by: str) -> Any:
+    """``value`` with ``by`` in place of ``name``, which stands at a key path, or in a list there."""
+    if isinstance(value, Mapping):
+        return {key: _replaced(item, path[1:], name, by) if key == path[0] else item for key, item in value.items()}
+    if isinstance(value, list) and path:
+        return [_replaced(item, path[1:], name, by) if str(n) == path[0] else item for n, item in enumerate(value)]
+    if isinstance(value, list):
+        return [by if item == name else item for item in value]
+    return by
 
 
 def _combined(spec: Any) -> Iterable[Any]:

@@ -1,7 +1,7 @@
 """References between parts of a study: whether their targets exist and fit, and what is left out if not."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, get_args, get_origin
 
 from lm_interpolation.study.kinds.base import MEMBER, Declaration, Either, Parts, Ref, close_to, undeclared, unmarked
@@ -69,11 +69,17 @@ class Reference:
 
 
 def references(config: StudyConfig) -> list[Reference]:
-    """All references of a study, in the order of its sections."""
-    return list(_of_declaration(config, (), ()))
+    """All references of a study, in the order of its sections; one to each member of what is repeated."""
+    return [one for found in references_of(config, ()) for one in _spread(found, config)]
 
 
-def _of_declaration(declaration: Declaration, path: Path, parts: tuple[Part, ...]) -> Iterator[Reference]:
+def _spread(reference: Reference, config: StudyConfig) -> list[Reference]:
+    found = config.repeated(reference.section[0]).get(reference.name) if reference.ref.repeated else None
+    return [reference] if found is None else [replace(reference, name=name) for name in found.members.values()]
+
+
+def references_of(declaration: Declaration, path: Path, parts: tuple[Part, ...] = ()) -> Iterator[Reference]:
+    """The references in a declaration that stands at a key path, within these ``parts``."""
     for name, field in type(declaration).model_fields.items():
         value = getattr(declaration, name)
         if value is not None:
@@ -94,7 +100,7 @@ def _of_value(
     marks = [*marks, *(mark for mark in found if isinstance(mark, Ref | Parts | Either))]
     either = next((mark for mark in marks if isinstance(mark, Either)), None)
     if isinstance(value, Declaration):
-        yield from _of_declaration(value, path, parts)
+        yield from references_of(value, path, parts)
     elif either is not None:
         others = [mark for mark in marks if mark is not either]
         yield from _of_value(value, either.type_of(value), others, path, parts, owner)
@@ -144,9 +150,9 @@ class Named:
         return list(getattr(entries[name], key, None) or []) if name in entries else None
 
     def replicates(self, reference: Reference) -> list[str]:
-        """The models or sweeps, one for each seed, that a reference names together; none if there are not several."""
+        """The models, sweeps or analyses, one for each seed, that a reference names together, if it does."""
         names = self.names(reference.section) or []
-        if reference.section not in (("models",), ("sweeps",)) or reference.name in names:
+        if reference.section not in (("models",), ("sweeps",), ("analyses",)) or reference.name in names:
             return []
         return [name for name in names if (one := MEMBER.fullmatch(name)) and one[1] == reference.name]
 
@@ -159,7 +165,8 @@ class Named:
         if names is None:
             return None
         if members := self.replicates(reference):
-            what = "a family of replicates" if reference.section == ("models",) else "one sweep for each seed"
+            several = f"one {reference.noun} for each seed"
+            what = "a family of replicates" if reference.section == ("models",) else several
             return f"{reference.name!r} is {what}; write one of {', '.join(members)}"
         if reference.name not in names:
             return undeclared(reference.noun, reference.name, names)

@@ -1,6 +1,6 @@
 """The plan for the verdicts: which claims are tested, their inputs and their settings."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lm_interpolation.study.judged import describe_scorer
 from lm_interpolation.study.scorers import statistics_settings
@@ -39,11 +39,8 @@ def settings(study: "Study") -> dict[str, Any]:
             if name in scorers
         ],
         "judges": study.judge_settings(scorers),
-        "claims": [claim.settings(name) for name, claim in tested.items()],
-        "left_out": [
-            (claim.settings(name), study.left_out[f"claims.{name}"])
-            for name, claim in _claims(study, tested=False).items()
-        ],
+        "claims": [claim for claim, reason in _judged(study) if reason is None],
+        "left_out": [(claim, reason) for claim, reason in _judged(study) if reason is not None],
         "sweeps": [study.sweep_settings(name) for name in sweeps],
         "spaces": study.lines.spaces(inputs(study)["scores"]),
         "scorers": statistics_settings(study.scorers, scorers),
@@ -58,8 +55,28 @@ def settings(study: "Study") -> dict[str, Any]:
     }
 
 
+def _judged(study: "Study") -> list[tuple[dict[str, Any], str | None]]:
+    """(settings, why it is left out or None) of each claim; one for all trainings of a claim that is repeated.
+
+    Such a claim has ``trainings``, pairs of a seed and the keys of that training, and is left out if one of them is.
+    """
+    claims, found = study.declared.claims, []
+    repeated = {tuple(one.members.values()): (name, one) for name, one in study.declared.repeated("claims").items()}
+    together = {name: names for names in repeated for name in names}
+    for names in dict.fromkeys(together.get(name, (name,)) for name in claims):
+        reasons = [why for name in names if (why := study.left_out.get(f"claims.{name}")) is not None]
+        if names in repeated:
+            name, whole = repeated[names]
+            settings = cast("Claim", whole.spec).settings(name)
+            settings["trainings"] = [(str(seed), claims[one].keys()) for seed, one in whole.members.items()]
+        else:
+            settings = claims[names[0]].settings(names[0])
+        found.append((settings, reasons[0] if reasons else None))
+    return found
+
+
 def _claims(study: "Study", tested: bool) -> "dict[str, Claim]":
-    """The claims whose data the study declares, or those whose data it does not declare."""
+    """The claims, one for each training, whose data the study declares, or those whose data it does not declare."""
     claims = study.declared.claims.items()
     return {name: claim for name, claim in claims if (f"claims.{name}" not in study.left_out) == tested}
 

@@ -21,6 +21,7 @@ def main(
     judges: list[dict[str, Any]],
     coordinate_labels: dict[str, str],
     sweep_labels: dict[str, str],
+    trainings: dict[str, list[str]] | None = None,
 ) -> None:
     measured = read_judges(judges, job.input.judges)
     cost = getattr(job.input, "cost", None)
@@ -35,6 +36,7 @@ def main(
         overlay=overlay,
         columns=columns,
         cost=pd.read_csv(cost) if cost else None,
+        trainings=trainings,
     )
 
 

@@ -145,7 +145,8 @@ class Ref:
     must be: its ``kind``; the ``task`` of a model, and whether the study trains it; the number of ``directions`` of a
     sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a stream is not); the number of
     directions of the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``. Names in
-    ``besides`` are words of their own, and refer to nothing.
+    ``besides`` are words of their own, and refer to nothing. A name may be that of a ``repeated`` entry and
+    stand for its members.
     """
 
     section: str
@@ -159,6 +160,7 @@ class Ref:
     along: int | None = None
     barrier: bool = False
     besides: tuple[str, ...] = ()
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,6 +294,23 @@ Decay = Annotated[float, Ge(0), Lt(1), WrapValidator(_as_written)]
 
 MEMBER = re.compile(r"(.+)\.s(\d+)")
 """The name of a replicate, ``<family>.s<seed>``."""
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A sweep, an analysis or a claim of families: it became one entry for each training seed.
+
+    ``spec`` is what was written, with names of families and of what else is repeated (None while it has mistakes);
+    ``members`` has seed to name.
+    """
+
+    spec: Declaration | None
+    members: Mapping[int, str]
+
+
+AllRepeated = Mapping[str, Mapping[str, Repeated]]
+"""Section to its repeated entries, by the names that were written."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=180)]
 """A name that is safe in paths and in the ids of points. It becomes the name of a file, see ``names``."""
 Text = Annotated[str, MinLen(1)]

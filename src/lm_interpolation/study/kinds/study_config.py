@@ -1,12 +1,23 @@
 """A whole study as declared."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 from pydantic import Field, PrivateAttr
 
 from lm_interpolation.points.algebra import Method, Sweep, build_sweep
-from lm_interpolation.study.kinds.base import MEMBER, Declaration, FigureName, Files, Maybe, Name, Parts
+from lm_interpolation.study.kinds.base import (
+    MEMBER,
+    AllRepeated,
+    Declaration,
+    FigureName,
+    Files,
+    Maybe,
+    Name,
+    Parts,
+    Repeated,
+)
 from lm_interpolation.study.kinds.catalog import (
     AnyAnalysis,
     AnyClaim,
@@ -97,6 +108,11 @@ class StudyConfig(Declaration):
 
     _sweeps: dict[str, Sweep] = PrivateAttr(default_factory=dict)
     _methods: dict[str, Method] = PrivateAttr(default_factory=dict)
+    _repeated: AllRepeated = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, context: Any, /) -> None:
+        # What ``families.expand`` found: the names that files may use are not those of the entries.
+        self._repeated = context or {}
 
     def section(self, name: str) -> Any:
         """The entries of a section."""
@@ -150,6 +166,16 @@ class StudyConfig(Declaration):
             if (one := MEMBER.fullmatch(name)) is not None:
                 found.setdefault(one[1], []).append(name)
         return found
+
+    def repeated(self, section: str) -> Mapping[str, Repeated]:
+        """The entries of a section that became one for each training seed, by the names that were written."""
+        return self._repeated.get(section, {})
+
+    def along(self, sweeps: Iterable[str]) -> list[str]:
+        """Names of sweeps, each once, with their members in place of those that are repeated."""
+        repeated = self.repeated("sweeps")
+        found = [list(repeated[name].members.values()) if name in repeated else [name] for name in sweeps]
+        return list(dict.fromkeys(name for names in found for name in names))
 
     def root_of(self, model: str) -> tuple[str, Origin]:
         """The model that determines the architecture and the tokenizer of ``model``, and its origin."""
