@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lm_interpolation.figures.mean_curves import Trainings, mean_rows, together
 from lm_interpolation.figures.naming import coordinate_text, prompts_label
 from lm_interpolation.figures.phrases import (
     Value,
@@ -20,7 +21,6 @@ from lm_interpolation.figures.phrases import (
     listed,
     number,
 )
-from lm_interpolation.figures.trainings import Trainings, mean_rows, together
 from lm_interpolation.scores.judges import Judge, marked
 from lm_interpolation.tables.tables import coordinate_columns, read_table
 

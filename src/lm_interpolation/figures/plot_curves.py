@@ -16,12 +16,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
+from lm_interpolation.figures.mean_curves import Trainings, band_labels, mean_rows, together
 from lm_interpolation.figures.naming import coordinate_text, prompts_label, scaled_label
 from lm_interpolation.figures.phrases import describe_range
 from lm_interpolation.figures.plot_labels import LabelRoom, mark_coordinates
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.figures.style import figure_style, figure_title, log_ticks, panel_grid
-from lm_interpolation.figures.trainings import Trainings, band_labels, mean_rows, together
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.tables.tables import coordinate_columns
 
@@ -82,7 +82,7 @@ def plot_curves(
     as many as fit on a page. ``cost`` (columns ``space, seconds_per_1000_tokens, peak_memory_mb``, one row per
     measurement) adds two panels of bars to an overlay: the mean per space, a dot per measurement, and their range.
     ``trainings`` are the sweeps of families, each with those of ``tables`` that are its trainings. Such a sweep is one
-    curve: their mean, with two bands, over prompts and over trainings (see ``trainings.mean_rows``), and a thin line
+    curve: their mean, with two bands, over prompts and over trainings (see ``mean_curves.mean_rows``), and a thin line
     for each training. A trade-off has two intervals in each direction, that over trainings dotted. The legend names
     the bands.
     ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.

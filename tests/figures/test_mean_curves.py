@@ -10,8 +10,8 @@ import pytest
 from matplotlib.collections import FillBetweenPolyCollection
 
 from lm_interpolation.figures.finding_curves import find_curves
+from lm_interpolation.figures.mean_curves import band_labels, mean_rows, together
 from lm_interpolation.figures.plot_curves import plot_curves
-from lm_interpolation.figures.trainings import band_labels, mean_rows, together
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.tables.tables import write_table
 from tests.statistics.test_trainings import T2
