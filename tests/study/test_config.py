@@ -101,6 +101,8 @@ def full_config() -> dict[str, Any]:
     config["prompts"]["more"] = {"source": "list", "texts": ["The play", "The song"]}
     config["models"]["positive"]["training"]["schedule"] = "constant_with_warmup"
     config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
+    for name in ("reader", "writer"):
+        config["models"][name] = language_model(model="base") | {"data": {"corpus": "news"}}
     config["sweeps"] |= {
         "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
         "quiet": {key: value for key, value in config["sweeps"]["theta1"].items() if key != "prompts"},
@@ -126,6 +128,9 @@ def full_config() -> dict[str, Any]:
             "limit": 5,
         },
         "products": {"kind": "gram", "models": ["positive"], "base": "base"},
+        "groups": {"kind": "region", "base": "base", "sets": ["tuned"], "by": "task", "limit": 6},
+        "heads": {"kind": "region", "base": "base", "sets": ["judges"], "loss": "probe", "train_limit": 9},
+        "paths": {"kind": "traverse", "sets": ["films", "papers"], "by": "task"},
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -146,7 +151,13 @@ def full_config() -> dict[str, Any]:
             "reason": "For a test.",
         },
     }
-    config["sets"] = {"ends": {"models": ["negative", "positive"]}}
+    config["sets"] = {
+        "ends": {"models": ["negative", "positive"]},
+        "tuned": {"sets": ["films", "papers"]},
+        "films": {"models": ["negative", "positive"], "labels": {"task": "films"}, "corpus": {"corpus": "reviews"}},
+        "papers": {"models": ["reader", "writer"], "labels": {"task": "papers"}, "corpus": {"corpus": "news"}},
+        "judges": {"models": ["judge", "critic"], "corpus": {"corpus": "reviews"}},
+    }
     config["scorers"]["sentiment"]["precision"] = "bf16"
     grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
     config["searches"] = {"search": {"model": "positive", "grid": grid}}
@@ -179,6 +190,8 @@ def full_config() -> dict[str, Any]:
         "tangent": {"kind": "linearity", "analysis": "taylor"},
         "trust": {"kind": "calibration", "models": ["critic"]},
         "blocks": {"kind": "layers", "analysis": "parts", "class": "positive"},
+        "areas": {"kind": "region", "analyses": ["groups", "heads"]},
+        "ways": {"kind": "traverse", "analysis": "paths"},
         "compared": {
             "kind": "methods",
             "sweeps": ["theta1", "theta3"],
@@ -271,6 +284,7 @@ def full_config() -> dict[str, Any]:
             "statistic": "nll_text",
             **common,
         },
+        "around": {"test": "region", "analysis": "groups", "compare": "in'-ex", **common},
         "spares": {
             "test": "matched_loss",
             "method": {"target": "line-loss", "general": "line-news-loss"},

@@ -15,6 +15,7 @@ from lm_interpolation.claims import (
     monotone,
     norms,
     reach,
+    region,
     selected,
     share,
     stable,
@@ -42,5 +43,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "lower_loss": lower_loss.measure,
     "selected": selected.measure,
     "matched_loss": matched_loss.measure,
+    "region": region.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

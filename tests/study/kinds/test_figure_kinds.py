@@ -17,9 +17,11 @@ from lm_interpolation.figures.finding_linearity import find_linearity
 from lm_interpolation.figures.finding_methods import find_methods
 from lm_interpolation.figures.finding_norms import find_norms
 from lm_interpolation.figures.finding_plane import find_plane
+from lm_interpolation.figures.finding_region import find_region
 from lm_interpolation.figures.finding_search import find_search
 from lm_interpolation.figures.finding_slices import find_slices
 from lm_interpolation.figures.finding_training import find_training
+from lm_interpolation.figures.finding_traverse import find_traverse
 from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.series import MOST
 from lm_interpolation.jobs.places import WORKFLOW
@@ -39,9 +41,11 @@ FINDERS = {
     "methods": find_methods,
     "norms": find_norms,
     "plane": find_plane,
+    "region": find_region,
     "search": find_search,
     "slices": find_slices,
     "training": find_training,
+    "traverse": find_traverse,
     "words": find_words,
 }
 
@@ -169,6 +173,8 @@ def test_series_are_counted() -> None:
         "trust": 2,
         "blocks": 0,
         "compared": 2,
+        "areas": 0,
+        "ways": 0,
     }
     many = config_of("analyses", words={"top": MOST + 1})
     ((key, words),) = problems(many.figures["next"], many)
