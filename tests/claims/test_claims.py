@@ -923,6 +923,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "baseline": {"target": "c", "general": "d"},
         "statistic": "nll_text",
     },
+    "region": BASE | {"analysis": "a", "compare": "in'-ex"},
 }
 
 

@@ -101,6 +101,8 @@ def full_config() -> dict[str, Any]:
     config["prompts"]["more"] = {"source": "list", "texts": ["The play", "The song"]}
     config["models"]["positive"]["training"]["schedule"] = "constant_with_warmup"
     config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
+    for name in ("reader", "writer"):
+        config["models"][name] = language_model(model="base") | {"data": {"corpus": "news"}}
     config["sweeps"] |= {
         "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
         "quiet": {key: value for key, value in config["sweeps"]["theta1"].items() if key != "prompts"},
@@ -126,7 +128,10 @@ def full_config() -> dict[str, Any]:
             "limit": 5,
         },
         "products": {"kind": "gram", "models": ["positive"], "base": "base"},
-        "areas": {"kind": "regions", "base": "base", "sets": ["tuned", "judges"], "by": ["data", "task"]},
+        "areas": {"kind": "regions", "base": "base", "sets": ["films", "papers"], "by": ["data", "task"]},
+        "groups": {"kind": "region", "base": "base", "sets": ["tuned"], "by": "task", "limit": 6},
+        "heads": {"kind": "region", "base": "base", "sets": ["judges"], "loss": "probe", "train_limit": 9},
+        "paths": {"kind": "traverse", "sets": ["films", "papers"], "by": "task"},
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -149,8 +154,18 @@ def full_config() -> dict[str, Any]:
     }
     config["sets"] = {
         "ends": {"models": ["negative", "positive"]},
-        "tuned": {"models": ["negative", "positive"], "labels": {"data": "reviews", "task": "words"}},
-        "judges": {"models": ["judge", "critic"], "labels": {"data": "classes", "task": "labels"}},
+        "tuned": {"sets": ["films", "papers"]},
+        "films": {
+            "models": ["negative", "positive"],
+            "labels": {"data": "reviews", "task": "films"},
+            "corpus": {"corpus": "reviews"},
+        },
+        "papers": {
+            "models": ["reader", "writer"],
+            "labels": {"data": "news", "task": "papers"},
+            "corpus": {"corpus": "news"},
+        },
+        "judges": {"models": ["judge", "critic"], "corpus": {"corpus": "reviews"}},
     }
     config["scorers"]["sentiment"]["precision"] = "bf16"
     grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
@@ -186,6 +201,8 @@ def full_config() -> dict[str, Any]:
         "blocks": {"kind": "layers", "analysis": "parts", "class": "positive"},
         "atlas": {"kind": "tsne", "analysis": "areas"},
         "heat": {"kind": "similarity", "analysis": "areas"},
+        "areas": {"kind": "region", "analyses": ["groups", "heads"]},
+        "ways": {"kind": "traverse", "analysis": "paths"},
         "compared": {
             "kind": "methods",
             "sweeps": ["theta1", "theta3"],
@@ -279,6 +296,7 @@ def full_config() -> dict[str, Any]:
             "statistic": "nll_text",
             **common,
         },
+        "around": {"test": "region", "analysis": "groups", "compare": "in'-ex", **common},
         "spares": {
             "test": "matched_loss",
             "method": {"target": "line-loss", "general": "line-news-loss"},

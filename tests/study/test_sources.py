@@ -191,8 +191,12 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     # What all merges share, and what others read tensors with.
     assert users("writing") >= {"merge.py", "merge_by_method.py", "norms.py"} | in_memory
     # How losses are computed does not decide on what is read from their files.
-    measuring = {"loss.py", "model_loss.py", "layers.py", "greedy.py"}
+    of_sets = {"region.py", "traverse.py"}
+    measuring = {"loss.py", "model_loss.py", "layers.py", "greedy.py"} | of_sets
     assert users("losses") == measuring
+    assert users("set_losses") == users("bodies") == of_sets
+    # How a region is measured decides on no verdict: claims and figures read its table.
+    assert users("region_tables") == {"region.py", "claims.py", "plot_region.py", "caption_region.py"}
     files = {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
     assert users("loss_files") == files | {"model_loss.py", "model_loss_table.py", "layers.py"}
     assert users("loss_tables") == {"loss_table.py", "model_loss_table.py", "layers.py"}
@@ -207,6 +211,8 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         "plot_layers.py",
         "plot_tsne.py",
         "plot_similarity.py",
+        "plot_region.py",
+        "plot_traverse.py",
     }
     # Files of a format that a study does not use make nothing again.
     assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}
@@ -241,11 +247,12 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         "explorer.py",
         "exam_page.py",
     }
-    # How a judge is examined decides on no score, and only its exam needs scikit-learn.
+    # How a judge is examined decides on no score, and only its exam and probes need scikit-learn.
     assert users("exam") == users("tfidf") | {"exam.py"} == {"exam.py"}
     assert {script for script in SCRIPTS if "scikit-learn" in pinned_packages(PATHS[script])} == {
         "exam.py",
         "regions.py",
+        *of_sets,
     }
     assert users("style") == draw
     # What comes early does not depend on what comes late.

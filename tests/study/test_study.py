@@ -450,6 +450,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
         "tables": results(
             *("tables/plane-loss.csv", "tables/distances.csv", "tables/words.csv", "tables/taylor_summary.csv"),
             "tables/areas_clusters.csv",
+            "tables/groups.csv",
             *(f"tables/{name}.csv" for name in compared),
         ),
         "losses": results(*(f"losses/{name}.parquet" for name in ("plane-loss", *compared))),
@@ -458,7 +459,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
     settings = verdicts.settings(study)
     assert settings["study"] == "small" and settings["left_out"] == []
     assert [claim["name"] for claim in settings["claims"]] == list(full_config()["claims"])
-    assert settings["tables"] == ["plane-loss", "distances", "words", "taylor", "areas", *compared]
+    assert settings["tables"] == ["plane-loss", "distances", "words", "taylor", "areas", "groups", *compared]
     assert settings["losses"] == ["plane-loss", *compared]
     # All that may own a line of a point in question, and the scorers that are read.
     assert [sweep["name"] for sweep in settings["sweeps"]] == ["theta1", "theta3", "ensemble", "quiet"]
@@ -502,6 +503,8 @@ def test_figures_read_tables() -> None:
         "blocks": results("tables/parts.csv"),
         "atlas": results("tables/areas_places.csv", "tables/areas_clusters.csv"),
         "heat": results("tables/areas.csv", "tables/areas_places.csv", "tables/areas_clusters.csv"),
+        "areas": results("tables/groups.csv", "tables/groups_pb.csv", "tables/heads.csv", "tables/heads_pb.csv"),
+        "ways": results("tables/paths.csv"),
         "compared": results(
             "tables/theta1.csv", "tables/theta3.csv", "tables/whole-plane-loss.csv", "tables/line-loss.csv"
         ),
@@ -529,6 +532,7 @@ def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
         "products",
     ]
     names += ["areas", "areas_clusters", "areas_places"]
+    names += ["groups", "groups_pb", "heads", "heads_pb", "paths"]
     names += ["barriers", "taylor", "taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.targets.tables() == results(*(f"tables/{name}.csv" for name in names))

@@ -25,6 +25,10 @@ from lm_interpolation.scores.token_losses import token_losses
 OnDone = Callable[[int], object]
 
 
+class NotFinite(UserError):
+    """A model gives NaN or infinite logits."""
+
+
 @dataclass(frozen=True)
 class EncodedTexts:
     """Texts as tokens that models with one tokenizer can read: ``ids`` of each text, and its name in errors.
@@ -72,7 +76,8 @@ def encode_texts(model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]],
 def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
     """NLL of each text under a causal LM, summed over the tokens that are scored: (n,) float64, nats.
 
-    Raises ``UserError`` naming the text if its NLL is NaN or infinite, or if GPU memory does not suffice for one text.
+    Raises ``NotFinite`` naming the text if its NLL is NaN or infinite, and ``UserError`` if GPU memory does not suffice
+    for one text.
     """
     nll = np.empty(len(texts.ids))
     for batch, losses in token_losses(model, texts.ids, {0: [range(len(texts.ids))]}, texts.batches):
@@ -80,7 +85,7 @@ def text_losses(model: Any, texts: EncodedTexts) -> np.ndarray:
     finite = np.isfinite(nll)
     if not finite.all():
         name = texts.names[int(np.argmin(finite))]
-        raise UserError(
+        raise NotFinite(
             f"{name}: the model gives NaN or infinite logits; it lies too far from its parents (use smaller "
             "coefficients) or is damaged"
         )

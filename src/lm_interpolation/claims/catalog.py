@@ -16,6 +16,7 @@ from lm_interpolation.claims import (
     monotone,
     norms,
     reach,
+    region,
     selected,
     share,
     stable,
@@ -44,5 +45,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "selected": selected.measure,
     "matched_loss": matched_loss.measure,
     "clusters": clusters.measure,
+    "region": region.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

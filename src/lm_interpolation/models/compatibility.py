@@ -25,20 +25,23 @@ def _to_log(line: str) -> None:
 
 
 def check_compatible(
-    models: Mapping[str, str | Path], tell: Callable[[str], object] = _to_log
+    models: Mapping[str, str | Path],
+    tell: Callable[[str], object] = _to_log,
+    opened: Callable[[str | Path], Checkpoint] = Checkpoint.open,
 ) -> dict[str, Checkpoint]:
     """The checkpoints of ``models`` (name -> directory), if they can be averaged; reads headers only.
 
     All have the tensor names of the first: files of one architecture may differ in the prefix of the base model's
     names. ``tell`` is called with a line on each model that differs from the first in ways that no weight depends on.
+    ``opened`` gives what is compared of a directory.
 
     Raises ``UserError`` naming two models, the first difference in architecture, tensor names, shapes or tokenizer,
     and what to do.
     """
-    checkpoints = {name: Checkpoint.open(directory) for name, directory in models.items()}
+    checkpoints = {name: opened(directory) for name, directory in models.items()}
     (first, reference), *others = checkpoints.items()
-    for name, opened in others:
-        checkpoint = checkpoints[name] = _renamed(opened, reference)
+    for name, other in others:
+        checkpoint = checkpoints[name] = _renamed(other, reference)
         for difference, remedy in _differences(reference, checkpoint):
             raise UserError(
                 f"models {first} ({reference.directory}) and {name} ({checkpoint.directory}) cannot be combined: "

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.compatibility import check_compatible, shortest_context
 from lm_interpolation.models.loading import load_model
 from lm_interpolation.points.algebra import Method, Point, Sweep, SweepPoint
@@ -70,16 +71,14 @@ class WeightSpace:
         # Before the comparison: a damaged file would look like that of another model.
         for directory in models.values():
             check_model(directory)
-        checkpoints = check_compatible(models).values()
-        for checkpoint in checkpoints:
-            check_tied(checkpoint)
+        checkpoints = self._checkpoints(models)
         self.names = tuple(models)
         self._methods = {method.name: method for method in methods}
         # What stages have computed serves all points.
         self._memory: dict[Any, Any] = {}
         self._parents: dict[str, _Tensors] = {}
         for name, directory in models.items():
-            model, tokenizer = load_model(AutoModelForCausalLM, directory, device, checked=True)
+            model, tokenizer = self._load(directory, device)
             # Tied tensors occur once, under the name of the first.
             parameters = {key: tensor.detach() for key, tensor in model.named_parameters()}
             broken = _not_finite(parameters)
@@ -95,9 +94,7 @@ class WeightSpace:
             self._parents[name] = parameters
         shapes = {key: tuple(tensor.shape) for key, tensor in self._live.items()}
         self._places = places(shapes, self.model.config.model_type)
-        self._arrays = {
-            name: {key: as_array(tensor) for key, tensor in parent.items()} for name, parent in self._parents.items()
-        }
+        self._arrays = {name: _arrays(parent) for name, parent in self._parents.items()}
         if (context := shortest_context(checkpoints)) is not None:
             self.model.config.max_position_embeddings = context
         if attention is not None:
@@ -105,6 +102,33 @@ class WeightSpace:
             # transformers only warns if an architecture has no choice.
             if self.model.config._attn_implementation != attention:
                 raise UserError(f"{models[self.names[0]]}: its architecture has no attention {attention!r}")
+
+    def _checkpoints(self, models: Mapping[str, str | Path]) -> list[Checkpoint]:
+        """What the folders hold, if it can be combined; ``models`` are whole files."""
+        checkpoints = list(check_compatible(models).values())
+        for checkpoint in checkpoints:
+            check_tied(checkpoint)
+        return checkpoints
+
+    def _load(self, directory: str | Path, device: str) -> tuple[Any, PreTrainedTokenizerBase]:
+        """The model in this folder, which has been checked, and its tokenizer."""
+        return load_model(AutoModelForCausalLM, directory, device, checked=True)
+
+    def hold(self, name: str, weights: Mapping[str, torch.Tensor]) -> None:
+        """Hold ``weights`` as a further model ``name``, in place of one that was held under that name before.
+
+        They have the names and shapes of ``parameters``; float32 on any device. Points may combine it with the others:
+        so they reach weights that are no model's, such as a random direction. Memory: one model more.
+        """
+        if name not in self._parents:
+            self.names = (*self.names, name)
+        held = {key: weights[key].to(tensor.device, tensor.dtype).contiguous() for key, tensor in self._live.items()}
+        self._parents[name], self._arrays[name] = held, _arrays(held)
+        self._memory.clear()
+
+    def current(self) -> dict[str, torch.Tensor]:
+        """A copy of the live model's weights, by the names of ``parameters``."""
+        return {key: tensor.clone() for key, tensor in self._live.items()}
 
     def parameters(self, name: str) -> dict[str, torch.Tensor]:
         """The parameters of model ``name`` by the live model's names (tied ones once): float32, read only."""
@@ -250,6 +274,10 @@ def as_array(tensor: torch.Tensor) -> Array:
     """The elements of a tensor, flat, sharing its memory: NumPy's on a CPU, torch's on a GPU."""
     flat = tensor.detach().view(-1)
     return flat.numpy() if flat.device.type == "cpu" else flat
+
+
+def _arrays(tensors: _Tensors) -> dict[str, Array]:
+    return {key: as_array(tensor) for key, tensor in tensors.items()}
 
 
 def _not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:

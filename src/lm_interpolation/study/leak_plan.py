@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lm_interpolation.study.kinds.analyses.corpus_losses import CorpusLosses
 from lm_interpolation.study.kinds.corpora.base import Corpora
 
 if TYPE_CHECKING:
@@ -15,20 +14,20 @@ def leak_plan(study: "Study") -> dict[str, Any]:
     """Which texts of a study are compared to find those that leak: see ``plan``."""
     combined = {name: sweep.models for name, sweep in study.sweeps.items()}
     measured = {
-        name: {**found.held_out()._asdict(), "models": list(found.measured_models(study))}
+        name: [{**texts._asdict(), "models": found.measured_models(study)} for texts in held_out]
         for name, found in study.declared.analyses.items()
-        if isinstance(found, CorpusLosses)
+        if (held_out := found.held_out(study.declared))
     }
     for name in study.models.derived():
         start = study.config["models"][name]["start"]
         if (loss := start.get("loss")) is not None:
-            measured[f"models.{name}"] = {
+            texts = {
                 "corpus": loss["corpus"],
                 "split": loss["split"],
                 "classes": [loss["class"]] if "class" in loss else None,
                 "limit": loss.get("limit"),
-                "models": start["greedy"],
             }
+            measured[f"models.{name}"] = [{**texts, "models": start["greedy"]}]
     examined = {name: study.declared.models[name] for name in study.models.examined()}
     exams = {
         name: {"corpus": exam.corpus_of(model), "classes": exam.classes_of(model, study.declared)}
@@ -47,13 +46,13 @@ def plan(
     config: Mapping[str, Any],
     corpora: Corpora,
     combined: Mapping[str, Sequence[str]],
-    measured: Mapping[str, Mapping[str, Any]],
+    measured: Mapping[str, Sequence[Mapping[str, Any]]],
     exams: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The comparisons for the study ``config``; ``combined`` names the models of each sweep.
 
-    ``measured`` holds, by name, the analyses and greedy soups that measure the loss of ``models`` on texts of a corpus,
-    with ``corpus, split, classes, limit`` as below; ``exams`` holds ``corpus`` and ``classes`` of the exams of judges.
+    ``measured`` holds, by name, what analyses and greedy soups measure: losses of ``models`` on texts of a corpus, with
+    ``corpus, split, classes, limit`` as below; ``exams`` holds ``corpus`` and ``classes`` of the exams of judges.
 
     Returns ``splits``, the pairs (corpus, split) to read; ``comparisons``, each ``{kind, texts, what, seen, where}``,
     which asks whether ``texts`` (described by ``what``) occur among ``seen`` (described by ``where``); ``configured``,
@@ -68,7 +67,7 @@ def plan(
             judges.setdefault(spec["model"], []).append(scorer)
     streams = {name for name, corpus in corpora.items() if corpus.is_stream()}
 
-    used = {texts["corpus"] for texts in measured.values()}
+    used = {texts["corpus"] for several in measured.values() for texts in several}
     used |= {model["data"]["corpus"] for model in models.values() if "data" in model}
     comparisons = [
         *_between_splits(name for name in corpora if name in used),
@@ -137,8 +136,10 @@ def _of_judges(
             yield _compare("exam", texts, f"of the exam of {judge} ({exam['corpus']}, test)", source, learners)
 
 
-def _of_losses(models: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    for name, found in measured.items():
+def _of_losses(
+    models: Mapping[str, Any], measured: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Iterator[dict[str, Any]]:
+    for name, found in ((name, texts) for name, several in measured.items() for texts in several):
         texts = _texts(found["corpus"], *(found["classes"] or []), split=found["split"], limit=found["limit"])
         for source, learners in _taught(models, found["models"]).items():
             what = f"whose losses {name} measures ({found['corpus']}, {found['split']})"

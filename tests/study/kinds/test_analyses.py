@@ -16,11 +16,14 @@ from lm_interpolation.analyses.linearity import _MEASURES, _SUMMARY
 from lm_interpolation.analyses.model_loss_tables import MODEL_LOSS_COLUMNS
 from lm_interpolation.analyses.next_tokens import _COLUMNS
 from lm_interpolation.analyses.precision import PRECISION_COLUMNS
+from lm_interpolation.analyses.region_tables import PB_COLUMNS, REGION_COLUMNS
 from lm_interpolation.analyses.regions import CLUSTER_COLUMNS, PAIR_COLUMNS, PLACE_COLUMNS
+from lm_interpolation.analyses.traverse_tables import TRAVERSE_COLUMNS
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.kinds.analyses.base import Analysis
+from lm_interpolation.study.kinds.analyses.data_sets import SetLosses, data_sets
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import ANALYSES, AnyAnalysis
 from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -97,6 +100,25 @@ def test_every_kind_has_rules_of_its_own() -> None:
             "3), seed 0",
         ),
         (
+            {"kind": "region", "base": "b", "sets": ["films", "books"], "by": "task", "limit": 60},
+            "mean NLL per token of the first 60 test texts of each data set; groups by task (sets films, books), measured on "
+            "data sets that they have not learnt where a group has several, random points of their convex hull, and models "
+            "of other groups",
+        ),
+        (
+            {"kind": "region", "base": "b", "sets": ["all"], "loss": "probe", "train_limit": 1000},
+            "cross-entropy on the test texts of each data set of a logistic regression (L2, C = 1) fitted on the first 1,000 "
+            "training texts, on the mean of the last hidden states; all models as one group (sets all), measured on data "
+            "sets that they have not learnt where a group has several, random points of their convex hull, and b plus "
+            "random directions",
+        ),
+        (
+            {"kind": "traverse", "sets": ["all"], "by": "task", "per_level": 20},
+            "mean NLL per token of the test texts of each data set, along lines through at most 20 random pairs of models of "
+            "each level (sets all, groups by task), and from the centroid of all towards the origin and in as many random "
+            "directions",
+        ),
+        (
             {"kind": "norms", "pairs": {"moved": {"model": "a", "reference": "b"}}},
             "norms of the weight differences moved (a − b), tensor by tensor",
         ),
@@ -150,6 +172,9 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
         ("regions", ""): PAIR_COLUMNS,
         ("regions", "_clusters"): CLUSTER_COLUMNS,
         ("regions", "_places"): PLACE_COLUMNS,
+        ("region", ""): REGION_COLUMNS,
+        ("region", "_pb"): PB_COLUMNS,
+        ("traverse", ""): TRAVERSE_COLUMNS,
     }
     tables = {(tag(kind), suffix): table for kind in ANALYSES for suffix, table in kind.TABLES.items()}
     assert columns.keys() == tables.keys()
@@ -293,6 +318,69 @@ def test_losses_of_models_need_language_models() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("sections", "problem"),
+    [
+        ({"analyses/groups/base": "reader"}, ("base", "'reader' is one of the models; name the one that they were fine-tuned from")),
+        ({"analyses/groups/by": "kind"}, ("by", "set 'films' has no label 'kind'; give it one in sets.films.labels")),
+        ({"sets/papers/labels": {"task": "films"}}, ("by", "all sets have one value of 'task', so no model is outside; take by out or add other sets")),
+        ({"sets/films/models": ["positive"]}, ("sets", "group 'films' has fewer than 2 models, which have no hull; add some")),
+        (
+            {"sets/papers/labels": {"task": "films"}, "sets/films/models": ["positive"]},
+            ("sets", "group 'films' has fewer than 2 models besides those of a data set, which have no hull; add some"),
+        ),
+        ({"sets/films/models": ["positive", "reader"]}, ("sets", "model 'reader' is in 'films' and in 'papers'; take it out of one")),
+        ({"analyses/groups/sets": ["ends", "tuned"]}, ("sets", "'ends' has no corpus; say what its models learnt from, in sets.ends.corpus")),
+        ({"sets/tuned/models": ["base"]}, ("sets", "'tuned' has models but no corpus; say what they learnt from, in sets.tuned.corpus")),
+        ({"sets/papers/corpus": {"corpus": "stream"}}, ("sets", "set 'papers' learnt from the stream 'stream', which has no test split")),
+        ({"analyses/groups/train_limit": 5}, ("train_limit", "is the number of texts that a probe learns from; set loss: probe or remove it")),
+        ({"sets/films/models": ["judge", "critic"]}, ("loss", "'judge' is a classifier, whose loss is that of its own head; set loss: probe")),
+        ({"analyses/groups/loss": "probe", "analyses/groups/too_long": "cut"}, ("too_long", "is for loss: nll; a probe cuts texts where its model cannot read further. Remove it")),
+        (
+            {"analyses/groups/loss": "probe", "sets/films/corpus": {"corpus": "reviews", "class": "positive"}},
+            ("loss", "set 'films' learnt one class of 'reviews', but a probe tells classes apart; set nll"),
+        ),
+    ],
+)  # fmt: skip
+def test_regions_that_do_not_fit_the_study(sections: dict[str, Any], problem: tuple[str, str]) -> None:
+    config = edited(**sections)
+    assert problem in list(config.analyses["groups"].check(config))
+    sound = config_of()
+    for name in ("groups", "heads", "paths"):
+        assert list(sound.analyses[name].check(sound)) == []
+
+
+def test_labels_of_a_set_are_those_of_the_sets_in_it() -> None:
+    config = edited(**{"sets/tuned/labels": {"language": "English", "task": "any"}})
+    assert [(one.name, one.corpus, dict(one.labels)) for one in data_sets(config, ["tuned", "films"])] == [
+        ("films", "reviews", {"language": "English", "task": "films"}),
+        ("papers", "news", {"language": "English", "task": "papers"}),
+    ]
+
+
+def test_the_job_of_a_region_reads_each_model_and_each_split() -> None:
+    study = Study(full_config())
+    groups, heads = (study.analysis(name) for name in ("groups", "heads"))
+    assert isinstance(groups, SetLosses) and isinstance(heads, SetLosses)
+    assert groups.settings(study, "groups")["sets"] == [
+        {"name": "films", "group": "films", "models": ["negative", "positive"]},
+        {"name": "papers", "group": "papers", "models": ["reader", "writer"]},
+    ]
+    names = [path.rpartition("/")[2] for path in groups.inputs(study, "groups")["models"]]
+    assert names == ["negative", "positive", "reader", "writer", "base"]
+    (judges,) = heads.settings(study, "heads")["sets"]
+    assert judges == {"name": "judges", "group": "general", "models": ["judge", "critic"]}
+    corpora = [path.split("corpora/")[1] for path in heads.texts_inputs(study)["corpora"]]
+    assert corpora == ["reviews/train.parquet", "reviews/test.parquet"]
+    assert heads.texts_settings(study)["splits"] == [["train", 9], ["test", None]]
+    assert heads.texts_settings(study)["readers"] == [] and len(groups.texts_settings(study)["readers"]) == 1
+    # Every model of a region is compared with the texts that it is measured on.
+    measured = [entry for entry in leak_plan(study)["comparisons"] if "whose losses groups measures" in entry["what"]]
+    assert {(entry["texts"]["corpus"], entry["seen"]["corpus"]) for entry in measured} == {
+        (one, other) for one in ("reviews", "news") for other in ("reviews", "news")
+    }
+
+
 def test_barriers_of_losses_need_both_ends_and_one_loss_of_each_sweep() -> None:
     second = {"kind": "loss", "sweep": "theta1", "corpus": "reviews", "classes": ["positive"]}
     config = edited(**{"analyses/second": second, "analyses/barriers/losses": ["line-loss", "second"]})
@@ -388,19 +476,29 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["quiet"] for name in ("quiet-loss", "quiet-dev-loss", "quiet-news-loss")},
         **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
-        **{name: [] for name in ("distances", "ends-loss", "parts", "products", "areas")},
+        **{name: [] for name in ("distances", "ends-loss", "parts", "products")},
+        **{name: [] for name in ("areas", "groups", "heads", "paths")},
         "side": ["theta1", "ensemble"],
     }
     scorers = {name: found for name, analysis in config.analyses.items() if (found := analysis.scorers_behind(config))}
     assert scorers == {"barriers": ["perplexity"], "half": ["sentiment", "perplexity"]}
     read = {name: found for name, analysis in config.analyses.items() if (found := analysis.analyses_behind())}
     assert read == {"barriers": ["line-loss"]}
-    held_out = {name: tuple(texts) for name, analysis in config.analyses.items() if (texts := analysis.held_out())}
+    held_out = {
+        name: tuple(texts[0]) for name, analysis in config.analyses.items() if (texts := analysis.held_out(config))
+    }
     assert {name: texts for name, texts in held_out.items() if not name.startswith(("quiet", "line-", "whole"))} == {
         "plane-loss": ("reviews", "test", ["positive"], None),
         "ends-loss": ("reviews", "dev", None, 5),
         "parts": ("reviews", "test", ["positive"], None),
+        "groups": ("reviews", "test", None, 6),
+        "heads": ("reviews", "test", None, None),
+        "paths": ("reviews", "test", None, None),
     }
+    assert [tuple(texts) for texts in config.analyses["groups"].held_out(config)] == [
+        ("reviews", "test", None, 6),
+        ("news", "test", None, 6),
+    ]
     assert held_out["line-loss"] == ("reviews", "test", None, None)
     compared = {name: found for name, a in config.analyses.items() if (found := a.compared_scorers(config))}
     assert compared == {"half": ["sentiment", "perplexity"]}

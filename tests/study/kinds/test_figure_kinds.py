@@ -17,10 +17,12 @@ from lm_interpolation.figures.finding_linearity import find_linearity
 from lm_interpolation.figures.finding_methods import find_methods
 from lm_interpolation.figures.finding_norms import find_norms
 from lm_interpolation.figures.finding_plane import find_plane
+from lm_interpolation.figures.finding_region import find_region
 from lm_interpolation.figures.finding_search import find_search
 from lm_interpolation.figures.finding_similarity import find_similarity
 from lm_interpolation.figures.finding_slices import find_slices
 from lm_interpolation.figures.finding_training import find_training
+from lm_interpolation.figures.finding_traverse import find_traverse
 from lm_interpolation.figures.finding_tsne import find_tsne
 from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.series import MOST
@@ -41,11 +43,13 @@ FINDERS = {
     "methods": find_methods,
     "norms": find_norms,
     "plane": find_plane,
+    "region": find_region,
     "search": find_search,
     "similarity": find_similarity,
     "slices": find_slices,
     "training": find_training,
     "tsne": find_tsne,
+    "traverse": find_traverse,
     "words": find_words,
 }
 
@@ -175,6 +179,8 @@ def test_series_are_counted() -> None:
         "atlas": 2,
         "heat": 0,
         "compared": 2,
+        "areas": 0,
+        "ways": 0,
     }
     many = config_of("analyses", words={"top": MOST + 1})
     ((key, words),) = problems(many.figures["next"], many)

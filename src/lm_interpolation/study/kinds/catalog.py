@@ -16,8 +16,10 @@ from lm_interpolation.study.kinds.analyses.model_loss import ModelLoss
 from lm_interpolation.study.kinds.analyses.next_token import NextToken
 from lm_interpolation.study.kinds.analyses.norms import Norms
 from lm_interpolation.study.kinds.analyses.precision import PrecisionAnalysis
+from lm_interpolation.study.kinds.analyses.region import Region
 from lm_interpolation.study.kinds.analyses.regions import Regions
 from lm_interpolation.study.kinds.analyses.texts import Texts
+from lm_interpolation.study.kinds.analyses.traverse import Traverse
 from lm_interpolation.study.kinds.base import Declaration, Either, tag
 from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
 from lm_interpolation.study.kinds.claims.base import Claim
@@ -32,6 +34,7 @@ from lm_interpolation.study.kinds.claims.middle import MiddleClaim
 from lm_interpolation.study.kinds.claims.monotone import MonotoneClaim
 from lm_interpolation.study.kinds.claims.norms import NormsClaim
 from lm_interpolation.study.kinds.claims.reach import ReachClaim
+from lm_interpolation.study.kinds.claims.region import RegionClaim
 from lm_interpolation.study.kinds.claims.selected import SelectedClaim
 from lm_interpolation.study.kinds.claims.share import ShareClaim
 from lm_interpolation.study.kinds.claims.stable import StableClaim
@@ -61,10 +64,12 @@ from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
 from lm_interpolation.study.kinds.figures.methods import MethodsFigure
 from lm_interpolation.study.kinds.figures.norms import NormsFigure
 from lm_interpolation.study.kinds.figures.plane import Plane
+from lm_interpolation.study.kinds.figures.region import RegionFigure
 from lm_interpolation.study.kinds.figures.search import SearchFigure
 from lm_interpolation.study.kinds.figures.similarity import SimilarityFigure
 from lm_interpolation.study.kinds.figures.slices import Slices
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
+from lm_interpolation.study.kinds.figures.traverse import TraverseFigure
 from lm_interpolation.study.kinds.figures.tsne import TsneFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
@@ -136,6 +141,8 @@ ANALYSES: tuple[type[Analysis], ...] = (
     ModelLoss,
     Gram,
     Regions,
+    Region,
+    Traverse,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -152,6 +159,8 @@ FIGURES: tuple[type[Figure], ...] = (
     LayersFigure,
     TsneFigure,
     SimilarityFigure,
+    RegionFigure,
+    TraverseFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -172,6 +181,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     SelectedClaim,
     MatchedLossClaim,
     ClustersClaim,
+    RegionClaim,
 )
 
 

@@ -5,10 +5,33 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Declaration, Maybe, Name, Names, Problem, Ref, SetName, Text
+from lm_interpolation.study.kinds.base import (
+    CorpusName,
+    Declaration,
+    Maybe,
+    Name,
+    Names,
+    Problem,
+    Ref,
+    SetName,
+    Text,
+    undeclared,
+)
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
+
+
+class Learnt(Declaration):
+    """The texts that the models of a set learnt from."""
+
+    corpus: CorpusName = Field(description="Name of the corpus.")
+    class_: Maybe[Name] = Field(default=None, alias="class", description="Only the texts of this class.")
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        known = config.corpora[self.corpus].class_names(config)
+        if self.class_ is not None and self.class_ not in known:
+            yield "class", undeclared("class", self.class_, known)
 
 
 class ModelSet(Declaration):
@@ -20,6 +43,10 @@ class ModelSet(Declaration):
     sets: Maybe[Names[SetName]] = Field(default=None, description="Names of other sets, whose members it has too.")
     labels: dict[Name, Text] = Field(
         default_factory=dict, description="What its models have in common, such as the data set or the task."
+    )
+    corpus: Maybe[Learnt] = Field(
+        default=None,
+        description="The texts that its models learnt from. Analyses of regions measure losses on its test split.",
     )
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:

@@ -56,9 +56,13 @@ class Analysis(Declaration):
         """Names of the analyses that it reads."""
         return []
 
-    def held_out(self) -> HeldOut | None:
-        """The texts that it measures models on, and that they must not be trained on; None if there are none."""
-        return None
+    def held_out(self, config: "StudyConfig") -> list[HeldOut]:
+        """The texts that it measures models on, and that ``measured_models`` must not be trained on."""
+        return []
+
+    def measured_models(self, study: "Study") -> list[str]:
+        """Names of the models that it measures on these texts, or that are combined in the points where it does."""
+        raise NotImplementedError
 
     def prompts_behind(self, config: "StudyConfig") -> list[str]:
         """Names of the prompt sets whose texts it rests on, if it is ``ABOUT_TEXTS``."""

@@ -1,6 +1,6 @@
 """What analyses of the loss on texts of a corpus share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -45,12 +45,8 @@ class CorpusLosses(Analysis):
             if name not in known:
                 yield "classes", undeclared("class", name, known)
 
-    def measured_models(self, study: "Study") -> Iterable[str]:
-        """Names of the models whose losses it measures, or that are combined in the points where it does."""
-        raise NotImplementedError
-
-    def held_out(self) -> HeldOut:
-        return HeldOut(corpus=self.corpus, split=self.split, classes=self.classes, limit=self.limit)
+    def held_out(self, config: "StudyConfig") -> list[HeldOut]:
+        return [HeldOut(corpus=self.corpus, split=self.split, classes=self.classes, limit=self.limit)]
 
     def texts_inputs(self, study: "Study") -> dict[str, Any]:
         """Inputs of the job that takes the texts from their corpus."""

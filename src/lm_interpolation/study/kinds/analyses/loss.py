@@ -1,6 +1,6 @@
 """The analysis loss."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -42,8 +42,8 @@ class Loss(CorpusLosses):
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return [self.sweep]
 
-    def measured_models(self, study: "Study") -> Iterable[str]:
-        return study.sweeps[self.sweep].models
+    def measured_models(self, study: "Study") -> list[str]:
+        return list(study.sweeps[self.sweep].models)
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
         return {

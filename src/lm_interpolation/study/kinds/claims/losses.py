@@ -29,7 +29,7 @@ def check_same_texts(config: "StudyConfig", one: str, other: str, key: str) -> I
     """Two analyses of losses must be of the same texts, so that their losses are compared text by text."""
     first, second = config.analyses[one], config.analyses[other]
     assert isinstance(first, CorpusLosses) and isinstance(second, CorpusLosses)
-    if first.held_out() != second.held_out() or first.too_long != second.too_long:
+    if first.held_out(config) != second.held_out(config) or first.too_long != second.too_long:
         yield key, f"{other!r} is of other texts than {one!r}; give both the same corpus, split, classes and limit"
 
 
