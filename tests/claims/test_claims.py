@@ -914,6 +914,11 @@ SPECS: dict[str, dict[str, Any]] = {
         "baseline": {"choose": ["c"], "measure": ["d"]},
         "statistic": "nll_text",
     },
+    "start_gain": BASE
+    | {
+        "targets": {name: {"analysis": name, "centroid": ["x"], "base": ["y"]} for name in ("a", "b")},
+        "statistic": "nll_text",
+    },
     "matched_loss": BASE
     | {
         "method": {"target": "a", "general": "b"},

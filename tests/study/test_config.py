@@ -82,6 +82,10 @@ def small_config() -> dict[str, Any]:
     }
 
 
+TARGETS = {
+    "good": {"analysis": "starts-loss", "class": "positive", "centroid": ["warm"], "base": ["cold"]},
+    "any": {"analysis": "starts-loss", "centroid": ["warm"], "base": ["cold"]},
+}
 WORDS = {"good": ["fine", "great"], "bad": ["poor"]}
 
 
@@ -101,6 +105,10 @@ def full_config() -> dict[str, Any]:
     config["prompts"]["more"] = {"source": "list", "texts": ["The play", "The song"]}
     config["models"]["positive"]["training"]["schedule"] = "constant_with_warmup"
     config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
+    config["models"] |= {
+        "cold": language_model(model="base"),
+        "warm": language_model(model="other"),
+    }
     config["sweeps"] |= {
         "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
         "quiet": {key: value for key, value in config["sweeps"]["theta1"].items() if key != "prompts"},
@@ -125,6 +133,7 @@ def full_config() -> dict[str, Any]:
             "split": "dev",
             "limit": 5,
         },
+        "starts-loss": {"kind": "model_loss", "sets": ["starts"], "corpus": "reviews", "classes": ["positive"]},
         "products": {"kind": "gram", "models": ["positive"], "base": "base"},
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
@@ -146,7 +155,7 @@ def full_config() -> dict[str, Any]:
             "reason": "For a test.",
         },
     }
-    config["sets"] = {"ends": {"models": ["negative", "positive"]}}
+    config["sets"] = {"ends": {"models": ["negative", "positive"]}, "starts": {"models": ["cold", "warm"]}}
     config["scorers"]["sentiment"]["precision"] = "bf16"
     grid = {"learning_rate": [0.001, 0.01], "batch_size": [2], "steps": [1, 2]}
     config["searches"] = {"search": {"model": "positive", "grid": grid}}
@@ -179,6 +188,7 @@ def full_config() -> dict[str, Any]:
         "tangent": {"kind": "linearity", "analysis": "taylor"},
         "trust": {"kind": "calibration", "models": ["critic"]},
         "blocks": {"kind": "layers", "analysis": "parts", "class": "positive"},
+        "starts": {"kind": "start", "panels": [{"label": "full", "targets": TARGETS}]},
         "compared": {
             "kind": "methods",
             "sweeps": ["theta1", "theta3"],
@@ -271,6 +281,7 @@ def full_config() -> dict[str, Any]:
             "statistic": "nll_text",
             **common,
         },
+        "warmer": {"test": "start_gain", "targets": TARGETS, "statistic": "nll_token", **common},
         "spares": {
             "test": "matched_loss",
             "method": {"target": "line-loss", "general": "line-news-loss"},

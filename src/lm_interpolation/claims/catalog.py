@@ -18,6 +18,7 @@ from lm_interpolation.claims import (
     selected,
     share,
     stable,
+    start_gain,
     unmoved,
     valley,
     words,
@@ -42,5 +43,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "lower_loss": lower_loss.measure,
     "selected": selected.measure,
     "matched_loss": matched_loss.measure,
+    "start_gain": start_gain.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

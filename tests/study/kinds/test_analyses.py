@@ -326,7 +326,7 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["quiet"] for name in ("quiet-loss", "quiet-dev-loss", "quiet-news-loss")},
         **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
-        **{name: [] for name in ("distances", "ends-loss", "parts", "products")},
+        **{name: [] for name in ("distances", "ends-loss", "parts", "products", "starts-loss")},
         "side": ["theta1", "ensemble"],
     }
     scorers = {name: found for name, analysis in config.analyses.items() if (found := analysis.scorers_behind(config))}
@@ -338,6 +338,7 @@ def test_what_analyses_rest_on() -> None:
         "plane-loss": ("reviews", "test", ["positive"], None),
         "ends-loss": ("reviews", "dev", None, 5),
         "parts": ("reviews", "test", ["positive"], None),
+        "starts-loss": ("reviews", "test", ["positive"], None),
     }
     assert held_out["line-loss"] == ("reviews", "test", None, None)
     compared = {name: found for name, a in config.analyses.items() if (found := a.compared_scorers(config))}

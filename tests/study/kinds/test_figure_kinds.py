@@ -19,6 +19,7 @@ from lm_interpolation.figures.finding_norms import find_norms
 from lm_interpolation.figures.finding_plane import find_plane
 from lm_interpolation.figures.finding_search import find_search
 from lm_interpolation.figures.finding_slices import find_slices
+from lm_interpolation.figures.finding_start import find_start
 from lm_interpolation.figures.finding_training import find_training
 from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.series import MOST
@@ -41,6 +42,7 @@ FINDERS = {
     "plane": find_plane,
     "search": find_search,
     "slices": find_slices,
+    "start": find_start,
     "training": find_training,
     "words": find_words,
 }
@@ -168,6 +170,7 @@ def test_series_are_counted() -> None:
         "tangent": 0,
         "trust": 2,
         "blocks": 0,
+        "starts": 0,
         "compared": 2,
     }
     many = config_of("analyses", words={"top": MOST + 1})

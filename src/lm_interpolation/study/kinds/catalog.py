@@ -33,6 +33,7 @@ from lm_interpolation.study.kinds.claims.reach import ReachClaim
 from lm_interpolation.study.kinds.claims.selected import SelectedClaim
 from lm_interpolation.study.kinds.claims.share import ShareClaim
 from lm_interpolation.study.kinds.claims.stable import StableClaim
+from lm_interpolation.study.kinds.claims.start_gain import StartGainClaim
 from lm_interpolation.study.kinds.claims.unmoved import UnmovedClaim
 from lm_interpolation.study.kinds.claims.valley import ValleyClaim
 from lm_interpolation.study.kinds.claims.words import WordsClaim
@@ -61,6 +62,7 @@ from lm_interpolation.study.kinds.figures.norms import NormsFigure
 from lm_interpolation.study.kinds.figures.plane import Plane
 from lm_interpolation.study.kinds.figures.search import SearchFigure
 from lm_interpolation.study.kinds.figures.slices import Slices
+from lm_interpolation.study.kinds.figures.start import StartFigure
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
@@ -145,6 +147,7 @@ FIGURES: tuple[type[Figure], ...] = (
     Slices,
     MethodsFigure,
     LayersFigure,
+    StartFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -164,6 +167,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     LowerLossClaim,
     SelectedClaim,
     MatchedLossClaim,
+    StartGainClaim,
 )
 
 
