@@ -107,7 +107,7 @@ def full_config() -> dict[str, Any]:
     config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
     config["models"] |= {
         "cold": language_model(model="base"),
-        "warm": language_model(model="other"),
+        "warm": language_model(model="cold"),
     }
     config["sweeps"] |= {
         "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
