@@ -74,7 +74,7 @@ def test_rows_are_targets_less_their_loss_from_the_base() -> None:
     assert means == [(0, -0.2), (0, 0), (1, -0.2), (1, 0), (2, 0), (2, 0.1), (3.5, -0.1)]
     seeds = sorted(np.round(np.asarray(x, dtype=float), 6).tolist() for x, y in dots if len(x) == 2 and y[0] == 0)
     assert seeds == [[-0.2, -0.2], [-0.1, 0.1]]
-    assert {text.get_text() for text in axes.texts} == {"2.10", "1.10", "3.00"}
+    assert {text.get_text() for text in axes.texts} == {"2.10", "1.10", "3.00", "base"}
     assert (axes.get_title("left"), other.get_title("left")) == ("All texts", "Few")
     assert "nats per token" in axes.get_xlabel()
     per_text = plot_start(TABLES, [PANEL], "nll_text").axes[0]

@@ -34,9 +34,9 @@ def plot_start(
     """Losses from the base and from the centroid, a row for each target, less the mean loss from the base.
 
     For ``tables`` and ``panels`` see ``start_data.losses_of``; a panel has a ``label`` too. Large dots are means over
-    seeds, faint ones the seeds. The numbers on the right are the losses from the base, in nats. The lowest row is the
-    mean over targets with its 95 % interval, which draws with ``seed``. Targets stand in the order of their mean gain
-    over all panels. ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
+    seeds, faint ones the seeds. The numbers on the right are the mean losses from the base, in nats. The lowest row is
+    the mean over targets with its 95 % interval, which draws with ``seed``. Targets stand in the order of their mean
+    gain over all panels. ``panel_width`` and ``panel_height`` are in inches, ``font_size`` is in points.
 
     Raises ``UserError`` if a table lacks a model.
     """
@@ -86,6 +86,7 @@ def _draw(
     font_size: float,
 ) -> None:
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
+    numbers: list[tuple[int, str]] = []
     for row, (base, centroid) in zip(rows, pairs, strict=True):
         origin = float(base.mean())
         axes.plot([0, float(centroid.mean()) - origin], [row, row], color="0.6", linewidth=1.2, zorder=1)
@@ -94,10 +95,10 @@ def _draw(
             axes.plot(values - origin, np.full(len(values), row), **style, alpha=0.35, zorder=2)
             look = style | {"markersize": 1.6 * styles[key]["markersize"]}
             axes.plot([float(values.mean()) - origin], [row], **look, zorder=3)
-        axes.text(
-            1.0, row, f"{origin:.2f}", transform=axes.get_yaxis_transform(), ha="right", va="bottom", color="0.45",
-            fontsize=font_size - 2,
-        )  # fmt: skip
+        numbers.append((row, f"{origin:.2f}"))
+    look = {"transform": axes.get_yaxis_transform(), "va": "center", "color": "0.45", "fontsize": font_size - 1.5}
+    for place, text in [*numbers, (-1, "base")]:
+        axes.text(1.01, place, text, **look)
     value, low, high = (-number for number in interval(pairs, seed))
     bottom, colour = count + 0.5, styles["centroid"]["color"]
     axes.plot([high, low], [bottom, bottom], color=colour, linewidth=1.5)
