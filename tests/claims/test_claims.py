@@ -917,6 +917,11 @@ SPECS: dict[str, dict[str, Any]] = {
         "statistic": "nll_text",
     },
     "clusters": BASE | {"analysis": "a", "label": "data"},
+    "start_gain": BASE
+    | {
+        "targets": {name: {"analysis": name, "centroid": ["x"], "base": ["y"]} for name in ("a", "b")},
+        "statistic": "nll_text",
+    },
     "matched_loss": BASE
     | {
         "method": {"target": "a", "general": "b"},

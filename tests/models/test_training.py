@@ -77,7 +77,9 @@ TRAIN, DEV = sentences(28), sentences(8, seed=1)
 
 def train(folder: Path, **changes: Any) -> Path:
     """Train a language model in ``folder``; keys of ``changes`` that are settings change those."""
-    settings = SETTINGS | {key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes"}}
+    settings = SETTINGS | {
+        key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes", "trainable"}
+    }
     options = {"train": TRAIN, "dev": DEV} | changes
     if "start" not in options:
         options = {"architecture": ARCHITECTURE} | options
@@ -458,7 +460,9 @@ def test_a_model_with_the_architecture_of_another(tmp_path: Path, tiny_gpt2: Pat
 
 
 def trial(folder: Path, checkpoints: Sequence[int], **changes: Any) -> Path:
-    settings = SETTINGS | {key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes"}}
+    settings = SETTINGS | {
+        key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes", "trainable"}
+    }
     language_training.run_trial(
         name="tiny",
         label="table2 lr1",

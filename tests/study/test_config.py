@@ -82,6 +82,10 @@ def small_config() -> dict[str, Any]:
     }
 
 
+TARGETS = {
+    "good": {"analysis": "starts-loss", "class": "positive", "centroid": ["warm"], "base": ["cold"]},
+    "any": {"analysis": "starts-loss", "centroid": ["warm"], "base": ["cold"]},
+}
 WORDS = {"good": ["fine", "great"], "bad": ["poor"]}
 
 
@@ -103,6 +107,10 @@ def full_config() -> dict[str, Any]:
     config["models"]["critic"] = language_model(model="base") | {"task": "classifier", "exam": {"accuracy": 0.8}}
     for name in ("reader", "writer"):
         config["models"][name] = language_model(model="base") | {"data": {"corpus": "news"}}
+    config["models"] |= {
+        "cold": language_model(model="base"),
+        "warm": language_model(model="cold"),
+    }
     config["sweeps"] |= {
         "ensemble": config["sweeps"]["theta1"] | {"space": "logits"},
         "quiet": {key: value for key, value in config["sweeps"]["theta1"].items() if key != "prompts"},
@@ -127,6 +135,7 @@ def full_config() -> dict[str, Any]:
             "split": "dev",
             "limit": 5,
         },
+        "starts-loss": {"kind": "model_loss", "sets": ["starts"], "corpus": "reviews", "classes": ["positive"]},
         "products": {"kind": "gram", "models": ["positive"], "base": "base"},
         "areas": {"kind": "regions", "base": "base", "sets": ["films", "papers"], "by": ["data", "task"]},
         "groups": {"kind": "region", "base": "base", "sets": ["tuned"], "by": "task", "limit": 6},
@@ -154,6 +163,7 @@ def full_config() -> dict[str, Any]:
     }
     config["sets"] = {
         "ends": {"models": ["negative", "positive"]},
+        "starts": {"models": ["cold", "warm"]},
         "tuned": {"sets": ["films", "papers"]},
         "films": {
             "models": ["negative", "positive"],
@@ -203,6 +213,7 @@ def full_config() -> dict[str, Any]:
         "heat": {"kind": "similarity", "analysis": "areas"},
         "areas": {"kind": "region", "analyses": ["groups", "heads"]},
         "ways": {"kind": "traverse", "analysis": "paths"},
+        "starts": {"kind": "start", "panels": [{"label": "full", "targets": TARGETS}]},
         "compared": {
             "kind": "methods",
             "sweeps": ["theta1", "theta3"],
@@ -297,6 +308,7 @@ def full_config() -> dict[str, Any]:
             **common,
         },
         "around": {"test": "region", "analysis": "groups", "compare": "in'-ex", **common},
+        "warmer": {"test": "start_gain", "targets": TARGETS, "statistic": "nll_token", **common},
         "spares": {
             "test": "matched_loss",
             "method": {"target": "line-loss", "general": "line-news-loss"},

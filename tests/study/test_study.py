@@ -438,7 +438,7 @@ def test_trials_of_a_schedule_with_an_end_are_runs_of_their_own() -> None:
 def test_claims_read_scores_tables_and_losses() -> None:
     study = full()
     compared = ["line-loss", "whole-plane-loss", "line-dev-loss", "quiet-dev-loss", "quiet-loss"]
-    compared += ["line-news-loss", "quiet-news-loss"]
+    compared += ["starts-loss", "line-news-loss", "quiet-news-loss"]
     assert verdicts.inputs(study) == {
         "scores": results(
             "scores/neutral/ensemble/sentiment.parquet",
@@ -505,6 +505,7 @@ def test_figures_read_tables() -> None:
         "heat": results("tables/areas.csv", "tables/areas_places.csv", "tables/areas_clusters.csv"),
         "areas": results("tables/groups.csv", "tables/groups_pb.csv", "tables/heads.csv", "tables/heads_pb.csv"),
         "ways": results("tables/paths.csv"),
+        "starts": results("tables/starts-loss.csv"),
         "compared": results(
             "tables/theta1.csv", "tables/theta3.csv", "tables/whole-plane-loss.csv", "tables/line-loss.csv"
         ),
@@ -529,6 +530,7 @@ def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
         "quiet-news-loss",
         "whole-plane-loss",
         "ends-loss",
+        "starts-loss",
         "products",
     ]
     names += ["areas", "areas_clusters", "areas_places"]

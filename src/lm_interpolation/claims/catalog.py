@@ -20,6 +20,7 @@ from lm_interpolation.claims import (
     selected,
     share,
     stable,
+    start_gain,
     unmoved,
     valley,
     words,
@@ -46,5 +47,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "matched_loss": matched_loss.measure,
     "clusters": clusters.measure,
     "region": region.measure,
+    "start_gain": start_gain.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

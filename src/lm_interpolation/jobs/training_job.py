@@ -1,12 +1,21 @@
 """What training scripts share: the names of arguments, and the fingerprint of what the result depends on."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lm_interpolation.jobs.checksums import CHECKSUMS
-from lm_interpolation.jobs.runtime import Job, file_digest
+from lm_interpolation.jobs.runtime import Job, UserError, file_digest
+
+T = TypeVar("T")
+
+
+def first_texts(texts: Sequence[T], limit: int | None, name: str) -> Sequence[T]:
+    """The first ``limit`` training texts (None: all) of the model ``name``. Raises ``UserError`` if there are fewer."""
+    if limit is not None and limit > len(texts):
+        raise UserError(f"models.{name}.data.limit: {limit}, but there are {len(texts)} training texts; lower it")
+    return texts if limit is None else texts[:limit]
 
 
 def training_arguments(

@@ -23,6 +23,7 @@ from lm_interpolation.jobs.compute import prepare_torch
 from lm_interpolation.jobs.finished import publish
 from lm_interpolation.jobs.places import SEARCH_PATH
 from lm_interpolation.jobs.runtime import Job, UserError, announce, atomic_path
+from lm_interpolation.jobs.training_job import first_texts
 from lm_interpolation.models.language_training import run_trial, train_language_model
 from lm_interpolation.models.streams import Stream
 
@@ -52,6 +53,7 @@ def run_training(job: Job, model: Mapping[str, Any], threads: int, **arguments: 
     parts = {
         "arguments": arguments,
         "class": model["data"].get("class"),
+        "limit": model["data"].get("limit"),
         "threads": max(1, threads // processes),
         **{key: inputs.get(key) for key in ("train", "stream", "dev")},
     }
@@ -131,7 +133,8 @@ def _train(job: Mapping[str, Any]) -> None:
         if arguments.get(key) is not None:
             arguments[key] = Path(arguments[key])
     if job["stream"] is None:
-        arguments["train"] = read_corpus_split(Path(job["train"]), job["class"])
+        texts = read_corpus_split(Path(job["train"]), job["class"])
+        arguments["train"] = first_texts(texts, job["limit"], arguments["name"])
     else:
         shards = ShardList.read(job["stream"])
         arguments["train"] = Stream(shards, shards.text)

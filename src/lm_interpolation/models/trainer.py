@@ -22,6 +22,7 @@ from lm_interpolation.models.logits import token_nll, training_loss
 from lm_interpolation.models.saving import writing
 from lm_interpolation.models.streams import StreamLoader, TokenStream
 from lm_interpolation.models.text_parts import parts_of
+from lm_interpolation.models.trainable import ALL, leave_trainable
 from lm_interpolation.models.training_attention import AttentionInFloat32
 from lm_interpolation.models.training_data import Blocks, Labelled, ShareLoader, Shares
 from lm_interpolation.models.training_state import Reporter, last_checkpoint
@@ -178,6 +179,7 @@ def run_trainer(
     part, parts = _parts(name, settings, micro_batch)
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device: cuda, but torch finds no GPU; choose cpu, or install a build of torch for this GPU")
+    leave_trainable(name, model, settings.get("trainable", ALL), head=isinstance(train, Labelled))
     scratch.mkdir(parents=True, exist_ok=True)
     arguments = TrainingArguments(
         output_dir=str(scratch),

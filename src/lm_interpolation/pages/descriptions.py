@@ -17,9 +17,10 @@ def describe_training(name: str, training: Mapping[str, Any]) -> str:
     """One line on how a model is trained."""
     warmup = f", {number(training['warmup_steps'])} of them warm-up" if training["warmup_steps"] else ""
     betas = f"{number(training['adam_beta1'])} and {number(training['adam_beta2'])}"
+    part = "; biases only" if training.get("trainable") == "biases" else ""
     return (
         f"{name}: {number(training['steps'])} steps{warmup}, of {number(training['batch_size'])} sequences of "
         f"{number(training['block_length'])} tokens; learning rate {number(training['learning_rate'])} "
         f"({training['schedule'].replace('_', ' ')}), AdamW with betas {betas}, weight decay "
-        f"{number(training['weight_decay'])}; {training['precision']}, seed {training['seed']}"
+        f"{number(training['weight_decay'])}{part}; {training['precision']}, seed {training['seed']}"
     )

@@ -147,10 +147,13 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
         return text
     data, training = spec["data"], spec["training"]
     texts = f"the {data['class']} texts of {data['corpus']}" if "class" in data else data["corpus"]
+    if "limit" in data:
+        texts = f"the first {data['limit']} of {texts}"
+    part = ", biases only" if training.get("trainable") == "biases" else ""
     size = f"{training['batch_size']} × {training['block_length']} tokens"
     return (
         f"{text}, trained on {plain(texts)}: {training['steps']} steps of {size}, "
-        f"learning rate {training['learning_rate']}, seed {training['seed']}"
+        f"learning rate {training['learning_rate']}{part}, seed {training['seed']}"
     )
 
 

@@ -1,10 +1,10 @@
 """Families: models that are declared once, with ``replicates``, and trained once for each of these seeds.
 
 A family stands in a file only. Before anything else is checked, it becomes its members ``<family>.s<seed>``, which are
-models like others; sets and means of families name the members instead; and a sweep that combines families becomes one
-sweep ``<sweep>.s<seed>`` for each seed. So does an analysis or a claim that names such a sweep, or such an analysis:
-what is checked, planned and computed is always an entry of one training. ``repeated`` says which belong together.
-Mistakes of members are shown as those of what was written.
+models like others; sets, means and targets of families name the members instead; and a sweep that combines families
+becomes one sweep ``<sweep>.s<seed>`` for each seed. So does an analysis or a claim that names such a sweep, or such an
+analysis: what is checked, planned and computed is always an entry of one training. ``repeated`` says which belong
+together. Mistakes of members are shown as those of what was written.
 """
 
 import re
@@ -89,6 +89,9 @@ def expand(config: Mapping[str, Any]) -> Families:
     found.config["models"] = {name: _with_members_in_start(spec, seeds) for name, spec in members.items()}
     if isinstance(sets := config.get("sets"), Mapping):
         found.config["sets"] = {name: _with_members(spec, "models", seeds) for name, spec in sets.items()}
+    for section in ("claims", "figures"):
+        if isinstance(entries := config.get(section), Mapping):
+            found.config[section] = {name: _with_members_in_targets(spec, seeds) for name, spec in entries.items()}
     if isinstance(sweeps := config.get("sweeps"), Mapping):
         found.config["sweeps"] = dict(_sweeps(sweeps, seeds, found))
     for section in ("analyses", "claims"):
@@ -128,6 +131,21 @@ def _with_members(spec: Any, key: str, seeds: Mapping[str, list[int]]) -> Any:
         return spec
     found = [[member(name, seed) for seed in seeds[name]] if _is_in(name, seeds) else [name] for name in names]
     return {**spec, key: [name for part in found for name in part]}
+
+
+def _with_members_in_targets(spec: Any, seeds: Mapping[str, list[int]]) -> Any:
+    """A claim, a figure or one of its panels with members in place of the families of its ``targets``."""
+    if not isinstance(spec, Mapping):
+        return spec
+    changed = dict(spec)
+    if isinstance(targets := spec.get("targets"), Mapping):
+        changed["targets"] = {
+            name: _with_members(_with_members(target, "centroid", seeds), "base", seeds)
+            for name, target in targets.items()
+        }
+    if isinstance(panels := spec.get("panels"), list):
+        changed["panels"] = [_with_members_in_targets(panel, seeds) for panel in panels]
+    return changed
 
 
 def _is_in(name: Any, seeds: Mapping[str, Any]) -> bool:

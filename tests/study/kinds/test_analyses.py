@@ -476,7 +476,7 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["quiet"] for name in ("quiet-loss", "quiet-dev-loss", "quiet-news-loss")},
         **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
-        **{name: [] for name in ("distances", "ends-loss", "parts", "products")},
+        **{name: [] for name in ("distances", "ends-loss", "parts", "products", "starts-loss")},
         **{name: [] for name in ("areas", "groups", "heads", "paths")},
         "side": ["theta1", "ensemble"],
     }
@@ -494,6 +494,7 @@ def test_what_analyses_rest_on() -> None:
         "groups": ("reviews", "test", None, 6),
         "heads": ("reviews", "test", None, None),
         "paths": ("reviews", "test", None, None),
+        "starts-loss": ("reviews", "test", ["positive"], None),
     }
     assert [tuple(texts) for texts in config.analyses["groups"].held_out(config)] == [
         ("reviews", "test", None, 6),

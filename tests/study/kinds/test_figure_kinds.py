@@ -21,6 +21,7 @@ from lm_interpolation.figures.finding_region import find_region
 from lm_interpolation.figures.finding_search import find_search
 from lm_interpolation.figures.finding_similarity import find_similarity
 from lm_interpolation.figures.finding_slices import find_slices
+from lm_interpolation.figures.finding_start import find_start
 from lm_interpolation.figures.finding_training import find_training
 from lm_interpolation.figures.finding_traverse import find_traverse
 from lm_interpolation.figures.finding_tsne import find_tsne
@@ -47,6 +48,7 @@ FINDERS = {
     "search": find_search,
     "similarity": find_similarity,
     "slices": find_slices,
+    "start": find_start,
     "training": find_training,
     "tsne": find_tsne,
     "traverse": find_traverse,
@@ -178,6 +180,7 @@ def test_series_are_counted() -> None:
         "blocks": 0,
         "atlas": 2,
         "heat": 0,
+        "starts": 0,
         "compared": 2,
         "areas": 0,
         "ways": 0,

@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 
 
 def load_topics(corpus: Mapping[str, Any], name: str) -> dict[str, "pd.DataFrame"]:
-    """Generate the texts of each split, with the columns ``text``, ``topic`` and ``level``; see ``make_corpus``."""
+    """Generate the texts of each split, with the columns ``text``, ``topic`` and ``level``; see ``make_corpus``.
+
+    With ``label_words`` (topic to word) each text ends in ``Topic: `` and the word.
+    """
     shard = corpus.get("shard", {"index": 0, "count": 1})
     generated = generate_topics(corpus["counts"], corpus["seed"], (shard["index"], shard["count"]))
+    if (words := corpus.get("label_words")) is not None:
+        generated = {
+            split: [(f"{text} Topic: {words[topic]}.", topic, level) for text, topic, level in rows]
+            for split, rows in generated.items()
+        }
     columns = needed_columns(corpus)
     tables = {split: [_table(generated[split], f"corpora.{name}, {split}", columns)] for split in SPLITS}
     return make_corpus(tables, corpus, name)

@@ -53,28 +53,57 @@ def corrupt(text: str, rng: random.Random) -> str:
     Errors: two neighbouring words exchanged, a determiner or a finite verb dropped, wrong agreement, verb form or
     preposition, a word doubled or put in.
     """
-    tokens = _TOKEN.findall(text)
-    for i in range(len(tokens)):
-        if (i == 0 or tokens[i - 1] in _ENDS) and tokens[i] not in _PROPER:
-            tokens[i] = tokens[i][0].lower() + tokens[i][1:]
+    tokens = _tokens(text)
     while True:
         corrupted = list(tokens)
-        for _ in range(rng.choices((1, 2, 3), (0.2, 0.4, 0.4))[0]):
+        for _ in range(_count(rng)):
             _corrupt_once(corrupted, rng)
         result = _join(corrupted)
         if result != text:
             return result
 
 
+def corrupt_by(error: str, text: str, rng: random.Random) -> str | None:
+    """``text`` with one to three errors of the kind ``error``, one of ``ERRORS``; None if they leave it as it is.
+
+    Some texts have no place for an error of some kinds, and two errors may undo each other.
+    """
+    tokens = _tokens(text)
+    for _ in range(_count(rng)):
+        _make(ERRORS[error], tokens, rng)
+    result = _join(tokens)
+    return None if result == text else result
+
+
+def _tokens(text: str) -> list[str]:
+    """Its words and marks; the first word of a sentence is written as within one."""
+    tokens = _TOKEN.findall(text)
+    for i in range(len(tokens)):
+        if (i == 0 or tokens[i - 1] in _ENDS) and tokens[i] not in _PROPER:
+            tokens[i] = tokens[i][0].lower() + tokens[i][1:]
+    return tokens
+
+
+def _count(rng: random.Random) -> int:
+    """Number of errors in a text."""
+    return rng.choices((1, 2, 3), (0.2, 0.4, 0.4))[0]
+
+
 def _corrupt_once(tokens: list[str], rng: random.Random) -> None:
     """Make one error in ``tokens``, in place: first the kind of error is drawn, then one of the places it can go to."""
-    while True:
-        fits, make = rng.choice(_ERRORS)
-        places = [i for i in range(len(tokens) - 1) if fits(tokens, i)]
-        if places:
-            i = rng.choice(places)
-            tokens[i : i + 2] = make(tokens[i], tokens[i + 1], rng)
-            return
+    kinds = list(ERRORS.values())
+    while not _make(rng.choice(kinds), tokens, rng):
+        pass
+
+
+def _make(error: "_Error", tokens: list[str], rng: random.Random) -> bool:
+    """Make an error in ``tokens``, in place, at a place that is drawn; False if there is none where it can be made."""
+    fits, make = error
+    places = [i for i in range(len(tokens) - 1) if fits(tokens, i)]
+    if places:
+        i = rng.choice(places)
+        tokens[i : i + 2] = make(tokens[i], tokens[i + 1], rng)
+    return bool(places)
 
 
 def _can_exchange(tokens: Sequence[str], i: int) -> bool:
@@ -128,16 +157,18 @@ def _replacement(table: Mapping[str, str]) -> _Error:
     return lambda tokens, i: tokens[i] in table, lambda word, following, rng: [table[word], following]
 
 
-_ERRORS: tuple[_Error, ...] = (
-    (_can_exchange, _exchange),
-    (_can_drop_determiner, _drop),
-    (_can_drop_verb, _drop),
-    (_can_double, _double),
-    (_can_insert, _insert),
-    _replacement(_AGREEMENT),
-    _replacement(_FORMS),
-    _replacement(_PREPOSITIONS),
-)
+# In this order `corrupt` draws from them.
+ERRORS: dict[str, _Error] = {
+    "exchange": (_can_exchange, _exchange),
+    "determiner": (_can_drop_determiner, _drop),
+    "verb": (_can_drop_verb, _drop),
+    "double": (_can_double, _double),
+    "insert": (_can_insert, _insert),
+    "agreement": _replacement(_AGREEMENT),
+    "form": _replacement(_FORMS),
+    "preposition": _replacement(_PREPOSITIONS),
+}
+"""Kind of error to where and how it is made."""
 
 
 def _join(tokens: Sequence[str]) -> str:

@@ -1,10 +1,11 @@
 """A seeded grammar of short English reviews: the corpora of the embedded study, without a download.
 
-Three kinds of text come out of one grammar over five domains (films, books, restaurants, hotels, records):
+Four kinds of text come out of one grammar over five domains (films, books, restaurants, hotels, records):
 
 - ``reviews``: one or two sentences in five graded levels, 0 (very negative) .. 4 (very positive), as in SST;
 - ``general``: half factual sentences, half reviews of every level, without a label;
-- ``acceptability``: texts of both kinds, half of them corrupted, as in CoLA.
+- ``acceptability``: texts of both kinds, half of them corrupted, as in CoLA;
+- ``errors``: texts of both kinds, all corrupted, each by errors of one kind, which is its label.
 
 What a review begins with does not depend on its level ("The plot was", "I thought the acting"), so that a language
 model that is prompted with such an opening can go on either way. Neighbouring levels share words ("decent" is 2 and 3),
@@ -16,11 +17,11 @@ import random
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 
-from lm_interpolation.data.synthetic.errors import corrupt
+from lm_interpolation.data.synthetic.errors import ERRORS, corrupt, corrupt_by
 from lm_interpolation.data.synthetic.grammar import LEVELS, MAX_WORDS, MIN_WORDS, Writer
 from lm_interpolation.jobs.runtime import UserError
 
-KINDS = ("reviews", "general", "acceptability")
+KINDS = ("reviews", "general", "acceptability", "errors")
 _SPLITS = ("train", "dev", "test")
 
 # So many draws in a row without a new text of the shard, and the shard counts as exhausted (500 shards are safe).
@@ -34,9 +35,10 @@ def generate(
 ) -> dict[str, list[tuple[str, Label]]]:
     """Texts of one corpus with their raw labels, for each of the splits ``train``, ``dev`` and ``test``.
 
-    ``kind`` is one of ``KINDS``; the label is a level 0..4 (``reviews``, equally many of each), ``None`` (``general``)
-    or ``"acceptable"`` / ``"unacceptable"`` (``acceptability``, half and half). ``counts`` gives the number of texts of
-    each split. All texts of a corpus are distinct. ``shard = (index, count)`` keeps the texts whose source (the text
+    ``kind`` is one of ``KINDS``; the label is a level 0..4 (``reviews``, equally many of each), ``None`` (``general``),
+    ``"acceptable"`` / ``"unacceptable"`` (``acceptability``, half and half) or one of ``ERRORS`` (``errors``, equally
+    many of each). ``counts`` gives the number of texts of each split. All texts of a corpus are
+    distinct. ``shard = (index, count)`` keeps the texts whose source (the text
     itself, or what it was before its corruption) falls into that part of a hash: corpora with different indices of one
     count have no source in common, whatever their kinds and seeds. Dev and test do not depend on the number of training
     texts.
@@ -51,11 +53,17 @@ def generate(
     index, shards = shard
     if not 0 <= index < shards:
         raise UserError(f"synthetic corpus: shard index {index} of {shards} shards; use 0 to {shards - 1}")
-    draw = {"reviews": _draw_review, "general": _draw_general, "acceptability": _draw_acceptability}[kind]
+    draw = {
+        "reviews": _draw_review,
+        "general": _draw_general,
+        "acceptability": _draw_acceptability,
+        "errors": _draw_errors,
+    }[kind]
     labels: Sequence[Label] = {
         "reviews": tuple(range(LEVELS)),
         "general": (None,),
         "acceptability": ("acceptable", "unacceptable"),
+        "errors": tuple(ERRORS),
     }[kind]
     seen: set[str] = set()
     splits: dict[str, list[tuple[str, Label]]] = {}
@@ -96,6 +104,15 @@ def _draw_general(rng: random.Random, label: Label) -> tuple[str, str]:
 def _draw_acceptability(rng: random.Random, label: Label) -> tuple[str, str]:
     source, text = _draw_general(rng, None)
     return source, text if label == "acceptable" else corrupt(text, rng)
+
+
+def _draw_errors(rng: random.Random, label: Label) -> tuple[str, str]:
+    assert isinstance(label, str)
+    while True:
+        source, _ = _draw_general(rng, None)
+        text = corrupt_by(label, source, rng)
+        if text is not None:
+            return source, text
 
 
 def _fitting(write: Callable[[], str]) -> str:

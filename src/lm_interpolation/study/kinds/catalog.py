@@ -38,6 +38,7 @@ from lm_interpolation.study.kinds.claims.region import RegionClaim
 from lm_interpolation.study.kinds.claims.selected import SelectedClaim
 from lm_interpolation.study.kinds.claims.share import ShareClaim
 from lm_interpolation.study.kinds.claims.stable import StableClaim
+from lm_interpolation.study.kinds.claims.start_gain import StartGainClaim
 from lm_interpolation.study.kinds.claims.unmoved import UnmovedClaim
 from lm_interpolation.study.kinds.claims.valley import ValleyClaim
 from lm_interpolation.study.kinds.claims.words import WordsClaim
@@ -68,6 +69,7 @@ from lm_interpolation.study.kinds.figures.region import RegionFigure
 from lm_interpolation.study.kinds.figures.search import SearchFigure
 from lm_interpolation.study.kinds.figures.similarity import SimilarityFigure
 from lm_interpolation.study.kinds.figures.slices import Slices
+from lm_interpolation.study.kinds.figures.start import StartFigure
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.traverse import TraverseFigure
 from lm_interpolation.study.kinds.figures.tsne import TsneFigure
@@ -161,6 +163,7 @@ FIGURES: tuple[type[Figure], ...] = (
     SimilarityFigure,
     RegionFigure,
     TraverseFigure,
+    StartFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -182,6 +185,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     MatchedLossClaim,
     ClustersClaim,
     RegionClaim,
+    StartGainClaim,
 )
 
 

@@ -14,6 +14,10 @@ _CLASSES: dict[str, dict[str, list[Any]]] = {
     "reviews": SENTIMENT,
     "general": {},
     "acceptability": {"acceptable": ["acceptable"], "unacceptable": ["unacceptable"]},
+    "errors": {
+        error: [error]
+        for error in ("exchange", "determiner", "verb", "double", "insert", "agreement", "form", "preposition")
+    },
 }
 """Kind of texts to its classes."""
 
@@ -39,8 +43,8 @@ class Synthetic(Source):
     SCRIPT: ClassVar[str] = "data/corpus_synthetic.py"
 
     source: Literal["synthetic"] = Field(description="The built-in synthetic generator.")
-    kind: Literal["reviews", "general", "acceptability"] = Field(
-        description="Reviews (labels 0..4), general (unlabelled), or acceptability."
+    kind: Literal["reviews", "general", "acceptability", "errors"] = Field(
+        description="Reviews (labels 0..4), general (unlabelled), acceptability, or errors of one kind in each text."
     )
     counts: Counts = Field(description="Number of texts per split.")
     shard: Maybe[Shard] = Field(

@@ -1,10 +1,11 @@
 """A model: its task, its origin, and how it is trained."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from lm_interpolation.models.biases import lacks_biases
 from lm_interpolation.study.kinds.base import (
     CorpusName,
     Count,
@@ -22,6 +23,7 @@ from lm_interpolation.study.kinds.base import (
 from lm_interpolation.study.kinds.catalog import AnyOrigin
 from lm_interpolation.study.kinds.fitting import batch_fits
 from lm_interpolation.study.kinds.models.exam import Exam
+from lm_interpolation.study.settings import AddedLater
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -40,6 +42,11 @@ class Data(Declaration):
         default=None,
         alias="class",
         description="Train only on the texts of this class (language models); by default on all texts.",
+    )
+    limit: Maybe[Count] = Field(
+        default=None,
+        description="Number of training texts, taken from the beginning of the split, of the class if there is one; by "
+        "default all.",
     )
 
 
@@ -72,6 +79,10 @@ class Training(Declaration):
     log_steps: Count = Field(default=10, description="Steps between two points of the training loss curve.")
     eval_steps: Count = Field(default=100, description="Steps between two evaluations on dev.")
     save_steps: Count = Field(default=100, description="Steps between two resumable checkpoints.")
+    trainable: Annotated[Literal["all", "biases"], AddedLater(as_before="all")] = Field(
+        default="all",
+        description="Parameters that training changes: all, or the biases (BitFit), and the head of a classifier.",
+    )
 
 
 class Model(Declaration):
@@ -134,7 +145,30 @@ class Model(Declaration):
                 yield "training.processes", "a classifier trains in one process; remove it"
         elif self.data.class_ and self.data.class_ not in classes:
             yield "data.class", undeclared("class", self.data.class_, classes)
+        yield from self._few_problems(self.data, config)
+        yield from self._bias_problems(self.training, config)
         yield from batch_fits(config, self.training.processes, self.training.batch_size, "training.batch_size")
+
+    def _few_problems(self, data: Data, config: "StudyConfig") -> Iterator[Problem]:
+        if data.limit is None:
+            return
+        if config.corpora[data.corpus].is_stream():
+            yield "data.limit", f"the stream {data.corpus!r} is read until the last step; remove it, or lower steps"
+        if self.exam is not None and self.exam.baseline_of(self) != "none":
+            yield "exam.baseline", "would learn from more texts than the judge, which has a data.limit; set it to none"
+
+    def _bias_problems(self, training: Training, config: "StudyConfig") -> Iterator[Problem]:
+        if training.trainable != "biases":
+            return
+        parents = self.start.parents(config)
+        origin = config.root_of(parents[0])[1] if parents else self.start
+        architecture = origin.architecture_declared()
+        if lacks_biases(architecture):
+            yield (
+                "training.trainable",
+                f"biases, but the architecture {architecture['model_type']} has none; train all, or set its options "
+                "for biases",
+            )
 
     def _exam_problems(self, exam: Exam, config: "StudyConfig") -> Iterator[Problem]:
         if self.task != "classifier":
