@@ -137,7 +137,7 @@ def full_config() -> dict[str, Any]:
         },
         "starts-loss": {"kind": "model_loss", "sets": ["starts"], "corpus": "reviews", "classes": ["positive"]},
         "products": {"kind": "gram", "models": ["positive"], "base": "base"},
-        "areas": {"kind": "regions", "base": "base", "sets": ["films", "papers"], "by": ["data", "task"]},
+        "areas": {"kind": "regions", "base": "base", "sets": ["tuned"], "by": ["data", "task"]},
         "groups": {"kind": "region", "base": "base", "sets": ["tuned"], "by": "task", "limit": 6},
         "heads": {"kind": "region", "base": "base", "sets": ["judges"], "loss": "probe", "train_limit": 9},
         "paths": {"kind": "traverse", "sets": ["films", "papers"], "by": "task"},

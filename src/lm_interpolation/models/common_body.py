@@ -1,15 +1,22 @@
-"""The tensors that fine-tuned models of one architecture have in common, whatever their heads are."""
+"""The body that fine-tuned models of one architecture have in common, whatever their heads are.
+
+Classifiers can have heads of different sizes, and a language model has yet another. Gueta et al. 2023 (arXiv
+2302.04863) compare models of many tasks by what lies below the heads.
+"""
 
 import dataclasses
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.compatibility import check_alike, to_log
 from lm_interpolation.models.headers import Tensor
 from lm_interpolation.models.tensor_names import block_number
+
+_OF_HEADS = ("finetuning_task", "tie_word_embeddings")
+"""Keys of config.json that are about heads."""
 
 
 class Body(NamedTuple):
@@ -23,26 +30,17 @@ class Body(NamedTuple):
     left_out: list[str]
 
 
-def _to_log(line: str) -> None:
-    print(line, file=sys.stderr)
-
-
-def common_body(models: Mapping[str, str | Path], tell: Callable[[str], object] = _to_log) -> Body:
+def common_body(models: Mapping[str, str | Path], tell: Callable[[str], object] = to_log) -> Body:
     """The body that ``models`` (name -> directory) share: tensors of equal names and shapes. Reads headers only.
 
     A model that was saved without a head may lack the first part of all names (``roberta.``). ``tell`` is called with a
-    line if tensors are left out. Raises ``UserError`` if the models are of different types, if a tensor of a block is
-    not common, or if nothing is.
+    line if tensors are left out. Raises ``UserError`` if architectures or tokenizers differ (see ``check_alike``), if a
+    tensor of a block is not common, or if nothing is.
     """
     checkpoints = {name: Checkpoint.open(directory) for name, directory in models.items()}
+    check_alike({name: _apart_from_tensors(checkpoint) for name, checkpoint in checkpoints.items()}, tell)
     (first, reference), *others = checkpoints.items()
     for name, checkpoint in others:
-        types = [str(one.config.get("model_type")) for one in (reference, checkpoint)]
-        if types[0] != types[1]:
-            raise UserError(
-                f"models {first} and {name} are of different types, {types[0]} and {types[1]}; compare models that "
-                "were fine-tuned from one base"
-            )
         checkpoints[name] = _named_as(checkpoint, reference)
     weights = {name: _weights(checkpoint) for name, checkpoint in checkpoints.items()}
     common = {
@@ -68,6 +66,11 @@ def common_body(models: Mapping[str, str | Path], tell: Callable[[str], object] 
         for name, found in weights.items()
     }
     return Body(kept, left_out)
+
+
+def _apart_from_tensors(checkpoint: Checkpoint) -> Checkpoint:
+    config = {key: value for key, value in checkpoint.config.items() if key not in _OF_HEADS}
+    return dataclasses.replace(checkpoint, config=config, tensors={}, tied=None)
 
 
 def _weights(checkpoint: Checkpoint) -> dict[str, Tensor]:

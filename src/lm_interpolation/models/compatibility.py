@@ -20,25 +20,29 @@ _FREE_KEYS = re.compile(
 )
 
 
-def _to_log(line: str) -> None:
+def to_log(line: str) -> None:
+    """Print a line to standard error."""
     print(line, file=sys.stderr)
 
 
-def check_compatible(
-    models: Mapping[str, str | Path],
-    tell: Callable[[str], object] = _to_log,
-    opened: Callable[[str | Path], Checkpoint] = Checkpoint.open,
-) -> dict[str, Checkpoint]:
+def check_compatible(models: Mapping[str, str | Path], tell: Callable[[str], object] = to_log) -> dict[str, Checkpoint]:
     """The checkpoints of ``models`` (name -> directory), if they can be averaged; reads headers only.
+
+    Raises ``UserError`` as ``check_alike`` does.
+    """
+    return check_alike({name: Checkpoint.open(directory) for name, directory in models.items()}, tell)
+
+
+def check_alike(opened: Mapping[str, Checkpoint], tell: Callable[[str], object] = to_log) -> dict[str, Checkpoint]:
+    """The ``opened`` checkpoints, if they can be averaged.
 
     All have the tensor names of the first: files of one architecture may differ in the prefix of the base model's
     names. ``tell`` is called with a line on each model that differs from the first in ways that no weight depends on.
-    ``opened`` gives what is compared of a directory.
 
     Raises ``UserError`` naming two models, the first difference in architecture, tensor names, shapes or tokenizer,
     and what to do.
     """
-    checkpoints = {name: opened(directory) for name, directory in models.items()}
+    checkpoints = dict(opened)
     (first, reference), *others = checkpoints.items()
     for name, other in others:
         checkpoint = checkpoints[name] = _renamed(other, reference)

@@ -23,7 +23,8 @@ from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.models.searches import SEARCH_COLUMNS
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.kinds.analyses.base import Analysis
-from lm_interpolation.study.kinds.analyses.data_sets import SetLosses, data_sets
+from lm_interpolation.study.kinds.analyses.labelled_sets import labelled_sets
+from lm_interpolation.study.kinds.analyses.set_losses import SetLosses
 from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import ANALYSES, AnyAnalysis
 from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -321,8 +322,8 @@ def test_losses_of_models_need_language_models() -> None:
 @pytest.mark.parametrize(
     ("sections", "problem"),
     [
-        ({"analyses/groups/base": "reader"}, ("base", "'reader' is one of the models; name the one that they were fine-tuned from")),
-        ({"analyses/groups/by": "kind"}, ("by", "set 'films' has no label 'kind'; give it one in sets.films.labels")),
+        ({"analyses/groups/base": "reader"}, ("base", "'reader' is in set 'papers'; its displacement is 0, take it out")),
+        ({"analyses/groups/by": "kind"}, ("by", "set 'films' has no label 'kind'; add it at sets.films.labels")),
         ({"sets/papers/labels": {"task": "films"}}, ("by", "all sets have one value of 'task', so no model is outside; take by out or add other sets")),
         ({"sets/films/models": ["positive"]}, ("sets", "group 'films' has fewer than 2 models, which have no hull; add some")),
         (
@@ -331,7 +332,7 @@ def test_losses_of_models_need_language_models() -> None:
         ),
         ({"sets/films/models": ["positive", "reader"]}, ("sets", "model 'reader' is in 'films' and in 'papers'; take it out of one")),
         ({"analyses/groups/sets": ["ends", "tuned"]}, ("sets", "'ends' has no corpus; say what its models learnt from, in sets.ends.corpus")),
-        ({"sets/tuned/models": ["base"]}, ("sets", "'tuned' has models but no corpus; say what they learnt from, in sets.tuned.corpus")),
+        ({"sets/tuned/models": ["base"]}, ("sets", "'tuned' has no corpus; say what its models learnt from, in sets.tuned.corpus")),
         ({"sets/papers/corpus": {"corpus": "stream"}}, ("sets", "set 'papers' learnt from the stream 'stream', which has no test split")),
         ({"analyses/groups/train_limit": 5}, ("train_limit", "is the number of texts that a probe learns from; set loss: probe or remove it")),
         ({"sets/films/models": ["judge", "critic"]}, ("loss", "'judge' is a classifier, whose loss is that of its own head; set loss: probe")),
@@ -352,10 +353,35 @@ def test_regions_that_do_not_fit_the_study(sections: dict[str, Any], problem: tu
 
 def test_labels_of_a_set_are_those_of_the_sets_in_it() -> None:
     config = edited(**{"sets/tuned/labels": {"language": "English", "task": "any"}})
-    assert [(one.name, one.corpus, dict(one.labels)) for one in data_sets(config, ["tuned", "films"])] == [
-        ("films", "reviews", {"language": "English", "task": "films"}),
-        ("papers", "news", {"language": "English", "task": "papers"}),
-    ]
+    found = [(one.name, one.models, dict(one.labels)) for one in labelled_sets(config, ["tuned", "films"])]
+    films = ("films", ["negative", "positive"], {"language": "English", "data": "reviews", "task": "films"})
+    papers = ("papers", ["reader", "writer"], {"language": "English", "data": "news", "task": "papers"})
+    assert found == [films, papers]
+    # Without a corpus a set stands for its own models and for the sets in it; with one it is a whole.
+    config = edited(**{"sets/tuned/models": ["base"], "sets/papers": {"models": ["reader", "writer"]}})
+    found = [(one.name, one.models, one.learnt is None) for one in labelled_sets(config, ["tuned"])]
+    assert found == [("tuned", ["base"], True), (*films[:2], False), (*papers[:2], True)]
+    config = edited(**{"sets/tuned/models": ["base"], "sets/tuned/corpus": {"corpus": "news"}})
+    (whole,) = labelled_sets(config, ["tuned"])
+    assert whole.models == ["base", "negative", "positive", "reader", "writer"]
+
+
+def test_a_set_has_one_value_of_a_label_that_is_compared() -> None:
+    around = {
+        "sets/films/labels": {"data": "reviews"},
+        "sets/tuned/labels": {"task": "words"},
+        "sets/more": {"sets": ["films"], "labels": {"task": "others"}},
+    }
+    config = edited(**around, **{"analyses/groups/sets": ["tuned", "more"]})
+    problem = (
+        "sets",
+        "set 'films' has two values of 'task', 'words' and 'others', from sets around it; add its own at sets.films.labels",
+    )
+    assert problem in list(config.analyses["groups"].check(config))
+    # Labels that are not compared may differ, and one that only one of them has is none.
+    around["sets/more"]["labels"] = {"kind": "others"}  # type: ignore[index]
+    config = edited(**around, **{"analyses/groups/sets": ["tuned", "more"]})
+    assert list(config.analyses["groups"].check(config)) == []
 
 
 def test_the_job_of_a_region_reads_each_model_and_each_split() -> None:
@@ -406,19 +432,19 @@ def test_a_base_is_none_of_the_models_that_move_from_it() -> None:
     [
         (
             {"analyses/areas/by": ["data", "corpus"]},
-            ("by", "set 'tuned' has no label 'corpus'; add it at sets.tuned.labels"),
+            ("by", "set 'films' has no label 'corpus'; add it at sets.films.labels"),
         ),
         (
-            {"sets/judges/models": ["judge", "critic", "positive"]},
-            ("sets", "'tuned' and 'judges' both hold 'positive'; name sets without common models"),
+            {"sets/papers/models": ["reader", "writer", "positive"]},
+            ("sets", "model 'positive' is in 'films' and in 'papers'; take it out of one"),
         ),
         (
-            {"sets/judges/models": ["judge", "critic", "base"]},
-            ("base", "'base' is in set 'judges'; its displacement is 0, take it out"),
+            {"sets/papers/models": ["reader", "writer", "base"]},
+            ("base", "'base' is in set 'papers'; its displacement is 0, take it out"),
         ),
-        ({"sets/judges/models": ["judge"]}, ("sets", "holds 3 models; clusters need at least 4")),
+        ({"sets/papers/models": ["reader"]}, ("sets", "hold 3 models; clusters need at least 4")),
         (
-            {"sets/judges/labels": {"data": "reviews", "task": "labels"}},
+            {"sets/papers/labels": {"data": "reviews", "task": "papers"}},
             ("by", "all sets have one data; take 'data' out, or name other sets"),
         ),
         (
@@ -444,9 +470,9 @@ def test_models_have_the_labels_of_their_sets() -> None:
     study = Study(full_config())
     analysis = study.analysis("areas")
     assert analysis.settings(study, "areas") == {
-        "models": ["negative", "positive", "judge", "critic"],
+        "models": ["negative", "positive", "reader", "writer"],
         "base": "base",
-        "labels": {"data": ["reviews"] * 2 + ["classes"] * 2, "task": ["words"] * 2 + ["labels"] * 2},
+        "labels": {"data": ["reviews"] * 2 + ["news"] * 2, "task": ["films"] * 2 + ["papers"] * 2},
     }
     folders = analysis.inputs(study, "areas")["models"]
     assert [folder.rpartition("/")[2] for folder in folders] == ["negative", "positive", "judge", "critic", "base"]

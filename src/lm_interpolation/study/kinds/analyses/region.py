@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.analyses.data_sets import SetLosses
+from lm_interpolation.study.kinds.analyses.set_losses import SetLosses
 from lm_interpolation.study.kinds.base import Name, Problem, Ref
 from lm_interpolation.study.kinds.tables import HIGH, LOW, N_TEXTS, Table
 
@@ -57,9 +57,8 @@ class Region(SetLosses):
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from super().check(config)
-        if self.base in self.models(config):
-            yield "base", f"{self.base!r} is one of the models; name the one that they were fine-tuned from"
-        found = self.data_sets(config)
+        yield from self.check_base(config, self.base)
+        found = self.labelled_sets(config)
         if self.by is not None and any(self.by not in one.labels for one in found):
             return
         groups: dict[str, list[list[str]]] = {}

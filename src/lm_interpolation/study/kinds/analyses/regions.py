@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.analyses.base import Analysis, model_folders
-from lm_interpolation.study.kinds.base import Name, Names, Problem, Ref, SetName
+from lm_interpolation.study.kinds.analyses.base import model_folders
+from lm_interpolation.study.kinds.analyses.labelled_sets import LabelledSets
+from lm_interpolation.study.kinds.base import Name, Names, Problem, Ref
 from lm_interpolation.study.kinds.tables import HIGH, LOW, Table
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ LEAST = 4
 LABEL = "name of the label, such as data or task"
 
 
-class Regions(Analysis):
+class Regions(LabelledSets):
     """Similarity of fine-tuned models in weight space, their clusters beside known labels, and a map."""
 
     TABLES: ClassVar[Mapping[str, Table]] = {
@@ -70,51 +71,37 @@ class Regions(Analysis):
         description="Similarity of fine-tuned models in weight space, their clusters beside known labels, and a map."
     )
     base: Annotated[Name, Ref("models")] = Field(description="Name of the model that they were fine-tuned from.")
-    sets: Names[SetName] = Field(description="Names of sets. A model has the labels of its set.")
     by: Names[Name] = Field(description="Labels of the sets that clusters are compared with.")
 
-    def sweeps_behind(self, config: "StudyConfig") -> list[str]:
-        return []
-
-    def names(self, config: "StudyConfig") -> list[str]:
-        """Names of the models, set by set."""
-        return [model for name in self.sets for model in config.members_of(name)]
+    def compared_labels(self) -> list[str]:
+        return list(self.by)
 
     def labels(self, config: "StudyConfig") -> dict[str, list[str]]:
         """Label to its value for each of the models."""
-        sets = [(config.sets[name], len(config.members_of(name))) for name in self.sets]
-        return {label: [one.labels[label] for one, size in sets for _ in range(size)] for label in self.by}
+        sets = self.labelled_sets(config)
+        return {label: [one.labels[label] for one in sets for _ in one.models] for label in self.by}
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from super().check(config)
-        owners: dict[str, str] = {}
-        for name in self.sets:
-            for label in self.by:
-                if label not in config.sets[name].labels:
-                    yield "by", f"set {name!r} has no label {label!r}; add it at sets.{name}.labels"
-            for model in config.members_of(name):
-                if model in owners:
-                    yield "sets", f"{owners[model]!r} and {name!r} both hold {model!r}; name sets without common models"
-                owners[model] = name
-        if self.base in owners:
-            yield "base", f"{self.base!r} is in set {owners[self.base]!r}; its displacement is 0, take it out"
-        if len(owners) < LEAST:
-            yield "sets", f"holds {len(owners)} models; clusters need at least {LEAST}"
+        yield from self.check_base(config, self.base)
+        found, count = self.labelled_sets(config), len(set(self.models(config)))
+        if count < LEAST:
+            yield "sets", f"hold {count} models; clusters need at least {LEAST}"
         for label in self.by:
-            values = {one.labels.get(label) for one in (config.sets[name] for name in self.sets)}
+            values = {one.labels.get(label) for one in found}
             if None in values:
                 continue
             if len(values) == 1:
                 yield "by", f"all sets have one {label}; take {label!r} out, or name other sets"
-            elif len(values) >= len(owners):
+            elif len(values) >= count:
                 yield "by", f"no two models have the same {label}; take {label!r} out, or name larger sets"
 
     def inputs(self, study: "Study", name: str) -> dict[str, Any]:
-        return {"models": model_folders(study, [*self.names(study.declared), self.base])}
+        return {"models": model_folders(study, [*self.models(study.declared), self.base])}
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
         config = study.declared
-        return {"models": self.names(config), "base": self.base, "labels": self.labels(config)}
+        return {"models": self.models(config), "base": self.base, "labels": self.labels(config)}
 
     def describe(self, name: str) -> str:
         return (

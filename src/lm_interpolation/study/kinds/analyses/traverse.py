@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.analyses.data_sets import SetLosses
+from lm_interpolation.study.kinds.analyses.set_losses import SetLosses
 from lm_interpolation.study.kinds.base import Count, Problem
 from lm_interpolation.study.kinds.tables import HIGH, LOW, Table
 

@@ -1,13 +1,15 @@
-"""What analyses have in common that compare the models of several data sets, each with the texts it learnt from."""
+"""What analyses have in common that measure losses on the texts that sets of models learnt from."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from lm_interpolation.pages.wording import number
-from lm_interpolation.study.kinds.analyses.base import Analysis, HeldOut
-from lm_interpolation.study.kinds.base import Count, Maybe, Name, Names, NonNegativeInt, Problem, SetName, TooLong
+from lm_interpolation.study.kinds.analyses.base import HeldOut
+from lm_interpolation.study.kinds.analyses.labelled_sets import LabelledSet, LabelledSets
+from lm_interpolation.study.kinds.base import Count, Maybe, Name, NonNegativeInt, Problem, TooLong
+from lm_interpolation.study.kinds.sets import Learnt
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -17,44 +19,9 @@ GENERAL = "general"
 """The group of all models."""
 
 
-class DataSet(NamedTuple):
-    """A set of models that learnt from the same texts."""
-
-    name: str
-    models: list[str]
-    corpus: str
-    class_name: str | None
-    labels: Mapping[str, str]
-
-
-def data_sets(config: "StudyConfig", names: list[str]) -> list[DataSet]:
-    """The sets with a corpus among ``names``, or within them, each once. Labels of a set are those of sets in it, too.
-
-    A set without a corpus of its own stands for the sets in it.
-    """
-    found: dict[str, DataSet] = {}
-
-    def visit(name: str, around: Mapping[str, str]) -> None:
-        entry = config.sets[name]
-        labels = {**around, **entry.labels}
-        if entry.corpus is not None:
-            one = DataSet(name, config.members_of(name), entry.corpus.corpus, entry.corpus.class_, labels)
-            found.setdefault(name, one)
-            return
-        for other in entry.sets or []:
-            visit(other, labels)
-
-    for name in names:
-        visit(name, {})
-    return list(found.values())
-
-
-class SetLosses(Analysis):
+class SetLosses(LabelledSets):
     """Losses of points between the models of several data sets. A job of its own takes the texts, see ``set_texts``."""
 
-    sets: Names[SetName] = Field(
-        description="Names of sets with a corpus, each a data set; a set without one stands for the sets in it."
-    )
     by: Maybe[Name] = Field(default=None, description="Label of the sets that says which of them are one group.")
     loss: Literal["nll", "probe"] = Field(
         default="nll",
@@ -71,17 +38,16 @@ class SetLosses(Analysis):
     )
     seed: NonNegativeInt = Field(default=0, description="Seed of what is drawn.")
 
-    def data_sets(self, config: "StudyConfig") -> list[DataSet]:
-        """Its data sets."""
-        return data_sets(config, self.sets)
+    def compared_labels(self) -> list[str]:
+        return [] if self.by is None else [self.by]
 
-    def group_of(self, one: DataSet) -> str:
-        """The group of a data set."""
+    def data_sets(self, config: "StudyConfig") -> list[tuple[LabelledSet, Learnt]]:
+        """Its sets, each with what it learnt."""
+        return [(one, one.learnt) for one in self.labelled_sets(config) if one.learnt is not None]
+
+    def group_of(self, one: LabelledSet) -> str:
+        """The group of a set."""
         return GENERAL if self.by is None else one.labels[self.by]
-
-    def models(self, config: "StudyConfig") -> list[str]:
-        """Names of the models of all data sets."""
-        return [model for one in self.data_sets(config) for model in one.models]
 
     def moved_models(self, config: "StudyConfig") -> list[str]:
         """Names of all models that its job holds in memory."""
@@ -91,29 +57,14 @@ class SetLosses(Analysis):
         return self.moved_models(study.declared)
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
-        found = self.data_sets(config)
-        names = {one.name for one in found}
-        for name in self.sets:
-            if not names & set(_within(config, name)):
-                yield "sets", f"{name!r} has no corpus; say what its models learnt from, in sets.{name}.corpus"
-            for other in _within(config, name):
-                if config.sets[other].corpus is None and config.sets[other].models:
-                    yield (
-                        "sets",
-                        f"{other!r} has models but no corpus; say what they learnt from, in sets.{other}.corpus",
-                    )
-        home: dict[str, str] = {}
-        for one in found:
-            for model in one.models:
-                if model in home:
-                    yield "sets", f"model {model!r} is in {home[model]!r} and in {one.name!r}; take it out of one"
-                home[model] = one.name
-            if self.by is not None and self.by not in one.labels:
-                yield "by", f"set {one.name!r} has no label {self.by!r}; give it one in sets.{one.name}.labels"
-            if config.corpora[one.corpus].is_stream():
-                yield "sets", f"set {one.name!r} learnt from the stream {one.corpus!r}, which has no test split"
-            if self.loss == "probe":
-                yield from _probe_problems(config, one)
+        yield from super().check(config)
+        for one in self.labelled_sets(config):
+            if one.learnt is None:
+                yield "sets", f"{one.name!r} has no corpus; say what its models learnt from, in sets.{one.name}.corpus"
+            elif config.corpora[one.learnt.corpus].is_stream():
+                yield "sets", f"set {one.name!r} learnt from the stream {one.learnt.corpus!r}, which has no test split"
+            elif self.loss == "probe":
+                yield from _probe_problems(config, one.name, one.learnt)
         if self.loss == "nll":
             for model in self.moved_models(config):
                 if config.models[model].task != "language-model":
@@ -123,13 +74,10 @@ class SetLosses(Analysis):
         elif self.too_long != "error":
             yield "too_long", "is for loss: nll; a probe cuts texts where its model cannot read further. Remove it"
 
-    def sweeps_behind(self, config: "StudyConfig") -> list[str]:
-        return []
-
     def held_out(self, config: "StudyConfig") -> list[HeldOut]:
         found: list[HeldOut] = []
-        for one in self.data_sets(config):
-            texts = HeldOut(one.corpus, "test", None if one.class_name is None else [one.class_name], self.limit)
+        for _, learnt in self.data_sets(config):
+            texts = HeldOut(learnt.corpus, "test", None if learnt.class_ is None else [learnt.class_], self.limit)
             if texts not in found:
                 found.append(texts)
         return found
@@ -138,8 +86,8 @@ class SetLosses(Analysis):
         """Inputs of the job that takes the texts from their corpora."""
         return {
             "corpora": [
-                study.path("corpora", one.corpus, f"{split}.parquet")
-                for one in self.data_sets(study.declared)
+                study.path("corpora", learnt.corpus, f"{split}.parquet")
+                for _, learnt in self.data_sets(study.declared)
                 for split, _ in self._splits()
             ],
             "tokenizers": [entry["tokenizer"] for entry in self._readers(study)],
@@ -148,7 +96,7 @@ class SetLosses(Analysis):
     def texts_settings(self, study: "Study") -> dict[str, Any]:
         """Settings of that job: splits of each set are in the order of the corpora, readers in that of tokenizers."""
         return {
-            "sets": [{"name": one.name, "class": one.class_name} for one in self.data_sets(study.declared)],
+            "sets": [{"name": one.name, "class": learnt.class_} for one, learnt in self.data_sets(study.declared)],
             "splits": self._splits(),
             "labelled": self.loss == "probe",
             "too_long": self.too_long,
@@ -173,7 +121,7 @@ class SetLosses(Analysis):
         }
 
     def settings(self, study: "Study", name: str) -> dict[str, Any]:
-        found = self.data_sets(study.declared)
+        found = self.labelled_sets(study.declared)
         return {
             "sets": [{"name": one.name, "group": self.group_of(one), "models": one.models} for one in found],
             "loss": self.loss,
@@ -193,18 +141,8 @@ class SetLosses(Analysis):
         )
 
 
-def _within(config: "StudyConfig", name: str) -> list[str]:
-    """A set and those that it stands for."""
-    entry = config.sets[name]
-    inner = [] if entry.corpus is not None else entry.sets or []
-    return [name, *(found for other in inner for found in _within(config, other))]
-
-
-def _probe_problems(config: "StudyConfig", one: DataSet) -> Iterator[Problem]:
-    if one.class_name is not None:
-        yield (
-            "loss",
-            f"set {one.name!r} learnt one class of {one.corpus!r}, but a probe tells classes apart; set nll",
-        )
-    elif len(config.corpora[one.corpus].class_names(config)) < 2:
-        yield "loss", f"corpus {one.corpus!r} of set {one.name!r} has no classes for a probe; set loss: nll"
+def _probe_problems(config: "StudyConfig", name: str, learnt: Learnt) -> Iterator[Problem]:
+    if learnt.class_ is not None:
+        yield "loss", f"set {name!r} learnt one class of {learnt.corpus!r}, but a probe tells classes apart; set nll"
+    elif len(config.corpora[learnt.corpus].class_names(config)) < 2:
+        yield "loss", f"corpus {learnt.corpus!r} of set {name!r} has no classes for a probe; set loss: nll"
