@@ -147,6 +147,21 @@ def test_label_in_no_class(tmp_path: Path) -> None:
     assert texts_of(frame) == [(0, "good", "positive"), (1, "bad", "negative")]
 
 
+def test_pairs_of_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "text,second,stars\n A film ,It *ran.,4\n,It ran.,4\nA plot, ,0\nAn end*,It came.,0\n"
+    pair = {"column": "second", "between": "</s></s>"}
+    frames = load_corpus(csv_spec(tmp_path, rows, pair=pair, replace={"*": ""}), "mine")
+    assert texts_of(frames["test"]) == [
+        (0, "A film</s></s>It ran.", "positive"),
+        (3, "An end</s></s>It came.", "negative"),
+    ]
+    assert "0 rows by `drop` and 2 empty texts of 4 rows" in capsys.readouterr().err
+    assert "no column 'third'" in error_of(csv_spec(tmp_path, rows, pair={**pair, "column": "third"}))
+    assert "mine.max_words: would cut pairs of texts apart; remove it" in error_of(
+        csv_spec(tmp_path, rows, pair=pair, max_words=5)
+    )
+
+
 def test_label_in_two_classes(tmp_path: Path) -> None:
     spec = csv_spec(tmp_path, classes={"positive": [3, 4], "negative": ["3"]})
     assert "corpora.mine.classes.negative: label 3 is also in positive" in error_of(spec)

@@ -16,9 +16,10 @@ class Table:
 
 
 def needed_columns(corpus: Mapping[str, Any]) -> list[str]:
-    """The columns to read: first that of the texts, then those of the label and of ``drop``.
+    """The columns to read: first that of the texts, then those of the second texts, of the label and of ``drop``.
 
     ``corpus`` holds the settings of a corpus, see ``steps.make_corpus``.
     """
+    pair = [corpus["pair"]["column"]] if "pair" in corpus else []
     label = corpus.get("label")
-    return list(dict.fromkeys([corpus["text"], *([label] if label else []), *corpus.get("drop", {})]))
+    return list(dict.fromkeys([corpus["text"], *pair, *([label] if label else []), *corpus.get("drop", {})]))

@@ -52,18 +52,20 @@ def make_corpus(
     Args:
         tables: those of each split with its own data, with ``needed_columns``.
         corpus: the settings of the corpus. All have ``text`` and, if there are labels, ``label`` (names of columns),
-            and ``classes`` (class to raw labels); ``seed``; and as the study gives them ``drop`` (column to values),
-            ``replace`` (a list of pairs), ``max_words``, ``fractions`` and ``limit`` (split to number).
+            and ``classes`` (class to raw labels); ``seed``; and as the study gives them ``pair`` (the ``column`` of a
+            second text, and what stands ``between``), ``drop`` (column to values), ``replace`` (a list of pairs),
+            ``max_words``, ``fractions`` and ``limit`` (split to number).
         name: of the corpus, for messages.
 
     The columns are ``row`` (int64, index of the document among the rows of the files of its split, or of the train
     files if ``fractions`` moved it to dev or test), ``text`` (str, stripped, non-empty) and ``label`` (str, a class
     name; None in an unlabelled corpus).
 
-    The steps, in this order: ``drop`` rows, ``replace`` in texts and strip them, drop empty texts, map raw labels to
-    ``classes``, move ``fractions`` of the train documents to dev and test, cut texts into pieces of at most
-    ``max_words`` words (each run of whitespace becomes one space), take a random subset of at most ``limit`` of these
-    texts. Subsets depend on ``seed`` only, keep the order of the source, and a smaller one is part of a larger one.
+    The steps, in this order: ``drop`` rows, ``replace`` in texts and strip them, join both texts of a ``pair``, drop
+    empty texts and pairs with an empty text, map raw labels to ``classes``, move ``fractions`` of the train documents
+    to dev and test, cut texts into pieces of at most ``max_words`` words (each run of whitespace becomes one space),
+    take a random subset of at most ``limit`` of these texts. Subsets depend on ``seed`` only, keep the order of the
+    source, and a smaller one is part of a larger one.
 
     Raises ``UserError`` for a text that is no string, a value of ``drop`` that no row has, a label in no class, and a
     class or split without texts. The sources raise it for a file or column that is missing, text in another encoding
@@ -111,23 +113,20 @@ def documents_of(
     classes: Mapping[Key, str],
 ) -> list[Document]:
     """Drop rows, clean the texts, and name the classes of one split; ``what`` names it in messages."""
-    text_column, label_column = corpus["text"], corpus.get("label")
+    label_column = corpus.get("label")
     drops = {column: set(map(value_key, values)) for column, values in corpus.get("drop", {}).items()}
     documents = []
     first, dropped, empty = 0, 0, 0
     for table in tables:
-        texts = table.columns[text_column]
-        for i, raw in enumerate(texts):
+        count = len(table.columns[corpus["text"]])
+        for i in range(count):
             if any(
                 not values.isdisjoint(cell_keys(table.columns[column][i], table.untyped))
                 for column, values in drops.items()
             ):
                 dropped += 1
                 continue
-            text = checked_text(raw, table.place(i))
-            for old, new in corpus.get("replace", []):
-                text = text.replace(old, new)
-            text = text.strip()
+            text = _text_of(table, i, corpus)
             if not text:
                 empty += 1
                 continue
@@ -139,12 +138,24 @@ def documents_of(
                 if label is None:
                     raise UserError(f"{table.place(i)}: {_unknown_label(cell, keys, label_column, corpus)}")
             documents.append(Document(first + i, text, label))
-        first += len(texts)
+        first += count
     if first and not documents:
         raise UserError(f"{what}: no text is left of {first} rows, {dropped} dropped by `drop`, {empty} empty")
     if dropped or empty:
         announce(f"[{what}] left out {dropped} rows by `drop` and {empty} empty texts of {first} rows")
     return documents
+
+
+def _text_of(table: Table, row: int, corpus: Mapping[str, Any]) -> str:
+    """The cleaned text of a row, or both texts of a pair with what stands between; empty if one of them is."""
+    pair = corpus.get("pair", {})
+    found = []
+    for column in filter(None, (corpus["text"], pair.get("column"))):
+        text = checked_text(table.columns[column][row], table.place(row))
+        for old, new in corpus.get("replace", []):
+            text = text.replace(old, new)
+        found.append(text.strip())
+    return pair.get("between", "").join(found) if all(found) else ""
 
 
 def _unknown_label(cell: Any, keys: Sequence[Key], column: str, corpus: Mapping[str, Any]) -> str:

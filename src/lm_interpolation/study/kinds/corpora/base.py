@@ -19,6 +19,7 @@ from lm_interpolation.study.kinds.base import (
     NonNegativeInt,
     Problem,
     Scalar,
+    Text,
 )
 
 if TYPE_CHECKING:
@@ -223,10 +224,22 @@ class Source(Corpus):
                 yield "", f"no source for the {split} split; {remedy}"
 
 
+class Pair(Declaration):
+    """A second text, which is put behind the first."""
+
+    column: str = Field(description="Column of the second text.")
+    between: Text = Field(
+        description="What stands between both texts, such as </s></s>, which RoBERTa's tokenizer puts there."
+    )
+
+
 class Columns(Source):
     """A source of tables; the study names their columns."""
 
     text: str = Field(description="Column of the text.")
+    pair: Maybe[Pair] = Field(
+        default=None, description="A second text, for corpora of pairs: it is put behind the first."
+    )
     label: Maybe[str] = Field(default=None, description="Column of the label; leave it out for an unlabelled corpus.")
 
     def text_column(self) -> str:
@@ -237,5 +250,10 @@ class Columns(Source):
 
     def needed_columns(self) -> list[str]:
         """All columns that are read."""
-        label = self.label_column()
-        return list(dict.fromkeys([self.text_column(), *([label] if label else []), *(self.drop or {})]))
+        label, pair = self.label_column(), [self.pair.column] if self.pair else []
+        return list(dict.fromkeys([self.text_column(), *pair, *([label] if label else []), *(self.drop or {})]))
+
+    def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        yield from super().check(config)
+        if self.pair is not None and self.max_words is not None:
+            yield "max_words", "would cut pairs of texts apart; remove it"
