@@ -177,7 +177,8 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     in_memory = {"loss.py", "next_tokens.py", "linearity.py"}
     scores = {Path(kind.SCRIPT).name for kind in SCORERS}
     draw = {script for script in SCRIPTS if script.startswith("plot_")}
-    assert (users("language_training"), users("classifier_training")) == (language, {"train_classifier.py"})
+    classifiers = {"train_classifier.py", "train_replicates.py"}
+    assert (users("language_training"), users("classifier_training")) == (language, classifiers)
     assert users("trainer") == language | {"train_classifier.py"}
     assert (users("tokenizer_training"), users("importing")) == (
         {"tokenizer.py"},

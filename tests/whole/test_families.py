@@ -112,6 +112,28 @@ def test_a_family_trains_in_one_job_and_a_new_seed_alone(tmp_path: Path) -> None
     assert planned(tmp_path) == {"train_replicates": 1, "take_replicate": 2, "mean_of_models": 1}
 
 
+def test_a_family_of_classifiers(tmp_path: Path) -> None:
+    copy_sources(tmp_path)
+    judge = {"task": "classifier", "start": {"model": "base"}, "data": {"corpus": "reviews"}}
+    training = {**SHORT, "block_length": 64}
+    models = {
+        "base": {**TINY["models"]["base"], "training": SHORT},
+        "judges": {**judge, "training": training, "replicates": [0, 1]},
+        "alone": {**judge, "training": {**training, "seed": 1}},
+    }
+    corpora = {name: TINY["corpora"][name] for name in ("general", "reviews")}
+    config = {"study": "tiny", "corpora": corpora, "tokenizers": TINY["tokenizers"], "models": models}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    plan = planned(tmp_path)
+    assert (plan["train_replicates"], plan["take_replicate"], plan["train_classifier"]) == (1, 2, 1)
+    finish(tmp_path)
+    assert outputs(tmp_path, "judges.s1") == outputs(tmp_path, "alone")
+    assert outputs(tmp_path, "judges.s0")["model.safetensors"] != outputs(tmp_path, "alone")["model.safetensors"]
+    metrics = tmp_path / "results" / "tiny" / "training" / "judges.s1" / "metrics.json"
+    assert json.loads(metrics.read_text())["test"]["texts"] > 0
+    assert planned(tmp_path) == {}
+
+
 def trainings_config(seeds: list[int]) -> dict[str, Any]:
     """A study of a line between two families, with a figure and claims on it and on losses along it."""
     config: dict[str, Any] = copy.deepcopy(TINY)

@@ -284,7 +284,9 @@ rule train_classifier:
     benchmark:
         study.benchmark("models", "{model}")
     wildcard_constraints:
-        model=alternatives(study.models.trained("classifier")),
+        model=alternatives(
+            [name for name in study.models.trained("classifier") if name not in study.models.replicates()]
+        ),
     # Language models go first: all generation waits for them, while judges are needed only at the end.
     priority: 40
     conda:

@@ -111,8 +111,6 @@ def _seeds(spec: Any) -> list[int] | None:
 
 
 def _problems(spec: Mapping[str, Any]) -> Iterator[str]:
-    if spec.get("task") == "classifier":
-        yield ".replicates: only language models have replicates; declare a classifier for each seed"
     if "seed" in spec["training"]:
         yield ".training.seed: the seeds are those of replicates; remove it"
 

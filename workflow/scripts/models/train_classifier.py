@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.data.corpora import read_labelled_split
 from lm_interpolation.jobs.compute import prepare_job
-from lm_interpolation.jobs.finished import publish
-from lm_interpolation.jobs.runtime import Job, UserError, run_job
-from lm_interpolation.jobs.training_job import first_texts, training_arguments
-from lm_interpolation.models.classifier_training import train_classifier
+from lm_interpolation.jobs.runtime import Job, run_job
+from lm_interpolation.jobs.training_job import training_arguments
+from lm_interpolation.models.classifier_jobs import run_classifier_training
 
 
 def main(
@@ -24,18 +22,7 @@ def main(
 ) -> None:
     prepare_job(device, threads, gpus)
     arguments = training_arguments(job, model, device, name, save_steps, micro_batch)
-    arguments["output"] = Path(job.output.model)
-    if publish(arguments["scratch"], {name: arguments[name] for name in ("output", "loss_curve", "metrics")}):
-        return
-    held_out = {split: read_labelled_split(Path(job.input[split])) for split in ("dev", "test")}
-    texts, labels = read_labelled_split(Path(job.input.train))
-    limit = model["data"].get("limit")
-    few = first_texts(labels, limit, name)
-    if lacking := sorted(set(labels) - set(few)):
-        raise UserError(
-            f"models.{name}.data.limit: the first {limit} texts have none of class {lacking[0]!r}; raise it"
-        )
-    train_classifier(splits={"train": (first_texts(texts, limit, name), few), **held_out}, **arguments)
+    run_classifier_training(job, model, **arguments, output=Path(job.output.model))
 
 
 if __name__ == "__main__":

@@ -46,11 +46,15 @@ def main(
     if todo:
         # Most jobs only take what is there, and torch takes seconds to import.
         from lm_interpolation.jobs.compute import prepare_job
+        from lm_interpolation.models.classifier_jobs import run_classifier_training
         from lm_interpolation.models.distributed import run_training
 
         prepare_job(device, threads, gpus)
         for own, settings, arguments in todo:
-            run_training(own, settings, threads, **arguments)
+            if settings["task"] == "classifier":
+                run_classifier_training(own, settings, **arguments)
+            else:
+                run_training(own, settings, threads, **arguments)
             # A trainer and its reporter refer to each other; without this, models would pile up.
             gc.collect()
     if is_family:
