@@ -30,6 +30,8 @@ LANGUAGE_MODELS = {
 # id -> number of classes
 CLASSIFIERS = {"cardiffnlp/twitter-roberta-base-sentiment": 3, "textattack/roberta-base-CoLA": 2}
 
+ROBERTA_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+
 NOUNS = ["movie", "film", "plot", "cast", "ending", "script", "music", "director"]
 ADJECTIVES = [
     ["terrible", "awful", "dreadful"],
@@ -76,7 +78,7 @@ def make_cache(home: Path) -> None:
     byte_pairs = _byte_pairs([END_OF_TEXT])
     for repository, (layers, width) in LANGUAGE_MODELS.items():
         _add_gpt2(add_repository(hub, "model", repository), byte_pairs, layers, width)
-    byte_pairs = _byte_pairs(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    byte_pairs = _byte_pairs(ROBERTA_TOKENS)
     for repository, classes in CLASSIFIERS.items():
         _add_roberta(add_repository(hub, "model", repository), byte_pairs, classes)
     _add_sst(add_repository(hub, "dataset", "SetFit/sst5"))
@@ -168,11 +170,26 @@ def _add_roberta(snapshot: Path, byte_pairs: Tokenizer, classes: int) -> None:
     # Pickled weights only, and a tokenizer without a tokenizer.json.
     torch.save(RobertaForSequenceClassification(config).state_dict(), snapshot / "pytorch_model.bin")
     config.to_json_file(snapshot / "config.json")
-    byte_pairs.model.save(str(snapshot))
-    mask = {"content": "<mask>", "single_word": False, "lstrip": True, "rstrip": False, "normalized": False}
-    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>"}
+    _save_roberta_tokenizer(snapshot, byte_pairs)
+
+
+def roberta_tokenizer(folder: Path, mask: str = "old") -> None:
+    """Save the tokenizer of the small RoBERTas in ``folder``, without a tokenizer.json.
+
+    ``mask`` says how its files describe ``<mask>``: with its flags (old), as plain text, or absent.
+    """
+    _save_roberta_tokenizer(folder, _byte_pairs(ROBERTA_TOKENS), mask)
+
+
+def _save_roberta_tokenizer(folder: Path, byte_pairs: Tokenizer, mask: str = "old") -> None:
+    byte_pairs.model.save(str(folder))
+    special: dict[str, Any] = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>"}
     special |= {"pad_token": "<pad>", "cls_token": "<s>"}
-    _write_json(snapshot / "special_tokens_map.json", {**special, "mask_token": mask})
+    flags = {"content": "<mask>", "single_word": False, "lstrip": True, "rstrip": False, "normalized": False}
+    found = {"old": {"mask_token": flags}, "plain": {"mask_token": "<mask>"}, "absent": {}}[mask]
+    _write_json(folder / "special_tokens_map.json", special | found)
+    if not (folder / "config.json").exists():
+        _write_json(folder / "config.json", {"model_type": "roberta"})
 
 
 def _add_sst(snapshot: Path) -> None:

@@ -542,7 +542,7 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
         (
             "models/other/start",
             {"model": "judge"},
-            ["models.other.start.model: 'judge' is a classifier; choose a language model"],
+            ["models.other.start.model: 'judge' is a classifier; choose a language model or an encoder"],
         ),
         ("models/base/start", {"directory": "gpt2"}, ["models.base", "as a model of its own"]),
         (

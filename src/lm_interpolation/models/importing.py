@@ -19,6 +19,7 @@ from transformers import (
 
 from lm_interpolation.jobs.checksums import CHECKSUMS, check_files
 from lm_interpolation.jobs.runtime import UserError, announce, atomic_path, brief, error_prefix
+from lm_interpolation.models.body_loading import BodyLoader
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.hub_models import model_folder
 from lm_interpolation.models.model_folders import CONTEXT, check_folder, is_count, model_files, text_config
@@ -26,14 +27,21 @@ from lm_interpolation.models.probing import check_saved
 from lm_interpolation.models.saving import write_model
 from lm_interpolation.models.special_tokens import choose_start, of_model, state_ends
 
+_TASKS: dict[str, tuple[str, Any]] = {
+    "language-model": ("a language-model", AutoModelForCausalLM),
+    "classifier": ("a classifier", AutoModelForSequenceClassification),
+    "encoder": ("an encoder", BodyLoader),
+}
+"""Task to words for it, and to what loads a model for it."""
+
 
 def import_model(source: str, revision: str | None, task: str, output: Path, special_tokens: str = "tokenizer") -> None:
     """Copy a hub model (id and revision) or a local directory to ``output``, in fp32 and with its tokenizer.
 
-    ``task`` is ``language-model`` or ``classifier``. From a model of several parts (texts and images, say) it takes the
-    language model. ``special_tokens`` chooses how its texts start (``special_tokens.choose_start``). Only the
-    files that belong to the model are read (``model_files``). Pickled weights are read with
-    ``weights_only``; code from the hub is never run.
+    ``task`` is ``language-model``, ``classifier`` or ``encoder``. An encoder is imported without
+    its head, whatever that is for. From a model of several parts (texts and images, say) a language model is taken.
+    ``special_tokens`` chooses how its texts start (``special_tokens.choose_start``). Only the files that belong to the
+    model are read (``model_files``). Pickled weights are read with ``weights_only``; code from the hub is never run.
 
     Raises ``UserError`` if the model cannot be loaded, lacks weights that the task needs (a language model has no
     classification head), has no tokenizer that fits it, or cannot do what a study does with it (see ``probing``).
@@ -96,7 +104,7 @@ def _load(folder: Path, where: str, task: str, composite: bool) -> tuple[PreTrai
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        factory: Any = AutoModelForCausalLM if task == "language-model" else AutoModelForSequenceClassification
+        words, factory = _TASKS[task]
         if composite and type(AutoConfig.from_pretrained(folder, **options)) not in factory._model_mapping:
             factory = AutoModelForImageTextToText
         # Accept weights of another shape here, to name them below.
@@ -107,10 +115,10 @@ def _load(folder: Path, where: str, task: str, composite: bool) -> tuple[PreTrai
         raise UserError(f"cannot load model {where}: {brief(error)}; check its files, or choose another") from error
     if info["missing_keys"] or info["mismatched_keys"]:
         missing = sorted(info["missing_keys"])[:3] or sorted(entry[0] for entry in info["mismatched_keys"])[:3]
-        raise UserError(f"model {where} lacks weights of a {task}: {missing}; is it a model of another kind?")
+        raise UserError(f"model {where} lacks weights of {words}: {missing}; is it a model of another kind?")
     if info["unexpected_keys"]:
         unused = sorted(info["unexpected_keys"])
-        announce(f"[import {where}] {len(unused)} weights have no place in a {task}: {', '.join(unused[:3])}")
+        announce(f"[import {where}] {len(unused)} weights have no place in {words}: {', '.join(unused[:3])}")
     if composite:
         model = _language_part(model, where, task)
     # If files are missing, transformers makes a tokenizer with special tokens only, which drops all text.

@@ -141,7 +141,7 @@ def _check_regular(directory: Path, names: Collection[str]) -> None:
 
 
 def check_folder(directory: str | os.PathLike[str], task: str) -> dict[str, Any]:
-    """The ``config.json`` of a folder that holds a whole model for ``task`` (``language-model`` or ``classifier``).
+    """The ``config.json`` of a folder that holds a whole model for ``task``: language-model, classifier, encoder.
 
     Reads only small files. Raises ``UserError`` if the folder holds something else (an adapter, GGUF), or if
     the configuration is not that of a model that the task can use.

@@ -14,9 +14,11 @@ import pandas as pd
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lm_interpolation.jobs.batches import AdaptiveBatches
+from lm_interpolation.jobs.batches import AdaptiveBatches, pad_right
 from lm_interpolation.jobs.runtime import UserError, announce, error_prefix
+from lm_interpolation.models.body_loading import BodyLoader
 from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.models.class_probabilities import encode_for_classifier
 from lm_interpolation.models.loading import context_length, load_model, without_router_losses
 from lm_interpolation.models.model_folders import CONTEXT, is_count
 from lm_interpolation.points.writing import check_tied
@@ -38,11 +40,14 @@ _SAMPLING = Sampling(top_p=0.9, max_new_tokens=3, samples=2, seed=0)
 def check_saved(folder: Path, task: str, name: str, buffers: Mapping[str, torch.Tensor]) -> None:
     """Raise ``UserError`` unless the model in ``folder`` (fp32, with tokenizer) can do all that a study needs.
 
-    ``task`` is ``language-model`` or ``classifier``, errors call the model ``name``. ``buffers`` are those that
-    the model had before it was saved: tensors that are not weights, which must be the same whenever it is loaded.
+    ``task`` is ``language-model``, ``classifier`` or ``encoder``, errors call the model ``name``. ``buffers`` are those
+    that the model had before it was saved: tensors that are not weights, which must be the same whenever it is loaded.
     """
     if task == "classifier":
         _check_scores(folder, name)
+        return
+    if task == "encoder":
+        _check_states(folder, name)
         return
     check_tied(Checkpoint.open(folder))
     model, tokenizer = load_model(AutoModelForCausalLM, folder, "cpu")
@@ -124,7 +129,7 @@ def _check_causal(model: Any, tokenizer: Any, name: str) -> None:
 
 
 def _differ(one: torch.Tensor, two: torch.Tensor) -> bool:
-    """Whether logits (..., V) differ by more than rounding."""
+    """Whether logits (..., V), or hidden states, differ by more than rounding."""
     return bool((one - two).abs().max() > TOLERANCE * two.std())
 
 
@@ -185,6 +190,27 @@ def _check_scores(folder: Path, name: str) -> None:
             raise UserError(
                 f"{name}: this classifier gives a text other scores beside a longer text than alone; choose another"
             )
+
+
+def _check_states(folder: Path, name: str) -> None:
+    """Raise ``UserError`` unless the encoder gives a text the same hidden states alone and beside a longer one."""
+    model, tokenizer = load_model(BodyLoader, folder, "cpu")
+    architecture = type(model).__name__
+    if model.config.is_encoder_decoder:
+        raise UserError(f"{name}: {architecture} has an encoder and a decoder; choose a model of one of them")
+    short, long = encode_for_classifier(tokenizer, _texts(tokenizer, name)[:2])
+
+    @torch.inference_mode()
+    def states(texts: list[list[int]]) -> torch.Tensor:
+        ids, mask = pad_right(texts, model.config.pad_token_id or 0, "cpu")
+        return model(input_ids=ids, attention_mask=mask).last_hidden_state[0, : len(short)].float()
+
+    with _must("read texts", architecture, name):
+        together, alone = states([short, long]), states([short])
+    if _differ(together, alone):
+        raise UserError(
+            f"{name}: {architecture} gives a text other hidden states beside a longer text than alone; choose another"
+        )
 
 
 def _texts(tokenizer: Any, name: str) -> tuple[str, str, str]:

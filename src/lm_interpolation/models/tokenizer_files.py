@@ -85,7 +85,11 @@ def _tokenizer_parts(directory: Path) -> dict[str, str]:
         settings = {key: value for key, value in model.items() if key not in ("vocab", "merges")}
         parts["model settings"] = _without_defaults(settings)
         flags = ("lstrip", "rstrip", "single_word")
-        parts["added tokens"] = sorted([token["id"], *(token.get(flag, False) for flag in flags)] for token in added)
+        # The token of a gap, which no text holds, has other flags if it was saved by older versions.
+        mask = _mask_token(directory)
+        parts["added tokens"] = sorted(
+            [token["id"], *(token.get(flag, False) for flag in flags if token["content"] != mask)] for token in added
+        )
         parts["normalizer"] = _without_defaults(content.get("normalizer"))
         parts["pre-tokenizer"] = _without_defaults(content.get("pre_tokenizer"))
         parts["special tokens around a text"] = _template(content.get("post_processor"))
@@ -109,6 +113,13 @@ def _tokenizer_parts(directory: Path) -> dict[str, str]:
     return {
         part: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest() for part, value in parts.items()
     }
+
+
+def _mask_token(directory: Path) -> str | None:
+    """The token that a masked language model fills in, if the tokenizer has one."""
+    path = directory / "tokenizer_config.json"
+    mask = read_json(path, "").get("mask_token") if path.exists() else None
+    return mask["content"] if isinstance(mask, dict) else mask
 
 
 def _without_defaults(value: Any) -> Any:

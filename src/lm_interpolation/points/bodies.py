@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models.body_loading import BodyLoader
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.common_body import common_body
 from lm_interpolation.models.loading import load_model
@@ -27,19 +28,7 @@ class BodySpace(WeightSpace):
         return list(common_body(models).checkpoints.values())
 
     def _load(self, directory: str | Path, device: str) -> tuple[Any, PreTrainedTokenizerBase]:
-        model, tokenizer = load_model(_Body, directory, device, checked=True)
+        model, tokenizer = load_model(BodyLoader, directory, device, checked=True)
         if model.config.is_encoder_decoder:
             raise UserError(f"{directory}: has an encoder and a decoder; only models with one body can be probed")
         return model, tokenizer
-
-
-class _Body:
-    """Loads bodies as ``AutoModel`` does, without a pooler."""
-
-    @staticmethod
-    def from_pretrained(directory: Path, **options: Any) -> tuple[Any, dict[str, Any]]:
-        model, report = AutoModel.from_pretrained(directory, **options)
-        if getattr(model, "pooler", None) is not None:
-            model.pooler = None
-            report["missing_keys"] = {key for key in report["missing_keys"] if not key.startswith("pooler.")}
-        return model, report

@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, get_args, get_origin
 
-from lm_interpolation.study.kinds.base import MEMBER, Declaration, Either, Parts, Ref, close_to, undeclared, unmarked
+from lm_interpolation.study.kinds.base import (
+    MEMBER,
+    TASKS,
+    Declaration,
+    Either,
+    Parts,
+    Ref,
+    close_to,
+    undeclared,
+    unmarked,
+)
 from lm_interpolation.study.kinds.study_config import StudyConfig
 
 Path = tuple[str, ...]
@@ -178,9 +188,8 @@ class Named:
 def _misfits(config: StudyConfig, section: str, name: str, ref: Ref) -> Iterator[str]:
     """The requirements that the target of a reference does not meet."""
     entry = config.section(section)[name]
-    if ref.task and entry.task != ref.task:
-        words = {"classifier": "a classifier", "language-model": "a language model"}
-        yield f"{name!r} is {words[entry.task]}; choose {words[ref.task]}"
+    if ref.tasks and entry.task not in ref.tasks:
+        yield f"{name!r} is {TASKS[entry.task]}; choose {' or '.join(TASKS[task] for task in ref.tasks)}"
     if ref.trained and entry.data is None:
         yield f"{name!r} is not trained here; choose one that is"
     if ref.kind and entry.kind != ref.kind:

@@ -142,16 +142,16 @@ class Ref:
     """Marks a field as the name of an entry of ``section``.
 
     ``section`` may contain another key in braces (``analyses.{analysis}.pairs``). The other fields say what the entry
-    must be: its ``kind``; the ``task`` of a model, and whether the study trains it; the number of ``directions`` of a
-    sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a stream is not); the number of
-    directions of the sweep that an analysis is ``along``; whether a scorer has a statistic with a ``barrier``. Names in
-    ``besides`` are words of their own, and refer to nothing. A name may be that of a ``repeated`` entry and
-    stand for its members.
+    must be: its ``kind``; the task of a model, one of ``tasks`` if there are some, and whether the study trains it; the
+    number of ``directions`` of a sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a
+    stream is not); the number of directions of the sweep that an analysis is ``along``; whether a scorer has a
+    statistic with a ``barrier``. Names in ``besides`` are words of their own, and refer to nothing. A name may be that
+    of a ``repeated`` entry and stand for its members.
     """
 
     section: str
     kind: str | None = None
-    task: str | None = None
+    tasks: tuple[str, ...] = ()
     trained: bool = False
     directions: int | None = None
     texts: bool = False
@@ -344,9 +344,13 @@ Scalar = Annotated[str | int | float | bool, PlainValidator(_scalar), WithJsonSc
 Cell = Annotated[str | int | float | bool | None, PlainValidator(_cell), WithJsonSchema({"type": [*_SCALARS, "null"]})]
 """What a cell of a table may hold."""
 
-LanguageModel = Annotated[Name, Ref("models", task="language-model")]
-TrainedLanguageModel = Annotated[Name, Ref("models", task="language-model", trained=True)]
-ClassifierModel = Annotated[Name, Ref("models", task="classifier")]
+TASKS = {"language-model": "a language model", "classifier": "a classifier", "encoder": "an encoder"}
+"""The tasks of models, in words."""
+LanguageModel = Annotated[Name, Ref("models", tasks=("language-model",))]
+TrainedLanguageModel = Annotated[Name, Ref("models", tasks=("language-model",), trained=True)]
+ClassifierModel = Annotated[Name, Ref("models", tasks=("classifier",))]
+TextModel = Annotated[Name, Ref("models", tasks=("language-model", "encoder"))]
+"""A model without a head for classes."""
 CorpusName = Annotated[Name, Ref("corpora")]
 PromptsName = Annotated[Name, Ref("prompts")]
 TokenizerName = Annotated[Name, Ref("tokenizers")]

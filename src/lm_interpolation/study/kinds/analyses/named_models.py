@@ -31,8 +31,8 @@ class NamedModels(Analysis):
             yield "", "has neither models nor sets; name what to measure"
         for name in self.sets or []:
             for model in config.members_of(name):
-                if config.models[model].task != "language-model":
-                    yield "sets", f"{name!r} holds the classifier {model!r}; choose a set of language models"
+                if (task := config.models[model].task) != "language-model":
+                    yield "sets", f"{name!r} holds the {task} {model!r}; choose a set of language models"
 
     def sweeps_behind(self, config: "StudyConfig") -> list[str]:
         return []

@@ -8,7 +8,7 @@ from pydantic import Field
 from lm_interpolation.pages.wording import number
 from lm_interpolation.study.kinds.analyses.base import HeldOut
 from lm_interpolation.study.kinds.analyses.labelled_sets import LabelledSet, LabelledSets
-from lm_interpolation.study.kinds.base import Count, Maybe, Name, NonNegativeInt, Problem, TooLong
+from lm_interpolation.study.kinds.base import TASKS, Count, Maybe, Name, NonNegativeInt, Problem, TooLong
 from lm_interpolation.study.kinds.sets import Learnt
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ class SetLosses(LabelledSets):
                 yield from _probe_problems(config, one.name, one.learnt)
         if self.loss == "nll":
             for model in self.moved_models(config):
-                if config.models[model].task != "language-model":
-                    yield "loss", f"{model!r} is a classifier, whose loss is that of its own head; set loss: probe"
+                if (task := config.models[model].task) != "language-model":
+                    whose = "whose loss is that of its own head" if task == "classifier" else "which has no head"
+                    yield "loss", f"{model!r} is {TASKS[task]}, {whose}; set loss: probe"
             if self.train_limit is not None:
                 yield "train_limit", "is the number of texts that a probe learns from; set loss: probe or remove it"
         elif self.too_long != "error":

@@ -25,7 +25,7 @@ class Elect(Stage):
 class MethodSpec(Declaration):
     """Stages that displacements of models from a base go through: scale, keep, elect, combine, rescale."""
 
-    base: Maybe[Annotated[Name, Ref("models", task="language-model", besides=(ZERO,))]] = Field(
+    base: Maybe[Annotated[Name, Ref("models", tasks=("language-model",), besides=(ZERO,))]] = Field(
         default=None,
         description=(
             "Model that displacements are measured from; zero means that they are the weights themselves, as does "

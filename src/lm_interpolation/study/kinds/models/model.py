@@ -86,7 +86,7 @@ class Training(Declaration):
 
 
 class Model(Declaration):
-    """A language model or a classifier, imported or trained."""
+    """A language model, a classifier or an encoder, imported or trained."""
 
     TOGETHER: ClassVar[tuple[tuple[str, str], ...]] = (
         ("data", "training"),
@@ -94,8 +94,8 @@ class Model(Declaration):
         ("replicates", "training"),
     )
 
-    task: Literal["language-model", "classifier"] = Field(
-        description="language-model (causal) or classifier (of sequences)."
+    task: Literal["language-model", "classifier", "encoder"] = Field(
+        description="language-model (causal), classifier (of sequences), or encoder (imported without its head)."
     )
     start: AnyOrigin = Field(
         description=(
@@ -110,23 +110,21 @@ class Model(Declaration):
     training: Maybe[Training] = Field(default=None, description="How it is trained (AdamW).")
     replicates: Maybe[Names[NonNegativeInt]] = Field(
         default=None,
-        description=(
-            "Seeds of a family of language models: it is trained once with each, in one job, as the models "
-            "<family>.s<seed>."
-        ),
+        description=("Seeds of a family: it is trained once with each, in one job, as the models <family>.s<seed>."),
     )
     exam: Maybe[Exam] = Field(default=None, description=EXAM)
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         if self.exam is not None:
             yield from self._exam_problems(self.exam, config)
-        if self.task == "classifier" and getattr(self.start, "special_tokens", None):
+        if self.task != "language-model" and getattr(self.start, "special_tokens", None):
             yield "start.special_tokens", "is for language models; remove it"
-        if self.task == "classifier" and getattr(self.start, "gguf_file", None):
-            yield (
-                "start.gguf_file",
-                "a GGUF file holds a language model; train the classifier from it, or give its folder",
-            )
+        if self.task != "language-model" and getattr(self.start, "gguf_file", None):
+            remedy = "train the classifier from it, or give its folder" if self.task == "classifier" else "remove it"
+            yield "start.gguf_file", f"a GGUF file holds a language model; {remedy}"
+        if self.task == "encoder" and (self.data is not None or not self.start.IMPORTED):
+            yield "task", "an encoder is imported as it is, from hub or directory; train a classifier from it"
+            return
         if self.data is None or self.training is None:
             if not self.start.IMPORTED and not self.start.DERIVED:
                 yield "", "has no data and training, so start must be hub, directory, mean or greedy"
@@ -135,6 +133,9 @@ class Model(Declaration):
             return
         if self.start.IMPORTED or self.start.DERIVED:
             yield "", "declare the model that training starts from as a model of its own"
+        for parent in self.start.parents(config):
+            if self.task == "language-model" and config.models[parent].task == "encoder":
+                yield f"start.{self.start.KEY}", f"{parent!r} is an encoder; a language model starts from another one"
         classes = config.corpora[self.data.corpus].class_names(config)
         if self.task == "classifier":
             if self.data.class_:

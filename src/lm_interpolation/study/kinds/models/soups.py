@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, Tag
 
 from lm_interpolation.study.kinds.base import (
+    TASKS,
     CorpusName,
     Count,
     Declaration,
@@ -52,7 +53,7 @@ class Soup(Origin):
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         for model in self.parents(config):
             if config.models[model].task != "language-model":
-                yield self.KEY, f"{model!r} is a classifier; choose a set of language models"
+                yield self.KEY, f"{model!r} is {TASKS[config.models[model].task]}; choose a set of language models"
 
 
 class FromMean(Soup):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import LanguageModel
+from lm_interpolation.study.kinds.base import TextModel
 from lm_interpolation.study.kinds.models.base import Origin
 
 
@@ -13,7 +13,7 @@ class FromModel(Origin):
 
     KEY: ClassVar[str] = "model"
 
-    model: LanguageModel = Field(description="Name of a model of this file to train further.")
+    model: TextModel = Field(description="Name of a model of this file to train further.")
 
     def needs(self) -> list[tuple[str, str]]:
         return [("models", self.model)]
