@@ -16,9 +16,10 @@ BODY = {
 }
 
 
-def roberta(folder: Path, tensors: dict[str, torch.Tensor], model_type: str = "roberta") -> Path:
+def roberta(folder: Path, tensors: dict[str, torch.Tensor], model_type: str = "roberta", **more: object) -> Path:
     make_model(folder, tensors)
-    (folder / "config.json").write_text(json.dumps({"model_type": model_type, "tie_word_embeddings": True}))
+    config = {"model_type": model_type, "tie_word_embeddings": True, "num_attention_heads": 2}
+    (folder / "config.json").write_text(json.dumps(config | more))
     return folder
 
 
@@ -66,6 +67,12 @@ def test_models_of_different_architectures_are_refused(tmp_path: Path) -> None:
         UserError, match=r"models a .* and b .* cannot be combined: config.json: model_type is roberta and bert"
     ):
         common_body({"a": one, "b": other})
+    # No tensor shows it.
+    with pytest.raises(UserError, match="num_attention_heads is 2 and 3; use models fine-tuned from the same one"):
+        common_body({"a": one, "b": roberta(tmp_path / "heads", BODY, num_attention_heads=3)})
+    # What is about heads may differ.
+    untied = roberta(tmp_path / "untied", BODY, tie_word_embeddings=False, finetuning_task="mnli")
+    assert common_body({"a": one, "b": untied}).left_out == []
     deeper = BODY | {"roberta.encoder.layer.1.output.dense.weight": torch.zeros(3, 3)}
     with pytest.raises(
         UserError, match=r"models a and b differ in the tensor roberta\.encoder\.layer\.1\.output\.dense\.weight of a"

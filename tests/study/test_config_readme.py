@@ -122,7 +122,7 @@ def test_every_key_has_one_row() -> None:
 def test_row_agrees_with_schema(path: str, kind: str, default: str, meaning: str) -> None:
     key = KEYS[path]
     # The name of the study is not declared elsewhere.
-    assert {"string" if path == "study" else one for one in key.types} == {kind}
+    assert " or ".join(sorted("string" if path == "study" else one for one in key.types)) == kind
     if key.defaults:
         assert re.fullmatch(r"`.+`", default)
         assert [yaml.safe_load(default.strip("`"))] == key.defaults

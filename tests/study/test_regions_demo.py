@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lm_interpolation.study.kinds.analyses.regions import Regions
+from lm_interpolation.study.kinds.analyses.set_losses import SetLosses
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
 
@@ -58,9 +60,8 @@ def test_centroids_leave_their_target_out(study: Study) -> None:
 
 def test_pairs_start_from_the_centroid_without_their_target(study: Study) -> None:
     specs, claims = study.config["models"], study.declared.claims
-    assert set(claims) == {"start-full", "start-few", "start-biases"}
     panels = study.declared.figures["start"].panels  # type: ignore[attr-defined]
-    for how, panel in zip(("full", "few", "biases"), panels, strict=True):
+    for how, panel in zip(("few", "biases"), panels, strict=True):
         targets = claims[f"start-{how}"].targets  # type: ignore[attr-defined]
         # Fewer give no verdict.
         assert len(targets) == 8 and targets == panel.targets
@@ -75,6 +76,42 @@ def test_pairs_start_from_the_centroid_without_their_target(study: Study) -> Non
                 # It is measured on its own class.
                 known = study.config["analyses"][f"{name}-loss"].get("classes", [None])
                 assert known == [spec["data"].get("class")]
+
+
+def test_models_are_measured_on_what_they_learnt(study: Study) -> None:
+    specs = study.config["models"]
+    for name in ("same-data", "same-task", "general", "lines"):
+        analysis = study.analysis(name)
+        assert isinstance(analysis, SetLosses)
+        found = analysis.data_sets(study.declared)
+        assert len(found) == 12
+        for one, learnt in found:
+            assert len(one.models) == 5
+            for model in one.models:
+                assert specs[model]["data"] == learnt.model_dump(by_alias=True, exclude_none=True)
+
+
+def test_bases_are_compared_by_models_of_the_same_data_sets(study: Study) -> None:
+    analysis, specs = study.analysis("bases"), study.config["models"]
+    assert isinstance(analysis, Regions)
+    models, bases = analysis.models(study.declared), analysis.labels(study.declared)["base"]
+    assert [specs[model]["start"]["model"] for model in models] == bases
+    assert Counter(bases) == {"base": 15, "base2": 6}
+    learnt = [str(specs[model]["data"]) for model in models]
+    assert set(learnt[:15]) == set(learnt[15:])
+
+
+def test_claims_are_those_of_the_paper_with_thresholds_of_ours(study: Study) -> None:
+    claims = study.declared.claims
+    assert {name: (claim.test, claim.threshold) for name, claim in claims.items()} == {
+        "clusters-data": ("clusters", 0.9),
+        "clusters-task": ("clusters", 0.8),
+        **{f"hull-outside-{level}": ("region", 0.9) for level in ("data", "task", "general")},
+        **{f"hull-models-{level}": ("region", 0.5) for level in ("data", "task", "general")},
+        "start-few": ("start_gain", 0),
+        "start-biases": ("start_gain", 0),
+    }
+    assert all(claim.reason.startswith("Ours") for claim in claims.values())
 
 
 def test_it_is_a_study_of_its_own() -> None:

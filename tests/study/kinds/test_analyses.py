@@ -475,7 +475,7 @@ def test_models_have_the_labels_of_their_sets() -> None:
         "labels": {"data": ["reviews"] * 2 + ["news"] * 2, "task": ["films"] * 2 + ["papers"] * 2},
     }
     folders = analysis.inputs(study, "areas")["models"]
-    assert [folder.rpartition("/")[2] for folder in folders] == ["negative", "positive", "judge", "critic", "base"]
+    assert [folder.rpartition("/")[2] for folder in folders] == ["negative", "positive", "reader", "writer", "base"]
 
 
 def test_an_anchor_is_a_point_of_the_sweep() -> None:

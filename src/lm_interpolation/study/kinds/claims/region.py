@@ -18,7 +18,7 @@ _KINDS = {
 class RegionClaim(Claim):
     """Points of one kind have a lower loss than those of another, in and outside of regions in weight space."""
 
-    SECTION: ClassVar[str] = "Regions (Gueta et al. 2023)"
+    SECTION: ClassVar[str] = "Regions"
     STATEMENT: ClassVar[str] = "In {analysis}, {first} have a lower loss than {second}"
     STATISTIC: ClassVar[str] = "PB({compare}): probability of the lower loss, mean over data sets and groups"
     UNIT: ClassVar[str] = "probability"
