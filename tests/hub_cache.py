@@ -1,14 +1,14 @@
-"""A hand-made Hugging Face hub cache: what config/paper.yaml needs from the hub, in miniature, under the same ids.
+"""A hand-made Hugging Face hub cache: what config/paper.yaml, or config/regions.yaml, needs from it, in miniature.
 
-The models have random weights and a few thousand parameters; the files of each repository are of the kinds that the
-real one has, so that reading them is tested as well. Nothing is downloaded.
+Ids are those of the studies. The models have random weights and a few thousand parameters; the files of each repository
+are of the kinds that the real one has, so that reading them is tested as well. Nothing is downloaded.
 """
 
 import gzip
 import hashlib
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,119 @@ def make_cache(home: Path) -> None:
     _add_c4(add_repository(hub, "dataset", "allenai/c4"))
 
 
+def make_regions_cache(home: Path, study: Mapping[str, Any]) -> None:
+    """Fill ``home``, which serves as ``HF_HOME``, with all repositories of the resolved ``study`` of regions.
+
+    All bodies are that of the base, moved in the direction of their task, in that of their data set, and by a little of
+    their own: clusters are planted. Heads have two to four classes or, for STS-B, one number; that of the base predicts
+    masked tokens. Some tokenizers are as old as those of textattack, others have a tokenizer.json.
+    """
+    import torch
+
+    hub = home / "hub"
+    byte_pairs = _byte_pairs(ROBERTA_TOKENS)
+    models = {name: spec["start"]["hub"] for name, spec in study["models"].items() if "hub" in spec["start"]}
+    base = _roberta_config(byte_pairs, 2)
+    torch.manual_seed(0)
+    body = _base_model(base)
+    _add_fine_tuning(add_repository(hub, "model", models.pop("base")), byte_pairs, body, "tokenizer.json")
+    for number, (name, repository) in enumerate(models.items()):
+        moved = dict(body.state_dict())
+        data, task = _labels_of(name, study)
+        for size, seed in ((0.1, task), (0.1, data), (0.02, name)):
+            for key, direction in _direction(seed, body.state_dict()).items():
+                moved[key] = moved[key] + size * direction
+        classes = 1 if data == "stsb" else 2 + number % 3
+        model = _fine_tuned(_roberta_config(byte_pairs, classes), moved)
+        files = "old" if "textattack" in repository else "tokenizer.json"
+        _add_fine_tuning(add_repository(hub, "model", repository), byte_pairs, model, files)
+    for corpus in study["corpora"].values():
+        if corpus["source"] == "hub":
+            _add_texts(hub, corpus)
+
+
+def _labels_of(model: str, study: Mapping[str, Any]) -> tuple[str, str]:
+    """The data set of a model, and the name of the set of data sets around it."""
+    sets = study["sets"]
+    (own,) = (name for name, spec in sets.items() if model in spec.get("models", []))
+    (around,) = (name for name, spec in sets.items() if own in spec.get("sets", []))
+    return sets[own]["labels"]["data"], around
+
+
+def _direction(seed: str, shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """Normal numbers, scaled by ``SPREAD``, for each tensor of a body; they depend on ``seed``."""
+    import torch
+
+    generator = torch.Generator().manual_seed(int(hashlib.sha1(seed.encode()).hexdigest()[:8], 16))
+    return {
+        name: SPREAD * torch.randn(tensor.shape, generator=generator)
+        for name, tensor in shapes.items()
+        if name.startswith("roberta.") and tensor.is_floating_point()
+    }
+
+
+def _base_model(config: Any) -> Any:
+    from transformers import RobertaForMaskedLM
+
+    config.architectures = ["RobertaForMaskedLM"]
+    return RobertaForMaskedLM(config)
+
+
+def _fine_tuned(config: Any, weights: Mapping[str, Any]) -> Any:
+    """A classifier with a head of its own and these ``weights`` below it."""
+    from transformers import RobertaForSequenceClassification
+
+    model = RobertaForSequenceClassification(config)
+    body = {name: value for name, value in weights.items() if name.startswith("roberta.")}
+    absent, unexpected = model.load_state_dict(body, strict=False)
+    assert not unexpected and all(name.startswith("classifier.") for name in absent)
+    return model
+
+
+def _add_fine_tuning(snapshot: Path, byte_pairs: Tokenizer, model: Any, files: str) -> None:
+    """``files`` says of which age: pickled with old tokenizer files, or safetensors with a tokenizer.json."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoTokenizer
+
+    model.config.to_json_file(snapshot / "config.json")
+    weights = {name: value.clone() for name, value in model.state_dict().items() if "lm_head.decoder" not in name}
+    if files == "old":
+        torch.save(weights, snapshot / "pytorch_model.bin")
+        _save_roberta_tokenizer(snapshot, byte_pairs, "plain")
+        _write_json(snapshot / "tokenizer_config.json", {"model_max_length": POSITIONS})
+    else:
+        save_file(weights, snapshot / "model.safetensors", metadata={"format": "pt"})
+        _save_roberta_tokenizer(snapshot, byte_pairs)
+        AutoTokenizer.from_pretrained(snapshot, model_max_length=POSITIONS).save_pretrained(snapshot)
+
+
+def _add_texts(hub: Path, corpus: Mapping[str, Any]) -> None:
+    """The files of a corpus: Parquet or JSON lines, with its columns and raw labels, and what it drops."""
+    import pandas as pd
+
+    snapshot = repository_folder(hub, "dataset", corpus["id"]) / "snapshots" / commit_of("dataset", corpus["id"])
+    if not snapshot.exists():
+        add_repository(hub, "dataset", corpus["id"])
+    labels = [label for raw in corpus["classes"].values() for label in raw]
+    labels += corpus.get("drop", {}).get(corpus["label"], [])
+    for seed, (split, pattern) in enumerate(corpus["files"].items()):
+        count = {"train": 400, "dev": 150, "test": 200}[split]
+        first, second = (sentences(f"{pattern} {place}", count) for place in ("first", "second"))
+        rows = [
+            {corpus["text"]: f"{words} {number + seed}", "other": number, corpus["label"]: labels[number % len(labels)]}
+            for number, (words, _) in enumerate(first)
+        ]
+        if "pair" in corpus:
+            rows = [row | {corpus["pair"]["column"]: words} for row, (words, _) in zip(rows, second, strict=True)]
+        path = snapshot / pattern.replace("*", "00000-of-00001")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".parquet":
+            pd.DataFrame(rows).to_parquet(path, index=False)
+        else:
+            _write_lines(path, rows)
+
+
 def write_prompts(folder: Path) -> None:
     """Miniatures of the three files of DExperts' prompts, 6 prompts each, in ``folder``."""
     folder.mkdir()
@@ -94,7 +207,7 @@ def write_prompts(folder: Path) -> None:
         _write_lines(folder / f"{name}_prompts.jsonl", [{"prompt": {"text": text}} for text in texts])
 
 
-def sentences(seed: int, count: int) -> list[tuple[str, int]]:
+def sentences(seed: int | str, count: int) -> list[tuple[str, int]]:
     """``count`` sentences with their labels 0 to 4, each label as often as the others."""
     generator = random.Random(seed)
     found = []
@@ -149,9 +262,19 @@ def _add_gpt2(snapshot: Path, byte_pairs: Tokenizer, layers: int, width: int) ->
 
 def _add_roberta(snapshot: Path, byte_pairs: Tokenizer, classes: int) -> None:
     import torch
-    from transformers import RobertaConfig, RobertaForSequenceClassification
+    from transformers import RobertaForSequenceClassification
 
-    config = RobertaConfig(
+    config = _roberta_config(byte_pairs, classes)
+    # Pickled weights only, and a tokenizer without a tokenizer.json.
+    torch.save(RobertaForSequenceClassification(config).state_dict(), snapshot / "pytorch_model.bin")
+    config.to_json_file(snapshot / "config.json")
+    _save_roberta_tokenizer(snapshot, byte_pairs)
+
+
+def _roberta_config(byte_pairs: Tokenizer, classes: int) -> Any:
+    from transformers import RobertaConfig
+
+    return RobertaConfig(
         vocab_size=byte_pairs.get_vocab_size(),
         hidden_size=16,
         num_hidden_layers=1,
@@ -167,10 +290,6 @@ def _add_roberta(snapshot: Path, byte_pairs: Tokenizer, classes: int) -> None:
         initializer_range=SPREAD,
         architectures=["RobertaForSequenceClassification"],
     )
-    # Pickled weights only, and a tokenizer without a tokenizer.json.
-    torch.save(RobertaForSequenceClassification(config).state_dict(), snapshot / "pytorch_model.bin")
-    config.to_json_file(snapshot / "config.json")
-    _save_roberta_tokenizer(snapshot, byte_pairs)
 
 
 def roberta_tokenizer(folder: Path, mask: str = "old") -> None:

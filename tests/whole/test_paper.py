@@ -5,11 +5,9 @@ each stage reads what the previous one wrote, from the hub's files to the verdic
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from lm_interpolation.claims.vocabulary import VERDICTS
 from lm_interpolation.study.extending import extended
 from lm_interpolation.study.opening import read_study
 from tests.hub_cache import commit_of, make_cache, point_main_at, write_prompts
+from tests.offline import check_overrides, run_offline
 from tests.whole.test_workflow import ROOT, copy_sources
 
 pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
@@ -81,21 +80,7 @@ PAPER, _ = extended(read_study([ROOT / "config" / "paper.yaml"]))
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"}
-    # These name parts of the cache apart from HF_HOME.
-    inherited = {
-        key: value for key, value in os.environ.items() if key not in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
-    }
-    files = ["config/paper.yaml", "overrides.yaml"]
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", *files, *arguments],
-        cwd=folder,
-        env={**inherited, **environment},
-        start_new_session=True,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_offline(folder, ["config/paper.yaml", "overrides.yaml"], *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -116,16 +101,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_overrides_replace_what_the_study_has() -> None:
-    """A key that is misspelt here would be a new one, and the study not the paper's."""
-
-    def check(override: Any, study: Any, path: str) -> None:
-        if isinstance(override, dict):
-            assert isinstance(study, dict), path
-            for key, value in override.items():
-                assert key in study, f"{path}.{key}"
-                check(value, study[key], f"{path}.{key}")
-
-    check(OVERRIDES, PAPER, "")
+    check_overrides(OVERRIDES, PAPER)
 
 
 def test_every_figure_is_drawn_and_described(paper: Path) -> None:
