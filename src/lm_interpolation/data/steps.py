@@ -189,8 +189,8 @@ def _long_enough(documents: list[Document], corpus: Mapping[str, Any], what: str
     """Documents of at least ``min_words`` words, if that is set."""
     least = corpus.get("min_words", 0)
     kept = [document for document in documents if len(document.text.split()) >= least] if least else documents
-    if len(kept) < len(documents):
-        announce(f"[{what}] left out {len(documents) - len(kept)} of {len(documents)} texts of fewer than {least} words")
+    if gone := len(documents) - len(kept):
+        announce(f"[{what}] left out {gone} of {len(documents)} texts of fewer than {least} words")
     return kept
 
 
