@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # Steps that would change a stream while it is read.
 _STEPS = (
-    "label", "classes", "drop", "replace", "max_words", "fractions", "separator", "columns", "quoting", "encoding",
+    "label", "classes", "drop", "replace", "max_words", "min_words", "fractions", "separator", "columns", "quoting",
+    "encoding",
 )  # fmt: skip
 
 
