@@ -237,6 +237,19 @@ def test_pieces_of_a_document_stay_in_one_split(tmp_path: Path) -> None:
         assert frame["row"].value_counts().tolist() == [2] * (len(frame) // 2)
 
 
+def test_short_texts_are_left_out_after_the_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents = ["Heading", *(f"One {i} sentence. Two." for i in range(19))]
+    whole = load_corpus(unlabelled_spec(tmp_path, documents, max_words=3), "mine")
+    capsys.readouterr()
+    kept = load_corpus(unlabelled_spec(tmp_path, documents, max_words=3, min_words=2), "mine")
+    for split, frame in whole.items():
+        long = frame[frame["text"].str.contains(" ")]
+        assert kept[split]["text"].tolist() == long["text"].tolist() and len(long) < len(frame)
+    assert "[corpora.mine, train] left out" in capsys.readouterr().err
+    problem = "corpora.mine.min_words: is more than max_words, 3, so no text would be left; lower it"
+    assert problem in error_of(unlabelled_spec(tmp_path, documents, max_words=3, min_words=4))
+
+
 def test_fraction_errors(tmp_path: Path) -> None:
     spec = unlabelled_spec(tmp_path, ["a", "b", "c"])
     assert "corpora.mine.fractions: they sum to 1.2" in error_of(spec | {"fractions": {"dev": 0.6, "test": 0.6}})

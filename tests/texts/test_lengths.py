@@ -97,3 +97,24 @@ def test_readers_of_prompts_and_losses() -> None:
     assert readers[0]["reserve"] == config["generation"]["max_new_tokens"]
     # Judges read the prompt; its continuation is not there yet.
     assert [(entry["tokenizer"], entry["reserve"]) for entry in readers[1:]] == [(tokenizer, 0)]
+
+
+def test_texts_without_a_token_to_predict_are_counted(tiny_tokenizer: Path, tmp_path: Path) -> None:
+    """The first token of a text is predicted only after tokens that texts of the model start with."""
+    word = next(text for text in ("s", "t", "a") if count(tiny_tokenizer, text) == 1)
+    texts = ["the film", word, word]
+    reader = Reader.open("model base", tiny_tokenizer, None, 0)
+    message = (
+        rf"^analyses.l: model base has nothing to predict in 2 of 3 texts, since .* min_words .* '{word}', row 1\)$"
+    )
+    with pytest.raises(UserError, match=message):
+        reader.check_predicted(texts, "analyses.l", PLACES[:3])
+    reader.check_predicted(texts[:1], "analyses.l", PLACES[:1])
+    tokenizer = AutoTokenizer.from_pretrained(tiny_tokenizer)
+    start = tokenizer.convert_ids_to_tokens(0)
+    template = processors.TemplateProcessing(single=f"{start} $A", special_tokens=[(start, 0)])
+    tokenizer.backend_tokenizer.post_processor = template
+    tokenizer.save_pretrained(tmp_path)
+    Reader.open("model base", tmp_path, None, 0).check_predicted(texts, "analyses.l", PLACES[:3])
+    with pytest.raises(UserError, match="1 of 1 texts"):
+        Reader.open("model base", tmp_path, None, 0).check_predicted([""], "analyses.l", PLACES[:1])

@@ -54,7 +54,7 @@ def make_corpus(
         corpus: the settings of the corpus. All have ``text`` and, if there are labels, ``label`` (names of columns),
             and ``classes`` (class to raw labels); ``seed``; and as the study gives them ``pair`` (the ``column`` of a
             second text, and what stands ``between``), ``drop`` (column to values), ``replace`` (a list of pairs),
-            ``max_words``, ``fractions`` and ``limit`` (split to number).
+            ``max_words``, ``min_words``, ``fractions`` and ``limit`` (split to number).
         name: of the corpus, for messages.
 
     The columns are ``row`` (int64, index of the document among the rows of the files of its split, or of the train
@@ -64,8 +64,8 @@ def make_corpus(
     The steps, in this order: ``drop`` rows, ``replace`` in texts and strip them, join both texts of a ``pair``, drop
     empty texts and pairs with an empty text, map raw labels to ``classes``, move ``fractions`` of the train documents
     to dev and test, cut texts into pieces of at most ``max_words`` words (each run of whitespace becomes one space),
-    take a random subset of at most ``limit`` of these texts. Subsets depend on ``seed`` only, keep the order of the
-    source, and a smaller one is part of a larger one.
+    leave out those of fewer than ``min_words``, take a random subset of at most ``limit`` of the rest. Subsets depend
+    on ``seed`` only, keep the order of the source, and a smaller one is part of a larger one.
 
     Raises ``UserError`` for a text that is no string, a value of ``drop`` that no row has, a label in no class, and a
     class or split without texts. The sources raise it for a file or column that is missing, text in another encoding
@@ -79,7 +79,7 @@ def make_corpus(
         for split, tables_of_split in tables.items()
     }
     documents = _split_off(documents, corpus)
-    texts = {split: _pieces(documents[split], corpus) for split in SPLITS}
+    texts = {split: _long_enough(_pieces(documents[split], corpus), corpus, f"{key}, {split}") for split in SPLITS}
     sources = {split: f" from {len(documents[split])} documents" for split in SPLITS}
     return frames(texts, corpus, name, sources, remedies)
 
@@ -193,6 +193,15 @@ def _pieces(documents: list[Document], corpus: Mapping[str, Any]) -> list[Docume
         for document in documents
         for piece in split_text(document.text, corpus["max_words"])
     ]
+
+
+def _long_enough(documents: list[Document], corpus: Mapping[str, Any], what: str) -> list[Document]:
+    """Documents of at least ``min_words`` words, if that is set."""
+    least = corpus.get("min_words", 0)
+    kept = [document for document in documents if len(document.text.split()) >= least] if least else documents
+    if gone := len(documents) - len(kept):
+        announce(f"[{what}] left out {gone} of {len(documents)} texts of fewer than {least} words")
+    return kept
 
 
 def split_text(text: str, max_words: int) -> list[str]:

@@ -48,6 +48,22 @@ class Reader:
         """Number of tokens of each text, including the tokens that texts of the model start with."""
         return [len(ids) for ids in encode(self.tokenizer, texts, self._start)]
 
+    def check_predicted(self, texts: Sequence[str], key: str, names: Sequence[str]) -> None:
+        """Raise one ``UserError`` that counts the texts without a token that a model could predict.
+
+        The tokens that texts of the model start with, or else the first token, are not predicted.
+        """
+        if self.tokenizer is None:
+            return
+        least = max(1, len(self._start)) + 1
+        short = [place for place, length in enumerate(self.lengths(texts)) if length < least]
+        if short:
+            first = short[0]
+            raise UserError(
+                f"{key}: {self.name} has nothing to predict in {len(short)} of {len(texts)} texts, since they have one "
+                f"token; set min_words at the corpus (the first is {texts[first]!r}, {names[first]})"
+            )
+
     def cut(self, text: str, keep_end: bool) -> str:
         """As much of ``text`` as there is room for, from its beginning or its end."""
         assert self.tokenizer is not None and self.room is not None

@@ -18,7 +18,9 @@ def main(job: Job, *, classes: list[str], limit: int | None, too_long: str, read
         members = read_corpus_split(corpus, name or None)[:limit]
         key = f"analyses.{job.wildcards.analysis}" + (f", class {name}" if name else "")
         places = [f"text {index} of {corpus}" for index in range(len(members))]
-        texts[name] = fit(members, tokenizers, too_long, key, places)[1]
+        kept, texts[name] = fit(members, tokenizers, too_long, key, places)
+        for reader in tokenizers:
+            reader.check_predicted(texts[name], key, [places[index] for index in kept])
     write_loss_texts(texts, Path(job.output[0]))
 
 

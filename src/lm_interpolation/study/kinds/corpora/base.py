@@ -146,6 +146,9 @@ class Source(Corpus):
     max_words: Maybe[Count] = Field(
         default=None, description="Split each text at sentence ends into pieces of at most this many words."
     )
+    min_words: Maybe[Count] = Field(
+        default=None, description="Leave out texts, or pieces, of fewer words, such as headings."
+    )
     fractions: Maybe[Fractions] = Field(
         default=None, description="Shares of train that become the splits without files of their own."
     )
@@ -188,6 +191,8 @@ class Source(Corpus):
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
         yield from self.label_problems()
         yield from self.fraction_problems()
+        if self.min_words is not None and self.max_words is not None and self.min_words > self.max_words:
+            yield "min_words", f"is more than max_words, {self.max_words}, so no text would be left; lower it"
 
     def label_problems(self) -> Iterator[Problem]:
         """Labels and classes that contradict each other."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # Steps that would change a stream while it is read.
 _STEPS = (
-    "pair", "label", "classes", "drop", "replace", "max_words", "fractions", "separator", "columns", "quoting",
-    "encoding",
+    "pair", "label", "classes", "drop", "replace", "max_words", "min_words", "fractions", "separator", "columns",
+    "quoting", "encoding",
 )  # fmt: skip
 
 
