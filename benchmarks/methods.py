@@ -53,7 +53,7 @@ Stages = Sequence[Mapping[str, Any]]
 class Work:
     """A method, ours and theirs. ``base`` says whether there is one; ``theirs`` is empty where there is no peer.
 
-    ``of_models`` are parameters of each model in mergekit, besides ``weight`` where it is ``weighted``.
+    ``of_models`` are parameters of each model in mergekit. ``rounding`` is the relative difference to expect.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Work:
     theirs: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     of_models: Mapping[str, Any] = field(default_factory=dict)
+    rounding: float = 2.0**-20
 
 
 def _stage(module: str, **settings: Any) -> Mapping[str, Any]:
@@ -82,18 +83,30 @@ DARE = Work(
     {"normalize": True},
     {"weight": 1.0, "density": 0.5},
 )
-SLERP = Work("SLERP of weights", (_stage("slerp"),), False, "slerp", {"t": 0.5})
-KARCHER = Work("Karcher mean of weights", (_stage("karcher", iterations=10, tolerance=1e-5),), False, "karcher")
+# mergekit adds the squares of whole tensors in float32.
+SLERP = Work("SLERP of weights", (_stage("slerp"),), False, "slerp", {"t": 0.5}, rounding=2.0**-13)
+KARCHER = Work(
+    "Karcher mean of weights",
+    (_stage("karcher", iterations=10, tolerance=1e-5),),
+    False,
+    "karcher",
+    rounding=2.0**-13,
+)
 LINES = Work("LiNeS", (_stage("rescale", layers=[0.3, 1.0], other=0.3),), True)
 WORKS = ((TIES, "ab"), (TIES, "abcd"), (WHOLE, "ab"), (DARE, "ab"), (DARE, "abcd"), (SLERP, "ab"), (KARCHER, "abcd"))
 
 
 def run(runs: int, folder: Path) -> tuple[list[Row], list[Growth]]:
     """Rows for GPT-2 Large: seconds and memory of each method, of two models and of four. For GPT-2 small: moves."""
-    moves = _moves(runs, make_parents(folder / "small", SMALL))
+    small = make_parents(folder / "small", SMALL)
+    # First, since a difference would make the rest pointless.
+    checks = {(work.name, models): _check(work, models, small, folder) for work, models in WORKS if work.theirs}
+    rows = _moves(runs, small)
     shutil.rmtree(folder / "small")
-    parents = make_parents(folder / "large", SHAPE)
-    return [*moves, *(row for work, models in WORKS for row in _rows(work, models, parents, runs, folder))], []
+    large = make_parents(folder / "large", SHAPE)
+    for work, models in WORKS:
+        rows += _rows(work, models, large, runs, folder, checks.get((work.name, models), ""))
+    return rows, []
 
 
 def make_parents(folder: Path, shape: str) -> dict[str, Path]:
@@ -145,10 +158,8 @@ def _moves(runs: int, parents: Mapping[str, Path]) -> list[Row]:
     ]
 
 
-def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folder: Path) -> list[Row]:
-    commands = {"ours": _ours(work, models, parents, folder / "ours")}
-    if work.theirs:
-        commands["mergekit"] = [*mergekit(work, models, parents, folder), *SHARDS]
+def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folder: Path, checked: str) -> list[Row]:
+    commands = _commands(work, models, parents, folder)
     anonymous: dict[str, list[float]] = {name: [] for name in commands}
 
     def measure(name: str) -> None:
@@ -166,9 +177,6 @@ def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folde
             ),
             Row("methods", f"{named}: anonymous memory", anonymous["ours"], unit="MB", goals=[memory]),
         ]
-    # The turn of mergekit, the last, has removed ours.
-    call(commands["ours"])
-    checked = _check(folder, work, len(models), parents["base"])
     _clean(folder)
     peer = f"mergekit-yaml {work.theirs}"
     return [
@@ -191,6 +199,14 @@ def _rows(work: Work, models: str, parents: Mapping[str, Path], runs: int, folde
             goals=[memory],
         ),
     ]
+
+
+def _commands(work: Work, models: str, parents: Mapping[str, Path], folder: Path) -> dict[str, list[str | Path]]:
+    """Ours and, where there is a peer, theirs, each into the folder of its name."""
+    commands = {"ours": _ours(work, models, parents, folder / "ours")}
+    if work.theirs:
+        commands["mergekit"] = [*mergekit(work, models, parents, folder), *SHARDS]
+    return commands
 
 
 def _ours(work: Work, models: str, parents: Mapping[str, Path], output: Path) -> list[str | Path]:
@@ -233,11 +249,20 @@ def _level(folder: Path) -> None:
     touch_memory()
 
 
-def _check(folder: Path, work: Work, models: int, base: Path) -> str:
-    """How the two results compare, in words. Raises RuntimeError if they do not.
+def _check(work: Work, models: str, parents: Mapping[str, Path], folder: Path) -> str:
+    """How ours and mergekit's result compare, in words. Raises RuntimeError if they do not.
 
     Draws cannot agree, so of DARE the shares of elements that moved are compared.
     """
+    for command in _commands(work, models, parents, folder).values():
+        call(command)
+    try:
+        return _compare(work, len(models), parents["base"], folder)
+    finally:
+        _clean(folder)
+
+
+def _compare(work: Work, models: int, base: Path, folder: Path) -> str:
     elements = differing = 0
     moved = {"ours": 0, "mergekit": 0}
     shards = [safe_open(path, "numpy") for path in sorted((folder / "mergekit").glob("*.safetensors"))]
@@ -250,7 +275,7 @@ def _check(folder: Path, work: Work, models: int, base: Path) -> str:
             one, two, start = (file.get_tensor(tensor) for file in (ours, theirs[tensor], origin))
             elements += one.size
             # Some roundings to float32 of weights, and of displacements beside small ones.
-            differing += int(np.count_nonzero(np.abs(one - two) > 2.0**-20 * (np.abs(two) + 0.01)))
+            differing += int(np.count_nonzero(np.abs(one - two) > work.rounding * (np.abs(two) + 0.01)))
             moved["ours"] += int(np.count_nonzero(one != start))
             moved["mergekit"] += int(np.count_nonzero(two != start))
     if work is DARE:
