@@ -20,7 +20,7 @@ TOP = "results/own"
 CODE = {"packages": {}, "sources": {"models/train_replicates.py": "0"}}
 
 
-MODEL = {"start": {"model": "base"}, "training": {"seed": 0, "steps": 1}}
+MODEL = {"task": "language-model", "start": {"model": "base"}, "training": {"seed": 0, "steps": 1}}
 
 
 def outputs_of(name: str) -> dict[str, str]:
