@@ -123,6 +123,16 @@ def fit(
     return kept, current
 
 
+def fit_for_loss(
+    texts: Sequence[str], readers: Sequence[Reader], too_long: str, key: str, names: Sequence[str]
+) -> tuple[list[int], list[str]]:
+    """Like ``fit``, for texts whose loss is measured: each of ``readers`` must have a token to predict in them."""
+    kept, current = fit(texts, readers, too_long, key, names)
+    for reader in readers:
+        reader.check_predicted(current, key, [names[index] for index in kept])
+    return kept, current
+
+
 def open_readers(settings: Sequence[Mapping[str, Any]], directories: Sequence[str | Path]) -> list[Reader]:
     """The readers in a job's settings (``Models.readers``), opened from the folders among its inputs.
 

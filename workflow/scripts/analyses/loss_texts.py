@@ -6,7 +6,7 @@ from typing import Any
 from lm_interpolation.analyses.loss_files import write_loss_texts
 from lm_interpolation.data.corpora import read_corpus_split
 from lm_interpolation.jobs.runtime import Job, run_job
-from lm_interpolation.texts.lengths import fit, open_readers
+from lm_interpolation.texts.lengths import fit_for_loss, open_readers
 
 
 def main(job: Job, *, classes: list[str], limit: int | None, too_long: str, readers: list[dict[str, Any]]) -> None:
@@ -18,9 +18,7 @@ def main(job: Job, *, classes: list[str], limit: int | None, too_long: str, read
         members = read_corpus_split(corpus, name or None)[:limit]
         key = f"analyses.{job.wildcards.analysis}" + (f", class {name}" if name else "")
         places = [f"text {index} of {corpus}" for index in range(len(members))]
-        kept, texts[name] = fit(members, tokenizers, too_long, key, places)
-        for reader in tokenizers:
-            reader.check_predicted(texts[name], key, [places[index] for index in kept])
+        texts[name] = fit_for_loss(members, tokenizers, too_long, key, places)[1]
     write_loss_texts(texts, Path(job.output[0]))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from lm_interpolation.analyses.set_texts import Texts, write_set_texts
 from lm_interpolation.data.corpora import read_corpus_split, read_labelled_split
 from lm_interpolation.jobs.runtime import Job, run_job
-from lm_interpolation.texts.lengths import fit, open_readers
+from lm_interpolation.texts.lengths import fit_for_loss, open_readers
 
 
 def main(
@@ -29,8 +29,8 @@ def main(
                 texts, labels = _read(corpus, one["class"], labelled)
                 texts, labels = texts[:limit], labels[:limit]
                 places = [f"text {index} of {corpus}" for index in range(len(texts))]
-                key = f"analyses.{job.wildcards.analysis}"
-                kept, texts = fit(texts, tokenizers, too_long, f"{key}, set {one['name']}", places)
+                key = f"analyses.{job.wildcards.analysis}, set {one['name']}"
+                kept, texts = fit_for_loss(texts, tokenizers, too_long, key, places)
                 yield one["name"], split, Texts(texts, [labels[index] for index in kept])
 
     write_set_texts(taken(), Path(job.output[0]))
