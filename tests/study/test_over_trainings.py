@@ -4,17 +4,15 @@ import copy
 from typing import Any
 
 import pytest
-import yaml
 
-from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study import verdicts
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.opening import read_study
 from lm_interpolation.study.study import Study
+from tests.tiny_study import TINY, change, errors_of, tiny_study
 from tests.whole.test_workflow import ROOT
 
-TINY = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text(encoding="utf-8"))
 CLAIM = {"threshold": 0.1, "reason": "For a test."}
 BARRIER = {**CLAIM, "test": "barrier", "sweep": "theta1", "prompts": "neutral", "scorer": "perplexity"}
 REACH = {**CLAIM, "test": "reach", "sweep": "theta1", "than": "toward", "prompts": "neutral", "scorer": "sentiment"}
@@ -23,7 +21,7 @@ REACH["statistic"] = "score"
 
 def study_config(**changes: Any) -> dict[str, Any]:
     """The tiny study with both experts as families; ``changes`` are values by their key paths, joined by ``__``."""
-    config: dict[str, Any] = copy.deepcopy(TINY)
+    config = tiny_study()
     for name in ("positive", "negative"):
         config["models"][name]["replicates"] = [0, 1, 2]
     del config["searches"], config["figures"]
@@ -32,19 +30,8 @@ def study_config(**changes: Any) -> dict[str, Any]:
     config["analyses"] = {"barriers": barriers, **config["analyses"]}
     loss = {**CLAIM, "test": "loss_barrier", "analysis": "losses", "class": "positive"}
     config["claims"] = copy.deepcopy({"texts": BARRIER, "loss": loss, "reach": REACH})
-    for path, value in changes.items():
-        node = config
-        *above, last = path.split("__")
-        for key in above:
-            node = node[key]
-        node[last] = value
+    change(config, changes)
     return config
-
-
-def errors_of(config: dict[str, Any]) -> list[str]:
-    with pytest.raises(UserError) as caught:
-        Study(config)
-    return caught.value.lines()
 
 
 def test_what_names_a_sweep_of_families_is_repeated_for_each_seed() -> None:

@@ -19,7 +19,7 @@ import torch
 from lm_interpolation.analyses.region_tables import BASE, HULL, INSIDE, OUTSIDE, REGION_COLUMNS
 from lm_interpolation.analyses.set_losses import DataSet, Losses
 from lm_interpolation.points.algebra import Point
-from lm_interpolation.points.random_directions import length, random_direction
+from lm_interpolation.points.random_directions import beside, length
 
 RANDOM = "random direction"
 """Name of held weights: no model can be called so."""
@@ -54,9 +54,7 @@ def region_losses(losses: Losses, sets: Sequence[DataSet], base: str, seed: int)
     is base, in, in' or ex; ``point`` is a model, or the kind and number of a drawn point; ``models`` (int64) counts the
     models that a point combines; ``loss`` is in nats, inf where a model overflows; ``n_texts`` (int64).
     """
-    groups: dict[str, list[DataSet]] = {}
-    for one in sets:
-        groups.setdefault(one.group, []).append(one)
+    groups = _groups(sets)
     everyone = [model for one in sets for model in one.models]
     names = [one.name for one in sets]
     # Every model, and the base, at once: what is In here is Ex elsewhere.
@@ -82,13 +80,19 @@ def region_losses(losses: Losses, sets: Sequence[DataSet], base: str, seed: int)
 
 def count_losses(sets: Sequence[DataSet]) -> int:
     """How many losses ``region_losses`` measures."""
-    groups: dict[str, list[DataSet]] = {}
-    for one in sets:
-        groups.setdefault(one.group, []).append(one)
+    groups = _groups(sets)
     count = len(sets) + sum(len(_needed(model, sets, groups)) for one in sets for model in one.models)
     size = {group: sum(len(one.models) for one in members) for group, members in groups.items()}
     drawn = sum(size[group] * len(members) for group, members in groups.items())
     return count + drawn * (2 if len(groups) == 1 else 1)
+
+
+def _groups(sets: Sequence[DataSet]) -> dict[str, list[DataSet]]:
+    """Group to its data sets."""
+    groups: dict[str, list[DataSet]] = {}
+    for one in sets:
+        groups.setdefault(one.group, []).append(one)
+    return groups
 
 
 def _inside(one: DataSet, members: Sequence[DataSet]) -> list[str]:
@@ -124,10 +128,8 @@ def _random(
     space = losses.space
     start = space.parameters(base)
     size = float(np.mean([_distance(space.parameters(model), start) for model in models]))
-    shapes = {name: tuple(tensor.shape) for name, tensor in start.items()}
     for number in range(len(models)):
-        direction = random_direction(shapes, seed, number)
-        space.hold(RANDOM, {name: start[name] + size * direction[name].to(start[name].device) for name in shapes})
+        space.hold(RANDOM, beside(start, size, seed, number))
         yield number, losses.at(f"random {number}", Point.of({RANDOM: 1}), data)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lm_interpolation.jobs.runtime import UserError
-from lm_interpolation.statistics.inference import TAIL
+from lm_interpolation.statistics.inference import DRAWS, TAIL
 from lm_interpolation.statistics.superiority import Comparison, Superiority
 
 BASE, INSIDE, HULL, OUTSIDE = "base", "in", "in'", "ex"
@@ -53,7 +53,7 @@ def superiority_table(losses: pd.DataFrame, resamples: int, seed: int) -> pd.Dat
 
 
 def superiority(
-    losses: pd.DataFrame, pair: str, groups: list[str], seed: int, draws: int | None = None
+    losses: pd.DataFrame, pair: str, groups: list[str], seed: int, draws: int = DRAWS
 ) -> tuple[Superiority, int]:
     """PB of a pair of kinds over ``groups``, and the number of models in these groups.
 
@@ -89,8 +89,7 @@ def superiority(
 
     models = sum(group in groups for group in home.values())
     found = [list(comparisons(group)) for group in groups]
-    options = {} if draws is None else {"draws": draws}
-    return Superiority(found, strata, models, seed, **options), models
+    return Superiority(found, strata, models, seed, draws), models
 
 
 def _unit_columns(kind: str) -> list[str]:

@@ -47,6 +47,11 @@ class DataSet:
     models: tuple[str, ...]
 
 
+def data_sets(settings: Iterable[Mapping[str, Any]]) -> list[DataSet]:
+    """The data sets in a job's settings: ``name``, ``group`` and ``models`` of each."""
+    return [DataSet(one["name"], one["group"], tuple(one["models"])) for one in settings]
+
+
 class Measure(Protocol):
     """What measures the live model of a space."""
 

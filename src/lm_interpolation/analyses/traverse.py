@@ -31,7 +31,7 @@ from lm_interpolation.analyses.traverse_tables import (
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point, decimal
 from lm_interpolation.points.means import Mean
-from lm_interpolation.points.random_directions import length, random_direction
+from lm_interpolation.points.random_directions import beside, length
 from lm_interpolation.statistics.inference import bootstrap_ratio
 
 _STEPS = 10
@@ -135,11 +135,9 @@ def _from_centroid(losses: Losses, sets: Sequence[DataSet], directions: int, see
         return found
 
     origin = line(_ZERO, _ZERO)
-    size, shapes = length(centre.values()), {name: tuple(tensor.shape) for name, tensor in centre.items()}
-    random = []
+    size, random = length(centre.values()), []
     for number in range(directions):
-        away = random_direction(shapes, seed, number)
-        space.hold(_AWAY, {name: centre[name] + size * away[name].to(centre[name].device) for name in shapes})
+        space.hold(_AWAY, beside(centre, size, seed, number))
         random.append(line(f"{_AWAY} {number}", _AWAY))
     return {ORIGIN: np.array([origin]), RANDOM: np.array(random)}
 

@@ -15,6 +15,7 @@ from matplotlib.patheffects import withStroke
 
 from lm_interpolation.figures.methods_data import methods_curves, single
 from lm_interpolation.figures.naming import coordinate_text, model_label, scaled_label
+from lm_interpolation.figures.panels import panels_of
 from lm_interpolation.figures.plot_labels import LabelRoom
 from lm_interpolation.figures.series import DASHES, check_count, series_styles
 from lm_interpolation.figures.style import figure_style, figure_title, panel_grid
@@ -60,10 +61,8 @@ def plot_methods(
         longest = max(len(curve["label"]) for curve in panels[0])
         legend = (longest + 7) * 0.55 * font_size / 72
         figure = Figure(figsize=(panel_width * wide + legend, panel_height * deep), layout="constrained")
-        grid = figure.subplots(deep, wide, squeeze=False, sharey=True).ravel()
-        for unused in grid[len(across) :]:
-            unused.remove()
-        for index, (axes, axis, curves) in enumerate(zip(grid, across, panels, strict=False)):
+        grid = panels_of(figure, len(across), deep, wide, sharey=True)
+        for index, (axes, axis, curves) in enumerate(zip(grid, across, panels, strict=True)):
             axes.set_xscale(axis["scale"])
             for curve, style in zip(curves, styles, strict=True):
                 _draw(axes, curve["points"], style)
@@ -81,7 +80,7 @@ def plot_methods(
             figure_title(figure, title, font_size + 2)
         # Labels are placed once the sizes of the panels are known.
         figure.draw_without_rendering()
-        for axes, curves in zip(grid, panels, strict=False):
+        for axes, curves in zip(grid, panels, strict=True):
             _label(axes, curves, styles, font_size - 1.5)
     return figure
 

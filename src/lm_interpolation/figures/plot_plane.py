@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 
 from lm_interpolation.figures.colours import ABOVE, ColourScale, colour_scale
 from lm_interpolation.figures.naming import scaled_label
+from lm_interpolation.figures.panels import panels_of
 from lm_interpolation.figures.plot_labels import LabelRoom, Spot
 from lm_interpolation.figures.style import cell_edges, figure_style, figure_title, log_ticks, panel_grid
 from lm_interpolation.jobs.runtime import UserError, error_prefix
@@ -135,10 +136,7 @@ def plot_plane(
     with mpl.rc_context(figure_style(font_size)):
         deep, wide = panel_grid(len(panels), panel_width, columns)
         figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
-        grid = figure.subplots(deep, wide, squeeze=False).ravel()
-        row = grid[: len(panels)]
-        for unused in grid[len(panels) :]:
-            unused.remove()
+        row = panels_of(figure, len(panels), deep, wide)
         for axes, panel in zip(row, panels, strict=True):
             with error_prefix(f"panel {panel.label!r}"):
                 _draw_panel(axes, panel, coordinates, (panel_width, panel_height), font_size)
@@ -148,8 +146,9 @@ def plot_plane(
                 if scale is not None:
                     axis.set_major_locator(ticker.FixedLocator(range(len(scale.values))))
                     axis.set_major_formatter(ticker.FixedFormatter(scale.labels()))
-            for set_label, coordinate in zip((axes.set_xlabel, axes.set_ylabel), coordinates, strict=True):
-                set_label((coordinate_labels or {}).get(coordinate, coordinate))
+            across, upward = ((coordinate_labels or {}).get(coordinate, coordinate) for coordinate in coordinates)
+            axes.set_xlabel(across)
+            axes.set_ylabel(upward)
         if title:
             figure_title(figure, title, font_size + 2)
         # Labels are placed once the sizes of the panels are known.

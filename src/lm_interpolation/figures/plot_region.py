@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lm_interpolation.analyses.region_tables import BASE, HULL, INSIDE, OUTSIDE
+from lm_interpolation.figures.panels import panels_of
 from lm_interpolation.figures.region_data import excess_over_base, pooled
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.figures.style import figure_style, figure_title, panel_grid
@@ -38,10 +39,8 @@ def plot_region(
     deep, wide = panel_grid(len(levels), panel_width)
     with mpl.rc_context(figure_style(font_size)):
         figure = Figure(figsize=(panel_width * wide, 1.15 * panel_height * deep), layout="constrained")
-        grid = figure.subplots(deep, wide, squeeze=False).ravel()
-        for unused in grid[len(levels) :]:
-            unused.remove()
-        for axes, table, comparison, level in zip(grid, tables, comparisons, levels, strict=False):
+        grid = panels_of(figure, len(levels), deep, wide)
+        for axes, table, comparison, level in zip(grid, tables, comparisons, levels, strict=True):
             _draw(axes, table, font_size)
             told = [f"PB({_pair(pair)}) = {value}" for pair, value in pooled(comparison).items()]
             axes.set_title("\n".join([level, *told]), loc="left", fontsize=font_size - 1)

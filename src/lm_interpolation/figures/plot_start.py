@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lm_interpolation.figures.panels import panels_of
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.figures.start_data import losses_of
 from lm_interpolation.figures.style import figure_style, figure_title, panel_grid
@@ -46,10 +47,8 @@ def plot_start(
     with mpl.rc_context(figure_style(font_size)):
         deep, wide = panel_grid(len(panels), panel_width)
         figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
-        grid = figure.subplots(deep, wide, squeeze=False, sharey=True).ravel()
-        for unused in grid[len(panels) :]:
-            unused.remove()
-        for axes, panel, pairs in zip(grid, panels, found, strict=False):
+        grid = panels_of(figure, len(panels), deep, wide, sharey=True)
+        for axes, panel, pairs in zip(grid, panels, found, strict=True):
             names = [target["name"] for target in panel["targets"]]
             _draw(axes, [order.index(name) for name in names], pairs, len(order), styles, seed, font_size)
             axes.set_title(textwrap.fill(panel["label"], 40), loc="left", fontsize=font_size)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from lm_interpolation.analyses.traverse_tables import LEVELS, ORIGIN, RANDOM
 from lm_interpolation.figures.naming import scaled_label
+from lm_interpolation.figures.panels import panels_of
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.figures.style import figure_style, figure_title, log_ticks, panel_grid
 
@@ -43,10 +44,7 @@ def plot_traverse(
     deep, wide = panel_grid(3, panel_width)
     with mpl.rc_context(figure_style(font_size)):
         figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
-        grid = figure.subplots(deep, wide, squeeze=False).ravel()
-        for unused in grid[3:]:
-            unused.remove()
-        between, beyond, around = grid[:3]
+        between, beyond, around = panels_of(figure, 3, deep, wide)
         inside = table[(table["alpha"] >= 0) & (table["alpha"] <= 1)]
         _curves(between, inside, LEVELS, "excess", styles)
         between.axhline(0, color="0.45", linestyle="--", linewidth=0.8, zorder=1)
@@ -68,7 +66,7 @@ def plot_traverse(
         for axes in (beyond, around):
             axes.set_ylabel(scaled_label("Loss (nats)", "log"))
             log_ticks(axes)
-        for axes in grid[:3]:
+        for axes in (between, beyond, around):
             sns.despine(ax=axes)
             axes.legend(frameon=False, fontsize=font_size - 2)
         if title:

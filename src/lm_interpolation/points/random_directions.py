@@ -30,6 +30,12 @@ def random_direction(shapes: Mapping[str, Iterable[int]], seed: int, number: int
     return {name: tensor.div_(size) for name, tensor in drawn.items()}
 
 
+def beside(weights: Mapping[str, torch.Tensor], size: float, seed: int, number: int) -> dict[str, torch.Tensor]:
+    """``weights`` plus ``size`` times a ``random_direction``, on their device."""
+    direction = random_direction({name: tensor.shape for name, tensor in weights.items()}, seed, number)
+    return {name: tensor + size * direction[name].to(tensor.device) for name, tensor in weights.items()}
+
+
 def length(tensors: Iterable[torch.Tensor]) -> float:
     """Euclidean norm of several tensors taken as one vector, summed in float64."""
     return math.sqrt(sum(float(tensor.double().square().sum()) for tensor in tensors))

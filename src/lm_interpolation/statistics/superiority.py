@@ -6,6 +6,7 @@ number (Mann and Whitney 1947). Gueta et al. 2023 (arXiv 2302.04863) compare the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,9 +42,10 @@ class Superiority:
     Where all pairs agree, so do all resamples. Then the limit is that of Clopper and Pearson 1934 for as many of as
     many ``models``: from five models that all are better, nobody knows that PB is 1.
 
+    Units are resampled when limits are first asked for.
+
     Attributes:
         value: the estimate.
-        undefined: share of the resamples without a value.
     """
 
     finest = 1 / DRAWS
@@ -57,13 +59,25 @@ class Superiority:
         draws: int = DRAWS,
     ) -> None:
         """``strata`` names the stratum of each unit (hashable); ``models`` is the number that the value rests on."""
-        self._models = models
+        self._groups, self._strata, self._models = groups, strata, models
+        self._seed, self._count = seed, draws
         self.value = float(np.mean([np.mean([one.lower().mean() for one in group]) for group in groups]))
-        counts = _resamples(strata, draws, seed)
-        means = np.stack([_mean([_drawn(one, counts) for one in group]) for group in groups])
-        found = _mean(list(means))
-        self.undefined = float(np.isnan(found).mean())
-        self._draws = np.sort(found[~np.isnan(found)])
+
+    @property
+    def undefined(self) -> float:
+        """Share of the resamples without a value."""
+        return float(np.isnan(self._resampled).mean())
+
+    @cached_property
+    def _resampled(self) -> np.ndarray:
+        """The value in each resample, (draws,); NaN where there is none."""
+        counts = _resamples(self._strata, self._count, self._seed)
+        return _mean([_mean([_drawn(one, counts) for one in group]) for group in self._groups])
+
+    @cached_property
+    def _draws(self) -> np.ndarray:
+        """The values of the resamples that have one, ascending."""
+        return np.sort(self._resampled[~np.isnan(self._resampled)])
 
     def limits(self, tail: float, more: float = 1.0) -> tuple[float, float]:
         """See ``inference.Inference``."""

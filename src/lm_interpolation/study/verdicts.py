@@ -31,6 +31,7 @@ def settings(study: "Study") -> dict[str, Any]:
     tested, scorers = _claims(study, tested=True), _scorers(study)
     along = [sweep for name in _losses(study) for sweep in study.analysis(name).sweeps_behind(study.declared)]
     sweeps = dict.fromkeys([*(name for claim in tested.values() for name in claim.sweeps()), *along])
+    judged = _judged(study)
     return {
         "study": study.name,
         "described": [
@@ -39,8 +40,8 @@ def settings(study: "Study") -> dict[str, Any]:
             if name in scorers
         ],
         "judges": study.judge_settings(scorers),
-        "claims": [claim for claim, reason in _judged(study) if reason is None],
-        "left_out": [(claim, reason) for claim, reason in _judged(study) if reason is not None],
+        "claims": [claim for claim, reason in judged if reason is None],
+        "left_out": [(claim, reason) for claim, reason in judged if reason is not None],
         "sweeps": [study.sweep_settings(name) for name in sweeps],
         "spaces": study.lines.spaces(inputs(study)["scores"]),
         "scorers": statistics_settings(study.scorers, scorers),

@@ -1,24 +1,21 @@
 """Sets of models, and models that are made of others."""
 
-import copy
 from typing import Any
 
 import pytest
 import yaml
 
-from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.leak_plan import leak_plan, lineage
 from lm_interpolation.study.study import Study
-from tests.whole.test_workflow import ROOT
+from tests.tiny_study import TINY, change, errors_of, tiny_study
 
-TINY = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text(encoding="utf-8"))
 LOSS = {"corpus": "reviews", "class": "positive", "limit": 20}
 
 
 def study_config(**changes: Any) -> dict[str, Any]:
     """The tiny study with sets and soups; ``changes`` are values by their key paths, joined by ``__``."""
-    config: dict[str, Any] = copy.deepcopy(TINY)
+    config = tiny_study()
     training = config["models"]["base"]["training"]
     config["sets"] = {
         "ends": {"models": ["positive", "negative"], "labels": {"task": "sentiment"}},
@@ -34,19 +31,8 @@ def study_config(**changes: Any) -> dict[str, Any]:
             "training": training,
         },
     }
-    for path, value in changes.items():
-        node = config
-        *above, last = path.split("__")
-        for key in above:
-            node = node[key]
-        node[last] = value
+    change(config, changes)
     return config
-
-
-def errors_of(config: dict[str, Any]) -> list[str]:
-    with pytest.raises(UserError) as caught:
-        Study(config)
-    return caught.value.lines()
 
 
 def test_members_come_in_order_and_once() -> None:

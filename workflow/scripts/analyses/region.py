@@ -5,7 +5,7 @@ from typing import Any
 
 from lm_interpolation.analyses.region import count_losses, region_losses
 from lm_interpolation.analyses.region_tables import PB_VALUES, REGION_VALUES, read_region, superiority_table
-from lm_interpolation.analyses.set_losses import DataSet, open_losses
+from lm_interpolation.analyses.set_losses import data_sets, open_losses
 from lm_interpolation.analyses.set_texts import read_set_texts
 from lm_interpolation.jobs.compute import prepare_job
 from lm_interpolation.jobs.runtime import Job, Progress, run_job
@@ -26,7 +26,7 @@ def main(
     bootstrap: dict[str, Any],
 ) -> None:
     prepare_job(device, threads, gpus)
-    found = [DataSet(one["name"], one["group"], tuple(one["models"])) for one in sets]
+    found = data_sets(sets)
     names = [*(model for one in found for model in one.models), base]
     models = dict(zip(names, map(Path, job.input.models), strict=True))
     progress = Progress(f"region {job.wildcards.analysis}", count_losses(found), "losses").update

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from lm_interpolation.analyses.set_losses import DataSet, open_losses
+from lm_interpolation.analyses.set_losses import data_sets, open_losses
 from lm_interpolation.analyses.set_texts import read_set_texts
 from lm_interpolation.analyses.traverse import count_losses, traverse
 from lm_interpolation.analyses.traverse_tables import TRAVERSE_VALUES
@@ -26,7 +26,7 @@ def main(
     per_level: int,
 ) -> None:
     prepare_job(device, threads, gpus)
-    found = [DataSet(one["name"], one["group"], tuple(one["models"])) for one in sets]
+    found = data_sets(sets)
     names = [model for one in found for model in one.models]
     models = dict(zip(names, map(Path, job.input.models), strict=True))
     progress = Progress(f"traverse {job.wildcards.analysis}", count_losses(found, per_level, seed), "losses").update

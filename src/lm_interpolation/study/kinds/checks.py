@@ -3,13 +3,20 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lm_interpolation.study.kinds.base import Problem
+from lm_interpolation.study.kinds.base import Problem, undeclared
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
 
 LOSS_STATISTICS = ("nll_text", "nll_token")
 """Statistics of a loss: per text, and per predicted token."""
+
+
+def check_class(config: "StudyConfig", corpus: str, class_name: str | None, key: str) -> Iterator[Problem]:
+    """The corpus must have this class; None stands for all of its texts."""
+    known = config.corpora[corpus].class_names(config)
+    if class_name is not None and class_name not in known:
+        yield key, undeclared("class", class_name, known)
 
 
 def check_scored(config: "StudyConfig", sweep: str, scorer: str, key: str) -> Iterator[Problem]:

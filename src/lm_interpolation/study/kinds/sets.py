@@ -15,8 +15,8 @@ from lm_interpolation.study.kinds.base import (
     Ref,
     SetName,
     Text,
-    undeclared,
 )
+from lm_interpolation.study.kinds.checks import check_class
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -29,9 +29,7 @@ class Learnt(Declaration):
     class_: Maybe[Name] = Field(default=None, alias="class", description="Only the texts of this class.")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
-        known = config.corpora[self.corpus].class_names(config)
-        if self.class_ is not None and self.class_ not in known:
-            yield "class", undeclared("class", self.class_, known)
+        yield from check_class(config, self.corpus, self.class_, "class")
 
 
 class ModelSet(Declaration):

@@ -20,8 +20,8 @@ from lm_interpolation.study.kinds.base import (
     Names,
     Problem,
     SetName,
-    undeclared,
 )
+from lm_interpolation.study.kinds.checks import check_class
 from lm_interpolation.study.kinds.models.base import Origin
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ class SoupLoss(Declaration):
     limit: Maybe[Count] = Field(default=None, description="Number of texts, taken from the beginning; by default all.")
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
-        known = config.corpora[self.corpus].class_names(config)
-        if self.class_ is not None and self.class_ not in known:
-            yield "class", undeclared("class", self.class_, known)
+        yield from check_class(config, self.corpus, self.class_, "class")
 
 
 class FromGreedy(Soup):
