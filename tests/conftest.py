@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import warm
+from lm_interpolation.jobs import warm
 
 # The package of this checkout, for child processes: an installed one may be of another.
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -48,9 +48,9 @@ def _file(item: pytest.Item) -> str:
 
 
 @pytest.fixture(scope="session")
-def warm_launcher(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Path of a Python whose programs start with the heavy packages imported (see ``tests/warm``)."""
-    return str(warm.install(tmp_path_factory.mktemp("warm")))
+def warm_launcher() -> str:
+    """Path of a Python whose programs start with the heavy packages imported (see ``jobs/warm``)."""
+    return str(warm.install(nested=True))
 
 
 @pytest.fixture(scope="module")

@@ -124,6 +124,26 @@ def test_orphans_end_before_the_new_run(study: tuple[Path, subprocess.Popen[byte
     assert (folder / "done.txt").read_text() == str(started(folder)[1][0])
 
 
+def test_orphans_that_were_forked_end_before_the_new_run(tmp_path: Path) -> None:
+    """Jobs with a launcher (``jobs/warm``) outlive their Snakemake, too, and save what they have when asked to end."""
+    (tmp_path / "Snakefile").write_text(f"from lm_interpolation.jobs import warm\nonstart: warm.start()\n{SNAKEFILE}")
+    (tmp_path / "job.py").write_text(JOB)
+    main = run(tmp_path, "snakemake")
+    wait_for(lambda: started(tmp_path))
+    ((orphan, child),) = started(tmp_path)
+    os.kill(main.pid, signal.SIGKILL)
+    main.wait(timeout=60)
+    assert len(resume.orphans(tmp_path)[0]) == 1 and not (tmp_path / "asked").exists()
+
+    resumed = run(tmp_path, "lm_interpolation", "resume")
+    wait_for(lambda: len(started(tmp_path)) == 2)
+    assert (tmp_path / "asked").exists()
+    assert not Path("/proc", str(orphan)).exists() and not Path("/proc", str(child)).exists()
+    (tmp_path / "go").touch()
+    assert resumed.wait(timeout=60) == 0
+    assert (tmp_path / "done.txt").read_text() == str(started(tmp_path)[1][0])
+
+
 def test_orphans_that_do_not_end_are_killed(
     study: tuple[Path, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,7 +153,8 @@ def orphans(folder: Path) -> tuple[list[Process], list[Process]]:
         for process in everything
         if process.folder == folder
         and (
-            any(part.startswith(scripts) for part in process.command[:3])
+            # A job is python SCRIPT, or python -IS LAUNCHER SCRIPT (jobs/warm), which passes signals on.
+            any(part.startswith(scripts) for part in process.command[:4])
             or (_is_snakemake(process) and _is_spawned(process))
         )
     ]

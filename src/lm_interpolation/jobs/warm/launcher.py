@@ -1,4 +1,8 @@
-# Runs in an isolated Python without site-packages; PYTHON, SERVER, FOLDER and TESTS stand above (see __init__.py).
+"""Asks a server for a fork (see ``__init__.py``, which copies this file). It starts in some milliseconds.
+
+It runs in an isolated Python without site-packages, and without pathlib.
+"""
+
 import array
 import fcntl
 import hashlib
@@ -9,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 # What packages read when they are imported, or Python when it starts: each of their values has a server of its own.
 READ_EARLY = (
@@ -23,11 +28,18 @@ READ_EARLY = (
     "CUDA",
     "HOME",
     "XDG_",
+    "OMP_",
+    "OPENBLAS_",
+    "GOTO_",
+    "MKL_",
+    "NUMEXPR_",
 )
 PASSED_ON = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
+FOLDER = os.path.dirname(os.path.abspath(sys.argv[0]))
 
-def plain(arguments, environment):
+
+def plain(arguments: list[str], environment: dict[str, str]) -> bool:
     """Whether a fork does what Python would do with these."""
     folders = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     if any(os.path.exists(os.path.join(folder, "sitecustomize.py")) for folder in folders):
@@ -37,8 +49,8 @@ def plain(arguments, environment):
     return bool(arguments) and (arguments[0] == "-m" or not arguments[0].startswith("-"))
 
 
-def connect(environment):
-    """A connection to the server for this environment, which is started if there is none yet."""
+def connect(settings: dict[str, Any], environment: dict[str, str]) -> socket.socket | None:
+    """A connection to the server for this environment, which is started if there is none yet; None if it cannot."""
     early = {name: value for name, value in sorted(environment.items()) if name.startswith(READ_EARLY)}
     for name in PASSED_ON:
         early.pop(name, None)
@@ -46,14 +58,14 @@ def connect(environment):
     connection = socket.socket(socket.AF_UNIX)
     with open(f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(f"/proc/{TESTS}"):
-            sys.exit(f"the tests, process {TESTS}, are gone")
+        if not os.path.exists(f"/proc/{settings['owner']}") or os.path.exists(f"{name}.failed"):
+            return None
         if not os.path.exists(name):
             # Its name appears when it listens.
             start = {key: value for key, value in environment.items() if key not in PASSED_ON}
             with open(f"{name}.log", "w") as log:
                 server = subprocess.Popen(
-                    [PYTHON, SERVER, name, str(TESTS)],
+                    [settings["python"], settings["server"], name, str(settings["owner"])],
                     cwd=FOLDER,
                     env=start,
                     stdin=subprocess.DEVNULL,
@@ -63,19 +75,28 @@ def connect(environment):
                 )
             while not os.path.exists(name):
                 if server.poll() is not None:
-                    sys.exit(f"{SERVER} ended with {server.returncode}, see {name}.log")
+                    # An error on import, for example. If a job needs that package, it says so.
+                    os.rename(f"{name}.log", f"{name}.failed")
+                    return None
                 time.sleep(0.02)
-    connection.connect(name)
+    try:
+        connection.connect(name)
+    except ConnectionRefusedError:
+        # It was killed.
+        return None
     return connection
 
 
-def main():
+def main() -> None:
+    """Run the program in a fork, or else in the real Python; ends as it ends."""
+    with open(os.path.join(FOLDER, "settings.json"), encoding="utf-8") as file:
+        settings = json.load(file)
     environment = dict(os.environ)
-    if not plain(sys.argv[1:], environment):
-        os.execv(PYTHON, [PYTHON, *sys.argv[1:]])
-    connection = connect(environment)
+    connection = connect(settings, environment) if plain(sys.argv[1:], environment) else None
+    if connection is None:
+        os.execv(settings["python"], [settings["python"], *sys.argv[1:]])
     asked = {
-        "executable": sys.argv[0],
+        "executable": sys.argv[0] if settings["nested"] else settings["python"],
         "arguments": sys.argv[1:],
         "environment": environment,
         "cwd": os.getcwd(),
@@ -91,7 +112,7 @@ def main():
         signal.signal(number, lambda number, frame: os.kill(child, number))
     answer = connection.recv(8, socket.MSG_WAITALL)
     if len(answer) < 8:
-        sys.exit(f"the server {SERVER} is gone")
+        sys.exit(f"the process from which this program was forked is gone, see {FOLDER}")
     status = int.from_bytes(answer, "big", signed=True)
     if status < 0:
         if -status != signal.SIGKILL:

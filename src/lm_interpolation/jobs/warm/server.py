@@ -9,6 +9,7 @@ import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -41,6 +42,11 @@ def preload() -> None:
     transformers = importlib.import_module("transformers")
     for name in LAZY:
         getattr(transformers, name)
+    # OpenBLAS ends its threads before a fork, and starts them again where a process computes.
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
     tasks = Path("/proc/self/task")
     # pyarrow's allocator has one, and starts it again after a fork.
     started = {(task / "comm").read_text().strip() for task in tasks.iterdir() if task.name != str(os.getpid())}
@@ -48,8 +54,11 @@ def preload() -> None:
         raise RuntimeError(f"imports have started threads: {started}")
 
 
-def serve(name: str, tests: int) -> dict[str, Any]:
-    """Fork for each request; returns in each child alone, with what was asked for. Ends with the process ``tests``."""
+def serve(name: str, owner: int) -> dict[str, Any]:
+    """Fork for each request; returns in each child alone, with what was asked for.
+
+    Ends with the process ``owner``. If that was killed, what it has started goes on, as elsewhere, to its end.
+    """
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
@@ -63,11 +72,16 @@ def serve(name: str, tests: int) -> dict[str, Any]:
     selector.register(wake, selectors.EVENT_READ)
     children: dict[int, socket.socket] = {}
     leaders: set[int] = set()
-    while Path("/proc", str(tests)).exists():
+    while children or Path("/proc", str(owner)).exists():
         for key, _ in selector.select(1):
             if key.fileobj is listening:
                 connection, _ = listening.accept()
-                asked, streams = receive(connection)
+                try:
+                    asked, streams = receive(connection)
+                except (OSError, ValueError):
+                    # The launcher was killed while it asked.
+                    connection.close()
+                    continue
                 child = os.fork()
                 if not child:
                     signal.set_wakeup_fd(-1)
@@ -79,7 +93,8 @@ def serve(name: str, tests: int) -> dict[str, Any]:
                     return asked | {"streams": streams}
                 for stream in streams:
                     os.close(stream)
-                connection.sendall(child.to_bytes(8, "big"))
+                with contextlib.suppress(BrokenPipeError):
+                    connection.sendall(child.to_bytes(8, "big"))
                 children[child] = connection
                 if asked["session"] != os.getsid(0):
                     leaders.add(child)
@@ -101,10 +116,8 @@ def serve(name: str, tests: int) -> dict[str, Any]:
                 with contextlib.suppress(BrokenPipeError):
                     connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(8, "big", signed=True))
                 connection.close()
-    # The tests were killed: nobody waits for what they have started.
-    for child in children:
-        with contextlib.suppress(ProcessLookupError):
-            (os.killpg if child in leaders else os.kill)(child, signal.SIGKILL)
+    # The owner does so, too, unless it was killed.
+    shutil.rmtree(Path(name).parent, ignore_errors=True)
     sys.exit()
 
 
@@ -117,7 +130,9 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     text = bytearray()
     length = int.from_bytes(head, "big")
     while len(text) < length:
-        text += connection.recv(length - len(text))
+        if not (more := connection.recv(length - len(text))):
+            raise ConnectionError("half a request")
+        text += more
     return json.loads(text), streams.tolist()
 
 
@@ -146,11 +161,8 @@ def become(asked: dict[str, Any]) -> None:
     others = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:] = [str(first), *(str(Path(folder).absolute()) for folder in others), *PACKAGES]
     sys.path_importer_cache.clear()
-    threads = environment.get("OMP_NUM_THREADS")
-    if threads:
-        import torch
-
-        torch.set_num_threads(int(threads))
+    # numpy's global generator would be in the same state in all children.
+    sys.modules["numpy"].random.seed()
 
 
 def run(arguments: list[str]) -> int:
@@ -158,7 +170,7 @@ def run(arguments: list[str]) -> int:
     try:
         if arguments[0] == "-m":
             sys.argv = ["-m", *arguments[2:]]
-            runpy._run_module_as_main(arguments[1])
+            runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
         else:
             sys.argv = arguments
             main = types.ModuleType("__main__")
@@ -184,7 +196,7 @@ if __name__ == "__main__":
     become(request)
     status = run(request["arguments"])
     # As at the end of Python, but objects stay: to take apart all that was imported takes a third of a second.
-    threading._shutdown()
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
