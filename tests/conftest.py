@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from lm_interpolation.jobs import warm
+from lm_interpolation.jobs.warm import launching as warm
 
 # The package of this checkout, for child processes: an installed one may be of another.
 os.environ["PYTHONPATH"] = os.pathsep.join(

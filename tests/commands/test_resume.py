@@ -126,7 +126,8 @@ def test_orphans_end_before_the_new_run(study: tuple[Path, subprocess.Popen[byte
 
 def test_orphans_that_were_forked_end_before_the_new_run(tmp_path: Path) -> None:
     """Jobs with a launcher (``jobs/warm``) outlive their Snakemake, too, and save what they have when asked to end."""
-    (tmp_path / "Snakefile").write_text(f"from lm_interpolation.jobs import warm\nonstart: warm.start()\n{SNAKEFILE}")
+    start = "from lm_interpolation.jobs.warm import launching\nonstart: launching.start()\n"
+    (tmp_path / "Snakefile").write_text(start + SNAKEFILE)
     (tmp_path / "job.py").write_text(JOB)
     main = run(tmp_path, "snakemake")
     wait_for(lambda: started(tmp_path))

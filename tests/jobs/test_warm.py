@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.dag import copy_workflow
-from lm_interpolation.jobs import warm
+from lm_interpolation.jobs.warm import launching as warm
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,7 +115,7 @@ def test_without_a_server_the_real_python_runs(own_launcher: Path, script: Path,
 
 OWNER = """
 import os, subprocess, sys
-from lm_interpolation.jobs import warm
+from lm_interpolation.jobs.warm import launching as warm
 launcher = warm.install()
 print(launcher, flush=True)
 subprocess.Popen([launcher, sys.argv[1]])

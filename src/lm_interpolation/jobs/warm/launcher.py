@@ -1,4 +1,4 @@
-"""Asks a server for a fork (see ``__init__.py``, which copies this file). It starts in some milliseconds.
+"""Asks a server for a fork (see ``launching.py``, which copies this file). It starts in some milliseconds.
 
 It runs in an isolated Python without site-packages, and without pathlib.
 """

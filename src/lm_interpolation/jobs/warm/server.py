@@ -4,7 +4,6 @@ import array
 import atexit
 import contextlib
 import gc
-import importlib
 import json
 import os
 import runpy
@@ -18,30 +17,34 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 # Python's own folders and the packages: neither this file's folder nor PYTHONPATH.
 PACKAGES = sys.path[1:]
-
-HEAVY = ("pandas", "pyarrow.parquet", "scipy.optimize", "scipy.stats", "snakemake.cli", "torch")
-# What transformers imports when it is asked for.
-LAZY = (
-    "AutoModelForCausalLM",
-    "AutoModelForSequenceClassification",
-    "AutoTokenizer",
-    "GPT2ForSequenceClassification",
-    "GPT2LMHeadModel",
-    "LlamaForCausalLM",
-    "PreTrainedTokenizerFast",
-    "Trainer",
-)
 
 
 def preload() -> None:
     """Import without computing: a process with threads must not fork."""
-    for name in HEAVY:
-        importlib.import_module(name)
-    transformers = importlib.import_module("transformers")
-    for name in LAZY:
-        getattr(transformers, name)
+    import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import scipy.optimize
+    import scipy.stats  # noqa: F401
+    import seaborn  # noqa: F401
+    import snakemake.cli  # noqa: F401
+    import torch  # noqa: F401
+
+    # transformers imports these when they are asked for.
+    from transformers import (  # noqa: F401
+        AutoModelForCausalLM,
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        GPT2ForSequenceClassification,
+        GPT2LMHeadModel,
+        LlamaForCausalLM,
+        PreTrainedTokenizerFast,
+        Trainer,
+    )
+
     # OpenBLAS ends its threads before a fork, and starts them again where a process computes.
     child = os.fork()
     if not child:
@@ -162,7 +165,7 @@ def become(asked: dict[str, Any]) -> None:
     sys.path[:] = [str(first), *(str(Path(folder).absolute()) for folder in others), *PACKAGES]
     sys.path_importer_cache.clear()
     # numpy's global generator would be in the same state in all children.
-    sys.modules["numpy"].random.seed()
+    numpy.random.seed()
 
 
 def run(arguments: list[str]) -> int:
