@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lm_interpolation.claims.catalog import TESTS
 from lm_interpolation.claims.data import ClaimData, compact, read_analysis
-from lm_interpolation.claims.page import claims_markdown, write_claims
+from lm_interpolation.claims.page import claims_markdown, over, write_claims
 from lm_interpolation.claims.verdicts import corrected, judge, untested
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Sweep, assign_lines, build_sweep, sweep_settings
@@ -813,7 +813,7 @@ def test_script_writes_verdicts(tmp_path):
     assert [entry["verdict"] for entry in entries.values()] == ["holds", "holds", "refuted", "not tested"]
     assert (entries["planes"]["note"], entries["planes"]["value"]) == ("the study has no plane", None)
     text = (tmp_path / "claims.md").read_text()
-    assert text.startswith("# Claims of arXiv 2211.12092 in the study demo\n")
+    assert text.startswith("# Claims of the study demo\n")
     assert (
         "\n\nJudges:\n\n"
         "- sentiment: P(good) by judge; weak judge (its accuracy is close to the share of the most frequent class and "
@@ -839,6 +839,13 @@ def test_script_writes_verdicts(tmp_path):
     before = text, (tmp_path / "claims.json").read_bytes()
     main(job, **settings)
     assert ((tmp_path / "claims.md").read_text(), (tmp_path / "claims.json").read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("prompts", "60 prompts; one training"), ("models", "60 models"), ("targets", "60 targets")]
+)
+def test_units_that_are_trainings_are_not_said_to_be_of_one(kind, words):
+    assert over({"verdict": "holds", "trainings": [], "units": 60, "unit_kind": kind}) == words
 
 
 def test_an_analysis_is_read_as_text(tmp_path):

@@ -24,10 +24,14 @@ classifier that can hardly tell the classes apart.
 Each verdict stands for itself: of claims right at their threshold up to one in 40 seems to hold by chance. The last \
 column is what is left if all verdicts together are to be right with {LEVEL:.0%} probability (Holm's correction).
 
-Intervals are over prompts, texts, words or tensors, and paired where curves share prompts. A verdict on one training \
-says nothing of another seed. Of several trainings the value is the mean, and the interval is over trainings and \
-prompts. The largest of several values (a barrier, the best of a sweep) is corrected for being chosen after the fact; \
-its interval covers the choice."""
+Intervals are over prompts, texts, words, tensors, models or targets, and paired where curves share prompts. A verdict \
+on one training says nothing of another seed. Of several trainings the value is the mean, and the interval is over \
+trainings and prompts. The largest of several values (a barrier, the best of a sweep) is corrected for being chosen \
+after the fact; its interval covers the choice."""
+
+
+_TRAININGS = ("models", "targets")
+"""Units that are trainings themselves, or groups of them."""
 
 
 def claims_markdown(
@@ -42,7 +46,7 @@ def claims_markdown(
         for column in ("verdict", "verdict_holm")
     }
     lines = [
-        f"# Claims of arXiv 2211.12092 in the study {study}",
+        f"# Claims of the study {study}",
         "",
         _RULE,
         "",
@@ -87,9 +91,11 @@ def _items(title: str, items: Sequence[str]) -> list[str]:
 
 
 def over(entry: Mapping[str, Any]) -> str:
-    """What an interval is over: ``3 trainings, 80 prompts``, or ``80 prompts; one training``."""
+    """What an interval is over: ``3 trainings, 80 prompts``, or ``80 prompts; one training``, or ``60 models``."""
     if entry["verdict"] == NOT_TESTED:
         return "–"
+    if entry["unit_kind"] in _TRAININGS:
+        return ", ".join(_units([entry]))
     if not entry["trainings"]:
         return "; ".join([*_units([entry]), "one training"])
     return ", ".join([f"{len(entry['trainings'])} trainings", *_units(entry["trainings"])])

@@ -76,7 +76,7 @@ def main(
     for path in (path for path in job.input.claims if path.endswith(".json")):
         entries = json.loads(Path(path).read_text())
         told = f"{count_verdicts(entries)}; corrected for their number {count_verdicts(entries, 'verdict_holm')}"
-        lines += ["", f"Claims of the paper: {told}"]
+        lines += ["", f"Claims: {told}"]
         lines += [f"  {_verdict(entry)}" for entry in entries]
     lines += ["", "Seconds by stage (wall clock, the last run of each job, also of earlier settings)"]
     # Not an input: times are shown if a run has left them, and nothing depends on them.

@@ -99,7 +99,7 @@ class StudyConfig(Declaration):
     )
     claims: dict[Name, AnyClaim] = Field(
         default_factory=dict,
-        description="Claims of the paper, each tested by one statistic against a threshold.",
+        description="Claims, each tested by one statistic against a threshold.",
     )
     compute: Compute = Field(
         default_factory=Compute,
