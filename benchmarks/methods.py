@@ -39,8 +39,10 @@ SHARDS = ("--out-shard-size", "50M")
 
 PROGRAM = """
 import json, sys
+from lm_interpolation.jobs.allocation import keep_freed_memory
 from lm_interpolation.points.algebra import Method
 from lm_interpolation.points.method_merging import merge_by_method
+keep_freed_memory()
 asked = json.loads(sys.argv[1])
 method = Method("method", asked["base"], recipe={"stages": asked["stages"]})
 merge_by_method(method.point(asked["coefficients"], {}), method, dict(zip(sys.argv[3::2], sys.argv[4::2])), sys.argv[2])

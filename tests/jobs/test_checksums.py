@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import xxhash
 from transformers import AutoModelForCausalLM
 
 from lm_interpolation.analyses.geometry import weight_norms
-from lm_interpolation.jobs.checksums import check_files, check_model, checked_reader, write_checksums
+from lm_interpolation.jobs.checksums import Reader, check_files, check_model, checked_reader, write_checksums
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.importing import import_model
 from lm_interpolation.models.loading import load_model
@@ -124,6 +125,33 @@ def test_weights_are_checked_in_whatever_order_they_are_read(starts: Sequence[in
     read_all()
     weights.write_bytes(weights.read_bytes().replace(b"\x23", b"\x24"))
     with pytest.raises(UserError, match=rf"^{weights}: damaged .its bytes do not match"):
+        read_all()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_threads_read_together(weights: Path, damaged: bool) -> None:
+    """One reads ahead, as merging under a method does; the digest is still that of the file."""
+    content = bytes(range(256)) * 400
+    weights.write_bytes(content)
+    write_checksums(weights.parent)
+    if damaged:
+        weights.write_bytes(content[:-1] + b"?")
+
+    def read_some(read: Reader, offset: int) -> None:
+        for start in range(offset, len(content) - 700, 500):
+            buffer = bytearray(700)
+            read(weights, start, memoryview(buffer))
+            assert bytes(buffer) == content[start : start + 700]
+
+    def read_all() -> None:
+        with checked_reader(weights.parent) as read, ThreadPoolExecutor(4) as threads:
+            for job in [threads.submit(read_some, read, offset) for offset in (0, 3, 250, 2000)]:
+                job.result()
+
+    if damaged:
+        with pytest.raises(UserError, match=r"damaged .its bytes do not match"):
+            read_all()
+    else:
         read_all()
 
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
@@ -124,21 +125,25 @@ def checked_reader(directory: str | os.PathLike[str]) -> Iterator[Reader]:
 
 
 class _DigestedFile:
-    """A file that is digested while it is read; the digest covers all before ``_position``."""
+    """A file that is digested while threads read it; the digest covers all before ``_position``."""
 
     def __init__(self, handle: FileIO) -> None:
         self._handle, self._digest, self._position = handle, xxhash.xxh3_128(), 0
+        self._lock = threading.RLock()
         # Read further ahead if the file is not in memory yet.
         os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
     def read(self, start: int, buffer: memoryview) -> None:
         """As ``read_file``. Reads in the order of the file go into the digest, with what they skip."""
-        if start > self._position:
-            self._pass_to(start)
+        with self._lock:
+            if start >= self._position:
+                self._pass_to(start)
+                _fill(self._handle, start, buffer)
+                self._digest.update(buffer)
+                self._position += len(buffer)
+                return
+        # What has been digested is read without waiting for others.
         _fill(self._handle, start, buffer)
-        if start == self._position:
-            self._digest.update(buffer)
-            self._position += len(buffer)
 
     def digest(self) -> str:
         """The digest (hexadecimal) of the whole file."""

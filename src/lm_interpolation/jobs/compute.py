@@ -1,13 +1,12 @@
 """How a job uses the machine it runs on. Only scripts that compute with torch import this module."""
 
-import ctypes
 import os
-import platform
 import resource
 from pathlib import Path
 
 import torch
 
+from lm_interpolation.jobs.allocation import keep_freed_memory
 from lm_interpolation.jobs.leases import lease_gpus
 
 
@@ -26,19 +25,11 @@ def prepare_torch(threads: int) -> None:
     """Let torch and the tokenizers use ``threads`` CPU threads, so that jobs side by side do not fight over cores.
 
     For processes that a job starts, which see the GPUs that the job has leased. The job itself calls ``prepare_job``.
-
-    With glibc, the process also keeps memory that torch frees. By default glibc returns large blocks to the system
-    and faults them in again at every step, which took a third of a training step on a virtual machine.
+    The process also keeps memory that torch frees (see ``keep_freed_memory``).
     """
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        # Numbers from glibc's malloc.h; mallopt returns 1 if it took the value.
-        m_trim_threshold, m_mmap_max = -1, -4
-        for option, value in ((m_mmap_max, 0), (m_trim_threshold, -1)):
-            if libc.mallopt(option, value) != 1:
-                raise RuntimeError(f"mallopt({option}, {value}) failed")
+    keep_freed_memory()
 
 
 def bound_memory(more: int) -> None:

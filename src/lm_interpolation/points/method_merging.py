@@ -1,8 +1,10 @@
 """Merging under a method: the checkpoint of a point whose displacements a method changes, streamed over tensors."""
 
+import contextlib
 import functools
 import itertools
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.points.algebra import Method, Point
 from lm_interpolation.points.displacements import OnDisk
 from lm_interpolation.points.methods.recipes import sums, under
+from lm_interpolation.points.methods.spaces import Place, Space
 from lm_interpolation.points.reading import CHUNK, blocks
 from lm_interpolation.points.writing import check_equal, write_checkpoint
 
@@ -54,21 +57,35 @@ def _sums(
     weights = {model: float(value) for model, value in point.coefficients if model != method.base}
     space = under(method, point, OnDisk(weights, method.base, checkpoints, readers))
     buffer = np.empty(CHUNK, "<f4")
-    for done, name in enumerate(names):
-        if name not in space.places:
-            for parts in _others(name, checkpoints, readers):
-                check_equal(name, checkpoints, parts)
-                yield done, parts[0]
-            continue
-        for _, total in sums(space, space.places[name]):
-            result = buffer[: len(total)]
-            with np.errstate(over="ignore"):
-                np.copyto(result, total, casting="same_kind")
-            if not np.isfinite(result).all():
-                raise UserError(
-                    f"point {point.id}: tensor {name} exceeds the range of float32; use smaller coefficients"
-                )
-            yield done, result.data.cast("B")
+    places = _prepared_ahead(space, [space.places[name] for name in names if name in space.places])
+    with contextlib.closing(places):
+        for done, name in enumerate(names):
+            if name not in space.places:
+                for parts in _others(name, checkpoints, readers):
+                    check_equal(name, checkpoints, parts)
+                    yield done, parts[0]
+                continue
+            for _, total in sums(space, next(places)):
+                result = buffer[: len(total)]
+                with np.errstate(over="ignore"):
+                    np.copyto(result, total, casting="same_kind")
+                if not np.isfinite(result).all():
+                    raise UserError(
+                        f"point {point.id}: tensor {name} exceeds the range of float32; use smaller coefficients"
+                    )
+                yield done, result.data.cast("B")
+
+
+def _prepared_ahead(space: Space, places: Iterable[Place]) -> Generator[Place]:
+    """The tensors in order, each prepared; a thread prepares the next one while the caller works on this one."""
+    with ThreadPoolExecutor(1) as thread:
+        jobs = ((place, thread.submit(space.prepare, place)) for place in places)
+        following = next(jobs, None)
+        while following is not None:
+            place, job = following
+            job.result()
+            following = next(jobs, None)
+            yield place
 
 
 def _others(

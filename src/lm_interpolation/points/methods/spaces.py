@@ -72,6 +72,12 @@ class Space:
         """All elements of a tensor, in order. Can be called again and again."""
         raise NotImplementedError
 
+    def prepare(self, place: Place) -> None:
+        """Compute the statistics that the next ``chunks`` of this tensor needs.
+
+        Another thread may read the chunks of other tensors meanwhile, as long as these are prepared, too.
+        """
+
     @property
     def origin(self) -> "Space":
         """The displacements as they were before the first stage."""
@@ -113,13 +119,18 @@ class Changed(Space):
             before.memory,
         )
         self._before, self._change = before, change
+        self._prepared: dict[str, Change] = {}
+
+    def prepare(self, place: Place) -> None:
+        self._before.prepare(place)
+        self._prepared[place.name] = self._change(place)
 
     @property
     def origin(self) -> Space:
         return self._before.origin
 
     def chunks(self, place: Place) -> Iterator[Chunk]:
-        change = self._change(place)
+        change = self._prepared.pop(place.name, None) or self._change(place)
         for chunk in self._before.chunks(place):
             yield chunk._replace(values=change(chunk))
 
