@@ -137,7 +137,8 @@ class _DigestedFile:
         """As ``read_file``. Reads in the order of the file go into the digest, with what they skip."""
         with self._lock:
             if start >= self._position:
-                self._pass_to(start)
+                if start > self._position:
+                    self._pass_to(start)
                 _fill(self._handle, start, buffer)
                 self._digest.update(buffer)
                 self._position += len(buffer)

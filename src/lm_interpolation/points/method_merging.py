@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import itertools
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ from lm_interpolation.points.methods.recipes import sums, under
 from lm_interpolation.points.methods.spaces import Place, Space
 from lm_interpolation.points.reading import CHUNK, blocks
 from lm_interpolation.points.writing import check_equal, write_checkpoint
+
+_AHEAD = 16
+"""Tensors that may be prepared ahead: large matrices and small vectors take turns in a model."""
 
 
 def merge_by_method(
@@ -77,15 +81,19 @@ def _sums(
 
 
 def _prepared_ahead(space: Space, places: Iterable[Place]) -> Generator[Place]:
-    """The tensors in order, each prepared; a thread prepares the next one while the caller works on this one."""
+    """The tensors in order, each prepared; a thread prepares the next ones while the caller works on this one."""
     with ThreadPoolExecutor(1) as thread:
         jobs = ((place, thread.submit(space.prepare, place)) for place in places)
-        following = next(jobs, None)
-        while following is not None:
-            place, job = following
-            job.result()
-            following = next(jobs, None)
-            yield place
+        waiting = deque(itertools.islice(jobs, _AHEAD))
+        try:
+            while waiting:
+                place, job = waiting.popleft()
+                job.result()
+                waiting.extend(itertools.islice(jobs, 1))
+                yield place
+        finally:
+            for _, job in waiting:
+                job.cancel()
 
 
 def _others(

@@ -1,12 +1,14 @@
 """The statistics of the next tensor are computed while the current one is merged."""
 
+import contextlib
+import itertools
 import threading
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from lm_interpolation.points.method_merging import _prepared_ahead
+from lm_interpolation.points.method_merging import _AHEAD, _prepared_ahead
 from lm_interpolation.points.methods.spaces import Changed, Chunk, Place, Space
 
 PLACES = {name: Place(name, (2,)) for name in "abc"}
@@ -31,7 +33,7 @@ class Ones(Space):
             raise ValueError("c is broken")
 
 
-def test_one_tensor_is_prepared_ahead() -> None:
+def test_tensors_are_prepared_ahead() -> None:
     space = Ones()
     places = _prepared_ahead(space, PLACES.values())
     assert next(places).name == "a"
@@ -44,13 +46,24 @@ def test_one_tensor_is_prepared_ahead() -> None:
         next(places)
 
 
+def test_no_more_of_them_than_need_be() -> None:
+    space = Ones()
+    space.leave.set()
+    with contextlib.closing(_prepared_ahead(space, itertools.repeat(PLACES["a"]))) as places:
+        for _ in range(3):
+            next(places)
+        assert len(space.asked) <= 3 + _AHEAD
+
+
 def test_it_ends_where_the_caller_stops() -> None:
     before, space = threading.active_count(), Ones()
     places = _prepared_ahead(space, PLACES.values())
     next(places)
-    space.leave.set()
+    threading.Timer(0.1, space.leave.set).start()
     places.close()
-    assert "c" not in space.asked and threading.active_count() == before
+    assert "c" not in space.asked
+    while threading.active_count() > before:
+        pass
 
 
 def test_what_is_prepared_is_used_once() -> None:
