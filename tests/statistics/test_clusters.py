@@ -65,3 +65,5 @@ def test_clusters_that_depend_on_who_is_there_are_more_uncertain() -> None:
     tipped = np.array([1.0] * 100 + [0.75] * 100)
     # Share 0.875, variance 1/64 times 48 / 12.
     assert effective_units(tipped, 60, 48) == pytest.approx(0.875 * 0.125 / (4 / 64))
+    # No share of units varies more than that of one.
+    assert effective_units(np.array([1.0] * 150 + [0.5] * 50), 60, 48) == 1

@@ -13,9 +13,9 @@ def measure(spec: Mapping[str, Any], data: ClaimData) -> Measured:
     losses = table.assign(loss=numbers(table, "loss"))
     groups = list(dict.fromkeys(losses["group"]))
     found, models = superiority(losses, spec["compare"], groups, data.seed)
-    note = f"{len(groups)} groups"
+    note = "one group"
     if len(groups) > 1:
         values = [superiority(losses, spec["compare"], [group], data.seed)[0].value for group in groups]
         least = values.index(min(values))
-        note += f"; lowest {compact(values[least])} for {groups[least]}"
+        note = f"{len(groups)} groups; lowest {compact(values[least])} for {groups[least]}"
     return Measured(found, note, models, "models", found.undefined)

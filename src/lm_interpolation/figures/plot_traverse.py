@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import ticker
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -43,7 +44,9 @@ def plot_traverse(
     styles = dict(zip(_LABELS, series_styles(len(_LABELS)), strict=True))
     deep, wide = panel_grid(3, panel_width)
     with mpl.rc_context(figure_style(font_size)):
-        figure = Figure(figsize=(panel_width * wide, panel_height * deep), layout="constrained")
+        # The legend below takes two lines of text.
+        height = panel_height * deep + 3 * font_size / 72
+        figure = Figure(figsize=(panel_width * wide, height), layout="constrained")
         between, beyond, around = panels_of(figure, 3, deep, wide)
         inside = table[(table["alpha"] >= 0) & (table["alpha"] <= 1)]
         _curves(between, inside, LEVELS, "excess", styles)
@@ -66,9 +69,13 @@ def plot_traverse(
         for axes in (beyond, around):
             axes.set_ylabel(scaled_label("Loss (nats)", "log"))
             log_ticks(axes)
+        curves: dict[str, Artist] = {}
         for axes in (between, beyond, around):
             sns.despine(ax=axes)
-            axes.legend(frameon=False, fontsize=font_size - 2)
+            handles, labels = axes.get_legend_handles_labels()
+            curves |= dict(zip(labels, handles, strict=True))
+        columns = {1: 1, 2: 3}.get(wide, len(curves))
+        figure.legend(curves.values(), curves.keys(), loc="outside lower center", ncols=columns, frameon=False)
         if title:
             figure_title(figure, title, font_size + 2)
     return figure

@@ -52,11 +52,11 @@ def effective_units(accuracies: npt.NDArray[np.float64], units: int, kept: int) 
 
     ``accuracies`` (draws,) are those of clusterings of ``kept`` of the units, drawn without replacement. Their variance
     times kept / (units - kept) is that of the accuracy (the delete-d jackknife, Shao and Wu 1989, Annals of Statistics
-    17). A share p of m independent units has the variance p (1 - p) / m. Never more than ``units``.
+    17). A share p of m independent units has the variance p (1 - p) / m. At least 1, and never more than ``units``.
     """
     share = float(accuracies.mean())
     variance = float(accuracies.var()) * kept / (units - kept)
-    return float(units) if variance == 0 else min(float(units), share * (1 - share) / variance)
+    return float(units) if variance == 0 else min(float(units), max(1.0, share * (1 - share) / variance))
 
 
 def _counts(labels: Codes, clusters: Codes, rows: int, columns: int) -> Codes:
