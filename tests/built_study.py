@@ -80,6 +80,15 @@ def declare(folder: Path, **changes: object) -> Path:
     return file
 
 
+def declare_models_alone(folder: Path) -> Path:
+    """A file of the study without texts: its models and what they learnt, as a study of regions has it."""
+    config = yaml.safe_load(declare(folder).read_text(encoding="utf-8"))
+    kept = {key: config[key] for key in ("study", "device", "corpora", "tokenizers", "models") if key in config}
+    file = folder / "config" / "models.yaml"
+    file.write_text(yaml.safe_dump(kept, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return file
+
+
 def build(folder: Path, model: Path) -> Path:
     """Build the study in ``folder`` from copies of ``model`` with noise; returns the folder of its results.
 

@@ -139,6 +139,15 @@ def test_the_card_of_another_point_has_those_of_its_neighbours(tmp_path):
     assert "\n| alpha=0.7 |" not in scores and "\n| alpha=2 |" not in scores
 
 
+def test_a_study_without_texts_has_points_too(tmp_path):
+    """The card then samples as the paper does."""
+    config = built_study.declare_models_alone(tmp_path)
+    point = "positive=0.5 negative=0.5"
+    export.main(["--config", str(config), "--point", point, "--to", str(tmp_path / "model")])
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "top_p=0.9, top_k=0, max_new_tokens=30" in card
+
+
 def test_the_card_of_a_point_outside_says_so(tmp_path):
     _, text = exported(tmp_path / "model", "alpha=2.5")
     assert "outside the range of theta1 (alpha from -1 to 2): it extrapolates beyond what the study measured.\n" in text

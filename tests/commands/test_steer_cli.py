@@ -48,6 +48,14 @@ def assert_same_texts(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
 # --- texts ---
 
 
+def test_a_study_without_texts_samples_as_the_paper_does(tmp_path, capsys):
+    config = built_study.declare_models_alone(tmp_path)
+    arguments = ("--point", "positive=0.5 negative=0.5", "--prompt", "the film", "--samples", "2")
+    assert len(steered(capsys, *arguments, study=str(config))) == 2
+    steer.main(["--config", str(config), *arguments])
+    assert "at most 30 tokens, top-p 0.9, seed 0, on cpu" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("point", ["alpha=0.5", "alpha=2", POINT])
 def test_at_a_point_of_the_grid_texts_are_those_of_the_study(built, capsys, point):
     found = steered(capsys, "--point", point, *STUDY_PROMPTS)

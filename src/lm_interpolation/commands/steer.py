@@ -94,8 +94,8 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--samples", type=_whole(1), default=5, metavar="N", help="continuations of a prompt (default: 5)"
     )
-    parser.add_argument("--max-new-tokens", type=_whole(1), metavar="N", help="default: the study's")
-    parser.add_argument("--top-p", type=_mass, metavar="P", help="nucleus mass (default: the study's)")
+    parser.add_argument("--max-new-tokens", type=_whole(1), metavar="N", help="default: the study's, or 30")
+    parser.add_argument("--top-p", type=_mass, metavar="P", help="nucleus mass (default: the study's, or 0.9)")
     parser.add_argument("--seed", type=_whole(0), metavar="N", help="default: the study's")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: the study's")
     parser.add_argument(
@@ -162,12 +162,12 @@ def _prompts(study: OpenStudy, options: Namespace) -> list[tuple[int, str]]:
 def _sampling(study: OpenStudy, options: Namespace) -> dict[str, Any]:
     """Arguments of ``generation.Sampling``, from the command line or else from the study."""
     given = {key: getattr(options, key) for key in ("top_p", "max_new_tokens", "samples", "seed")}
-    return {key: study.config["generation"][key] if value is None else value for key, value in given.items()}
+    return {key: study.generation[key] if value is None else value for key, value in given.items()}
 
 
 def _models(study: OpenStudy, place: Place) -> list[str]:
     """Names of the models that a place needs, including the model of the nucleus for an ensemble."""
-    nucleus = study.config["generation"].get("nucleus")
+    nucleus = study.generation.get("nucleus")
     deciding = [nucleus] if nucleus is not None and place.space == "logits" else []
     return list(dict.fromkeys([*study.models(place.point), *deciding]))
 
@@ -240,7 +240,7 @@ def _mixtures(
     from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()
-    precision, nucleus = study.config["generation"]["precision"], study.config["generation"].get("nucleus")
+    precision, nucleus = study.generation["precision"], study.generation.get("nucleus")
     families = {
         space: _families(_models(study, place) for place in places if place.space == space)
         for space in ("weights", "logits")

@@ -90,7 +90,7 @@ def model_card(study: OpenStudy, place: Place, folders: Mapping[str, Path], name
         ],
         corpora=[describe_entry(corpus, config["corpora"][corpus]) for corpus in corpora],
         architecture=first.config["model_type"],
-        sampling=config.get("generation", {}),
+        sampling=study.generation,
         **_scores(study, place),
     )
 

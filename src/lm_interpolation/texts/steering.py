@@ -31,6 +31,9 @@ from lm_interpolation.points.formulas import combination
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
 
+PAPER = {"top_p": 0.9, "max_new_tokens": 30, "seed": 0, "precision": "fp32"}
+"""Nucleus and length of texts in Table 3 of arXiv 2211.12092."""
+
 _METHOD = re.compile(rf"({MODEL_NAME})(?=[~@\s,]|$)(?!\s*=)")
 _NUMBER = r"[-+]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)"
 _TERM = re.compile(rf"({MODEL_NAME})\s*=\s*({_NUMBER})\s*(?:[,+\s]\s*|$)")
@@ -57,6 +60,12 @@ class OpenStudy:
     @property
     def name(self) -> str:
         return self.config["study"]
+
+    @property
+    def generation(self) -> Mapping[str, Any]:
+        """How texts are sampled: as the study says, or as in the paper if the study samples none."""
+        found: Mapping[str, Any] = self.config.get("generation") or PAPER
+        return found
 
     def method(self, point: Point) -> Method | None:
         """The method that a point is under."""
