@@ -260,12 +260,43 @@ def test_other_tokenizers_are_refused(tmp_path, models, tiny_tokenizer):
         check_same_tokenizer({"base": models["base"], "other": other})
 
 
-def test_other_numbers_of_logits_are_refused(tmp_path, models, tiny_tokenizer):
-    other = save_model(tmp_path, tiny_tokenizer, seed=3, vocab_size=304)
+def test_models_without_logits_for_some_tokens_are_refused(tmp_path, models, tiny_tokenizer):
+    tokens = len(AutoTokenizer.from_pretrained(tiny_tokenizer))
+    other = save_model(tmp_path, tiny_tokenizer, seed=3, vocab_size=tokens - 4)
     refused(
         {"base": models["base"], "other": other},
-        "model base gives 300 logits and model other 304, which cannot be added; ",
+        f"model base gives 300 logits and model other {tokens - 4}, which cannot be added: "
+        f"their tokenizer has {tokens} tokens; ",
     )
+
+
+@pytest.mark.parametrize("nucleus", [None, "base", "padded"])
+def test_vocabularies_may_be_padded(tmp_path, models, tiny_tokenizer, nucleus):
+    """As where a large model pads its vocabulary to a multiple of 128: texts are those without the padding."""
+    padded = save_model(tmp_path / "padded", tiny_tokenizer, seed=3, vocab_size=320)
+    model = AutoModelForCausalLM.from_pretrained(padded)
+    with torch.no_grad():
+        # It would win many draws.
+        model.get_input_embeddings().weight[300:] *= 30
+        model.save_pretrained(padded)
+        model.resize_token_embeddings(300, mean_resizing=False)
+    cut = tmp_path / "cut"
+    model.save_pretrained(cut)
+    AutoTokenizer.from_pretrained(tiny_tokenizer).save_pretrained(cut)
+    prompts = pd.DataFrame({"row": [4, 5], "text": [" ".join(WORDS[:4]), WORDS[1]]})
+    sampling = Sampling(top_p=0.9, max_new_tokens=12, samples=3, seed=1)
+    texts = [
+        generate_ensemble(
+            Point.of({"base": 0.5, "padded": 0.5}),
+            {"base": models["base"], "padded": other},
+            prompts,
+            sampling,
+            nucleus,
+            4,
+        )
+        for other in (padded, cut)
+    ]
+    assert texts[0].equals(texts[1])
 
 
 def test_a_token_that_ends_texts_of_any_member_ends_them(tmp_path, models, tiny_tokenizer, capsys):

@@ -64,8 +64,9 @@ def load_members(
 ) -> dict[str, LanguageModel]:
     """Load ``models`` (name -> Hugging Face directory) onto ``device`` in ``precision``, ready to combine their logits.
 
-    They may differ in architecture and size. If they differ in the tokens that end a text, the log says so. Raises
-    ``UserError`` naming two models whose tokenizers or numbers of logits differ.
+    They may differ in architecture and size, and in how far their vocabularies are padded. If they differ in the tokens
+    that end a text, the log says so. Raises ``UserError`` naming two models whose tokenizers differ, or one that has no
+    logits for some tokens that another has.
     """
     try:
         check_same_tokenizer(models)
@@ -98,10 +99,11 @@ def ensemble(point: Point, members: Mapping[str, LanguageModel], nucleus: str | 
 
 
 def _check_outputs(one: LanguageModel, two: LanguageModel) -> None:
-    if one.vocabulary != two.vocabulary:
+    tokens = len(one.tokenizer)
+    if one.vocabulary != two.vocabulary and min(one.vocabulary, two.vocabulary) < tokens:
         raise UserError(
-            f"{one.name} gives {one.vocabulary} logits and {two.name} {two.vocabulary}, which cannot be added; "
-            "use models with the same vocab_size in config.json"
+            f"{one.name} gives {one.vocabulary} logits and {two.name} {two.vocabulary}, which cannot be added: their "
+            f"tokenizer has {tokens} tokens; use models whose vocab_size in config.json is at least that"
         )
     if one.special.stops != two.special.stops:
         announce(

@@ -146,6 +146,7 @@ def _check_lengths(encoded: dict[int, list[int]], start: int, max_new_tokens: in
 def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampling) -> list[tuple[list[int], bool]]:
     """(new tokens without the end token, whether the end token came) for each sequence, computed in one batch."""
     models = [model for _, model in mixture.members]
+    vocabulary = min(model.vocabulary for model in models)
     stops = mixture.stops
     device = models[0].model.device
     steps = sampling.max_new_tokens
@@ -165,7 +166,7 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
             input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=True, logits_to_keep=1
         )
         caches.append(copy_with_room(output.past_key_values, copies, steps - 1))
-        logits.append(output.logits[copies, -1])
+        logits.append(output.logits[copies, -1, :vocabulary])
     mask, positions = F.pad(mask[copies], (0, steps), value=1), position_ids[copies, -1]
 
     new_tokens: list[list[int]] = [[] for _ in batch]
@@ -205,7 +206,7 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
                 past_key_values=cache,
                 use_cache=True,
             )
-            logits[place_of_member] = output.logits[:, -1]
+            logits[place_of_member] = output.logits[:, -1, :vocabulary]
     return list(zip(new_tokens, ended, strict=True))
 
 

@@ -31,7 +31,8 @@ class LanguageModel:
 class Mixture:
     """A source of texts: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
 
-    The members share device, tokenizer and vocabulary. ``nucleus`` is the index of the member whose logits determine
+    The members share device and tokenizer. What one gives logits for and another does not is padding of its vocabulary,
+    and is left out. ``nucleus`` is the index of the member whose logits determine
     the top-p nucleus; if it is None, the sum does. A member may have the coefficient 0.
     """
 
