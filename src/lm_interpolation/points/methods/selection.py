@@ -98,15 +98,14 @@ def find_cuts(
     if searched:
         known |= _upper_counts(parts, [name for name in names if name not in known])
     bins = {name: sorted({_from_top(known[name], count)[0] for count in searched}) for name in names}
-    inside: dict[tuple[str, int], dict[str, _Tally]] = {(name, high): {} for name in names for high in bins[name]}
-    if inside:
+    lower = {(name, high): _ByTensor() for name in names for high in bins[name]}
+    if lower:
         for tensor, bits in parts():
-            for (name, high), tallies in inside.items():
+            for (name, high), found in lower.items():
                 own = bits[name]
                 equal = own[(own >> 16) == high]
                 if len(equal):
-                    tallies.setdefault(tensor, _Tally(_LOW)).add(equal & (_LOW - 1))
-    lower = {key: {tensor: tally.counts() for tensor, tally in tallies.items()} for key, tallies in inside.items()}
+                    found.add(tensor, equal & (_LOW - 1))
 
     def cut(name: str, count: int) -> Cut:
         if count in (0, elements):
@@ -172,6 +171,43 @@ class _Tally:
         self._pieces, self._waiting = [], 0
 
 
+class _ByTensor:
+    """Histograms of the lower bits in each tensor: of a whole model too many to keep their empty bins."""
+
+    def __init__(self) -> None:
+        self._tensor, self._tally = "", _Tally(_LOW)
+        self._found: dict[str, tuple[Array, Array]] = {}
+
+    def add(self, tensor: str, values: Array) -> None:
+        """Count values of a tensor. Those of one tensor come one after the other."""
+        if tensor != self._tensor:
+            self._close()
+            self._tensor, self._tally = tensor, _Tally(_LOW)
+        self._tally.add(values)
+
+    def total(self) -> Counts:
+        """The histogram of all tensors."""
+        self._close()
+        total = np.zeros(_LOW, np.int64)
+        for bins, counts in self._found.values():
+            total[bins] += counts
+        return total
+
+    def of_bin(self, low: int) -> Iterator[tuple[str, int]]:
+        """(tensor, count of one bin) for all tensors, in order."""
+        self._close()
+        for tensor, (bins, counts) in self._found.items():
+            yield tensor, int(counts[bins == low].sum())
+
+    def _close(self) -> None:
+        if self._tensor:
+            counts = self._tally.counts()
+            bins = np.flatnonzero(counts)
+            # Counts of one bin in one tensor are small.
+            self._found[self._tensor] = bins.astype(np.uint16), counts[bins].astype(np.min_scalar_type(counts.max()))
+            self._tensor, self._tally = "", _Tally(_LOW)
+
+
 def _upper_counts(parts: Parts, names: Sequence[str]) -> dict[str, Counts]:
     tallies = {name: _Tally(_HIGH) for name in names}
     if names:
@@ -188,12 +224,11 @@ def _from_top(histogram: Counts, count: int) -> tuple[int, int]:
     return len(histogram) - 1 - place, count - int(reached[place - 1] if place else 0)
 
 
-def _cut_in(lower: Mapping[str, Counts], high: int, count: int) -> Cut:
+def _cut_in(lower: _ByTensor, high: int, count: int) -> Cut:
     """The cut that keeps ``count`` of the sizes in an upper bin; ``lower`` holds the histogram of each tensor in it."""
-    low, left = _from_top(np.sum(list(lower.values()), axis=0), count)
+    low, left = _from_top(lower.total(), count)
     ties, whole = {}, []
-    for tensor, histogram in lower.items():
-        here = int(histogram[low])
+    for tensor, here in lower.of_bin(low):
         if here <= left:
             whole.append(tensor)
         else:
