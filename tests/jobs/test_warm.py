@@ -125,20 +125,14 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
 def test_programs_outlive_their_owner_and_its_folder_does_not(script: Path, tmp_path: Path, killed: bool) -> None:
-    script.write_text(
-        "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)\nopen('done', 'w')"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(script)],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as owner:
+    lines = ["import os, time", "open('started', 'w')", "while not os.path.exists('go'):", "    time.sleep(0.05)"]
+    script.write_text("\n".join([*lines, "open('done', 'w')"]))
+    command = [sys.executable, "-c", OWNER, str(script)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as owner:
         assert owner.stdout is not None and owner.stdin is not None
         folder = Path(owner.stdout.readline().strip()).parent
-        wait_for(lambda: any(path.suffix == "" and path.is_socket() for path in folder.iterdir()))
-        time.sleep(1)
+        wait_for((tmp_path / "started").exists)
         if killed:
             owner.kill()
         owner.stdin.close()
