@@ -39,7 +39,7 @@ def test_experiments_of_the_readme_are_those_of_the_configuration():
     named = set(
         re.findall(r"`([\w-]+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|")))
     )
-    files = [ROOT / "config" / name for name in ("experiments.yaml", "methods.yaml")]
+    files = [ROOT / "config" / name for name in ("experiments.yaml", "methods.yaml", "regions-demo.yaml")]
     figures = [name for file in files for name in yaml.safe_load(file.read_text(encoding="utf-8"))["figures"]]
     assert named == {"claims", "explorer", "quick", *figures}
 
