@@ -238,6 +238,15 @@ def test_heads_are_the_best_of_all_permutations(seed: int, rotary: bool, sizes: 
         assert value(orders) == pytest.approx(max(map(value, everything)), abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", [3, 12, 18])
+def test_grouped_heads_never_lose_what_they_have(seed: int) -> None:
+    """Here the outputs of query heads are in order already, while their queries call for another order."""
+    heads, generator = Heads(1, 3, 2, True, (), (), (), ()), np.random.default_rng(seed)
+    products = [generator.standard_normal((side.size, side.size)) for side in heads.sides]
+    products[3] += 1.5 * np.eye(6)
+    assert _best_heads(heads, *products)[0] >= -1e-9
+
+
 def every_order(heads: Heads) -> Any:
     """All permutations of these heads."""
     groups, queries, width = heads.groups, heads.queries, heads.width
