@@ -194,6 +194,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
     full["models"]["family"]["training"] = {key: value for key, value in tuned["training"].items() if key != "seed"}
     for kind, rest in (("mean", {}), ("greedy", {"loss": {"corpus": "reviews"}})):
         full["models"][kind] = {"task": "language-model", "start": {kind: ["family"], **rest}}
+    full["models"]["aligned"] = {"task": "language-model", "start": {"align": "negative", "to": "base"}}
     line = {"origin": {"base": 1}, "directions": {"beta": {"family": 1, "base": -1}}, "grid": {"beta": [0, 1]}}
     full["sweeps"]["trained"] = {**line, "prompts": ["neutral"]}
     shown = {"scorer": "sentiment", "statistic": "score", "label": "Score"}

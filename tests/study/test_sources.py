@@ -189,6 +189,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
     assert users("interpolation") >= in_memory
     assert users("merging") == {"merge.py", "mean.py", "greedy.py"}
+    assert users("rebasin") == users("symmetries") == {"align.py"}
     # What all merges share, and what others read tensors with.
     assert users("writing") >= {"merge.py", "merge_by_method.py", "norms.py"} | in_memory
     # How losses are computed does not decide on what is read from their files.

@@ -92,7 +92,7 @@ rule import_gguf:
         "../scripts/models/import_gguf.py"
 
 
-# Soups: means of models that are imported, trained here, or soups themselves.
+# Soups: means of models that are imported, trained here, or made of others themselves.
 rule mean_of_models:
     input:
         unpack(lambda wildcards: study.models.soup_inputs(wildcards.model)),
@@ -147,6 +147,34 @@ rule greedy_soup:
         "Greedy soup {wildcards.model}"
     script:
         "../scripts/models/greedy.py"
+
+
+# One thread, so that no sum of a library depends on their number.
+rule align_model:
+    input:
+        unpack(lambda wildcards: study.models.align_inputs(wildcards.model)),
+    output:
+        model=directory(study.path("models", "{model}")),
+        alignment=study.path("training", "{model}", "alignment.json"),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.derived("align")),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(240),
+    params:
+        settings=lambda wildcards: study.settings("models/align.py", **study.models.align_settings(wildcards.model)),
+    message:
+        "Align model {wildcards.model}"
+    script:
+        "../scripts/models/align.py"
 
 
 rule train_language_model:

@@ -136,6 +136,8 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
         case {"greedy": parts, "loss": loss}:
             texts = f"the {loss['split']} split of {loss['corpus']}"
             text = f"a greedy soup of {plain(', '.join(parts))}, chosen by the loss on {plain(texts)}"
+        case {"align": model, "to": target, "permute": kinds}:
+            text = f"{plain(model)}, permuted to match {plain(target)} ({plain(', '.join(kinds))})"
         case {"architecture_of": other}:
             text = f"random weights with the architecture of {plain(other)}"
         case start:

@@ -171,8 +171,9 @@ def lineage(models: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 def weights_from(start: Mapping[str, Any]) -> list[str]:
     """Names of the models whose weights a model with the resolved origin ``start`` has, before it is trained."""
-    if "model" in start:
-        return [start["model"]]
+    for key in ("model", "align"):
+        if key in start:
+            return [start[key]]
     return list(start.get("mean") or start.get("greedy") or [])
 
 

@@ -71,6 +71,16 @@ class Models:
             "limit": loss.get("limit"),
         }
 
+    def align_inputs(self, model: str) -> dict[str, str]:
+        """Inputs of a model that is aligned with another one: both of them."""
+        settings = self.align_settings(model)
+        return {key: self._study.path("models", settings[key]) for key in ("model", "target")}
+
+    def align_settings(self, model: str) -> dict[str, Any]:
+        """Settings of a model that is aligned with another one."""
+        start = self._specs[model]["start"]
+        return {"model": start["align"], "target": start["to"], "permute": start["permute"], "seed": start["seed"]}
+
     def files(self, model: str) -> list[str]:
         """The files that the import of a model reads from local directories."""
         start = self._specs[model]["start"]

@@ -76,6 +76,7 @@ from lm_interpolation.study.kinds.figures.tsne import TsneFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
 from lm_interpolation.study.kinds.methods.keep import Band, ByMask, Chance, Keep, Magnitude, Rank, Tensors, Variance
+from lm_interpolation.study.kinds.models.aligned import FromAligned
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.hub import FromHub
@@ -121,6 +122,7 @@ ORIGINS: tuple[type[Origin], ...] = (
     LikeModel,
     FromMean,
     FromGreedy,
+    FromAligned,
 )
 SCORERS: tuple[type[Scorer], ...] = (
     Classifier,
