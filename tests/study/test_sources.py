@@ -37,8 +37,8 @@ def libraries(script: str) -> set[str]:
 
 
 def test_sources_are_found_through_other_modules() -> None:
-    modules = "jobs.allocation jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime jobs.settings data.parquet models.dtypes "
-    modules += "models.loading models.logits models.model_folders models.special_tokens "
+    modules = "jobs.allocation jobs.batches jobs.checksums jobs.compute jobs.leases jobs.runtime jobs.settings "
+    modules += "data.parquet models.dtypes models.loading models.logits models.model_folders models.special_tokens "
     modules += "texts.caches texts.generation texts.language_models texts.sampler"
     assert source_modules("texts/generate.py") == tuple(sorted(f"lm_interpolation.{name}" for name in modules.split()))
     # By way of merging.py.
