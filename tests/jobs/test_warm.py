@@ -113,6 +113,14 @@ def test_without_a_server_the_real_python_runs(own_launcher: Path, script: Path,
     assert [path.read_text() for path in own_launcher.parent.glob("*.failed")] == ["no torch\n"]
 
 
+def test_a_server_that_was_killed_is_not_missed(own_launcher: Path, script: Path) -> None:
+    script.write_text("import os\nprint(os.getppid())")
+    server = int(run(str(own_launcher), str(script)).stdout)
+    os.kill(server, signal.SIGKILL)
+    wait_for(lambda: not Path("/proc", str(server), "exe").exists())
+    assert run(str(own_launcher), str(script)).stdout == f"{os.getpid()}\n"
+
+
 OWNER = """
 import os, subprocess, sys
 from lm_interpolation.jobs.warm import launching as warm

@@ -4,6 +4,7 @@ It runs in an isolated Python without site-packages, and without pathlib.
 """
 
 import array
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -50,7 +51,10 @@ def plain(arguments: list[str], environment: dict[str, str]) -> bool:
 
 
 def connect(settings: dict[str, Any], environment: dict[str, str]) -> socket.socket | None:
-    """A connection to the server for this environment, which is started if there is none yet; None if it cannot."""
+    """A connection to the server for this environment, which is started if there is none yet; None if it cannot.
+
+    Raises ``OSError`` if the server was killed, or if there is no room for its files.
+    """
     early = {name: value for name, value in sorted(environment.items()) if name.startswith(READ_EARLY)}
     for name in PASSED_ON:
         early.pop(name, None)
@@ -79,11 +83,7 @@ def connect(settings: dict[str, Any], environment: dict[str, str]) -> socket.soc
                     os.rename(f"{name}.log", f"{name}.failed")
                     return None
                 time.sleep(0.02)
-    try:
-        connection.connect(name)
-    except ConnectionRefusedError:
-        # It was killed.
-        return None
+    connection.connect(name)
     return connection
 
 
@@ -92,7 +92,10 @@ def main() -> None:
     with open(os.path.join(FOLDER, "settings.json"), encoding="utf-8") as file:
         settings = json.load(file)
     environment = dict(os.environ)
-    connection = connect(settings, environment) if plain(sys.argv[1:], environment) else None
+    connection = None
+    if plain(sys.argv[1:], environment):
+        with contextlib.suppress(OSError):
+            connection = connect(settings, environment)
     if connection is None:
         os.execv(settings["python"], [settings["python"], *sys.argv[1:]])
     asked = {
