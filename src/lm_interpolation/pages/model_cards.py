@@ -122,13 +122,13 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
     spec = config["models"][name]
     match spec["start"]:
         case {"hub": repository, "revision": revision}:
-            commits = {(entry["id"], entry["revision"]): entry["commit"] for entry in hub_commits(config)}
-            commit = commits[repository, revision]
-            exact = f", commit {commit}" if commit and commit != revision else ""
-            address = f"https://huggingface.co/{urllib.parse.quote(repository)}"
-            text = f"[{plain(repository)}]({address}), revision {plain(revision)}{exact}"
+            text = _on_hub(config, repository, revision)
         case {"directory": directory}:
             text = f"the local folder {plain(directory)}"
+        case {"model": parent, "adapter": {"hub": repository, "revision": revision}}:
+            text = f"{plain(parent)} with the adapter {_on_hub(config, repository, revision)}"
+        case {"model": parent, "adapter": {"directory": directory}}:
+            text = f"{plain(parent)} with the adapter in the local folder {plain(directory)}"
         case {"model": parent}:
             text = plain(parent)
         case {"mean": parts}:
@@ -155,6 +155,15 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
         f"{text}, trained on {plain(texts)}: {training['steps']} steps of {size}, "
         f"learning rate {training['learning_rate']}{part}, seed {training['seed']}"
     )
+
+
+def _on_hub(config: Mapping[str, Any], repository: str, revision: str) -> str:
+    """A repository of a model or an adapter, in Markdown."""
+    commits = {(entry["id"], entry["revision"]): entry["commit"] for entry in hub_commits(config)}
+    commit = commits[repository, revision]
+    exact = f", commit {commit}" if commit and commit != revision else ""
+    address = f"https://huggingface.co/{urllib.parse.quote(repository)}"
+    return f"[{plain(repository)}]({address}), revision {plain(revision)}{exact}"
 
 
 def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:

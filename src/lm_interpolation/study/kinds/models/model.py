@@ -100,7 +100,8 @@ class Model(Declaration):
     start: AnyOrigin = Field(
         description=(
             "Source of the weights: a hub id with revision, a local Hugging Face directory, another model of this "
-            "file, random weights of an architecture with a tokenizer, or a mean of models of this file."
+            "file, random weights of an architecture with a tokenizer, a mean of models of this file, or one of them "
+            "with an adapter."
         )
     )
     data: Maybe[Data] = Field(
@@ -127,7 +128,7 @@ class Model(Declaration):
             return
         if self.data is None or self.training is None:
             if not self.start.IMPORTED and not self.start.DERIVED:
-                yield "", "has no data and training, so start must be hub, directory, mean or greedy"
+                yield "", "has no data and training, so start must be hub, directory, mean, greedy or adapter"
             if self.start.DERIVED and self.task != "language-model":
                 yield "task", f"start.{self.start.KEY} is for language models; train the classifier from one"
             return
