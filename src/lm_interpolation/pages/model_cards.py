@@ -14,6 +14,7 @@ from lm_interpolation.jobs.manifest import hub_commits
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.pages.descriptions import describe_lora
 from lm_interpolation.pages.facts import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import ZERO, format_decimal
@@ -150,6 +151,8 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
     if "limit" in data:
         texts = f"the first {data['limit']} of {texts}"
     part = ", biases only" if training.get("trainable") == "biases" else ""
+    if "lora" in training:
+        part = f", {plain(describe_lora(training['lora']))}"
     size = f"{training['batch_size']} × {training['block_length']} tokens"
     return (
         f"{text}, trained on {plain(texts)}: {training['steps']} steps of {size}, "
