@@ -85,7 +85,7 @@ def _sums(
 
 def _adapted(tensor: Tensor, read: Reader, product: Product, transposed: bool) -> Iterator[Doubles]:
     """The values of a matrix plus those of a product, flat, at most ``CHUNK`` at a time, in one buffer."""
-    a, b = (_matrix(part) for part in (product.a, product.b))
+    a, b = (matrix(part) for part in (product.a, product.b))
     left, right = (a.T, b.T) if transposed else (b, a)
     left = left * product.scale
     width = tensor.shape[1]
@@ -102,7 +102,8 @@ def _adapted(tensor: Tensor, read: Reader, product: Product, transposed: bool) -
         yield chunk
 
 
-def _matrix(tensor: Tensor) -> Doubles:
+def matrix(tensor: Tensor) -> Doubles:
+    """The values of a tensor in its shape."""
     return np.concatenate([chunk.copy() for chunk in float_chunks(tensor)]).reshape(tensor.shape)
 
 
