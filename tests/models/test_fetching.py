@@ -14,6 +14,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models import fetching
 from lm_interpolation.models.fetching import BYTES_PER_TOKEN, fetch_all
 from lm_interpolation.study.fetch_plan import fetch_plan
+from tests.adapters import CONFIG, WEIGHTS, edited_config, save_adapter
 from tests.gguf_models import write_gguf
 from tests.hub_cache import add_repository, commit_of, make_cache, repository_folder
 from tests.reading import study_with
@@ -219,4 +220,38 @@ def test_of_a_repository_of_gguf_files_one_is_fetched(
     models["again"]["start"] |= {"gguf_file": "n.gguf"}
     words = f"model some/model at {commit}: no file n.gguf; it has bare.gguf, m.gguf: correct gguf_file"
     with pytest.raises(UserError, match=rf"^models.again.start: {words}$"):
+        fetch_study(config)
+
+
+def test_of_a_repository_of_an_adapter_the_adapter_is_fetched(
+    tmp_path: Path, hub: Path, tiny_gpt2: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = save_adapter(tiny_gpt2, tmp_path / "adapter", target_modules=["c_fc"], fan_in_fan_out=True)
+    snapshot, commit = add_repository(hub, "model", "some/adapter"), commit_of("model", "some/adapter")
+    for name in (CONFIG, WEIGHTS):
+        (snapshot / name).write_bytes((adapter / name).read_bytes())
+    (snapshot / "optimizer.pt").write_text("large")
+    start = {"model": "base", "adapter": {"hub": "some/adapter", "revision": "main"}}
+    config = {"models": {"tuned": {"start": start}}, "corpora": {}, "searches": {}}
+    original, patterns = huggingface_hub.snapshot_download, []
+
+    def download(*arguments: Any, **options: Any) -> str:
+        patterns.append(options["allow_patterns"])
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(huggingface_hub, "snapshot_download", download)
+        fetch_study(config)
+    assert patterns == [["no file"], [CONFIG, WEIGHTS]]
+    assert f"[fetch] adapter some/adapter at {commit}\n" in capfd.readouterr().err
+    edited_config(adapter, tmp_path / "dora", use_dora=True)
+    (snapshot / CONFIG).write_bytes((tmp_path / "dora" / CONFIG).read_bytes())
+    with pytest.raises(UserError, match=rf"^models.tuned.start.adapter: {snapshot}/{CONFIG}: use_dora is true"):
+        fetch_study(config)
+    (snapshot / WEIGHTS).rename(snapshot / "adapter_model.bin")
+    words = f"adapter some/adapter at {commit}: has its weights as adapter_model.bin only"
+    with pytest.raises(UserError, match=rf"^models.tuned.start.adapter: {words}"):
+        fetch_study(config)
+    start["adapter"]["hub"] = GPT2
+    with pytest.raises(UserError, match=rf"^models.tuned.start.adapter: adapter {GPT2} at .*: has no {CONFIG}"):
         fetch_study(config)

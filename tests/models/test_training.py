@@ -78,7 +78,7 @@ TRAIN, DEV = sentences(28), sentences(8, seed=1)
 def train(folder: Path, **changes: Any) -> Path:
     """Train a language model in ``folder``; keys of ``changes`` that are settings change those."""
     settings = SETTINGS | {
-        key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes", "trainable"}
+        key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes", "trainable", "lora"}
     }
     options = {"train": TRAIN, "dev": DEV} | changes
     if "start" not in options:
@@ -461,7 +461,7 @@ def test_a_model_with_the_architecture_of_another(tmp_path: Path, tiny_gpt2: Pat
 
 def trial(folder: Path, checkpoints: Sequence[int], **changes: Any) -> Path:
     settings = SETTINGS | {
-        key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes", "trainable"}
+        key: changes.pop(key) for key in list(changes) if key in {*SETTINGS, "processes", "trainable", "lora"}
     }
     language_training.run_trial(
         name="tiny",

@@ -26,6 +26,9 @@ def test_searches_and_trainings() -> None:
         "betas 0.9 and 0.95, weight decay 0.01; fp32, seed 7"
     )
     assert "warm-up" not in describe_training("scratch", training | {"warmup_steps": 0})
+    lora = {"rank": 8, "alpha": 16, "targets": ["q_proj", "v_proj"], "dropout": 0, "rslora": True}
+    words = "weight decay 0.01; LoRA of rank 8, alpha 16 by the root of the rank, on q_proj, v_proj; fp32, seed 7"
+    assert words in describe_training("scratch", training | {"lora": lora})
 
 
 def test_no_caption_is_a_dump_of_settings() -> None:

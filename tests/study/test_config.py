@@ -553,7 +553,7 @@ def test_schema_errors_name_key_and_remedy(path: str, value: Any, words: list[st
         (
             "models/lost",
             {"task": "language-model", "start": {"model": "base"}},
-            ["models.lost", "hub, directory, mean, greedy or align"],
+            ["models.lost", "hub, directory, mean, greedy, align or adapter"],
         ),
         # Sources.
         ("corpora/reviews/path", "x", ["corpora.reviews.path: source synthetic has no use for it; remove it"]),

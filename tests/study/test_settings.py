@@ -189,6 +189,10 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[tupl
         "task": "language-model",
         "start": {"hub": "someone/model", "revision": "main", "gguf_file": "model.gguf"},
     }
+    full["models"]["adapted"] = {
+        "task": "language-model",
+        "start": {"model": "base", "adapter": {"hub": "someone/adapter", "revision": "main"}},
+    }
     tuned = {key: value for key, value in full["models"]["positive"].items() if key != "exam"}
     full["models"]["family"] = {**tuned, "replicates": [0, 1]}
     full["models"]["family"]["training"] = {key: value for key, value in tuned["training"].items() if key != "seed"}

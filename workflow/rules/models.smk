@@ -149,6 +149,35 @@ rule greedy_soup:
         "../scripts/models/greedy.py"
 
 
+# A model of the study with a LoRA adapter merged into it.
+rule adapter:
+    input:
+        base=lambda wildcards: study.path("models", config["models"][wildcards.model]["start"]["model"]),
+        files=lambda wildcards: study.models.files(wildcards.model),
+    output:
+        directory(study.path("models", "{model}")),
+    log:
+        study.log("models", "{model}"),
+    benchmark:
+        study.benchmark("models", "{model}")
+    wildcard_constraints:
+        model=alternatives(study.models.derived("adapter")),
+    priority: 60
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: study.settings("models/adapter.py", start=config["models"][wildcards.model]["start"]),
+        execution=lambda wildcards, threads: study.execution(hub_lock=config.get("hub_lock")),
+    message:
+        "Merge the adapter of model {wildcards.model}"
+    script:
+        "../scripts/models/adapter.py"
+
+
 # One thread, so that no sum of a library depends on their number.
 rule align_model:
     input:

@@ -6,6 +6,7 @@ The directory holds weights (float32), config, tokenizer and a model card. It ap
 from collections.abc import Sequence
 from pathlib import Path
 
+from lm_interpolation.commands.adapters import write_adapter
 from lm_interpolation.commands.opening import PointParser, announce, open_study
 from lm_interpolation.commands.program import say
 from lm_interpolation.jobs.runtime import Progress, UserError
@@ -20,6 +21,7 @@ EXAMPLES = """\
   lm-interpolation export --study demo --point alpha=0.7 --to my-model
   lm-interpolation export --sweep plane --point alpha=0.7,beta=-1 --to my-model
   lm-interpolation export --point "ties density=0.2 positive=1 negative=1" --to my-model
+  lm-interpolation export --point "films=1 poems=0.5 base=-0.5" --adapter --to my-adapter
   lm-interpolation export --config config/sst.yaml --point "positive=1.5 negative=-0.5" --to my-model
 """
 
@@ -39,6 +41,11 @@ def main(arguments: Sequence[str]) -> None:
         ),
     )
     parser.add_argument("--to", required=True, metavar="DIR", help="the directory to make, which must not exist")
+    parser.add_argument(
+        "--adapter",
+        action="store_true",
+        help="write a LoRA adapter instead, of the model that all models of the point are adapters of",
+    )
     options = parser.parse_args(arguments)
     start = Path.cwd()
     study = open_study(options.config, options.study, options.results, options.directory)
@@ -58,6 +65,12 @@ def main(arguments: Sequence[str]) -> None:
     if not target.name:
         raise UserError(f"--to {options.to!r} names no directory; give one to make")
     refuse_existing(target)
+    if options.adapter:
+        announce(study, [place])
+        with own_scratch(target) as scratch:
+            write_adapter(study, place, scratch)
+        _tell(target)
+        return
     folders = model_folders(study, study.models(place.point))
     announce(study, [place])
     card = model_card(study, place, folders, target.name)
@@ -69,6 +82,10 @@ def main(arguments: Sequence[str]) -> None:
         else:
             merge(place.point, folders, scratch, progress)
         (scratch / "README.md").write_text(card, encoding="utf-8")
+    _tell(target)
+
+
+def _tell(target: Path) -> None:
     size = sum(path.stat().st_size for path in target.iterdir())
     say(f"wrote {size / 1e6:.1f} MB; README.md there is its card")
     print(target)

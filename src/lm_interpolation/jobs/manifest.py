@@ -335,6 +335,7 @@ def hub_commits(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     path = config.get("hub_lock")
     lock = yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path and Path(path).is_file() else None
     starts = [model["start"] for model in config["models"].values()]
+    starts += [start["adapter"] for start in starts if "adapter" in start]
     used = [("model", start["hub"], start["revision"]) for start in starts if "hub" in start]
     corpora = [corpus for corpus in config["corpora"].values() if "revision" in corpus]
     used += [("dataset", corpus["id"], corpus["revision"]) for corpus in corpora]

@@ -11,6 +11,8 @@ from lm_interpolation.data.gated import naming_gates
 from lm_interpolation.data.hub import fetch, locked_commit, matching_files, reading_order
 from lm_interpolation.data.json_lines import field_of
 from lm_interpolation.jobs.runtime import UserError, announce, brief, error_prefix
+from lm_interpolation.models.adapter_files import Adapter
+from lm_interpolation.models.adapter_hub import fetch_adapter
 from lm_interpolation.models.gguf_files import check_gguf, read_gguf
 from lm_interpolation.models.gguf_hub import fetch_gguf
 from lm_interpolation.models.hub_models import model_folder
@@ -21,7 +23,7 @@ BYTES_PER_TOKEN = 5
 
 @naming_gates()
 def fetch_all(
-    models: Sequence[Mapping[str, str]],
+    models: Sequence[Mapping[str, Any]],
     files: Sequence[Mapping[str, Any]],
     datasets: Sequence[Mapping[str, Any]],
     hub_lock: str | None,
@@ -31,6 +33,7 @@ def fetch_all(
     Args:
         models: repositories, each with ``id``, ``revision`` and ``key``, the config key that names it. Of one with
             ``gguf_file`` only that file comes; ``tokenizer_directory`` says that its tokenizer is elsewhere.
+            Of one with ``adapter`` only the adapter comes.
         files: of datasets, each with ``id``, ``revision``, ``key`` and ``patterns`` of names. A stream has besides
             ``text``, the column of the texts, and ``readings``, the (seed, tokens in all, processes) of the trainings
             that read it: as many of its files come as they read.
@@ -43,7 +46,11 @@ def fetch_all(
     for model in models:
         _announce_licence("model", model["id"])
         commit = locked_commit(model["id"], "model", model["revision"], hub_lock)
-        if "gguf_file" in model:
+        if "adapter" in model:
+            announce(f"[fetch] adapter {model['id']} at {commit}")
+            with error_prefix(model["key"]):
+                Adapter.open(fetch_adapter(model["id"], commit))
+        elif "gguf_file" in model:
             announce(f"[fetch] model {model['id']} at {commit}: {model['gguf_file']}")
             with error_prefix(model["key"]):
                 header = read_gguf(fetch_gguf(model["id"], commit, model["gguf_file"]))

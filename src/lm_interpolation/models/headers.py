@@ -50,10 +50,10 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
     """All tensors under the names in the files, from one file or from the shards of an index."""
     single, index = directory / "model.safetensors", directory / "model.safetensors.index.json"
     if single.exists():
-        return _read_header(single)
+        return read_header(single)
     if index.exists():
         weight_map = read_index(index)
-        shards = {file: _read_header(directory / file) for file in sorted(set(weight_map.values()))}
+        shards = {file: read_header(directory / file) for file in sorted(set(weight_map.values()))}
         for name, file in weight_map.items():
             if name not in shards[file]:
                 raise UserError(f"{index}: promises {name} in {file}, which lacks it; download the shards again")
@@ -66,8 +66,8 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
     raise UserError(f"{directory}: no weights (model.safetensors); save the model with save_pretrained")
 
 
-def _read_header(path: Path) -> dict[str, Tensor]:
-    """Parse the header of a safetensors file and check it against the length of the file."""
+def read_header(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises ``UserError`` if its header is damaged or does not fit its length."""
     if not path.exists():
         raise UserError(f"{path}: missing; download all shards that the index names")
     total = path.stat().st_size

@@ -22,6 +22,7 @@ from transformers import (
 from lm_interpolation.jobs.finished import keep
 from lm_interpolation.jobs.runtime import UserError, announce, note
 from lm_interpolation.models.blocks import pack
+from lm_interpolation.models.lora import TrainedAdapter, taken_apart, with_lora
 from lm_interpolation.models.probing import check_language_model
 from lm_interpolation.models.special_tokens import of_model
 from lm_interpolation.models.starts import check_context, load_tokenizer, new_model
@@ -62,6 +63,9 @@ def train_language_model(
     one, and on CPU ends with the weights of an uninterrupted run. A SIGTERM ends the training after the step in which
     it comes, with such a checkpoint and a ``UserError``. In the end ``scratch`` holds the results (``finished.keep``).
 
+    With ``lora`` among the settings, an adapter of ``start`` is trained. The model has it merged, and its folder holds
+    the adapter, too, in ``adapter``.
+
     Writes the model to ``output``, its curve to ``loss_curve`` (CSV: step, split, loss in nats per token,
     learning_rate) and dev loss and perplexity to ``metrics`` (JSON). Raises ``UserError`` for settings that do not fit
     the model, the data or each other, and for a loss that is not finite.
@@ -78,6 +82,10 @@ def train_language_model(
             f"models.{name}.training: the loss on dev is {loss:.6g} nats per token in the end; lower learning_rate, "
             "or clip with max_grad_norm"
         )
+    adapter: TrainedAdapter | None = None
+    if "lora" in settings:
+        assert start is not None
+        adapter, trainer.model = taken_apart(trainer.model, start.name)
     data = trainer.train_dataset
     result: dict[str, Any] = {"parameters": trainer.model.num_parameters()}
     if isinstance(data, Blocks):
@@ -92,7 +100,7 @@ def train_language_model(
         "dev_perplexity": perplexity,
     }
     if trainer.args.process_index == 0:
-        finish(trainer, texts, output, loss_curve, metrics, result, scratch)
+        finish(trainer, texts, output, loss_curve, metrics, result, scratch, adapter)
 
 
 def run_trial(
@@ -176,6 +184,8 @@ def _fit_language_model(
     length, special = settings["block_length"], of_model(model, texts)
     note(special.describe(texts))
     check_context(name, model, texts, length)
+    if "lora" in settings:
+        model = with_lora(name, model, settings["lora"])
     data: Dataset
     if isinstance(train, Stream):
         data = TokenStream(train, texts, length, settings["seed"], rank_of(settings), processes_of(settings), special)

@@ -15,6 +15,7 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers.trainer_utils import unwrap_peft_model
 
 from lm_interpolation.jobs.runtime import UserError, announce
 from lm_interpolation.models.blocks import IGNORED
@@ -64,7 +65,7 @@ class _Trainer(Trainer):
         # DistributedDataParallel must see the whole model run.
         if blocks and self.args.world_size == 1 and num_items_in_batch is not None and not router:
             with self.accelerator.autocast():
-                loss = training_loss(model, inputs, num_items_in_batch)
+                loss = training_loss(unwrap_peft_model(model), inputs, num_items_in_batch)
             if loss is not None:
                 return loss
         if not blocks and self.args.device.type == "cpu":
@@ -119,7 +120,7 @@ class _Trainer(Trainer):
             batch = self._prepare_inputs(batch)
             ids, mask, targets = batch["input_ids"][:, :-1], batch["attention_mask"][:, :-1], batch["labels"][:, 1:]
             with self.accelerator.autocast():
-                losses, _ = token_nll(self.model, ids, mask, targets)
+                losses, _ = token_nll(unwrap_peft_model(self.model), ids, mask, targets)
             total += torch.stack([losses.double().sum(), (targets != IGNORED).sum()])
         if self.args.world_size > 1:
             torch.distributed.all_reduce(total)

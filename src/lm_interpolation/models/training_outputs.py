@@ -13,8 +13,9 @@ from transformers import (
 )
 
 from lm_interpolation.jobs.finished import keep
-from lm_interpolation.jobs.runtime import atomic_path
-from lm_interpolation.models.saving import save_model
+from lm_interpolation.jobs.runtime import atomic_path, error_prefix
+from lm_interpolation.models.lora import TrainedAdapter
+from lm_interpolation.models.saving import save_model, write_model
 
 
 def finish(
@@ -25,8 +26,15 @@ def finish(
     metrics: Path,
     result: Mapping[str, Any],
     scratch: Path,
+    adapter: TrainedAdapter | None = None,
 ) -> None:
-    save_model(trainer.model, tokenizer, output)
+    """Write all of it; ``adapter`` is what was trained, if the model has one merged."""
+    if adapter is None:
+        save_model(trainer.model, tokenizer, output)
+    else:
+        with atomic_path(output) as partial, error_prefix(str(output)):
+            adapter.write(partial / "adapter")
+            write_model(trainer.model, tokenizer, partial)
     write_curve(trainer.state.log_history, loss_curve)
     write_json(result, metrics)
     keep(scratch, {"output": output, "loss_curve": loss_curve, "metrics": metrics})

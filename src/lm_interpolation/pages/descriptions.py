@@ -13,11 +13,20 @@ def describe_search(name: str, spec: Mapping[str, Any]) -> str:
     return f"{name}: trainings of {spec['model']} with each combination of {grid}"
 
 
+def describe_lora(settings: Mapping[str, Any]) -> str:
+    """What an adapter is trained with, in words."""
+    scale = f"alpha {number(settings['alpha'])}{' by the root of the rank' if settings['rslora'] else ''}"
+    dropout = f", dropout {number(settings['dropout'])}" if settings["dropout"] else ""
+    return f"LoRA of rank {number(settings['rank'])}, {scale}{dropout}, on {', '.join(settings['targets'])}"
+
+
 def describe_training(name: str, training: Mapping[str, Any]) -> str:
     """One line on how a model is trained."""
     warmup = f", {number(training['warmup_steps'])} of them warm-up" if training["warmup_steps"] else ""
     betas = f"{number(training['adam_beta1'])} and {number(training['adam_beta2'])}"
     part = "; biases only" if training.get("trainable") == "biases" else ""
+    if "lora" in training:
+        part = f"; {describe_lora(training['lora'])}"
     return (
         f"{name}: {number(training['steps'])} steps{warmup}, of {number(training['batch_size'])} sequences of "
         f"{number(training['block_length'])} tokens; learning rate {number(training['learning_rate'])} "

@@ -14,6 +14,7 @@ from lm_interpolation.jobs.manifest import hub_commits
 from lm_interpolation.jobs.places import WORKFLOW
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.checkpoints import Checkpoint
+from lm_interpolation.pages.descriptions import describe_lora
 from lm_interpolation.pages.facts import describe_entry, describe_sampling
 from lm_interpolation.pages.markdown import plain, table_row
 from lm_interpolation.points.algebra import ZERO, format_decimal
@@ -122,13 +123,13 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
     spec = config["models"][name]
     match spec["start"]:
         case {"hub": repository, "revision": revision}:
-            commits = {(entry["id"], entry["revision"]): entry["commit"] for entry in hub_commits(config)}
-            commit = commits[repository, revision]
-            exact = f", commit {commit}" if commit and commit != revision else ""
-            address = f"https://huggingface.co/{urllib.parse.quote(repository)}"
-            text = f"[{plain(repository)}]({address}), revision {plain(revision)}{exact}"
+            text = _on_hub(config, repository, revision)
         case {"directory": directory}:
             text = f"the local folder {plain(directory)}"
+        case {"model": parent, "adapter": {"hub": repository, "revision": revision}}:
+            text = f"{plain(parent)} with the adapter {_on_hub(config, repository, revision)}"
+        case {"model": parent, "adapter": {"directory": directory}}:
+            text = f"{plain(parent)} with the adapter in the local folder {plain(directory)}"
         case {"model": parent}:
             text = plain(parent)
         case {"mean": parts}:
@@ -152,11 +153,22 @@ def _origin(config: Mapping[str, Any], name: str) -> str:
     if "limit" in data:
         texts = f"the first {data['limit']} of {texts}"
     part = ", biases only" if training.get("trainable") == "biases" else ""
+    if "lora" in training:
+        part = f", {plain(describe_lora(training['lora']))}"
     size = f"{training['batch_size']} × {training['block_length']} tokens"
     return (
         f"{text}, trained on {plain(texts)}: {training['steps']} steps of {size}, "
         f"learning rate {training['learning_rate']}{part}, seed {training['seed']}"
     )
+
+
+def _on_hub(config: Mapping[str, Any], repository: str, revision: str) -> str:
+    """A repository of a model or an adapter, in Markdown."""
+    commits = {(entry["id"], entry["revision"]): entry["commit"] for entry in hub_commits(config)}
+    commit = commits[repository, revision]
+    exact = f", commit {commit}" if commit and commit != revision else ""
+    address = f"https://huggingface.co/{urllib.parse.quote(repository)}"
+    return f"[{plain(repository)}]({address}), revision {plain(revision)}{exact}"
 
 
 def _scores(study: OpenStudy, place: Place) -> dict[str, Any]:

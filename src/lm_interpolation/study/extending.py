@@ -14,7 +14,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.study.config_files import read_config
 from lm_interpolation.study.config_values import show
 from lm_interpolation.study.kinds.base import hint, keys_of
-from lm_interpolation.study.kinds.catalog import ORIGINS
+from lm_interpolation.study.kinds.catalog import ORIGINS, origins_named
 from lm_interpolation.study.paths import is_file
 
 
@@ -98,7 +98,7 @@ def _merged(base: Any, own: Any, path: tuple[Any, ...], idle: list[str] | None) 
 
 def _of_one_origin(base: Mapping[Any, Any], own: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], Mapping[Any, Any]]:
     """Two mappings ``start``, without what an origin that ``own`` has and ``base`` lacks does not share with others."""
-    named = [origin for origin in ORIGINS if own.get(origin.KEY) is not None]
+    named = origins_named([key for key, value in own.items() if value is not None])
     if len(named) != 1 or named[0].KEY in base:
         return base, own
     # A file of weights belongs to one folder or repository.

@@ -13,7 +13,11 @@ def fetch_plan(config: Mapping[str, Any], corpora: Corpora) -> dict[str, list[di
     models: dict[tuple[str | None, ...], dict[str, Any]] = {}
     for name, model in config["models"].items():
         start = model["start"]
-        if "hub" in start:
+        if "hub" in start.get("adapter", {}):
+            adapter = start["adapter"]
+            found = {"id": adapter["hub"], "revision": adapter["revision"], "key": f"models.{name}.start.adapter"}
+            models.setdefault(("adapter", adapter["hub"], adapter["revision"]), {**found, "adapter": True})
+        elif "hub" in start:
             found = {"id": start["hub"], "revision": start["revision"], "key": f"models.{name}.start"}
             found |= {key: start[key] for key in _SAME[2:] if key in start}
             models.setdefault(tuple(start.get(key) for key in _SAME), found)

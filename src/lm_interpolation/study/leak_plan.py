@@ -91,7 +91,8 @@ def plan(
         for source, learners in _taught(models, relevant).items()
         if source[0] in streams
     ]
-    imported = [name for name in relevant if "data" not in models[name] and not weights_from(models[name]["start"])]
+    starts = {name: models[name]["start"] for name in relevant if "data" not in models[name]}
+    imported = [name for name, start in starts.items() if "adapter" in start or not weights_from(start)]
     if imported:
         unknown.append(f"what imported models learnt from is not known: {', '.join(imported)}")
     read = {(part["corpus"], part["split"]) for entry in comparisons for part in (entry["texts"], entry["seen"])}

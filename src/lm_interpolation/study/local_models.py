@@ -7,17 +7,20 @@ from typing import Any
 
 from lm_interpolation.data.data_files import require_file
 from lm_interpolation.jobs.runtime import UserError, error_prefix
+from lm_interpolation.models.adapter_files import Adapter
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.compatibility import check_compatible
 from lm_interpolation.models.gguf_files import check_gguf, gguf_path, read_gguf, tokenizer_files
 from lm_interpolation.models.model_folders import check_folder, context_of, model_files, read_json, text_config
 from lm_interpolation.models.tokenizer_files import check_same_tokenizer, tokenizer_identity
+from lm_interpolation.points.adapter_fits import check_fit
 from lm_interpolation.points.algebra import Sweep
 from lm_interpolation.study.checks import block_problems
 from lm_interpolation.study.config import Problems
 from lm_interpolation.study.config_values import show
 from lm_interpolation.study.downloads import downloadable
 from lm_interpolation.study.kinds.corpora.base import Corpus
+from lm_interpolation.study.kinds.models.adapter import FromAdapter
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
 from lm_interpolation.study.kinds.models.hub import FromHub
@@ -48,6 +51,8 @@ def check_files(config: StudyConfig, download: str = "make data") -> None:
             problems.keep(_check_local, config, name, Path(start.directory))
         elif isinstance(start, FromDirectory):
             problems.keep(_check_gguf, config, name, start)
+        elif isinstance(start, FromAdapter) and start.adapter.directory is not None:
+            problems.keep(_check_adapter, name, start.adapter.directory)
         if isinstance(start, FromDirectory | FromHub) and start.tokenizer_directory is not None:
             problems.keep(_check_tokenizer, name, Path(start.tokenizer_directory))
     for name, method in config.methods.items():
@@ -93,6 +98,11 @@ def _check_local(config: StudyConfig, name: str, directory: Path) -> None:
     ]
     if lines:
         raise UserError(*lines)
+
+
+def _check_adapter(name: str, directory: str) -> None:
+    with error_prefix(f"models.{name}.start.adapter.directory"), system_errors():
+        Adapter.open(directory)
 
 
 def _check_gguf(config: StudyConfig, name: str, start: FromDirectory) -> None:
@@ -142,11 +152,11 @@ def _has_its_tensors(directory: Path) -> bool:
 
 
 def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list[str]:
-    """Raise ``UserError`` if models of one sweep or soup cannot be combined, as far as this is known before training.
+    """Raise ``UserError`` for models of a sweep or soup, or an adapter and its base, that cannot be combined.
 
-    Fine-tuning keeps shapes and tokenizer, so the ancestors are compared: declared architectures as declared, local
-    directories by their files. The merge checks the actual weights again. Returns lines on differences that do not
-    matter.
+    That is as far as known before training. Fine-tuning keeps shapes and tokenizer, so the ancestors are compared:
+    declared architectures as declared, local directories by their files. The merge checks the actual weights again.
+    Returns lines on differences that do not matter.
     """
     notes: list[str] = []
     problems = Problems([])
@@ -156,6 +166,11 @@ def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list
         if model.start.DERIVED:
             place = f"models.{name}.start.{model.start.KEY}"
             problems.keep(_check_together, config, place, model.start.parents(config), "weights", notes)
+        if isinstance(model.start, FromAdapter) and model.start.adapter.directory is not None:
+            root = config.root_of(name)[1]
+            if (base := _folder_of(root)) is not None and _has_its_tensors(base):
+                place = f"models.{name}.start.adapter.directory"
+                problems.keep(_check_fit, place, Path(model.start.adapter.directory), base)
     if problems.lines:
         raise UserError(*problems.lines)
     return list(dict.fromkeys(notes))
@@ -163,12 +178,8 @@ def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list
 
 def _check_together(config: StudyConfig, place: str, models: Sequence[str], space: str, notes: list[str]) -> None:
     roots: dict[str, Origin] = {model: config.root_of(model)[1] for model in models}
-    folders = {
-        model: Path(root.directory)
-        for model, root in roots.items()
-        if isinstance(root, FromDirectory) and root.gguf_file is None
-    }
-    local = {model: directory for model, directory in folders.items() if _has_its_tensors(directory)}
+    folders = {model: _folder_of(root) for model, root in roots.items()}
+    local = {model: folder for model, folder in folders.items() if folder is not None and _has_its_tensors(folder)}
     if len(local) > 1:
         with error_prefix(place):
             if space == "weights":
@@ -185,6 +196,16 @@ def _check_together(config: StudyConfig, place: str, models: Sequence[str], spac
                 f"{place}: models {first!r} and {model!r} differ in {key} "
                 f"({show(one)} and {show(two)}) and cannot be combined; declare them alike"
             )
+
+
+def _folder_of(root: Origin) -> Path | None:
+    """The local folder that a model's weights come from, in the format of transformers, if they do."""
+    return Path(root.directory) if isinstance(root, FromDirectory) and root.gguf_file is None else None
+
+
+def _check_fit(place: str, adapter: Path, base: Path) -> None:
+    with error_prefix(place):
+        check_fit(Adapter.open(adapter), Checkpoint.open(base))
 
 
 def _differences(one: FromScratch, two: FromScratch) -> Iterator[tuple[str, Any, Any]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_interpolation.data.corpus_paths import SPLITS
+from lm_interpolation.models.adapter_files import adapter_files
 from lm_interpolation.models.gguf_files import gguf_path, tokenizer_files
 from lm_interpolation.models.model_folders import context_of, model_files
 from lm_interpolation.study.leak_plan import lineage, weights_from
@@ -82,8 +83,11 @@ class Models:
         return {"model": start["align"], "target": start["to"], "permute": start["permute"], "seed": start["seed"]}
 
     def files(self, model: str) -> list[str]:
-        """The files that the import of a model reads from local directories."""
+        """The files that the import of a model, or the merge of an adapter, reads from local directories."""
         start = self._specs[model]["start"]
+        if "adapter" in start:
+            folder = start["adapter"].get("directory")
+            return list(map(str, adapter_files(folder))) if folder else []
         directory, gguf, tokenizer = (start.get(key) for key in ("directory", "gguf_file", "tokenizer_directory"))
         files: list[Path] = []
         if directory:

@@ -144,7 +144,7 @@ def test_a_soup_learnt_what_its_models_learnt() -> None:
         (
             {"models__greedy__start": {"mean": "all", "greedy": "all"}},
             "config: models.greedy.start has mean and greedy; give exactly one of hub, directory, model, architecture, "
-            "architecture_of, mean, greedy, align",
+            "architecture_of, mean, greedy, align, adapter",
         ),
     ],
 )

@@ -42,6 +42,40 @@ def test_few_texts_and_an_exam_without_a_baseline() -> None:
     Study(changed("models/critic/exam/baseline", "none", config))
 
 
+LORA = {"rank": 4, "alpha": 8, "targets": ["c_attn"]}
+ADAPTER = "models/positive/training/lora"
+
+
+def test_an_adapter_is_trained_by_its_settings() -> None:
+    before = Study(small_config()).models.settings("positive")
+    assert "lora" not in before["training"]
+    found = canonical(Study(changed(ADAPTER, LORA)).models.settings("positive"))
+    whole = LORA | {"dropout": 0.0, "rslora": False}
+    assert found == {**before, "training": {**before["training"], "lora": whole}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (ADAPTER, {**LORA, "rank": 0}, "models.positive.training.lora.rank is 0; give at least 1"),
+        (ADAPTER, {**LORA, "alpha": 0}, "models.positive.training.lora.alpha is 0; give more than 0"),
+        (ADAPTER, {**LORA, "targets": []}, "models.positive.training.lora.targets is empty; give at least one"),
+        (ADAPTER, {**LORA, "targets": "c_attn"}, "models.positive.training.lora.targets"),
+        (ADAPTER, {**LORA, "dropout": 1}, "models.positive.training.lora.dropout is 1; give less than 1"),
+        (ADAPTER, {**LORA, "r": 4}, "unknown key 'r' at models.positive.training.lora"),
+        ("models/base/training/lora", LORA, "models.base.training.lora: adapts a model of the study, but this one"),
+        ("models/judge/training/lora", LORA, "models.judge.training.lora: is for language models; remove it"),
+    ],
+)
+def test_mistakes_in_an_adapter(path: str, value: Any, words: str) -> None:
+    assert words in error_of(changed(path, value))
+
+
+def test_an_adapter_has_no_biases_beside_it() -> None:
+    words = "models.positive.training.trainable: biases, but lora trains an adapter; remove one of the two"
+    assert words in error_of(changed(ADAPTER, LORA, changed(BIASES, "biases")))
+
+
 def llama(**options: Any) -> dict[str, Any]:
     """The small study with models of this architecture, one of which is trained in its biases."""
     config = changed(BIASES, "biases")

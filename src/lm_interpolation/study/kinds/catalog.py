@@ -1,6 +1,6 @@
 """All kinds, one line each. A kind that is not here does not exist."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Tag
@@ -20,7 +20,7 @@ from lm_interpolation.study.kinds.analyses.region import Region
 from lm_interpolation.study.kinds.analyses.regions import Regions
 from lm_interpolation.study.kinds.analyses.texts import Texts
 from lm_interpolation.study.kinds.analyses.traverse import Traverse
-from lm_interpolation.study.kinds.base import Declaration, Either, tag
+from lm_interpolation.study.kinds.base import Declaration, Either, keys_of, tag
 from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
 from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.better import BetterClaim
@@ -76,6 +76,7 @@ from lm_interpolation.study.kinds.figures.tsne import TsneFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
 from lm_interpolation.study.kinds.methods.keep import Band, ByMask, Chance, Keep, Magnitude, Rank, Tensors, Variance
+from lm_interpolation.study.kinds.models.adapter import FromAdapter
 from lm_interpolation.study.kinds.models.aligned import FromAligned
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.directory import FromDirectory
@@ -123,6 +124,7 @@ ORIGINS: tuple[type[Origin], ...] = (
     FromMean,
     FromGreedy,
     FromAligned,
+    FromAdapter,
 )
 SCORERS: tuple[type[Scorer], ...] = (
     Classifier,
@@ -221,9 +223,18 @@ def _source(value: Any) -> Any:
     return next((key for key in ("split_from", "classes_from") if key in value), value.get("source"))
 
 
+def origins_named(keys: Collection[Any]) -> list[type[Origin]]:
+    """The origins that a start with these keys names.
+
+    One whose key belongs to another of them, as ``model`` does to ``adapter``, is not named.
+    """
+    found = [kind for kind in ORIGINS if kind.KEY in keys]
+    return [kind for kind in found if not any(kind.KEY in keys_of(other) for other in found if other is not kind)]
+
+
 def _origin(value: Any) -> Any:
-    found = [kind.KEY for kind in ORIGINS if isinstance(value, Mapping) and kind.KEY in value]
-    return START + found[0] if len(found) == 1 else None
+    found = origins_named(value) if isinstance(value, Mapping) else []
+    return START + found[0].KEY if len(found) == 1 else None
 
 
 AnyCorpus = Annotated[

@@ -23,6 +23,7 @@ from lm_interpolation.study.kinds.base import (
 from lm_interpolation.study.kinds.catalog import AnyOrigin
 from lm_interpolation.study.kinds.fitting import batch_fits
 from lm_interpolation.study.kinds.models.exam import Exam
+from lm_interpolation.study.kinds.models.lora import Lora
 from lm_interpolation.study.settings import AddedLater
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class Training(Declaration):
         default="all",
         description="Parameters that training changes: all, or the biases (BitFit), and the head of a classifier.",
     )
+    lora: Maybe[Lora] = Field(
+        default=None, description="Train a LoRA adapter of the model that training starts from, and merge it."
+    )
 
 
 class Model(Declaration):
@@ -101,7 +105,7 @@ class Model(Declaration):
         description=(
             "Source of the weights: a hub id with revision, a local Hugging Face directory, another model of this "
             "file, random weights of an architecture with a tokenizer, a mean of models of this file, or one of them "
-            "aligned with another."
+            "aligned with another, or with an adapter."
         )
     )
     data: Maybe[Data] = Field(
@@ -128,7 +132,7 @@ class Model(Declaration):
             return
         if self.data is None or self.training is None:
             if not self.start.IMPORTED and not self.start.DERIVED:
-                yield "", "has no data and training, so start must be hub, directory, mean, greedy or align"
+                yield "", "has no data and training, so start must be hub, directory, mean, greedy, align or adapter"
             if self.start.DERIVED and self.task != "language-model":
                 yield "task", f"start.{self.start.KEY} is for language models; train the classifier from one"
             return
@@ -149,6 +153,7 @@ class Model(Declaration):
             yield "data.class", undeclared("class", self.data.class_, classes)
         yield from self._few_problems(self.data, config)
         yield from self._bias_problems(self.training, config)
+        yield from self._lora_problems(self.training)
         yield from batch_fits(config, self.training.processes, self.training.batch_size, "training.batch_size")
 
     def _few_problems(self, data: Data, config: "StudyConfig") -> Iterator[Problem]:
@@ -171,6 +176,16 @@ class Model(Declaration):
                 f"biases, but the architecture {architecture['model_type']} has none; train all, or set its options "
                 "for biases",
             )
+
+    def _lora_problems(self, training: Training) -> Iterator[Problem]:
+        if training.lora is None:
+            return
+        if self.task != "language-model":
+            yield "training.lora", "is for language models; remove it"
+        elif self.start.KEY != "model":
+            yield "training.lora", f"adapts a model of the study, but this one starts from {self.start.KEY}; remove it"
+        if training.trainable != "all":
+            yield "training.trainable", f"{training.trainable}, but lora trains an adapter; remove one of the two"
 
     def _exam_problems(self, exam: Exam, config: "StudyConfig") -> Iterator[Problem]:
         if self.task != "classifier":
