@@ -135,11 +135,12 @@ def test_what_is_wrong_with_a_folder_is_told_before_anything_runs(
         (
             {"models__tuned__start__mean": ["base"]},
             "config: models.tuned.start has model and mean and adapter; give exactly one of hub, directory, model, "
-            "architecture, architecture_of, mean, greedy, adapter",
+            "architecture, architecture_of, mean, greedy, align, adapter",
         ),
         (
             {"models__tuned__start": {"model": "base"}},
-            "config: models.tuned: has no data and training, so start must be hub, directory, mean, greedy or adapter",
+            "config: models.tuned: has no data and training, so start must be hub, directory, mean, greedy, align or "
+            "adapter",
         ),
         (
             {"models__tuned__task": "classifier", "sweeps__adapted": None},
