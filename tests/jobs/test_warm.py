@@ -121,6 +121,19 @@ def test_a_server_that_was_killed_is_not_missed(own_launcher: Path, script: Path
     assert run(str(own_launcher), str(script)).stdout == f"{os.getpid()}\n"
 
 
+def test_the_path_of_python_may_need_quotes(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a clone whose folder has spaces in its name."""
+    odd = tmp_path / "it's a clone"
+    odd.mkdir()
+    (odd / "venv").symlink_to(Path(sys.prefix))
+    python = odd / "venv" / "bin" / "python"
+    monkeypatch.setattr(sys, "executable", shlex.quote(str(python)))
+    launcher = warm.install()
+    script.write_text("import sys\nprint(sys.executable, 'torch' in sys.modules)")
+    assert run(str(launcher), str(script)).stdout == f"{python} True\n"
+    shutil.rmtree(launcher.parent)
+
+
 OWNER = """
 import os, subprocess, sys
 from lm_interpolation.jobs.warm import launching as warm

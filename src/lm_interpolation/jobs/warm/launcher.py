@@ -29,12 +29,9 @@ READ_EARLY = (
     "CUDA",
     "HOME",
     "XDG_",
-    "OMP_",
-    "OPENBLAS_",
-    "GOTO_",
-    "MKL_",
-    "NUMEXPR_",
 )
+THREADS = ("OMP_", "OPENBLAS_", "GOTO_", "MKL_", "NUMEXPR_")
+"""Read early, too: Snakemake sets them to the threads of each job."""
 PASSED_ON = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 FOLDER = os.path.dirname(os.path.abspath(sys.argv[0]))
@@ -51,11 +48,10 @@ def plain(arguments: list[str], environment: dict[str, str]) -> bool:
 
 
 def connect(settings: dict[str, Any], environment: dict[str, str]) -> socket.socket | None:
-    """A connection to the server for this environment, which is started if there is none yet; None if it cannot.
-
-    Raises ``OSError`` if the server was killed, or if there is no room for its files.
-    """
-    early = {name: value for name, value in sorted(environment.items()) if name.startswith(READ_EARLY)}
+    """A connection to the server for this environment, which is started if there is none yet; None if it cannot."""
+    # Nested programs are in the process group of those that start them, so they have one server, and one session.
+    read = READ_EARLY if settings["nested"] else READ_EARLY + THREADS
+    early = {name: value for name, value in sorted(environment.items()) if name.startswith(read)}
     for name in PASSED_ON:
         early.pop(name, None)
     name = os.path.join(FOLDER, hashlib.sha256(json.dumps(early).encode()).hexdigest()[:8])
@@ -87,19 +83,16 @@ def connect(settings: dict[str, Any], environment: dict[str, str]) -> socket.soc
     return connection
 
 
-def main() -> None:
-    """Run the program in a fork, or else in the real Python; ends as it ends."""
-    with open(os.path.join(FOLDER, "settings.json"), encoding="utf-8") as file:
-        settings = json.load(file)
-    environment = dict(os.environ)
-    connection = None
-    if plain(sys.argv[1:], environment):
-        with contextlib.suppress(OSError):
-            connection = connect(settings, environment)
+def fork(settings: dict[str, Any], environment: dict[str, str]) -> tuple[socket.socket, int] | None:
+    """A connection to the server, and the process that it has forked for this program; None if there is none.
+
+    Raises ``OSError`` if the server was killed, or if there is no room for its files.
+    """
+    connection = connect(settings, environment)
     if connection is None:
-        os.execv(settings["python"], [settings["python"], *sys.argv[1:]])
+        return None
     asked = {
-        "executable": sys.argv[0] if settings["nested"] else settings["python"],
+        "executable": os.path.join(FOLDER, "python") if settings["nested"] else settings["python"],
         "arguments": sys.argv[1:],
         "environment": environment,
         "cwd": os.getcwd(),
@@ -110,7 +103,22 @@ def main() -> None:
     streams = array.array("i", [0, 1, 2]).tobytes()
     connection.sendmsg([len(text).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
     connection.sendall(text)
-    child = int.from_bytes(connection.recv(8, socket.MSG_WAITALL), "big")
+    child = connection.recv(8, socket.MSG_WAITALL)
+    return (connection, int.from_bytes(child, "big")) if child else None
+
+
+def main() -> None:
+    """Run the program in a fork, or else in the real Python; ends as it ends."""
+    with open(os.path.join(FOLDER, "settings.json"), encoding="utf-8") as file:
+        settings = json.load(file)
+    environment = dict(os.environ)
+    forked = None
+    if plain(sys.argv[1:], environment):
+        with contextlib.suppress(OSError):
+            forked = fork(settings, environment)
+    if forked is None:
+        os.execv(settings["python"], [settings["python"], *sys.argv[1:]])
+    connection, child = forked
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
         signal.signal(number, lambda number, frame: os.kill(child, number))
     answer = connection.recv(8, socket.MSG_WAITALL)

@@ -24,22 +24,27 @@ def install(nested: bool = False) -> Path:
     """Write a launcher into a temporary folder of its own; returns its path.
 
     Its servers keep their sockets there. They start when they are first needed, and end with this process, or with the
-    last program if this process was killed. If ``nested``, ``sys.executable`` in its programs is the launcher, too.
-    Raises ``OSError`` if there is no room, or if programs may not lie there.
+    last program if this process was killed. If ``nested``, ``sys.executable`` in its programs is the launcher, too, and
+    a process group spans them; numbers of threads are then what they are here. Raises ``OSError`` if there is no room,
+    or if programs may not lie there.
     """
     shared = tempfile.gettempdir()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=shared if len(shared) <= _LONGEST_FOLDER else "/tmp"))
     atexit.register(_remove, folder, os.getpid())
-    launcher = folder / "python"
+    launcher, program = folder / "python", folder / "launcher.py"
+    # Snakemake's has quotes, where its path needs them (study.launch).
+    (python,) = shlex.split(sys.executable)
     settings = {
-        "python": sys.executable,
+        "python": python,
         "server": str(_HERE / "server.py"),
         "owner": os.getpid(),
         "nested": nested,
     }
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-    code = (_HERE / "launcher.py").read_text(encoding="utf-8")
-    launcher.write_text(f"#!{sys.executable} -IS\n{code}", encoding="utf-8")
+    shutil.copyfile(_HERE / "launcher.py", program)
+    # The path of Python may be too long for a first line, or have spaces in it.
+    command = shlex.join([python, "-IS", str(program)])
+    launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
     launcher.chmod(0o755)
     subprocess.run([launcher, "-c", "pass"], check=True)
     return launcher
@@ -69,7 +74,7 @@ def start() -> None:
 
     Only the time that a job takes to start depends on it.
     """
-    python = shlex.split(sys.executable)[0]
+    (python,) = shlex.split(sys.executable)
     if Path(python).parent.name.startswith(_PREFIX) or not can_fork():
         return
     try:
