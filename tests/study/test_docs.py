@@ -44,6 +44,18 @@ def test_experiments_of_the_readme_are_those_of_the_configuration():
     assert named == {"claims", "explorer", "quick", *figures}
 
 
+def test_claims_of_the_papers_are_declared():
+    rows = [
+        row.split("|") for row in (ROOT / "docs" / "papers.md").read_text(encoding="utf-8").splitlines() if "|" in row
+    ]
+    named = {name for row in rows for name in re.findall(r"`([a-z][\w-]+)`", row[3])}
+    files = [
+        ROOT / "config" / name for name in ("experiments.yaml", "methods.yaml", "config.yaml", "regions-demo.yaml")
+    ]
+    assert len(named) > 40
+    assert named <= {name for file in files for name in yaml.safe_load(file.read_text(encoding="utf-8"))["claims"]}
+
+
 def test_the_study_of_the_walk_through_holds():
     """Its blocks, put together as the text says, and the rest as in the smallest study."""
     text = (ROOT / "docs" / "own-study.md").read_text(encoding="utf-8")
