@@ -107,8 +107,10 @@ def test_three_panels_show_each_level() -> None:
     figure = plot_traverse(lines(), title="Lines")
     figure.draw_without_rendering()
     between, beyond, around = figure.axes
-    labels = [text.get_text() for text in between.get_legend().get_texts()]
-    assert labels == ["models of the same data set", "of the same group", "of different groups"]
+    # One legend for all panels.
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    levels = ["models of the same data set", "of the same group", "of different groups"]
+    assert labels == [*levels, "towards the origin", "random directions"]
     curve = next(line for line in between.lines if line.get_label() == labels[0])
     np.testing.assert_allclose(curve.get_xdata(), [0, 0.25, 0.5, 0.75, 1])
     np.testing.assert_allclose(curve.get_ydata(), [0, -0.01875, -0.025, -0.01875, 0])
@@ -117,7 +119,6 @@ def test_three_panels_show_each_level() -> None:
     # Triangles where lines do not count, one per level.
     lost = [line for line in beyond.lines if line.get_marker() == "^" and line.get_linestyle() == "None"]
     assert [list(line.get_xdata()) for line in lost] == [[32]] * 3
-    assert [text.get_text() for text in around.get_legend().get_texts()] == ["towards the origin", "random directions"]
     assert min(line.get_xdata()[0] for line in around.lines if len(line.get_xdata()) == 3) == 0.01
     plt.close("all")
 
@@ -125,9 +126,11 @@ def test_three_panels_show_each_level() -> None:
 def test_a_level_without_pairs_is_left_out() -> None:
     table = lines()
     figure = plot_traverse(table[table["level"] != "same task"])
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "models of the same data set",
         "of different groups",
+        "towards the origin",
+        "random directions",
     ]
 
 
