@@ -32,8 +32,8 @@ class Mixture:
     """A source of texts: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
 
     The members share device and tokenizer. What one gives logits for and another does not is padding of its vocabulary,
-    and is left out. ``nucleus`` is the index of the member whose logits determine
-    the top-p nucleus; if it is None, the sum does. A member may have the coefficient 0.
+    and is left out. ``nucleus`` is the index of the member whose logits determine the top-p nucleus; if it is None, the
+    sum does. A member may have the coefficient 0.
     """
 
     members: tuple[tuple[float, LanguageModel], ...]
