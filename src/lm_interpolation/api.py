@@ -99,6 +99,7 @@ def steer(
     device: str = "cpu",
     precision: str = "fp32",
     method: Method | None = None,
+    experts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> "pd.DataFrame":
     """Sample continuations of ``prompts`` at a point, or at all points of a sweep; nothing is written.
 
@@ -118,6 +119,8 @@ def steer(
         device: ``cpu`` or ``cuda``.
         precision: ``fp32``, ``bf16`` or ``fp16``, to which the merged weights are cast.
         method: that of a point which is under one. A sweep has its own.
+        experts: in the space of logits, members of ``at`` that are no models, each as a study declares it under
+            ``experts`` (config/README.md).
 
     Returns a frame with a row for each continuation, ordered by point, prompt and sample: for a sweep a column of
     floats for each coordinate; ``point`` (its id), ``prompt`` (text), ``row`` (position of the prompt), ``sample``
@@ -143,13 +146,18 @@ def steer(
     if not texts:
         raise UserError("prompts: there are none; give a text to continue")
     how = sweep.method if sweep else _method_of(entries[0].point, method)
-    names = {name for entry in entries for name in entry.point.models} | ({nucleus} if nucleus else set())
+    if experts and space != "logits":
+        raise UserError("experts: only an ensemble has them; give space='logits'")
+    known = {name: _expert(name, declared) for name, declared in (experts or {}).items()}
+    combined = dict.fromkeys(name for entry in entries for name in entry.point.models)
+    names = {model for name in combined for model in (known[name]["models"] if name in known else [name])}
+    names |= {nucleus} if nucleus else set()
     names |= {how.base} if how is not None and how.base is not None else set()
     folders = _folders(models, sorted(names))
     sampling = Sampling(top_p, max_new_tokens, samples, seed)
     rows = pd.DataFrame({"row": range(len(texts)), "text": texts})
     frames = []
-    for entry, mixture in _mixtures(entries, folders, space, nucleus, device, precision, how):
+    for entry, mixture in _mixtures(entries, folders, space, nucleus, device, precision, how, known):
         sampled = sample_texts(mixture, rows, sampling, AdaptiveBatches(_BATCH))
         prompt = [texts[row] for row in sampled["row"]]
         coordinates = {name: float(value) for name, value in entry.coordinates}
@@ -202,6 +210,7 @@ def _mixtures(
     device: str,
     precision: str,
     method: Method | None,
+    experts: Mapping[str, Mapping[str, Any]],
 ) -> Any:
     """Yield each of ``entries`` with what its texts are sampled from; models are loaded once."""
     from lm_interpolation.points.interpolation import WeightSpace
@@ -211,12 +220,24 @@ def _mixtures(
     if space == "logits":
         members = load_members(folders, device, precision)
         for entry in entries:
-            yield entry, ensemble(entry.point, members, nucleus)
+            yield entry, ensemble(entry.point, members, nucleus, experts)
     else:
         methods = [] if method is None else [method]
         weights = WeightSpace(folders, device, methods=methods)
         for entry in entries:
             yield entry, mixture_at(entry.point, weights, precision)
+
+
+def _expert(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
+    from pydantic import TypeAdapter, ValidationError
+
+    from lm_interpolation.study.kinds.catalog import AnyExpert
+
+    try:
+        found: dict[str, Any] = TypeAdapter(AnyExpert).validate_python(dict(declared)).settings()
+    except ValidationError as error:
+        raise UserError(*(f"experts.{name}: {problem['msg']}" for problem in error.errors(include_url=False))) from None
+    return found
 
 
 def _point(coefficients: Coefficients) -> Point:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import TypeAdapter
 
 from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
@@ -27,7 +28,7 @@ from lm_interpolation.study.kinds.base import tag
 from lm_interpolation.study.kinds.catalog import CLAIMS, FAMILIES
 from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.linear import LinearClaim
-from lm_interpolation.study.kinds.methods.method import MethodSpec
+from lm_interpolation.study.kinds.study_config import DeclaredMethod
 from lm_interpolation.study.schema import load_schema
 from lm_interpolation.tables.tables import STATISTIC_COLUMNS
 from tests.reading import check_corpus, check_prompts
@@ -154,7 +155,8 @@ def test_example_is_valid(example: dict[str, Any], monkeypatch: pytest.MonkeyPat
             check_corpus(corpus, name)
     for name, prompts in example.get("prompts", {}).items():
         check_prompts(prompts, name)
-    methods = {name: MethodSpec.model_validate(spec).built(name) for name, spec in example.get("methods", {}).items()}
+    method: TypeAdapter[Any] = TypeAdapter(DeclaredMethod)
+    methods = {name: method.validate_python(spec).built(name) for name, spec in example.get("methods", {}).items()}
     for name, sweep in extended(example)[0].get("sweeps", {}).items():
         spec = {"space": "weights", "prompts": [], "directions": {}, **sweep}
         assert build_sweep(name, spec, methods.get(sweep.get("method"))).points

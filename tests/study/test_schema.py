@@ -20,7 +20,16 @@ from tests.study.test_config import full_config
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
-PARTS = ("data", "experiments", "methods", "regions-claims", "smollm2-methods", "smollm2-models", "trainings", "sst-trainings")
+PARTS = (
+    "data",
+    "experiments",
+    "methods",
+    "regions-claims",
+    "smollm2-methods",
+    "smollm2-models",
+    "trainings",
+    "sst-trainings",
+)
 """Files that are no studies by themselves."""
 STUDIES = [path for path in CONFIGS if path.stem not in PARTS]
 

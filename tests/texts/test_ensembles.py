@@ -1,7 +1,8 @@
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.tokenizer_files import check_same_tokenizer
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.texts.ensembles import generate_ensemble, load_ensemble
+from lm_interpolation.texts.experts.base import build
 from lm_interpolation.texts.generation import Sampling, generate
 from lm_interpolation.texts.sampler import uniforms
 from tests.small_gpu import halvings, limit_memory
@@ -96,9 +98,13 @@ def step_by_step(
     nucleus: str | None,
     prompts: pd.DataFrame,
     sampling: Sampling,
+    experts: Mapping[str, Callable[[Mapping[str, np.ndarray], list[int]], np.ndarray]] = MappingProxyType({}),
 ) -> list[tuple[int, int, str, int, str]]:
-    """Reference: one text at a time, no padding, no cache, the whole text through each model for each token."""
-    names = {*point, *({nucleus} if nucleus else set())}
+    """Reference: one text at a time, no padding, no cache, the whole text through each model for each token.
+
+    ``experts`` have functions of the logits of all models and the tokens so far.
+    """
+    names = set(models) if experts else {*point, *({nucleus} if nucleus else set())}
     loaded = {name: AutoModelForCausalLM.from_pretrained(models[name]).eval() for name in names}
     tokenizer = AutoTokenizer.from_pretrained(models["base"])
     result = []
@@ -109,6 +115,7 @@ def step_by_step(
                 ids = torch.tensor([tokenizer(prompt).input_ids + tokens])
                 with torch.inference_mode():
                     logits = {name: model(ids).logits[0, -1].double().numpy() for name, model in loaded.items()}
+                logits |= {name: values(logits, ids[0].tolist()) for name, values in experts.items()}
                 combined = sum(value * logits[name] for name, value in point.items())
                 likely = softmax(logits[nucleus] if nucleus else combined)
                 order = np.argsort(-likely)
@@ -230,6 +237,113 @@ def test_dexperts_by_hand(constant, nucleus, top_p, expected):
     assert set(shares.index) == set(expected)
     for character, share in expected.items():
         assert abs(shares[character] - share) <= 4 * math.sqrt(share * (1 - share) / count)
+
+
+# --- members that are no models -------------------------------------------------------------------------------------
+
+
+def described(module: str, **settings: Any) -> dict[str, Any]:
+    return {"module": module, "models": settings.get("models", []), "settings": settings}
+
+
+def extreme(kind: str, *models: str) -> dict[str, Any]:
+    return described("extremes", extreme=kind, models=list(models))
+
+
+@pytest.mark.parametrize("nucleus", [None, "base"])
+@pytest.mark.parametrize(("kind", "of"), [("max", np.maximum), ("min", np.minimum)])
+def test_extremes_are_of_log_probabilities(models, kind, of, nucleus):
+    def reference(logits: Mapping[str, np.ndarray], tokens: list[int]) -> np.ndarray:
+        return of(np.log(softmax(logits["positive"])), np.log(softmax(logits["negative"])))
+
+    prompts = make_prompts(6)
+    sampling = Sampling(top_p=0.8, max_new_tokens=6, samples=3, seed=5)
+    # One of the models is in the point, too; the other is not.
+    point = {"base": 1.5, "positive": 0.5, "both": -1}
+    experts = {"both": extreme(kind, "positive", "negative")}
+    texts = generate_ensemble(Point.of(point), models, prompts, sampling, nucleus, batch_size=8, experts=experts)
+    assert rows_of(texts) == step_by_step(point, models, nucleus, prompts, sampling, {"both": reference})
+
+
+def test_extremes_do_not_depend_on_the_offsets_of_logits():
+    logits = [torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[3.0, 1.0, 0.0]])]
+    moved = [logits[0] + 100, logits[1] - 50]
+    for kind in ("max", "min"):
+        found = build(extreme(kind, "one", "two"), ["one", "two"], None)
+        torch.testing.assert_close(found.log_odds(logits, []), found.log_odds(moved, []), rtol=0, atol=1e-4)
+
+
+def test_each_model_runs_once(models, monkeypatch):
+    mixture = load_ensemble(
+        Point.of({"base": 2, "both": -1}), models, "base", experts={"both": extreme("max", "base", "positive")}
+    )
+    assert len(mixture.members) == 2 and [value for value, _ in mixture.members] == [2.0, 0.0]
+
+
+def test_a_uniform_expert_is_a_temperature(models):
+    prompts = make_prompts(6)
+    sampling = Sampling(top_p=0.8, max_new_tokens=6, samples=3, seed=5)
+    point = {"base": 0.5, "flat": 0.5}
+    experts = {"flat": described("uniform")}
+    texts = generate_ensemble(Point.of(point), models, prompts, sampling, None, batch_size=8, experts=experts)
+    zeros = {"flat": lambda logits, tokens: np.zeros(300)}
+    assert rows_of(texts) == step_by_step(point, models, None, prompts, sampling, zeros)
+
+
+WEIGHTED = {"good": 3.0, "film": 2.0, "bad": -4.0, "expected": 1.0, "everybody": 2.0}
+"""Words of one token and of several."""
+
+
+def potential(tokens: list[int], words: Mapping[tuple[int, ...], float]) -> float:
+    """Weights of all words in a text, and in advance that of one with a positive weight that it has begun."""
+    complete = sum(
+        weight
+        for pieces, weight in words.items()
+        for end in range(len(pieces), len(tokens) + 1)
+        if tuple(tokens[end - len(pieces) : end]) == pieces
+    )
+    begun = {
+        length: weight
+        for pieces, weight in words.items()
+        if weight > 0
+        for length in range(1, len(pieces))
+        if tuple(tokens[len(tokens) - length :]) == pieces[:length]
+    }
+    return complete + (begun[max(begun)] if begun else 0.0)
+
+
+def test_words_weigh_as_much_as_they_say(models):
+    tokenizer = AutoTokenizer.from_pretrained(models["base"])
+    words = {tuple(tokenizer.encode(f" {word}")): weight for word, weight in WEIGHTED.items()}
+    assert len({len(pieces) for pieces in words}) > 1
+    rule = build(described("words", words=WEIGHTED), [], tokenizer)
+    logits = [torch.zeros(1, 300)]
+    text = tokenizer.encode("the film was good")
+    texts = [text, *(text + list(pieces[:length]) for pieces in words for length in range(1, len(pieces) + 1))]
+    for tokens in texts:
+        values = rule.log_odds(logits, [tokens])[0].numpy()
+        gains = np.array([potential([*tokens, token], words) - potential(tokens, words) for token in range(300)])
+        # Odds between tokens count, not the level.
+        assert np.ptp(values - gains) == 0, tokenizer.decode(tokens)
+
+
+def test_texts_with_a_rule_equal_the_reference(models):
+    tokenizer = AutoTokenizer.from_pretrained(models["base"])
+    words = {tuple(tokenizer.encode(f" {word}")): weight for word, weight in WEIGHTED.items()}
+
+    def reference(logits: Mapping[str, np.ndarray], tokens: list[int]) -> np.ndarray:
+        return np.array([potential([*tokens, token], words) for token in range(300)])
+
+    prompts = make_prompts(6)
+    sampling = Sampling(top_p=0.9, max_new_tokens=8, samples=3, seed=5)
+    point = {"base": 1, "cheerful": 2, "flat": -2}
+    experts = {"cheerful": described("words", words=WEIGHTED), "flat": described("uniform")}
+    texts = generate_ensemble(Point.of(point), models, prompts, sampling, None, batch_size=8, experts=experts)
+    zeros = {"flat": lambda logits, tokens: np.zeros(300)}
+    expected = step_by_step(point, models, None, prompts, sampling, {"cheerful": reference, **zeros})
+    assert rows_of(texts) == expected
+    plain = generate_ensemble(Point.of({"base": 1}), models, prompts, sampling, None, batch_size=8)
+    assert sum("good" in text for text in texts["continuation"]) > sum("good" in text for text in plain["continuation"])
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

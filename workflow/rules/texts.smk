@@ -62,8 +62,7 @@ rule generate_ensemble:
             "texts/generate_ensemble.py",
             sampling=study.sampling(wildcards.prompts),
             precision=study.generation("precision"),
-            models=study.ensemble_models(wildcards.point),
-            nucleus=study.generation("nucleus"),
+            **study.ensemble_settings(wildcards.point),
         ),
         execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("generate")),
     message:

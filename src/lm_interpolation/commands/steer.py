@@ -167,9 +167,9 @@ def _sampling(study: OpenStudy, options: Namespace) -> dict[str, Any]:
 
 def _models(study: OpenStudy, place: Place) -> list[str]:
     """Names of the models that a place needs, including the model of the nucleus for an ensemble."""
-    nucleus = study.generation.get("nucleus")
-    deciding = [nucleus] if nucleus is not None and place.space == "logits" else []
-    return list(dict.fromkeys([*study.models(place.point), *deciding]))
+    if place.space == "logits":
+        return study.declared.ensemble_models(place.point)
+    return list(study.models(place.point))
 
 
 def _judges(study: OpenStudy, places: Sequence[Place], names: Sequence[str]) -> list[str]:
@@ -240,13 +240,13 @@ def _mixtures(
     from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()
-    precision, nucleus = study.generation["precision"], study.generation.get("nucleus")
+    precision = study.generation["precision"]
     families = {
         space: _families(_models(study, place) for place in places if place.space == space)
         for space in ("weights", "logits")
     }
     keys = [
-        (place.space, next(names for names in families[place.space] if place.point.models[0] in names))
+        (place.space, next(names for names in families[place.space] if _models(study, place)[0] in names))
         for place in places
     ]
     # Each family stays in memory from its first place to its last.
@@ -267,7 +267,8 @@ def _mixtures(
         if key not in held:
             held[key] = load(key[1], place.space)
         if place.space == "logits":
-            yield ensemble(place.point, held[key], nucleus)
+            nucleus, experts = study.declared.nucleus_of(place.point), study.declared.experts_of(place.point)
+            yield ensemble(place.point, held[key], nucleus, experts)
         else:
             yield mixture_at(place.point, held[key], precision)
         if last[key] == index:

@@ -219,7 +219,7 @@ def _figure_tokens(study: "Study", figure: str) -> list[tuple[str, str]]:
 
 def _tokens(study: "Study", sweeps: Iterable[str], scorers: Collection[str]) -> list[tuple[str, str]]:
     """(names of models, folder with their special tokens) of sweeps, and of scorers whose judge is a language model."""
-    models = [model for name in sweeps for model in study.sweeps[name].models]
+    models = study.declared.models_behind(model for name in sweeps for model in study.sweeps[name].models)
     judges = [scorer.judge() for name, scorer in study.scorers.items() if name in scorers]
     models += [judge for judge in judges if judge and study.config["models"][judge]["task"] == "language-model"]
     found: dict[str, list[str]] = {}

@@ -47,6 +47,9 @@ def check_whole(config: StudyConfig) -> Iterator[str]:
         if model.training:
             root = config.root_of(name)[1]
             yield from block_problems(name, model, context_of(root.architecture_declared()), "is declared")
+    for name in config.experts:
+        if name in config.models:
+            yield f"experts.{name}: a model has this name, too; rename one"
     yield from _table_names(config)
     yield from _precisions(config)
     yield from judged_problems(config)

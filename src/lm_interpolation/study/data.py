@@ -70,7 +70,8 @@ class Data:
             if analysis.continued_prompts() == prompts
             for sweep in analysis.sweeps_behind(study.declared)
         ]
-        models = [(model, room) for name in (*sweeps, *measured) for model in study.sweeps[name].models]
+        behind = study.declared.models_behind
+        models = [(model, room) for name in (*sweeps, *measured) for model in behind(study.sweeps[name].models)]
         names = dict.fromkeys(name for sweep in sweeps for name in study.declared.scorers_of(sweep))
         scorers = [study.scorers[name] for name in names]
         full = [(judge, 0) for scorer in scorers if scorer.judge_reads_prompts() and (judge := scorer.judge())]

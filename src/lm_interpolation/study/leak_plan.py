@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def leak_plan(study: "Study") -> dict[str, Any]:
     """Which texts of a study are compared to find those that leak: see ``plan``."""
-    combined = {name: sweep.models for name, sweep in study.sweeps.items()}
+    combined = {name: study.declared.models_behind(sweep.models) for name, sweep in study.sweeps.items()}
     measured = {
         name: [{**texts._asdict(), "models": found.measured_models(study)} for texts in held_out]
         for name, found in study.declared.analyses.items()

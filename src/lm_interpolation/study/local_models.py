@@ -161,7 +161,8 @@ def check_sweep_models(config: StudyConfig, sweeps: Mapping[str, Sweep]) -> list
     notes: list[str] = []
     problems = Problems([])
     for sweep in sweeps.values():
-        problems.keep(_check_together, config, f"sweeps.{sweep.name}", sweep.models, sweep.space, notes)
+        models = config.models_behind(sweep.models)
+        problems.keep(_check_together, config, f"sweeps.{sweep.name}", models, sweep.space, notes)
     for name, model in config.models.items():
         if model.start.DERIVED:
             place = f"models.{name}.start.{model.start.KEY}"

@@ -25,6 +25,7 @@ NOUNS = {
     "prompts": "prompt set",
     "tokenizers": "tokenizer",
     "models": "model",
+    "experts": "expert",
     "methods": "method",
     "sets": "set",
     "scorers": "scorer",
@@ -41,7 +42,7 @@ NOUNS = {
 
 ENTRIES = (*(name for name in NOUNS if name in StudyConfig.model_fields), "claims")
 """Sections whose keys are names of entries."""
-WITHOUT_MODELS = ("methods", "sweeps", "analyses", "searches", "figures")
+WITHOUT_MODELS = ("experts", "methods", "sweeps", "analyses", "searches", "figures")
 """Sections whose entries are left out, whoever wrote them, if the study does not declare a model that they need."""
 
 
@@ -80,7 +81,14 @@ class Reference:
 
 def references(config: StudyConfig) -> list[Reference]:
     """All references of a study, in the order of its sections; one to each member of what is repeated."""
-    return [one for found in references_of(config, ()) for one in _spread(found, config)]
+    return [one for found in references_of(config, ()) for one in _spread(_instead(found, config), config)]
+
+
+def _instead(reference: Reference, config: StudyConfig) -> Reference:
+    section = reference.ref.instead
+    if section is None or reference.name not in config.section(section):
+        return reference
+    return replace(reference, ref=Ref(section), section=(section,))
 
 
 def _spread(reference: Reference, config: StudyConfig) -> list[Reference]:

@@ -196,9 +196,15 @@ class Study:
 
     def ensemble_models(self, point: str) -> list[str]:
         """Names of the models that an ensemble runs: those of its point, and the one that determines the nucleus."""
-        names = list(Point.parse(point).models)
-        nucleus = self.generation("nucleus")
-        return names + [nucleus] * (nucleus is not None and nucleus not in names)
+        return self.declared.ensemble_models(Point.parse(point))
+
+    def ensemble_settings(self, point: str) -> dict[str, Any]:
+        """What a job needs to know about an ensemble besides its point."""
+        found = Point.parse(point)
+        settings = {"models": self.ensemble_models(point), "nucleus": self.declared.nucleus_of(found)}
+        experts = self.declared.experts_of(found)
+        # Left out without experts, as before there were any, so that nothing reruns.
+        return {**settings, "experts": experts} if experts else settings
 
     def analysis_inputs(self, name: str) -> dict[str, Any]:
         """Inputs of the job of an analysis."""

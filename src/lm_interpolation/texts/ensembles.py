@@ -2,12 +2,15 @@
 
 Source: DExperts (Liu et al. 2021, https://aclanthology.org/2021.acl-long.522, Eq. 1), softmax(z + gamma (z+ - z-)), as
 used by Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092), sections 3.2 and 4.4. Every point is allowed, not only
-theirs. The module is separate from ``generation``, so that an edit here does not rerun texts in weight space.
+theirs: models may differ in size (proxy tuning, Liu et al. 2024, arXiv 2401.08565; emulated fine-tuning, Mitchell et
+al. 2023, arXiv 2310.12962), and members may be experts that are no models. The module is separate from ``generation``,
+so that an edit here does not rerun texts in weight space.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,8 +19,13 @@ from lm_interpolation.jobs.checksums import check_model
 from lm_interpolation.jobs.runtime import Progress, UserError, announce, error_prefix
 from lm_interpolation.models.tokenizer_files import check_same_tokenizer
 from lm_interpolation.points.algebra import Point
+from lm_interpolation.texts.experts.base import Expert, build
 from lm_interpolation.texts.generation import Sampling, sample_texts
 from lm_interpolation.texts.language_models import LanguageModel, Mixture, load_language_model
+
+Experts = Mapping[str, Mapping[str, Any]]
+"""Name to what describes an expert, see ``ensemble``."""
+_NONE: Experts = {}
 
 
 def generate_ensemble(
@@ -30,6 +38,7 @@ def generate_ensemble(
     device: str = "cpu",
     progress: Progress | None = None,
     precision: str = "fp32",
+    experts: Experts = _NONE,
 ) -> pd.DataFrame:
     """Sample continuations of every prompt with next-token logits sum_m c_m z_m over the models of ``point``.
 
@@ -37,26 +46,38 @@ def generate_ensemble(
     ``generation.generate``, so ``{m: 1}`` gives exactly the texts that it samples from m.
 
     Args:
-        point, models, nucleus, device, precision: see ``load_ensemble``.
+        point, models, nucleus, device, precision, experts: see ``load_ensemble``.
         prompts, sampling, batch_size, progress: see ``generation.generate``, also for what is returned.
 
     Raises ``UserError`` naming two incompatible models, or the point and the prompt row (see
     ``generation.sample_texts``).
     """
-    mixture = load_ensemble(point, models, nucleus, device, precision)
+    mixture = load_ensemble(point, models, nucleus, device, precision, experts)
     with error_prefix(f"point {point.id}"):
         return sample_texts(mixture, prompts, sampling, AdaptiveBatches(batch_size), progress)
 
 
 def load_ensemble(
-    point: Point, models: Mapping[str, str | Path], nucleus: str | None, device: str = "cpu", precision: str = "fp32"
+    point: Point,
+    models: Mapping[str, str | Path],
+    nucleus: str | None,
+    device: str = "cpu",
+    precision: str = "fp32",
+    experts: Experts = _NONE,
 ) -> Mixture:
     """Load the models of ``point`` and the model ``nucleus``, and combine them (see ``load_members`` and ``ensemble``).
 
     ``models`` may hold more; only those needed are loaded.
     """
-    names = dict.fromkeys([*point.models, *([] if nucleus is None else [nucleus])])
-    return ensemble(point, load_members({name: models[name] for name in names}, device, precision), nucleus)
+    names = models_of(point, nucleus, experts)
+    return ensemble(point, load_members({name: models[name] for name in names}, device, precision), nucleus, experts)
+
+
+def models_of(point: Point, nucleus: str | None, experts: Experts = _NONE) -> list[str]:
+    """Names of the models that run at ``point``: its own, those of its experts, and the one of the nucleus."""
+    own = [name for name in point.models if name not in experts]
+    read = [model for name in point.models if name in experts for model in experts[name]["models"]]
+    return list(dict.fromkeys([*own, *read, *([] if nucleus is None else [nucleus])]))
 
 
 def load_members(
@@ -83,19 +104,36 @@ def load_members(
     return loaded
 
 
-def ensemble(point: Point, members: Mapping[str, LanguageModel], nucleus: str | None) -> Mixture:
+def ensemble(
+    point: Point, members: Mapping[str, LanguageModel], nucleus: str | None, experts: Experts = _NONE
+) -> Mixture:
     """The combination of ``members`` (see ``load_members``) at ``point``; there may be more members than needed.
 
     If ``nucleus`` is None, the top-p nucleus comes from the combined logits. If it is the name of a model, the nucleus
     comes from the logits of that model, whatever its coefficient, and the token is sampled from the softmax of the
     combined logits over the nucleus. (DExperts filters the logits of the base model before it adds the difference of
     the experts.)
+
+    Names in ``point`` that are those of ``experts`` are no models. An expert has ``models``, the names of those that it
+    reads, and ``module`` and ``settings`` (see ``experts.base.build``).
     """
     coefficients = {name: float(value) for name, value in point.coefficients}
-    if nucleus is not None:
-        coefficients.setdefault(nucleus, 0.0)
-    place = None if nucleus is None else list(coefficients).index(nucleus)
-    return Mixture(tuple((value, members[name]) for name, value in coefficients.items()), place)
+    names = models_of(point, nucleus, experts)
+    place = None if nucleus is None else names.index(nucleus)
+    return Mixture(
+        tuple((coefficients.get(name, 0.0), members[name]) for name in names),
+        place,
+        tuple(_experts(coefficients, names, members, experts)),
+    )
+
+
+def _experts(
+    coefficients: Mapping[str, float], names: list[str], members: Mapping[str, LanguageModel], experts: Experts
+) -> Iterable[tuple[float, Expert]]:
+    for name, coefficient in coefficients.items():
+        if name in experts:
+            with error_prefix(f"experts.{name}"):
+                yield coefficient, build(experts[name], names, members[names[0]].tokenizer)
 
 
 def _check_outputs(one: LanguageModel, two: LanguageModel) -> None:

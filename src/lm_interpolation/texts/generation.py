@@ -175,8 +175,9 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
     for step in range(steps):
         for member, values in zip(models, logits, strict=True):
             _check_finite(values, member.name, [None if ended[index] else batch[index] for index in active], step)
+        texts = [batch[index].prompt + new_tokens[index] for index in active] if mixture.experts else []
         tokens = top_p_sample(
-            _combine(mixture, logits),
+            _combine(mixture, logits, texts),
             torch.from_numpy(draws[active, step]).to(device),
             sampling.top_p,
             None if mixture.nucleus is None else logits[mixture.nucleus],
@@ -210,14 +211,19 @@ def _sample_batch(mixture: Mixture, batch: Sequence[_Sequence], sampling: Sampli
     return list(zip(new_tokens, ended, strict=True))
 
 
-def _combine(mixture: Mixture, logits: list[torch.Tensor]) -> torch.Tensor:
-    """The float64 sum of coefficient x logits (n, V) over the members; the logits of a single model as they are."""
+def _combine(mixture: Mixture, logits: list[torch.Tensor], texts: list[list[int]]) -> torch.Tensor:
+    """The float64 sum of coefficient x logits (n, V) over members and experts; those of a single model as they are.
+
+    ``texts`` are the tokens so far of each sequence, for experts.
+    """
     coefficients = [coefficient for coefficient, _ in mixture.members]
-    if coefficients == [1.0]:
+    if coefficients == [1.0] and not mixture.experts:
         return logits[0]
     total = torch.zeros_like(logits[0], dtype=torch.float64)
     for coefficient, values in zip(coefficients, logits, strict=True):
         total.add_(values, alpha=coefficient)
+    for coefficient, expert in mixture.experts:
+        total.add_(expert.log_odds(logits, texts), alpha=coefficient)
     return total
 
 

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.loading import context_length, load_model, takes_cache
 from lm_interpolation.models.special_tokens import SpecialTokens, of_model
+from lm_interpolation.texts.experts.base import Expert
 
 
 @dataclass(frozen=True)
@@ -29,20 +30,28 @@ class LanguageModel:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A source of texts: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m).
+    """A source of texts: next-token logits sum_m c_m z_m over ``members``, pairs (c_m, model m), and ``experts``.
 
     The members share device and tokenizer. What one gives logits for and another does not is padding of its vocabulary,
     and is left out. ``nucleus`` is the index of the member whose logits determine the top-p nucleus; if it is None, the
-    sum does. A member may have the coefficient 0.
+    sum does. A member may have the coefficient 0: then it is there for the nucleus or for an expert.
     """
 
     members: tuple[tuple[float, LanguageModel], ...]
     nucleus: int | None = None
+    experts: tuple[tuple[float, Expert], ...] = ()
 
     @property
     def stops(self) -> frozenset[int]:
-        """The tokens that end a continuation: the end tokens of all members with a nonzero coefficient."""
-        return frozenset().union(*(model.special.stops for coefficient, model in self.members if coefficient))
+        """The tokens that end a continuation: the end tokens of all members that the sum needs."""
+        needed = {place for _, expert in self.experts for place in expert.members}
+        return frozenset().union(
+            *(
+                model.special.stops
+                for place, (coefficient, model) in enumerate(self.members)
+                if coefficient or place in needed
+            )
+        )
 
 
 def load_language_model(

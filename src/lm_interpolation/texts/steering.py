@@ -146,7 +146,9 @@ def _under(study: OpenStudy, name: str, words: str) -> Place:
     values = _read_terms(words.strip().removeprefix(name).replace("~", " ").replace("@", " "))
     chosen = {key: value for key, value in values.items() if key in method.coordinates}
     coefficients = {key: value for key, value in values.items() if key not in chosen}
+    space = study.declared.methods[name].SPACE
     models = {key for key, model in study.config["models"].items() if model["task"] == "language-model"}
+    models |= set(study.declared.experts) if space == "logits" else set()
     if unknown := sorted(set(coefficients) - models):
         settings = f"its settings ({', '.join(method.coordinates)}) and " if method.coordinates else ""
         raise UserError(
@@ -156,7 +158,7 @@ def _under(study: OpenStudy, name: str, words: str) -> Place:
     for coordinate, value in chosen.items():
         for problem in study.declared.methods[name].value_problems(coordinate, [float(value)]):
             raise UserError(f"point {words!r}: {coordinate}={problem}")
-    return Place(method.at(coefficients, chosen), "weights", None, ())
+    return Place(method.at(coefficients, chosen), space, None, ())
 
 
 def _entry(study: OpenStudy, sweep: Sweep, values: Mapping[str, Decimal]) -> SweepPoint:

@@ -22,6 +22,7 @@ def main(
     precision: str,
     models: list[str],
     nucleus: str | None,
+    experts: dict[str, Any] | None = None,
 ) -> None:
     prepare_job(device, threads, gpus)
     prompts = read_parquet(job.input.prompts).to_pandas()
@@ -36,6 +37,7 @@ def main(
         device=device,
         progress=Progress(f"generate {job.wildcards.point}", len(prompts) * how.samples, "texts"),
         precision=precision,
+        experts=experts or {},
     )
     write_texts(texts, Path(job.output[0]))
 

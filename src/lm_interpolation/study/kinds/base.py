@@ -146,7 +146,7 @@ class Ref:
     number of ``directions`` of a sweep, whether it has ``texts``, and its ``space``; whether a corpus is ``stored`` (a
     stream is not); the number of directions of the sweep that an analysis is ``along``; whether a scorer has a
     statistic with a ``barrier``. Names in ``besides`` are words of their own, and refer to nothing. A name may be that
-    of a ``repeated`` entry and stand for its members.
+    of a ``repeated`` entry and stand for its members. An entry of the section ``instead`` may stand in place of it.
     """
 
     section: str
@@ -161,6 +161,7 @@ class Ref:
     barrier: bool = False
     besides: tuple[str, ...] = ()
     repeated: bool = False
+    instead: str | None = None
 
 
 @dataclass(frozen=True)
@@ -358,8 +359,9 @@ ScorerName = Annotated[Name, Ref("scorers")]
 SetName = Annotated[Name, Ref("sets")]
 SearchName = Annotated[Name, Ref("searches")]
 FigureName = Annotated[Name, Ref("figures")]
-Coefficients = Annotated[dict[LanguageModel, Coefficient], MinLen(1)]
-"""Model name to coefficient."""
+Member = Annotated[Name, Ref("models", tasks=("language-model",), instead="experts")]
+Members = Annotated[dict[Member, Coefficient], MinLen(1)]
+"""Name of a model or an expert to coefficient."""
 
 
 def close_to(name: str, names: Iterable[str]) -> str | None:

@@ -56,6 +56,10 @@ from lm_interpolation.study.kinds.corpora.share import ShareOfCorpus
 from lm_interpolation.study.kinds.corpora.sst import Sst
 from lm_interpolation.study.kinds.corpora.synthetic import Synthetic
 from lm_interpolation.study.kinds.corpora.topics import Topics
+from lm_interpolation.study.kinds.experts.base import Expert
+from lm_interpolation.study.kinds.experts.extremes import Intersection, Union
+from lm_interpolation.study.kinds.experts.uniform import Uniform
+from lm_interpolation.study.kinds.experts.words import WordList
 from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
 from lm_interpolation.study.kinds.figures.base import Figure
 from lm_interpolation.study.kinds.figures.calibration import CalibrationFigure
@@ -210,6 +214,13 @@ COMBINES: tuple[type[Combine], ...] = (
     Sce,
 )
 
+EXPERTS: tuple[type[Expert], ...] = (
+    Union,
+    Intersection,
+    WordList,
+    Uniform,
+)
+
 SUM = "sum"
 """The combination without a stage."""
 
@@ -261,6 +272,7 @@ AnyCombine = Annotated[
         ]
     ),
 ]
+AnyExpert = Annotated[Expert, Either(EXPERTS, "kind")]
 AnyScorer = Annotated[Scorer, Either(SCORERS, "kind")]
 AnyAnalysis = Annotated[Analysis, Either(ANALYSES, "kind")]
 AnyFigure = Annotated[Figure, Either(FIGURES, "kind")]
@@ -269,6 +281,7 @@ AnyClaim = Annotated[Claim, Either(CLAIMS, "test")]
 FAMILIES: dict[str, tuple[str, tuple[type[Declaration], ...]]] = {
     "corpora": ("source", SOURCES),
     "prompts": ("source", PROMPTS),
+    "experts": ("kind", EXPERTS),
     "scorers": ("kind", SCORERS),
     "analyses": ("kind", ANALYSES),
     "figures": ("kind", FIGURES),

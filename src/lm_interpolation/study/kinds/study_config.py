@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, Tag
 
-from lm_interpolation.points.algebra import Method, Sweep, build_sweep
+from lm_interpolation.points.algebra import Method, Point, Sweep, build_sweep
 from lm_interpolation.study.kinds.base import (
     MEMBER,
     AllRepeated,
     Declaration,
+    Either,
     FigureName,
     Files,
     Maybe,
@@ -22,16 +23,28 @@ from lm_interpolation.study.kinds.catalog import (
     AnyAnalysis,
     AnyClaim,
     AnyCorpus,
+    AnyExpert,
     AnyFigure,
     AnyPrompts,
     AnyScorer,
 )
+from lm_interpolation.study.kinds.methods.base import AnyMethod
 from lm_interpolation.study.kinds.methods.method import MethodSpec
+from lm_interpolation.study.kinds.methods.nucleus import NucleusSpec
 from lm_interpolation.study.kinds.models.base import Origin
 from lm_interpolation.study.kinds.models.model import Model
 from lm_interpolation.study.kinds.sections import Compute, Generation, Search, Tables, Tokenizer
 from lm_interpolation.study.kinds.sets import ModelSet
 from lm_interpolation.study.kinds.sweeps import SweepSpec
+
+
+def _space(method: Any) -> str:
+    return "of ensembles" if isinstance(method, Mapping) and "space" in method else "of weights"
+
+
+DeclaredMethod = Annotated[
+    AnyMethod, Either([Annotated[MethodSpec, Tag("of weights")], Annotated[NucleusSpec, Tag("of ensembles")]], _space)
+]
 
 
 class StudyConfig(Declaration):
@@ -72,9 +85,15 @@ class StudyConfig(Declaration):
     )
     models: Annotated[dict[Name, Model], MinLen(1)] = Field(description="Named models, imported or trained.")
     sets: dict[Name, ModelSet] = Field(default_factory=dict, description="Named groups of models.")
-    methods: dict[Name, MethodSpec] = Field(
+    experts: dict[Name, AnyExpert] = Field(
+        default_factory=dict, description="Members of ensembles that are no models: extremes of models, and rules."
+    )
+    methods: dict[Name, DeclaredMethod] = Field(
         default_factory=dict,
-        description="What happens to displacements from a base before they are added, for the points of sweeps.",
+        description=(
+            "For the points of sweeps: what happens to displacements from a base before they are added, or how texts "
+            "are sampled from ensembles."
+        ),
     )
     generation: Maybe[Generation] = Field(
         default=None,
@@ -158,6 +177,29 @@ class StudyConfig(Declaration):
         for other in entry.sets or []:
             found |= dict.fromkeys(self.members_of(other))
         return list(found)
+
+    def models_behind(self, names: Iterable[str]) -> list[str]:
+        """The models among ``names``, each once, and those that the experts among them read."""
+        found: dict[str, None] = {}
+        for name in names:
+            found |= dict.fromkeys(self.experts[name].models_read() if name in self.experts else [name])
+        return list(found)
+
+    def experts_of(self, point: Point) -> dict[str, dict[str, Any]]:
+        """What a job needs to know about each expert of an ensemble, by its name."""
+        return {name: self.experts[name].settings() for name in point.models if name in self.experts}
+
+    def nucleus_of(self, point: Point) -> str | None:
+        """The model whose logits determine which tokens an ensemble may sample; None if its own do."""
+        if point.method:
+            nucleus: str | None = self.method(point.method).recipe["nucleus"]
+            return nucleus
+        return None if self.generation is None else self.generation.nucleus
+
+    def ensemble_models(self, point: Point) -> list[str]:
+        """Names of the models that an ensemble runs: those behind its point, and that of its nucleus."""
+        nucleus = self.nucleus_of(point)
+        return list(dict.fromkeys([*self.models_behind(point.models), *([] if nucleus is None else [nucleus])]))
 
     def families(self) -> dict[str, list[str]]:
         """Family to its members, the models that are its replicates."""

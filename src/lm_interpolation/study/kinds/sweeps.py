@@ -9,10 +9,10 @@ from pydantic_core import PydanticCustomError
 
 from lm_interpolation.points.algebra import grid_values
 from lm_interpolation.study.kinds.base import (
-    Coefficients,
     Declaration,
     Either,
     Maybe,
+    Members,
     Name,
     Names,
     Number,
@@ -93,8 +93,8 @@ GridValues = Annotated[
 class SweepSpec(Declaration):
     """A grid of points around an origin."""
 
-    origin: Coefficients = Field(description="The point where all coordinates are 0; its coefficients sum to 1.")
-    directions: dict[Coordinate, Coefficients] = Field(
+    origin: Members = Field(description="The point where all coordinates are 0; its coefficients sum to 1.")
+    directions: dict[Coordinate, Members] = Field(
         default_factory=dict,
         description=(
             "Coordinate to direction; the coefficients of a direction sum to 0. Needed unless the method has a setting "
@@ -113,7 +113,10 @@ class SweepSpec(Declaration):
     )
     space: Literal["weights", "logits"] = Field(
         default="weights",
-        description=("Combine weights, or the logits of all models at each step (an ensemble, as in DExperts)."),
+        description=(
+            "Combine weights, or the logits of all models, which may differ in size, at each step (an ensemble, as in "
+            "DExperts)."
+        ),
     )
     prompts: Annotated[Unique[PromptsName], Parts(may_be_empty=True)] = Field(
         default_factory=list,
@@ -131,10 +134,11 @@ class SweepSpec(Declaration):
     )
 
     def models(self) -> list[str]:
-        """Names of the models that take part, in the order of the file and with repetitions."""
+        """Names of the models and experts that take part, in the order of the file and with repetitions."""
         return [model for part in (self.origin, *self.directions.values()) for model in part]
 
     def check(self, config: "StudyConfig") -> Iterator[Problem]:
+        yield from self._expert_problems(config)
         for coordinate in self.coordinate_labels:
             if coordinate not in self.grid:
                 yield "coordinate_labels", undeclared("coordinate", coordinate, self.grid)
@@ -142,19 +146,23 @@ class SweepSpec(Declaration):
             if not self.directions:
                 yield "directions", "is empty; give at least one"
             return
-        if self.space != "weights":
-            yield "method", f"changes weights, but the sweep is in the space of {self.space}; remove one"
         method = config.methods[self.method]
+        if self.space != method.SPACE:
+            yield (
+                "method",
+                f"{self.method!r} is one of {method.SPACE}, but the sweep is in the space of {self.space}; remove one",
+            )
+            return
         for coordinate, values in self.grid.items():
             if coordinate not in self.directions:
                 for words in method.value_problems(coordinate, [float(value) for value in grid_values(plain(values))]):
                     yield f"grid.{coordinate}", words
-        combination = method.combination()
-        if combination is not None and combination.MODELS is not None:
-            others = {model for model in self.models() if model != method.base}
-            if len(others) != combination.MODELS:
-                yield (
-                    "method",
-                    f"{self.method!r} combines {combination.MODELS} models besides its base, but the sweep has "
-                    f"{', '.join(sorted(others)) or 'none'}; correct the coefficients",
-                )
+        for words in method.model_problems(self.method, self.models()):
+            yield "method", words
+
+    def _expert_problems(self, config: "StudyConfig") -> Iterator[Problem]:
+        experts = [name for name in self.models() if name in config.experts]
+        if experts and self.space != "logits":
+            yield "space", f"is {self.space}, but expert {experts[0]!r} combines logits; write space: logits"
+        elif experts and not config.models_behind(self.models()):
+            yield "origin", "has no model, only rules; add one"

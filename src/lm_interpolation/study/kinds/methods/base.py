@@ -1,12 +1,12 @@
 """What every stage of a method declares."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, StringConstraints, Tag, TypeAdapter, ValidationError, WrapValidator
 
-from lm_interpolation.points.algebra import COORDINATE_NAME
+from lm_interpolation.points.algebra import COORDINATE_NAME, Method
 from lm_interpolation.study.kinds.base import Declaration, Either, unmarked
 from lm_interpolation.study.kinds.sweeps import no_column
 
@@ -40,6 +40,25 @@ NotNegative = Annotated[float | str, Swept(Ge(0))]
 """0 or more."""
 Factor = Annotated[float | str, Swept()]
 """Any number."""
+
+
+class AnyMethod(Declaration):
+    """What points of a sweep may be under."""
+
+    SPACE: ClassVar[str]
+    """The space of the points that may be under it."""
+
+    def built(self, name: str) -> Method:
+        """The method, for points and jobs."""
+        raise NotImplementedError
+
+    def value_problems(self, coordinate: str, values: list[Any]) -> Iterator[str]:
+        """Words on the values of a coordinate that its settings do not allow."""
+        yield from ()
+
+    def model_problems(self, name: str, models: Collection[str]) -> Iterator[str]:
+        """Words on a sweep over these models under it; it is called ``name``."""
+        yield from ()
 
 
 class Stage(Declaration):

@@ -1,14 +1,14 @@
 """A method: what happens to displacements from a base before they are added."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from lm_interpolation.points.algebra import ZERO, Method
-from lm_interpolation.study.kinds.base import Declaration, Maybe, Name, Problem, Ref, tag
+from lm_interpolation.study.kinds.base import Maybe, Name, Problem, Ref, tag
 from lm_interpolation.study.kinds.catalog import COMBINES, SUM, AnyCombine, AnyKeep
-from lm_interpolation.study.kinds.methods.base import Stage, bound_problem, swept
+from lm_interpolation.study.kinds.methods.base import AnyMethod, Stage, bound_problem, swept
 from lm_interpolation.study.kinds.methods.rescale import Rescale, Scale, ScaleRule
 from lm_interpolation.study.sources import module_digests
 
@@ -22,8 +22,10 @@ class Elect(Stage):
     MODULE: ClassVar[str] = "elect"
 
 
-class MethodSpec(Declaration):
+class MethodSpec(AnyMethod):
     """Stages that displacements of models from a base go through: scale, keep, elect, combine, rescale."""
+
+    SPACE: ClassVar[str] = "weights"
 
     base: Maybe[Annotated[Name, Ref("models", tasks=("language-model",), besides=(ZERO,))]] = Field(
         default=None,
@@ -85,7 +87,6 @@ class MethodSpec(Declaration):
         return None if self.base == ZERO else self.base
 
     def built(self, name: str) -> Method:
-        """The method, for points and jobs."""
         stages = [stage for _, stage in self.stages()]
         recipe = {
             "stages": [{"module": stage.MODULE, "settings": stage.settings()} for stage in stages],
@@ -106,8 +107,17 @@ class MethodSpec(Declaration):
             yield "elect", f"has no use before combine: {combination.plain()['by']}; remove it"
 
     def value_problems(self, coordinate: str, values: list[Any]) -> Iterator[str]:
-        """Words on the values of a coordinate that its settings do not allow."""
         for key, number, name in self.varied():
             for value in values if name == coordinate else ():
                 if words := bound_problem(number, value):
                     yield f"{value} is no value of the method's {key}, which {words}"
+
+    def model_problems(self, name: str, models: Collection[str]) -> Iterator[str]:
+        combination = self.combination()
+        if combination is not None and combination.MODELS is not None:
+            others = set(models) - {self.base}
+            if len(others) != combination.MODELS:
+                yield (
+                    f"{name!r} combines {combination.MODELS} models besides its base, but the sweep has "
+                    f"{', '.join(sorted(others)) or 'none'}; correct the coefficients"
+                )

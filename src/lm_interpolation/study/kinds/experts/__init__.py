@@ -1,0 +1,1 @@
+"""Members of ensembles that are no models, one module for each kind."""
