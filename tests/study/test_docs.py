@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from lm_interpolation.study.config import declare
+from lm_interpolation.study.extending import extended
+from lm_interpolation.study.opening import read_study
+from lm_interpolation.study.study import Study
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -93,3 +96,19 @@ def test_the_picture_of_the_stages_shows_the_rules():
     picture = (ROOT / "docs" / "stages.svg").read_text(encoding="utf-8")
     # Made by: snakemake --rulegraph dot fig3 | tred | dot -Tsvg > docs/stages.svg
     assert set(re.findall(r">(\w+)</text>", picture)) == set(re.findall(r'label = "(\w+)"', done.stdout))
+
+
+@pytest.mark.parametrize(
+    "example",
+    re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "examples.md").read_text(encoding="utf-8"), re.M | re.S),
+    ids=lambda example: list(yaml.safe_load(example)["claims"])[0],
+)
+def test_the_examples_fit_the_embedded_study(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    file = tmp_path / "example.yaml"
+    file.write_text(example, encoding="utf-8")
+    study = Study(extended(read_study(["config/config.yaml", file]))[0])
+    own = yaml.safe_load(example)
+    for section, entries in own.items():
+        assert set(entries) <= set(study.config[section])
+    assert not {name for name in study.left_out if name.split(".")[-1] in own["claims"]}
