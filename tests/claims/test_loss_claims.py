@@ -299,3 +299,42 @@ def test_a_contrast_has_the_mean_and_covers_it():
         assert low < narrower[0] < contrast.value < narrower[1] < high
         inside += low <= 0.3 <= high
     assert inside >= 90
+
+
+# --- barrier_ratio
+
+
+RATIO = BASE | {"test": "barrier_ratio", "analysis": "one", "other": "two", "threshold": 0.8, "coordinate": 0.5}
+
+
+def test_the_ratio_of_two_barriers():
+    # Above chords from 2 to 4 and from 2 to 3: 1 and 2.
+    one, two = (line([0, 0.5, 1]), {"": constant([2, 4, 4])}), (line([0, 0.5, 1]), {"": constant([2, 4.5, 3])})
+    entry = result(RATIO, losses_of(one=one, two=two))
+    assert (entry["value"], entry["verdict"], entry["direction"]) == (0.5, "holds", "at most")
+    assert entry["note"] == "heights: 1 against 2" and entry["unit_kind"] == "texts"
+    assert result(RATIO | {"threshold": 0.4}, losses_of(one=one, two=two))["verdict"] == "refuted"
+
+
+def test_the_ratio_is_measured_at_its_coordinate():
+    one = (line([0, 0.25, 1]), {"": constant([2, 2.75, 3])})
+    two = (line([0, 0.25, 1]), {"": constant([2, 4.25, 3])})
+    assert result(RATIO | {"coordinate": 0.25}, losses_of(one=one, two=two))["value"] == 0.25
+
+
+def test_the_ratio_is_paired_over_texts():
+    one, two = ({"": noisy([2, 3, 2], seed=0)} for _ in range(2))
+    two[""] = one[""] + np.array([0, 1, 0])
+    entry = result(RATIO, losses_of(one=(line([0, 0.5, 1]), one), two=(line([0, 0.5, 1]), two)))
+    # Texts differ by about 1; the ratio is known to a hundredth.
+    assert 0.48 < entry["low"] < 0.5 < entry["high"] < 0.52
+
+
+def test_without_a_barrier_there_is_no_ratio():
+    one = (line([0, 0.5, 1]), {"": constant([2, 4, 4])})
+    flat = (line([0, 0.5, 1]), {"": constant([2, 2, 2])})
+    entry = result(RATIO, losses_of(one=one, two=flat))
+    assert entry["verdict"] == "not tested" and entry["note"].startswith("the other line has no barrier")
+    noise = (line([0, 0.5, 1]), {"": noisy([2, 2, 2])})
+    entry = result(RATIO, losses_of(one=(line([0, 0.5, 1]), {"": noisy([2, 3, 2], seed=1)}), two=noise))
+    assert entry["verdict"] == "not tested" and "beyond chance" in entry["note"]

@@ -101,7 +101,7 @@ def test_the_picture_of_the_stages_shows_the_rules():
 @pytest.mark.parametrize(
     "example",
     re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "examples.md").read_text(encoding="utf-8"), re.M | re.S),
-    ids=lambda example: list(yaml.safe_load(example)["claims"])[0],
+    ids=lambda example: next(iter(yaml.safe_load(example)["claims"])),
 )
 def test_the_examples_fit_the_embedded_study(example, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -5,6 +5,7 @@ from typing import Any
 
 from lm_interpolation.claims import (
     barrier,
+    barrier_ratio,
     better,
     clusters,
     difference,
@@ -48,5 +49,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "clusters": clusters.measure,
     "region": region.measure,
     "start_gain": start_gain.measure,
+    "barrier_ratio": barrier_ratio.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

@@ -22,6 +22,7 @@ from lm_interpolation.study.kinds.analyses.texts import Texts
 from lm_interpolation.study.kinds.analyses.traverse import Traverse
 from lm_interpolation.study.kinds.base import Declaration, Either, keys_of, tag
 from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
+from lm_interpolation.study.kinds.claims.barrier_ratio import BarrierRatioClaim
 from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.better import BetterClaim
 from lm_interpolation.study.kinds.claims.clusters import ClustersClaim
@@ -194,6 +195,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     ClustersClaim,
     RegionClaim,
     StartGainClaim,
+    BarrierRatioClaim,
 )
 
 
