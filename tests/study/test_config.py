@@ -282,6 +282,7 @@ def full_config() -> dict[str, Any]:
         },
     }
     config["claims"] |= {
+        "lower": {"test": "barrier_ratio", "analysis": "line-loss", "other": "quiet-loss", **common},
         "kept": {
             "test": "share",
             "analysis": "plane-loss",

@@ -86,7 +86,8 @@ def references(config: StudyConfig) -> list[Reference]:
 
 def _instead(reference: Reference, config: StudyConfig) -> Reference:
     section = reference.ref.instead
-    if section is None or reference.name not in config.section(section):
+    own = config.section(reference.section[0])
+    if section is None or reference.name in own or reference.name not in config.section(section):
         return reference
     return replace(reference, ref=Ref(section), section=(section,))
 
@@ -167,6 +168,10 @@ class Named:
         name, key = section[1:]
         return list(getattr(entries[name], key, None) or []) if name in entries else None
 
+    def instead(self, reference: Reference) -> list[str]:
+        """Names that the reference may have besides those of its section."""
+        return [] if reference.ref.instead is None else self.names((reference.ref.instead,)) or []
+
     def replicates(self, reference: Reference) -> list[str]:
         """The models, sweeps or analyses, one for each seed, that a reference names together, if it does."""
         names = self.names(reference.section) or []
@@ -187,7 +192,7 @@ class Named:
             what = "a family of replicates" if reference.section == ("models",) else several
             return f"{reference.name!r} is {what}; write one of {', '.join(members)}"
         if reference.name not in names:
-            return undeclared(reference.noun, reference.name, names)
+            return undeclared(reference.noun, reference.name, [*names, *self.instead(reference)])
         if len(reference.section) > 1 or reference.name in self._broken.get(reference.section[0], ()):
             return None
         return next(_misfits(self._config, reference.section[0], reference.name, reference.ref), None)
@@ -264,7 +269,7 @@ def leave_out(
         if names is None or reference.name in names or named.replicates(reference):
             return None
         lacking_model = reference.section == ("models",) and reference.path[0] in WITHOUT_MODELS
-        if inherited is None and (not lacking_model or close_to(reference.name, names)):
+        if inherited is None and (not lacking_model or close_to(reference.name, [*names, *named.instead(reference)])):
             return None
         return f"the study declares no {reference.noun} {reference.name!r}"
 

@@ -161,7 +161,7 @@ class SweepSpec(Declaration):
             yield "method", words
 
     def _expert_problems(self, config: "StudyConfig") -> Iterator[Problem]:
-        experts = [name for name in self.models() if name in config.experts]
+        experts = [name for name in self.models() if name in config.experts and name not in config.models]
         if experts and self.space != "logits":
             yield "space", f"is {self.space}, but expert {experts[0]!r} combines logits; write space: logits"
         elif experts and not config.models_behind(self.models()):
