@@ -9,6 +9,7 @@ from lm_interpolation.study.kinds.analyses.barrier import Barrier
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.analyses.cost import Cost
 from lm_interpolation.study.kinds.analyses.gram import Gram
+from lm_interpolation.study.kinds.analyses.intruders import Intruders
 from lm_interpolation.study.kinds.analyses.layers import Layers
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
 from lm_interpolation.study.kinds.analyses.loss import Loss
@@ -75,7 +76,17 @@ from lm_interpolation.study.kinds.figures.traverse import TraverseFigure
 from lm_interpolation.study.kinds.figures.tsne import TsneFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
-from lm_interpolation.study.kinds.methods.keep import Band, ByMask, Chance, Keep, Magnitude, Rank, Tensors, Variance
+from lm_interpolation.study.kinds.methods.keep import (
+    Band,
+    ByMask,
+    Chance,
+    Keep,
+    Magnitude,
+    Rank,
+    ScaledIntruders,
+    Tensors,
+    Variance,
+)
 from lm_interpolation.study.kinds.models.adapter import FromAdapter
 from lm_interpolation.study.kinds.models.aligned import FromAligned
 from lm_interpolation.study.kinds.models.base import Origin
@@ -149,6 +160,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     Regions,
     Region,
     Traverse,
+    Intruders,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -201,6 +213,7 @@ KEEPS: tuple[type[Keep], ...] = (
     Variance,
     ByMask,
     Tensors,
+    ScaledIntruders,
 )
 COMBINES: tuple[type[Combine], ...] = (
     Mean,
