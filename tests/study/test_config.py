@@ -214,6 +214,7 @@ def full_config() -> dict[str, Any]:
         "heat": {"kind": "similarity", "analysis": "areas"},
         "areas": {"kind": "region", "analyses": ["groups", "heads"]},
         "ways": {"kind": "traverse", "analysis": "paths"},
+        "news": {"kind": "intruders", "analysis": "strangers"},
         "starts": {"kind": "start", "panels": [{"label": "full", "targets": TARGETS}]},
         "compared": {
             "kind": "methods",
@@ -259,6 +260,13 @@ def full_config() -> dict[str, Any]:
             "statistic": "p_positive",
             "scale": "linear",
             "sign": "higher",
+            **common,
+        },
+        "newer": {
+            "test": "intruders",
+            "analysis": "strangers",
+            "model": "positive",
+            "against": "negative",
             **common,
         },
         "grouped": {"test": "clusters", "analysis": "areas", "label": "task", **common},

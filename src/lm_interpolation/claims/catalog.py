@@ -8,6 +8,7 @@ from lm_interpolation.claims import (
     better,
     clusters,
     difference,
+    intruders,
     linear,
     loss_barrier,
     lower_loss,
@@ -48,5 +49,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "clusters": clusters.measure,
     "region": region.measure,
     "start_gain": start_gain.measure,
+    "intruders": intruders.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

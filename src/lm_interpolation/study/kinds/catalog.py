@@ -27,6 +27,7 @@ from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.better import BetterClaim
 from lm_interpolation.study.kinds.claims.clusters import ClustersClaim
 from lm_interpolation.study.kinds.claims.difference import DifferenceClaim
+from lm_interpolation.study.kinds.claims.intruders import IntrudersClaim
 from lm_interpolation.study.kinds.claims.linear import LinearClaim
 from lm_interpolation.study.kinds.claims.loss_barrier import LossBarrierClaim
 from lm_interpolation.study.kinds.claims.lower_loss import LowerLossClaim
@@ -61,6 +62,7 @@ from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
 from lm_interpolation.study.kinds.figures.base import Figure
 from lm_interpolation.study.kinds.figures.calibration import CalibrationFigure
 from lm_interpolation.study.kinds.figures.curves import Curves
+from lm_interpolation.study.kinds.figures.intruders import IntrudersFigure
 from lm_interpolation.study.kinds.figures.layers import LayersFigure
 from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
 from lm_interpolation.study.kinds.figures.methods import MethodsFigure
@@ -180,6 +182,7 @@ FIGURES: tuple[type[Figure], ...] = (
     RegionFigure,
     TraverseFigure,
     StartFigure,
+    IntrudersFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -202,6 +205,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     ClustersClaim,
     RegionClaim,
     StartGainClaim,
+    IntrudersClaim,
 )
 
 
