@@ -116,7 +116,7 @@ def test_thresholds_are_means_over_matrices(models: dict[str, Path]) -> None:
             below = cosines["cosine"] < row["epsilon"]
             assert row["intruders"] == pytest.approx(below.sum() / matrices, rel=1e-12)
             assert row["share"] == cosines.loc[below, "tensor"].nunique() / matrices
-            assert row["low"] <= row["intruders"] <= row["high"]
+            assert 0 <= row["low"] <= row["intruders"] <= row["high"] <= 10
     own = table[(table["model"] == "lora") & (table["epsilon"] == 0.42)].iloc[0]
     counted = found.matrices.query("model == 'lora'")["intruders"]
     assert own["intruders"] == counted.mean() and own["low"] < own["intruders"] < own["high"]

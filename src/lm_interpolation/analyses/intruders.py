@@ -77,7 +77,7 @@ def intruder_tables(
     thresholds = []
     for model in names:
         cosines = [one[model].cosines for _, one in found]
-        thresholds += _thresholds(model, cosines, epsilon, resamples, seed)
+        thresholds += _thresholds(model, cosines, k, epsilon, resamples, seed)
     return IntruderTables(
         pd.DataFrame(matrices, columns=MATRIX_COLUMNS),
         pd.DataFrame(ranks, columns=RANK_COLUMNS),
@@ -98,11 +98,12 @@ def _ranks(model: str, place: Place, found: Leading) -> Iterator[tuple[object, .
 
 
 def _thresholds(
-    model: str, cosines: list[np.ndarray], epsilon: float, resamples: int, seed: int
+    model: str, cosines: list[np.ndarray], k: int, epsilon: float, resamples: int, seed: int
 ) -> list[tuple[object, ...]]:
     values = sorted({*THRESHOLDS, epsilon})
     counts = np.array([[float((one < value).sum()) for value in values] for one in cosines])
     estimates, low, high = bootstrap_ratio(counts, np.ones_like(counts), resamples, seed)
+    low, high = np.maximum(low, 0), np.minimum(high, k)
     shares = (counts > 0).mean(axis=0)
     columns = zip(values, estimates.tolist(), low.tolist(), high.tolist(), shares.tolist(), strict=True)
     return [(model, *row, len(cosines)) for row in columns]

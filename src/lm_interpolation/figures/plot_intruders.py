@@ -38,7 +38,7 @@ def plot_intruders(
             by_threshold.plot(rows["epsilon"], rows["intruders"], label=model, **style)
             band = rows.dropna(subset=["low", "high"])
             by_threshold.fill_between(
-                band["epsilon"], band["low"].clip(lower=0), band["high"], color=style["color"], alpha=0.18, linewidth=0
+                band["epsilon"], band["low"], band["high"], color=style["color"], alpha=0.18, linewidth=0
             )
             blocks = matrices[matrices["model"] == model].groupby("layer")["intruders"].mean()
             by_block.plot(blocks.index, blocks, label=model, **style)
