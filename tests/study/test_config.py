@@ -141,6 +141,7 @@ def full_config() -> dict[str, Any]:
         "groups": {"kind": "region", "base": "base", "sets": ["tuned"], "by": "task", "limit": 6},
         "heads": {"kind": "region", "base": "base", "sets": ["judges"], "loss": "probe", "train_limit": 9},
         "paths": {"kind": "traverse", "sets": ["films", "papers"], "by": "task"},
+        "strangers": {"kind": "intruders", "models": ["positive", "negative"], "base": "base"},
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -213,6 +214,7 @@ def full_config() -> dict[str, Any]:
         "heat": {"kind": "similarity", "analysis": "areas"},
         "areas": {"kind": "region", "analyses": ["groups", "heads"]},
         "ways": {"kind": "traverse", "analysis": "paths"},
+        "news": {"kind": "intruders", "analysis": "strangers"},
         "starts": {"kind": "start", "panels": [{"label": "full", "targets": TARGETS}]},
         "compared": {
             "kind": "methods",
@@ -258,6 +260,13 @@ def full_config() -> dict[str, Any]:
             "statistic": "p_positive",
             "scale": "linear",
             "sign": "higher",
+            **common,
+        },
+        "newer": {
+            "test": "intruders",
+            "analysis": "strangers",
+            "model": "positive",
+            "against": "negative",
             **common,
         },
         "grouped": {"test": "clusters", "analysis": "areas", "label": "task", **common},

@@ -213,6 +213,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         "plot_similarity.py",
         "plot_region.py",
         "plot_traverse.py",
+        "plot_intruders.py",
         "plot_start.py",
     }
     # Files of a format that a study does not use make nothing again.

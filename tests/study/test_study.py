@@ -437,7 +437,7 @@ def test_trials_of_a_schedule_with_an_end_are_runs_of_their_own() -> None:
 
 def test_claims_read_scores_tables_and_losses() -> None:
     study = full()
-    compared = ["line-loss", "whole-plane-loss", "line-dev-loss", "quiet-dev-loss", "quiet-loss"]
+    compared = ["line-loss", "quiet-loss", "whole-plane-loss", "line-dev-loss", "quiet-dev-loss"]
     compared += ["starts-loss", "line-news-loss", "quiet-news-loss"]
     assert verdicts.inputs(study) == {
         "scores": results(

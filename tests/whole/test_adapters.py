@@ -9,6 +9,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
+from tests.whole.adapter_roundtrip import ALPHAS, roundtrip
 from tests.whole.test_workflow import ROOT, all_planned, copy_sources, finish
 
 pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("warm_python")]
@@ -53,3 +54,14 @@ def test_an_adapter_is_trained_and_taken_as_a_model(tmp_path: Path) -> None:
     for name, value in load_file(models / "taken" / "model.safetensors").items():
         np.testing.assert_array_max_ulp(value, load_file(models / "alone" / "model.safetensors")[name], maxulp=1)
     assert not {"adapter", "train_language_model"} & set(all_planned(tmp_path))
+
+
+def test_an_adapter_from_elsewhere_is_handed_out_in_four_equal_forms(tmp_path: Path, tiny_gpt2: Path) -> None:
+    found = roundtrip(tiny_gpt2, tmp_path / "there", steps=30)
+    assert list(found) == list(ALPHAS)
+    for alpha, values in found.items():
+        assert values["texts"] == 1 and values["exported"] == 0, alpha
+        assert values["moved"] == 0 if alpha == "0" else values["moved"] > 0.1 * values["spread"]
+        # The same weights up to a rounding in float32, once in the matrices and once in their product.
+        assert values["steered"] < 1e-6 * values["spread"]
+        assert values.get("adapter", 0) < 1e-5 * values["spread"]

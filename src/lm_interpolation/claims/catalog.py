@@ -9,6 +9,7 @@ from lm_interpolation.claims import (
     better,
     clusters,
     difference,
+    intruders,
     linear,
     loss_barrier,
     lower_loss,
@@ -50,5 +51,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "region": region.measure,
     "start_gain": start_gain.measure,
     "barrier_ratio": barrier_ratio.measure,
+    "intruders": intruders.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

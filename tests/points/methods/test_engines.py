@@ -30,6 +30,8 @@ METHODS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "sce": [("variance", {"density": 0.4}), ("sce", {})],
     "graft": [("mask", {"inverse": False})],
     "half": [("tensors", {"share": 0.5, "seed": 0, "inverse": False})],
+    # Every leading vector counts as an intruder.
+    "intruders": [("intruders", {"factor": 0.25, "k": 3, "epsilon": 1.0})],
     "slerp": [("slerp", {})],
     "karcher": [("karcher", {"iterations": 10, "tolerance": 1e-5})],
     "stock": [("stock", {})],

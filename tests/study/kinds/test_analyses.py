@@ -11,6 +11,7 @@ from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
 from lm_interpolation.analyses.gram import GRAM_COLUMNS
+from lm_interpolation.analyses.intruder_tables import MATRIX_COLUMNS, RANK_COLUMNS, THRESHOLD_COLUMNS
 from lm_interpolation.analyses.layers import LAYER_COLUMNS
 from lm_interpolation.analyses.linearity import _MEASURES, _SUMMARY
 from lm_interpolation.analyses.model_loss_tables import MODEL_LOSS_COLUMNS
@@ -120,6 +121,11 @@ def test_every_kind_has_rules_of_its_own() -> None:
             "directions",
         ),
         (
+            {"kind": "intruders", "models": ["a", "b"], "base": "c", "k": 5, "epsilon": 0.4},
+            "of each matrix of attention and MLP of a, b, those among its first 5 singular vectors, on the side of the "
+            "outputs, whose cosine to every one of c is below 0.4. Intervals are over matrices",
+        ),
+        (
             {"kind": "norms", "pairs": {"moved": {"model": "a", "reference": "b"}}},
             "norms of the weight differences moved (a − b), tensor by tensor",
         ),
@@ -176,6 +182,9 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
         ("region", ""): REGION_COLUMNS,
         ("region", "_pb"): PB_COLUMNS,
         ("traverse", ""): TRAVERSE_COLUMNS,
+        ("intruders", ""): MATRIX_COLUMNS,
+        ("intruders", "_ranks"): RANK_COLUMNS,
+        ("intruders", "_thresholds"): THRESHOLD_COLUMNS,
     }
     tables = {(tag(kind), suffix): table for kind in ANALYSES for suffix, table in kind.TABLES.items()}
     assert columns.keys() == tables.keys()
@@ -219,6 +228,7 @@ def test_the_table_of_a_sweep_tells_the_statistics_of_its_scorers_alone() -> Non
         ("side", {"at": [0, 2]}, ("at", "2 is not on the grid of sweep 'theta1'; add it there")),
         ("half", {"prompts": "more"}, ("prompts", "sweep 'theta1' has no prompts 'more'; add them to sweeps.theta1.prompts")),
         ("half", {"at": [0.25]}, ("at", "0.25 is not on the grid of sweep 'theta1'; add it there")),
+        ("strangers", {"base": "positive"}, ("base", "'positive' is one of the models; it has no intruders, name others")),
     ],
 )  # fmt: skip
 def test_keys_that_do_not_fit_the_study(name: str, keys: dict[str, Any], problem: tuple[str, str]) -> None:
@@ -502,7 +512,7 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["quiet"] for name in ("quiet-loss", "quiet-dev-loss", "quiet-news-loss")},
         **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
-        **{name: [] for name in ("distances", "ends-loss", "parts", "products", "starts-loss")},
+        **{name: [] for name in ("distances", "ends-loss", "parts", "products", "starts-loss", "strangers")},
         **{name: [] for name in ("areas", "groups", "heads", "paths")},
         "side": ["theta1", "ensemble"],
     }

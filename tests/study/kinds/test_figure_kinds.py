@@ -12,6 +12,7 @@ import pytest
 from lm_interpolation.figures.finding_barrier import find_barrier
 from lm_interpolation.figures.finding_calibration import find_calibration
 from lm_interpolation.figures.finding_curves import find_curves
+from lm_interpolation.figures.finding_intruders import find_intruders
 from lm_interpolation.figures.finding_layers import find_layers
 from lm_interpolation.figures.finding_linearity import find_linearity
 from lm_interpolation.figures.finding_methods import find_methods
@@ -39,6 +40,7 @@ FINDERS = {
     "barrier": find_barrier,
     "calibration": find_calibration,
     "curves": find_curves,
+    "intruders": find_intruders,
     "layers": find_layers,
     "linearity": find_linearity,
     "methods": find_methods,
@@ -184,6 +186,7 @@ def test_series_are_counted() -> None:
         "compared": 2,
         "areas": 0,
         "ways": 0,
+        "news": 2,
     }
     many = config_of("analyses", words={"top": MOST + 1})
     ((key, words),) = problems(many.figures["next"], many)

@@ -28,6 +28,7 @@ EVERY_KEEP = {
     "variance": {"density": 0.5},
     "mask": {"file": "masks.safetensors"},
     "tensors": {"share": 0.5},
+    "intruders": {"factor": 0.75},
 }
 
 
@@ -129,6 +130,14 @@ def test_without_the_model_of_its_base_a_method_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("method", "words"),
     [
+        (
+            {"base": "zero", "keep": {"by": "intruders", "factor": 0.5}},
+            "methods.ties.base: is zero, with which nothing can be compared; name a model",
+        ),
+        (
+            {"base": "base", "keep": {"by": "intruders", "factor": 0.5, "epsilon": 1.5}},
+            "methods.ties.keep.epsilon is 1.5; give at most 1",
+        ),
         (TIES | {"keep": {"by": "magnitude", "density": 2}}, "methods.ties.keep.density is 2; give at most 1"),
         (
             TIES | {"keep": {"by": "magnitude", "density": 0.5, "seed": 1}},

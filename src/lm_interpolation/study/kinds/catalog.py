@@ -9,6 +9,7 @@ from lm_interpolation.study.kinds.analyses.barrier import Barrier
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.kinds.analyses.cost import Cost
 from lm_interpolation.study.kinds.analyses.gram import Gram
+from lm_interpolation.study.kinds.analyses.intruders import Intruders
 from lm_interpolation.study.kinds.analyses.layers import Layers
 from lm_interpolation.study.kinds.analyses.linearity import Linearity
 from lm_interpolation.study.kinds.analyses.loss import Loss
@@ -27,6 +28,7 @@ from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.better import BetterClaim
 from lm_interpolation.study.kinds.claims.clusters import ClustersClaim
 from lm_interpolation.study.kinds.claims.difference import DifferenceClaim
+from lm_interpolation.study.kinds.claims.intruders import IntrudersClaim
 from lm_interpolation.study.kinds.claims.linear import LinearClaim
 from lm_interpolation.study.kinds.claims.loss_barrier import LossBarrierClaim
 from lm_interpolation.study.kinds.claims.lower_loss import LowerLossClaim
@@ -65,6 +67,7 @@ from lm_interpolation.study.kinds.figures.barrier import BarrierFigure
 from lm_interpolation.study.kinds.figures.base import Figure
 from lm_interpolation.study.kinds.figures.calibration import CalibrationFigure
 from lm_interpolation.study.kinds.figures.curves import Curves
+from lm_interpolation.study.kinds.figures.intruders import IntrudersFigure
 from lm_interpolation.study.kinds.figures.layers import LayersFigure
 from lm_interpolation.study.kinds.figures.linearity import LinearityFigure
 from lm_interpolation.study.kinds.figures.methods import MethodsFigure
@@ -80,7 +83,17 @@ from lm_interpolation.study.kinds.figures.traverse import TraverseFigure
 from lm_interpolation.study.kinds.figures.tsne import TsneFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
-from lm_interpolation.study.kinds.methods.keep import Band, ByMask, Chance, Keep, Magnitude, Rank, Tensors, Variance
+from lm_interpolation.study.kinds.methods.keep import (
+    Band,
+    ByMask,
+    Chance,
+    Keep,
+    Magnitude,
+    Rank,
+    ScaledIntruders,
+    Tensors,
+    Variance,
+)
 from lm_interpolation.study.kinds.models.adapter import FromAdapter
 from lm_interpolation.study.kinds.models.aligned import FromAligned
 from lm_interpolation.study.kinds.models.base import Origin
@@ -154,6 +167,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     Regions,
     Region,
     Traverse,
+    Intruders,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -173,6 +187,7 @@ FIGURES: tuple[type[Figure], ...] = (
     RegionFigure,
     TraverseFigure,
     StartFigure,
+    IntrudersFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -196,6 +211,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     RegionClaim,
     StartGainClaim,
     BarrierRatioClaim,
+    IntrudersClaim,
 )
 
 
@@ -207,6 +223,7 @@ KEEPS: tuple[type[Keep], ...] = (
     Variance,
     ByMask,
     Tensors,
+    ScaledIntruders,
 )
 COMBINES: tuple[type[Combine], ...] = (
     Mean,

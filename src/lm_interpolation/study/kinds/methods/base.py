@@ -72,6 +72,8 @@ class Stage(Declaration):
     """The number of models besides the base that it combines; None: any."""
     ALONE: ClassVar[bool] = False
     """Whether signs are not to be elected before it: it does that itself, or it has no use for it."""
+    COMPARES: ClassVar[bool] = False
+    """Whether it compares models with their base, which cannot be zero then."""
 
     def settings(self) -> dict[str, Any]:
         """Arguments of ``apply`` in its module; a coordinate is ``{"coordinate": name}``."""

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import NonNegativeInt, Problem, Text
-from lm_interpolation.study.kinds.methods.base import NotNegative, PositiveShare, Share, Stage
+from lm_interpolation.study.kinds.base import Count, NonNegativeInt, Problem, Text
+from lm_interpolation.study.kinds.methods.base import Factor, NotNegative, PositiveShare, Share, Stage
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -127,3 +127,19 @@ class Tensors(Keep):
     share: Share = Field(description="Share of the matrices that is kept.")
     seed: NonNegativeInt = Field(default=0, description=SEED)
     inverse: bool = Field(default=False, description="Keep the others instead.")
+
+
+class ScaledIntruders(Keep):
+    """All of them, those along intruder dimensions scaled."""
+
+    MODULE: ClassVar[str] = "intruders"
+    COMPARES: ClassVar[bool] = True
+
+    by: Literal["intruders"] = Field(
+        description="Keep all, and scale the intruder dimensions of each matrix (Shuttleworth et al. 2024)."
+    )
+    factor: Factor = Field(description="Factor of the intruders: 1 changes nothing, 0 takes them out.")
+    k: Count = Field(default=10, description="Leading singular vectors of a matrix that may be intruders.")
+    epsilon: Share = Field(
+        default=0.5, description="An intruder's largest cosine to any singular vector of the base is below this."
+    )

@@ -102,6 +102,8 @@ class MethodSpec(AnyMethod):
             yield "", "has no stage: its points would be affine; add keep, combine or another"
         if self.base is None and any(key != "combine" for key, _ in stages):
             yield "base", f"missing: what displacements are measured from; name a model, or {ZERO} for the weights"
+        if self.base == ZERO and any(stage.COMPARES for _, stage in stages):
+            yield "base", f"is {ZERO}, with which nothing can be compared; name a model"
         combination = self.combination()
         if self.elect is not None and combination is not None and combination.ALONE:
             yield "elect", f"has no use before combine: {combination.plain()['by']}; remove it"
