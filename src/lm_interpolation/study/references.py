@@ -25,6 +25,7 @@ NOUNS = {
     "prompts": "prompt set",
     "tokenizers": "tokenizer",
     "models": "model",
+    "statistics": "statistic",
     "methods": "method",
     "sets": "set",
     "scorers": "scorer",

@@ -25,6 +25,7 @@ from lm_interpolation.study.kinds.catalog import (
     AnyFigure,
     AnyPrompts,
     AnyScorer,
+    AnyStatistic,
 )
 from lm_interpolation.study.kinds.methods.method import MethodSpec
 from lm_interpolation.study.kinds.models.base import Origin
@@ -72,6 +73,10 @@ class StudyConfig(Declaration):
     )
     models: Annotated[dict[Name, Model], MinLen(1)] = Field(description="Named models, imported or trained.")
     sets: dict[Name, ModelSet] = Field(default_factory=dict, description="Named groups of models.")
+    statistics: dict[Name, AnyStatistic] = Field(
+        default_factory=dict,
+        description="What the data say about the weights or layers of models, for methods that need it.",
+    )
     methods: dict[Name, MethodSpec] = Field(
         default_factory=dict,
         description="What happens to displacements from a base before they are added, for the points of sweeps.",

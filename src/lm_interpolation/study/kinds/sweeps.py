@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
 from lm_interpolation.points.algebra import grid_values
+from lm_interpolation.points.statistic_folders import statistics_of
 from lm_interpolation.study.kinds.base import (
     Coefficients,
     Declaration,
@@ -158,3 +159,7 @@ class SweepSpec(Declaration):
                     f"{self.method!r} combines {combination.MODELS} models besides its base, but the sweep has "
                     f"{', '.join(sorted(others)) or 'none'}; correct the coefficients",
                 )
+        for statistic in statistics_of(config.method(self.method)):
+            for model in dict.fromkeys(self.models()):
+                if model != method.base and (why := config.statistics[statistic].problem(config, statistic, model)):
+                    yield "method", why
