@@ -18,6 +18,9 @@ from lm_interpolation.jobs.batches import AdaptiveBatches
 from lm_interpolation.models.blocks import IGNORED
 from lm_interpolation.models.logits import training_loss
 
+_PART = 1 << 20
+"""Elements that are squared at once."""
+
 
 def fisher_information(
     model: Any, sequences: Sequence[Sequence[int]], context: int, done: Callable[[int], object] | None = None
@@ -31,13 +34,15 @@ def fisher_information(
     Raises ``UserError`` if memory does not suffice for one sequence.
     """
     parameters = dict(model.named_parameters())
-    squares = {name: torch.zeros_like(one, dtype=torch.float64) for name, one in parameters.items()}
+    squares = {name: torch.zeros(one.shape, dtype=torch.float64, device=one.device) for name, one in parameters.items()}
 
     def squaring(total: torch.Tensor) -> Callable[[torch.Tensor], None]:
         def square(parameter: torch.Tensor) -> None:
             gradient, parameter.grad = parameter.grad, None
             assert gradient is not None
-            total.add_(gradient.square_())
+            # In parts: of what has another dtype, torch makes a copy.
+            for part, own in zip(total.view(-1).split(_PART), gradient.reshape(-1).split(_PART), strict=True):
+                part.add_(own.square_())
 
         return square
 
@@ -54,7 +59,8 @@ def fisher_information(
     finally:
         for hook in hooks:
             hook.remove()
-    return {name: (total / len(sequences)).float() for name, total in squares.items()}
+    # One after the other, so that no two copies of all are in memory.
+    return {name: squares.pop(name).div_(len(sequences)).float() for name in list(squares)}
 
 
 def _loss(model: Any, sequence: Sequence[int], context: int) -> torch.Tensor:

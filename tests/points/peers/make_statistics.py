@@ -7,7 +7,7 @@ when cases are added:
 
 Its own functions compute every result (``merging_with_fisher_weights``, ``merging_with_regmean_weights``), in float32
 on a CPU. Inputs come from NumPy's generator alone and are in the file, too: ``inputs/<model>/<tensor>``,
-``fisher/<model>/<tensor>``, ``gram/<model>/<tensor>`` (whole matrices), and results as ``<case>/<tensor>``, all float32.
+``fisher/<model>/<tensor>``, ``gram-<kind>/<model>/<tensor>`` (whole matrices), and results as ``<case>/<tensor>``.
 """
 
 from importlib.metadata import version
