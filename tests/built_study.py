@@ -9,10 +9,14 @@ import pyarrow as pa
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from lm_interpolation.data.parquet import write_parquet
 from lm_interpolation.jobs.checksums import write_checksums
+from lm_interpolation.models.fisher import fisher_information
+from lm_interpolation.models.input_grams import input_grams
+from lm_interpolation.models.loading import load_model
+from lm_interpolation.models.model_statistics import write_statistic
 from lm_interpolation.points.algebra import Point, build_sweep
 from lm_interpolation.points.merging import merge
 from lm_interpolation.scores.classifier import score_classifier
@@ -61,6 +65,12 @@ METHODS = {
     "half": {"base": "base", "keep": {"by": "tensors", "share": 0.5}},
 }
 """For studies that declare methods."""
+STATISTICS = {"information": {"kind": "fisher"}, "inputs": {"kind": "gram"}}
+BY_STATISTIC = {
+    "fisher": {"base": "base", "combine": {"by": "fisher", "statistic": "information"}},
+    "regmean": {"base": "base", "combine": {"by": "regmean", "statistic": "inputs"}},
+}
+"""Methods that need statistics of models, and these."""
 TRIMMED = {
     "method": "ties",
     "origin": {"base": 1},
@@ -148,6 +158,17 @@ def texts_at(results: Path, point: str, scratch: Path) -> pd.DataFrame:
     texts = generate(scratch, prompts, SAMPLING, batch_size=4)
     shutil.rmtree(scratch)
     return texts
+
+
+def take_statistics(results: Path, folder: Path) -> None:
+    """Write the statistics of the fine-tuned models, on texts that nobody has written, below ``folder``."""
+    for name in ("negative", "positive"):
+        model, _ = load_model(AutoModelForCausalLM, models_of(results)[name], "cpu")
+        texts = torch.randint(
+            1, 300, (5, 9), generator=torch.Generator().manual_seed(len(name) + ord(name[0]))
+        ).tolist()
+        write_statistic(fisher_information(model, texts, 1), folder / "information" / f"{name}.safetensors")
+        write_statistic(input_grams(model, texts, 5), folder / "inputs" / f"{name}.safetensors")
 
 
 def models_of(results: Path) -> dict[str, Path]:

@@ -186,6 +186,19 @@ def test_a_method_in_a_notebook_gives_the_same_on_disk_and_in_memory(models: dic
     assert here["continuation"].tolist() == texts["continuation"].tolist()
 
 
+@pytest.mark.parametrize("name", built_study.BY_STATISTIC)
+def test_a_method_by_statistics_of_a_study(models: dict[str, str], tmp_path: Path, name: str) -> None:
+    built_study.take_statistics(Path(models["base"]).parents[1], tmp_path)
+    how = method(name, statistics=tmp_path, **built_study.BY_STATISTIC[name])
+    point = how.at({"positive": 0.75, "negative": 0.25})
+    folder = merge(point, models, tmp_path / "merged", how)
+    texts = steer(point, models, PROMPTS, samples=2, max_new_tokens=8, method=how)
+    alone = steer({"m": 1}, {"m": folder}, PROMPTS, samples=2, max_new_tokens=8)
+    assert texts["continuation"].tolist() == alone["continuation"].tolist()
+    with pytest.raises(UserError, match=f"{name}: needs the statistic in.*; give statistics, the folder that holds it"):
+        method(name, **built_study.BY_STATISTIC[name])
+
+
 @pytest.mark.parametrize(
     ("stages", "words"),
     [

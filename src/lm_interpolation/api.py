@@ -25,7 +25,7 @@ Coefficients = Point | Mapping[str, Coefficient]
 _BATCH = 32
 
 
-def method(name: str = "method", **stages: Any) -> Method:
+def method(name: str = "method", *, statistics: str | os.PathLike[str] | None = None, **stages: Any) -> Method:
     """The merge method of these stages, as a study declares one under ``methods`` (config/README.md).
 
     For example ``method(base="base", keep={"by": "magnitude", "density": 0.2}, elect="sum", combine="mean")`` is TIES.
@@ -33,10 +33,15 @@ def method(name: str = "method", **stages: Any) -> Method:
     setting may be the name of a coordinate, whose value ``.at(coefficients, {name: value})`` or a sweep gives.
     docs/methods.md has formulas and sources.
 
-    Raises ``UserError`` if the stages are not right.
+    A stage that needs a statistic of each model names it: ``method(base="base", combine={"by": "fisher", "statistic":
+    "fisher"}, statistics="results/demo/statistics")``. ``statistics`` is the folder where a study has put its
+    statistics, those of a model called ``one`` in ``<statistic>/one.safetensors``.
+
+    Raises ``UserError`` if the stages are not right, or if one needs statistics and there is no folder of them.
     """
     from pydantic import ValidationError
 
+    from lm_interpolation.points.statistic_folders import statistics_of, with_statistics
     from lm_interpolation.study.checks import nested_problems
     from lm_interpolation.study.config_errors import describe
     from lm_interpolation.study.kinds.methods.method import MethodSpec
@@ -49,7 +54,12 @@ def method(name: str = "method", **stages: Any) -> Method:
     # What stages need of a study is only that its models exist.
     if lines := [f"{path}: {words}" for path, words in nested_problems(spec, None, name)]:  # type: ignore[arg-type]
         raise UserError(*lines)
-    return spec.built(name)
+    built = spec.built(name)
+    if statistics is None:
+        if needed := statistics_of(built):
+            raise UserError(f"{name}: needs the statistic {needed[0]}; give statistics, the folder that holds it")
+        return built
+    return with_statistics(built, statistics)
 
 
 def merge(

@@ -19,6 +19,7 @@ from lm_interpolation.commands.opening import open_study
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.points.algebra import Point
 from lm_interpolation.points.interpolation import WeightSpace
+from lm_interpolation.points.statistic_folders import with_statistics
 from lm_interpolation.tables.tables import read_table
 from tests import built_study
 
@@ -84,6 +85,46 @@ def test_a_point_under_a_method_has_a_card_that_names_it(tmp_path, capsys):
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     for name, parameter in space.model.named_parameters():
         assert torch.equal(parameter, model.get_parameter(name)), name
+
+
+@pytest.mark.parametrize("name", built_study.BY_STATISTIC)
+def test_a_point_by_a_statistic_needs_its_files(built, tmp_path, name):
+    methods, statistics = built_study.BY_STATISTIC, built_study.STATISTICS
+    config = built_study.declare(tmp_path, methods=methods, statistics=statistics)
+    point = f"{name} positive=0.5 negative=0.25"
+    arguments = ["--config", str(config), "--point", point, "--to", str(tmp_path / "model")]
+    folder = f"results/own/statistics/{methods[name]['combine']['statistic']}"
+    files = [f"{folder}/{model}.safetensors" for model in ("negative", "positive")]
+    told = f"no {files[0]} (nor {files[1]}); build with: snakemake --cores all --configfile {config} -- {files[0]} "
+    with pytest.raises(UserError, match=re.escape(told)):
+        export.main(arguments)
+    # Wherever results are.
+    results = shutil.copytree("results/own", tmp_path / "results {elsewhere}")
+    built_study.take_statistics(results, results / "statistics")
+    export.main([*arguments, "--results", str(results)])
+    assert f"by: {name}" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    method = with_statistics(open_study([str(config)]).declared.method(name), results / "statistics")
+    space = WeightSpace(built_study.models_of(results), methods=[method])
+    space.set_point(method.at({"positive": "0.5", "negative": "0.25"}))
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    affine = WeightSpace(built_study.models_of(results))
+    affine.set_point(Point.of({"positive": "0.5", "negative": "0.25", "base": "0.25"}))
+    for tensor, parameter in space.model.named_parameters():
+        assert torch.equal(parameter, model.get_parameter(tensor)), tensor
+    weight = "transformer.h.0.mlp.c_fc.weight"
+    assert not torch.allclose(model.get_parameter(weight), affine.model.get_parameter(weight), atol=1e-3)
+
+
+def test_a_model_without_training_data_has_no_statistic(tmp_path):
+    models = {"mean": {"task": "language-model", "start": {"mean": ["positive", "negative"]}}}
+    methods, statistics = built_study.BY_STATISTIC, built_study.STATISTICS
+    config = built_study.declare(tmp_path, methods=methods, statistics=statistics, models=models)
+    shutil.copytree("results/own/models", tmp_path / "results" / "models")
+    shutil.copytree("results/own/models/base", tmp_path / "results" / "models" / "mean")
+    arguments = ["--config", str(config), "--results", str(tmp_path / "results"), "--to", str(tmp_path / "model")]
+    told = "point fisher@base=0.5+mean=0.5: statistic 'information' needs texts, but model 'mean' has no training data"
+    with pytest.raises(UserError, match=re.escape(told)):
+        export.main([*arguments, "--point", "fisher mean=0.5"])
 
 
 def test_it_says_what_it_does(built, tmp_path, capsys):

@@ -188,6 +188,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("interpolation") >= in_memory
     assert users("merging") == {"merge.py", "mean.py", "greedy.py"}
     assert users("rebasin") == users("symmetries") == {"align.py"}
+    # What data say about a model: an edit takes it again, and trains nothing.
+    assert users("model_statistics") == {"fisher.py", "input_grams.py"}
+    assert not users("statistic_folders")
     # What all merges share, and what others read tensors with.
     assert users("writing") >= {"merge.py", "merge_by_method.py", "norms.py"} | in_memory
     # How losses are computed does not decide on what is read from their files.

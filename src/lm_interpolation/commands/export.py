@@ -15,7 +15,7 @@ from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.pages.model_cards import model_card
 from lm_interpolation.points.merging import merge
 from lm_interpolation.points.method_merging import merge_by_method
-from lm_interpolation.texts.steering import describe_range, find_place, model_folders
+from lm_interpolation.texts.steering import check_statistics, describe_range, find_place, model_folders
 
 EXAMPLES = """\
   lm-interpolation export --study demo --point alpha=0.7 --to my-model
@@ -72,6 +72,7 @@ def main(arguments: Sequence[str]) -> None:
         _tell(target)
         return
     folders = model_folders(study, study.models(place.point))
+    check_statistics(study, [place.point])
     announce(study, [place])
     card = model_card(study, place, folders, target.name)
     tensors = len(Checkpoint.open(next(iter(folders.values()))).tensors)

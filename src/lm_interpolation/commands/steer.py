@@ -22,7 +22,7 @@ from lm_interpolation.jobs.runtime import Progress, UserError, printable
 from lm_interpolation.scores.judges import judge_lines
 from lm_interpolation.study.kinds.scorers.classifier import Classifier
 from lm_interpolation.study.scorers import study_judges
-from lm_interpolation.texts.steering import OpenStudy, Place, build_command, find_place, model_folders
+from lm_interpolation.texts.steering import OpenStudy, Place, build_command, check_statistics, find_place, model_folders
 
 # torch takes seconds to import, so the arguments are checked first.
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     sampling = _sampling(study, options)
     device = options.device or study.config["device"]
     folders = model_folders(study, [name for place in places for name in _models(study, place)])
+    check_statistics(study, [place.point for place in places])
     asked = [] if options.no_score else _judges(study, places, options.scorer)
 
     announce(study, places)

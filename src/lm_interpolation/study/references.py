@@ -26,6 +26,7 @@ NOUNS = {
     "tokenizers": "tokenizer",
     "models": "model",
     "experts": "expert",
+    "statistics": "statistic",
     "methods": "method",
     "sets": "set",
     "scorers": "scorer",

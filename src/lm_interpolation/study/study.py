@@ -6,17 +6,20 @@ and resources. Parts of the plan have modules of their own: ``data``, ``models``
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lm_interpolation.jobs.records import top_of
 from lm_interpolation.jobs.settings import to_text
-from lm_interpolation.points.algebra import Point, Sweep, method_settings, sweep_settings
+from lm_interpolation.points.algebra import Method, Point, Sweep, method_settings, sweep_settings
+from lm_interpolation.points.statistic_folders import FOLDER, statistic_files, with_statistics
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.data import Data
 from lm_interpolation.study.downloads import make_data
 from lm_interpolation.study.kinds.analyses.base import Analysis
 from lm_interpolation.study.lines import Lines
 from lm_interpolation.study.local_models import check_files, check_sweep_models
+from lm_interpolation.study.model_statistics import ModelStatistics
 from lm_interpolation.study.models import Models
 from lm_interpolation.study.names import check_file_names
 from lm_interpolation.study.scorers import judge_entries, metrics_file, statistics_settings
@@ -44,6 +47,7 @@ class Study:
         self.gpu = 1 if self.config["device"] == "cuda" else 0
         self.data = Data(self)
         self.models = Models(self)
+        self.model_statistics = ModelStatistics(self)
         self.searches = Searches(self)
         self.lines = Lines(self)
         self.targets = Targets(self)
@@ -109,7 +113,10 @@ class Study:
     def sweep_settings(self, sweep: str) -> dict[str, Any]:
         """What a job needs to know about a sweep: everything but its labels in figures."""
         spec = {key: value for key, value in self.config["sweeps"][sweep].items() if key not in _NAMES_IN_FIGURES}
-        return sweep_settings(self.sweeps[sweep], spec)
+        found = self.sweeps[sweep]
+        return sweep_settings(
+            found if found.method is None else replace(found, method=self._placed(found.method)), spec
+        )
 
     def table_settings(self, sweep: str) -> dict[str, Any]:
         """Settings of a sweep's table; coordinates and scorers keep their declared order as lists."""
@@ -177,18 +184,25 @@ class Study:
 
     def method_files(self, point: str) -> list[str]:
         """The files that the method of a point reads besides models."""
-        files: list[str] = self.method_settings(point)["recipe"]["files"]
-        return files
+        found = Point.parse(point)
+        return self._files(self.declared.method(found.method), [found])
 
     def sweep_files(self, sweep: str) -> dict[str, list[str]]:
         """The same of the method of a sweep, as an input of a job; none if there are none."""
         method = self.sweeps[sweep].method
-        files: list[str] = method.recipe["files"] if method else []
+        files = self._files(method, [entry.point for entry in self.sweeps[sweep].points]) if method else []
         return {"files": files} if files else {}
+
+    def _files(self, method: Method, points: Sequence[Point]) -> list[str]:
+        return [*method.recipe["files"], *statistic_files(method, points, self.path(FOLDER))]
 
     def method_settings(self, point: str) -> dict[str, Any]:
         """The method of a point, for the job that merges it."""
-        return method_settings(self.declared.method(Point.parse(point).method))
+        return method_settings(self._placed(self.declared.method(Point.parse(point).method)))
+
+    def _placed(self, method: Method) -> Method:
+        """``method`` with the places of its statistics."""
+        return with_statistics(method, self.path(FOLDER))
 
     def merge_prompts(self, use: str) -> list[str]:
         """The prompts that the texts of a merged checkpoint of this use continue; none if it is for an analysis."""

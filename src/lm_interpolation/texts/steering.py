@@ -27,6 +27,7 @@ from lm_interpolation.points.algebra import (
     format_decimal,
 )
 from lm_interpolation.points.formulas import combination
+from lm_interpolation.points.statistic_folders import FOLDER, file_of, statistics_of, with_statistics
 
 if TYPE_CHECKING:
     from lm_interpolation.study.kinds.study_config import StudyConfig
@@ -69,7 +70,9 @@ class OpenStudy:
 
     def method(self, point: Point) -> Method | None:
         """The method that a point is under."""
-        return self.declared.method(point.method) if point.method else None
+        if not point.method:
+            return None
+        return with_statistics(self.declared.method(point.method), self.results / FOLDER)
 
     def models(self, point: Point) -> tuple[str, ...]:
         """Names of the models that a point is made from, the base of its method included."""
@@ -352,7 +355,34 @@ def model_folders(study: OpenStudy, names: Iterable[str]) -> dict[str, Path]:
     return folders
 
 
+def check_statistics(study: OpenStudy, points: Iterable[Point]) -> None:
+    """Raise ``UserError`` if the methods of ``points`` need statistics of models that are not there.
+
+    It has the command that builds them, or says why this study has none.
+    """
+    missing: dict[Path, None] = {}
+    for point in points:
+        if not point.method:
+            continue
+        method = study.declared.method(point.method)
+        for statistic in statistics_of(method):
+            for model in (model for model in point.models if model != method.base):
+                if words := study.declared.statistics[statistic].problem(study.declared, statistic, model):
+                    raise UserError(f"point {point.id}: {words}")
+                file = file_of(Path(FOLDER) / statistic, model)
+                if not (study.results / file).is_file():
+                    missing[file] = None
+    if missing:
+        first, *others = (str(study.results / file) for file in missing)
+        more = f" (nor {', '.join(others)})" if others else ""
+        raise UserError(f"no {first}{more}; build with: {_command(study, missing)}")
+
+
 def build_command(study: OpenStudy, models: Sequence[str]) -> str:
     """The command that builds these models of the study."""
-    targets = [f"results/{study.name}/models/{name}" for name in models]
+    return _command(study, [Path("models") / name for name in models])
+
+
+def _command(study: OpenStudy, results: Iterable[Path]) -> str:
+    targets = [f"results/{study.name}/{result}" for result in results]
     return shlex.join(["snakemake", "--cores", "all", "--configfile", *map(str, study.files), "--", *targets])

@@ -12,13 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.models.fisher import fisher_information
+from lm_interpolation.models.input_grams import input_grams
+from lm_interpolation.models.loading import load_model
+from lm_interpolation.models.model_statistics import write_statistic
 from lm_interpolation.points.algebra import Method, Point
 from lm_interpolation.points.interpolation import WeightSpace
 from lm_interpolation.points.merging import merge
 from lm_interpolation.points.method_merging import merge_by_method
 from tests.points.methods.arrays import Arrays, displacements_of, method, random_models, staged
+from tests.points.methods.statistics import write_fisher, write_grams
 
 LAYERS = {"layers": [0.25, 1], "other": 0.5}
 METHODS: dict[str, list[tuple[str, dict[str, Any]]]] = {
@@ -38,6 +44,9 @@ METHODS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "lines": [("rescale", LAYERS)],
     "lines of ties": [("magnitude", {"density": 0.2, "over": "model"}), ("mean", {}), ("rescale", {"balanced": 0.5})],
     "scale": [("scale", {"rules": [{"tensors": "**.mlp.**", "factor": 0.5}]})],
+    "fisher": [("fisher", {})],
+    "regmean": [("regmean", {"off_diagonal": 0.6})],
+    "regmean of ties": [("magnitude", {"density": 0.5, "over": "tensor"}), ("regmean", {"off_diagonal": 1.0})],
 }
 SHAPES = {
     "transformer.h.0.attn.c_attn.weight": (5, 12),
@@ -47,31 +56,43 @@ SHAPES = {
 }
 
 
-def stages_of(name: str, masks: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The stages of a method, with a file of masks where one needs it."""
-    return [(module, {"mask": str(masks), **keys} if module == "mask" else keys) for module, keys in METHODS[name]]
+def stages_of(name: str, files: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The stages of a method, with the file of masks, or the folder of statistics, that one needs in a folder."""
+    needed = {
+        "mask": {"mask": str(files / "skill.safetensors")},
+        "fisher": {"statistic": str(files / "fisher")},
+        "regmean": {"statistic": str(files / "inputs")},
+    }
+    return [(module, {**needed.get(module, {}), **keys}) for module, keys in METHODS[name]]
 
 
 SELECTIONS = ("magnitude", "chance", "rank", "band", "variance", "mask", "tensors", "elect")
 
 
 @pytest.fixture(scope="module")
-def masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("masks") / "skill.safetensors"
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
     rng = np.random.default_rng(1)
-    save_numpy({name: rng.random(shape) < 0.5 for name, shape in SHAPES.items()}, path)
-    return path
+    save_numpy({name: rng.random(shape) < 0.5 for name, shape in SHAPES.items()}, folder / "skill.safetensors")
+    fisher, grams = {}, {}
+    for model in "abc":
+        fisher[model] = {name: rng.normal(size=shape) ** 2 for name, shape in SHAPES.items()}
+        rows = {name: rng.normal(size=(20, shape[0])) for name, shape in SHAPES.items() if ".h." in name and shape[1:]}
+        grams[model] = {name: own.T @ own for name, own in rows.items()}
+    write_fisher(folder / "fisher", fisher)
+    write_grams(folder / "inputs", grams)
+    return folder
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_arrays_of_torch_select_the_same(name: str, masks: Path) -> None:
+def test_arrays_of_torch_select_the_same(name: str, files: Path) -> None:
     @settings(max_examples=6)
     @given(st.integers(0, 10**6), st.integers(8, 80))
     def same(seed: int, chunk: int) -> None:
         models = random_models(seed, SHAPES)
         weights = {"a": 0.75, "b": 0.5}
         after = [
-            staged(Arrays(models, weights, "base", chunk, own, "gpt2"), *stages_of(name, masks))
+            staged(Arrays(models, weights, "base", chunk, own, "gpt2"), *stages_of(name, files))
             for own in (False, True)
         ]
         for tensor in SHAPES:
@@ -94,7 +115,7 @@ def variant(source: Path, target: Path, change: Callable[[str, torch.Tensor], to
 
 @pytest.fixture(scope="module")
 def two_blocks(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("two") / "base"
@@ -122,11 +143,18 @@ def trio(tmp_path_factory: pytest.TempPathFactory, two_blocks: Path) -> dict[str
 
 
 @pytest.fixture(scope="module")
-def masks_of_trio(tmp_path_factory: pytest.TempPathFactory, trio: dict[str, Path]) -> Path:
+def files_of_trio(tmp_path_factory: pytest.TempPathFactory, trio: dict[str, Path]) -> Path:
     tensors = load_file(trio["a"] / "model.safetensors")
-    path = tmp_path_factory.mktemp("masks") / "skill.safetensors"
-    save_file({name: torch.rand(tensor.shape) < 0.5 for name, tensor in tensors.items() if "h.1" not in name}, path)
-    return path
+    folder = tmp_path_factory.mktemp("files")
+    masks = {name: torch.rand(tensor.shape) < 0.5 for name, tensor in tensors.items() if "h.1" not in name}
+    save_file(masks, folder / "skill.safetensors")
+    for name in "abc":
+        model, _ = load_model(AutoModelForCausalLM, trio[name], "cpu")
+        generator = torch.Generator().manual_seed(ord(name))
+        texts = torch.randint(1, 300, (6, 12), generator=generator).tolist()
+        write_statistic(fisher_information(model, texts, 1), folder / "fisher" / f"{name}.safetensors")
+        write_statistic(input_grams(model, texts, 4), folder / "inputs" / f"{name}.safetensors")
+    return folder
 
 
 def point_of(how: Method, **weights: str) -> Point:
@@ -141,9 +169,9 @@ def held(trio: dict[str, Path]) -> WeightSpace:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_disk_and_memory_agree_bit_by_bit(
-    name: str, held: WeightSpace, trio: dict[str, Path], masks_of_trio: Path, tmp_path: Path
+    name: str, held: WeightSpace, trio: dict[str, Path], files_of_trio: Path, tmp_path: Path
 ) -> None:
-    how = method(*stages_of(name, masks_of_trio))
+    how = method(*stages_of(name, files_of_trio))
     held.add_method(how)
     held._memory.clear()
     weights = {"a": "0.5", "b": "0.25"} if name == "slerp" else {"a": "0.5", "b": "0.25", "c": "0.125"}
@@ -164,9 +192,9 @@ def test_disk_and_memory_agree_bit_by_bit(
 
 
 @pytest.mark.parametrize("broken", [[float("nan"), 0], [float("inf"), -float("inf")]])
-@pytest.mark.parametrize("name", ["ties", "della", "slerp"])
+@pytest.mark.parametrize("name", ["ties", "della", "slerp", "fisher", "regmean"])
 def test_what_is_not_finite_is_refused(
-    broken: list[float], name: str, trio: dict[str, Path], masks_of_trio: Path, tmp_path: Path
+    broken: list[float], name: str, trio: dict[str, Path], files_of_trio: Path, tmp_path: Path
 ) -> None:
     def damage(tensor: str, values: torch.Tensor) -> torch.Tensor:
         if tensor == "transformer.h.1.ln_1.bias":
@@ -174,7 +202,7 @@ def test_what_is_not_finite_is_refused(
         return values
 
     models = trio | {"a": variant(trio["a"], tmp_path / "a", damage)}
-    how = method(*stages_of(name, masks_of_trio))
+    how = method(*stages_of(name, files_of_trio))
     with pytest.raises(UserError, match=r"model a \(.*\): tensor transformer.h.1.ln_1.bias holds NaN or inf"):
         merge_by_method(point_of(how, a="0.5", b="0.25"), how, models, tmp_path / "merged")
     assert not (tmp_path / "merged").exists()

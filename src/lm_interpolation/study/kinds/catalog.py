@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Tag
+from pydantic import BeforeValidator, Tag
+from pydantic_core import PydanticCustomError
 
 from lm_interpolation.study.kinds.analyses.barrier import Barrier
 from lm_interpolation.study.kinds.analyses.base import Analysis
@@ -82,7 +83,7 @@ from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.traverse import TraverseFigure
 from lm_interpolation.study.kinds.figures.tsne import TsneFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
-from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
+from lm_interpolation.study.kinds.methods.combine import Combine, Fisher, Karcher, Mean, Regmean, Sce, Slerp, Stock
 from lm_interpolation.study.kinds.methods.keep import (
     Band,
     ByMask,
@@ -114,6 +115,9 @@ from lm_interpolation.study.kinds.scorers.distinct import Distinct
 from lm_interpolation.study.kinds.scorers.length import Length
 from lm_interpolation.study.kinds.scorers.perplexity import Perplexity
 from lm_interpolation.study.kinds.scorers.python import Python
+from lm_interpolation.study.kinds.statistics.base import ModelStatistic
+from lm_interpolation.study.kinds.statistics.fisher import FisherStatistic
+from lm_interpolation.study.kinds.statistics.gram import GramStatistic
 
 SOURCES: tuple[type[Source], ...] = (
     Sst,
@@ -231,6 +235,12 @@ COMBINES: tuple[type[Combine], ...] = (
     Karcher,
     Stock,
     Sce,
+    Fisher,
+    Regmean,
+)
+STATISTICS: tuple[type[ModelStatistic], ...] = (
+    FisherStatistic,
+    GramStatistic,
 )
 
 EXPERTS: tuple[type[Expert], ...] = (
@@ -267,6 +277,19 @@ def _origin(value: Any) -> Any:
     return START + found[0].KEY if len(found) == 1 else None
 
 
+def _needs(kind: type[Combine]) -> list[str]:
+    """The settings without which the name of a combination is not enough."""
+    return [name for name, field in kind.model_fields.items() if field.is_required() and name != "by"]
+
+
+def _enough(name: Any) -> Any:
+    for kind in COMBINES:
+        if name == tag(kind, "by") and (needed := _needs(kind)):
+            settings = ", ".join(f"{key}: ..." for key in needed)
+            raise PydanticCustomError("words", f": {name} needs more than its name; write {{by: {name}, {settings}}}")
+    return name
+
+
 AnyCorpus = Annotated[
     Corpus,
     Either(
@@ -286,12 +309,17 @@ AnyCombine = Annotated[
     str | Combine,
     Either(
         [
-            Annotated[Literal[(SUM, *(tag(kind, "by") for kind in COMBINES))], Tag("a string")],
+            Annotated[
+                Literal[(SUM, *(tag(kind, "by") for kind in COMBINES if not _needs(kind)))],
+                BeforeValidator(_enough),
+                Tag("a string"),
+            ],
             Annotated[Combine, Either(COMBINES, "by"), Tag("a mapping")],
         ]
     ),
 ]
 AnyExpert = Annotated[Expert, Either(EXPERTS, "kind")]
+AnyStatistic = Annotated[ModelStatistic, Either(STATISTICS, "kind")]
 AnyScorer = Annotated[Scorer, Either(SCORERS, "kind")]
 AnyAnalysis = Annotated[Analysis, Either(ANALYSES, "kind")]
 AnyFigure = Annotated[Figure, Either(FIGURES, "kind")]
@@ -301,6 +329,7 @@ FAMILIES: dict[str, tuple[str, tuple[type[Declaration], ...]]] = {
     "corpora": ("source", SOURCES),
     "prompts": ("source", PROMPTS),
     "experts": ("kind", EXPERTS),
+    "statistics": ("kind", STATISTICS),
     "scorers": ("kind", SCORERS),
     "analyses": ("kind", ANALYSES),
     "figures": ("kind", FIGURES),

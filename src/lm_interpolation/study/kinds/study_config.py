@@ -27,6 +27,7 @@ from lm_interpolation.study.kinds.catalog import (
     AnyFigure,
     AnyPrompts,
     AnyScorer,
+    AnyStatistic,
 )
 from lm_interpolation.study.kinds.methods.base import AnyMethod
 from lm_interpolation.study.kinds.methods.method import MethodSpec
@@ -85,6 +86,10 @@ class StudyConfig(Declaration):
     )
     models: Annotated[dict[Name, Model], MinLen(1)] = Field(description="Named models, imported or trained.")
     sets: dict[Name, ModelSet] = Field(default_factory=dict, description="Named groups of models.")
+    statistics: dict[Name, AnyStatistic] = Field(
+        default_factory=dict,
+        description="What the data say about the weights or layers of models, for methods that need it.",
+    )
     experts: dict[Name, AnyExpert] = Field(
         default_factory=dict, description="Members of ensembles that are no models: extremes of models, and rules."
     )

@@ -157,7 +157,7 @@ class SweepSpec(Declaration):
             if coordinate not in self.directions:
                 for words in method.value_problems(coordinate, [float(value) for value in grid_values(plain(values))]):
                     yield f"grid.{coordinate}", words
-        for words in method.model_problems(self.method, self.models()):
+        for words in method.model_problems(self.method, list(dict.fromkeys(self.models())), config):
             yield "method", words
 
     def _expert_problems(self, config: "StudyConfig") -> Iterator[Problem]:

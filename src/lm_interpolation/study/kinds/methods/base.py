@@ -1,7 +1,7 @@
 """What every stage of a method declares."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, StringConstraints, Tag, TypeAdapter, ValidationError, WrapValidator
@@ -9,6 +9,9 @@ from pydantic import AfterValidator, StringConstraints, Tag, TypeAdapter, Valida
 from lm_interpolation.points.algebra import COORDINATE_NAME, Method
 from lm_interpolation.study.kinds.base import Declaration, Either, unmarked
 from lm_interpolation.study.kinds.sweeps import no_column
+
+if TYPE_CHECKING:
+    from lm_interpolation.study.kinds.study_config import StudyConfig
 
 Coordinate = Annotated[str, StringConstraints(pattern=rf"^{COORDINATE_NAME}$"), AfterValidator(no_column)]
 
@@ -56,8 +59,8 @@ class AnyMethod(Declaration):
         """Words on the values of a coordinate that its settings do not allow."""
         yield from ()
 
-    def model_problems(self, name: str, models: Collection[str]) -> Iterator[str]:
-        """Words on a sweep over these models under it; it is called ``name``."""
+    def model_problems(self, name: str, models: Collection[str], config: "StudyConfig") -> Iterator[str]:
+        """Words on a sweep over these models, each once, under it; it is called ``name``."""
         yield from ()
 
 

@@ -1,11 +1,12 @@
 """How the displacements of several models become one."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lm_interpolation.study.kinds.base import Count
-from lm_interpolation.study.kinds.methods.base import NotNegative, Stage
+from lm_interpolation.points.statistic_folders import named
+from lm_interpolation.study.kinds.base import Count, Name, Ref
+from lm_interpolation.study.kinds.methods.base import NotNegative, Share, Stage
 
 
 class Combine(Stage):
@@ -66,3 +67,44 @@ class Sce(Combine):
     ALONE: ClassVar[bool] = True
 
     by: Literal["sce"] = Field(description="Weighted by their mean squares, signs elected (SCE, Wan et al. 2024).")
+
+
+class ByStatistic(Combine):
+    """By a statistic of each model."""
+
+    CONVEX: ClassVar[bool] = True
+
+    by: str
+    statistic: str
+
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"statistic": named(self.statistic)}
+
+
+class Fisher(ByStatistic):
+    """Weighted by Fisher information."""
+
+    MODULE: ClassVar[str] = "fisher"
+
+    by: Literal["fisher"] = Field(
+        description="Each weight by what the data say about it (Fisher merging, Matena and Raffel 2022)."
+    )
+    statistic: Annotated[Name, Ref("statistics", kind="fisher")] = Field(
+        description="Statistic of kind fisher of each model."
+    )
+
+
+class Regmean(ByStatistic):
+    """By regression on the inputs of layers."""
+
+    MODULE: ClassVar[str] = "regmean"
+
+    by: Literal["regmean"] = Field(
+        description="Linear layers by regression on what they read (RegMean, Jin et al. 2023), others by their mean."
+    )
+    statistic: Annotated[Name, Ref("statistics", kind="gram")] = Field(
+        description="Statistic of kind gram of each model."
+    )
+    off_diagonal: Share = Field(
+        default=0.6, description="Factor of the elements of Gram matrices off their diagonals, the paper's alpha."
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from lm_interpolation.points.algebra import ZERO, Method
+from lm_interpolation.points.statistic_folders import statistics_of
 from lm_interpolation.study.kinds.base import Maybe, Name, Problem, Ref, tag
 from lm_interpolation.study.kinds.catalog import COMBINES, SUM, AnyCombine, AnyKeep
 from lm_interpolation.study.kinds.methods.base import AnyMethod, Stage, bound_problem, swept
@@ -114,7 +115,7 @@ class MethodSpec(AnyMethod):
                 if words := bound_problem(number, value):
                     yield f"{value} is no value of the method's {key}, which {words}"
 
-    def model_problems(self, name: str, models: Collection[str]) -> Iterator[str]:
+    def model_problems(self, name: str, models: Collection[str], config: "StudyConfig") -> Iterator[str]:
         combination = self.combination()
         if combination is not None and combination.MODELS is not None:
             others = set(models) - {self.base}
@@ -123,3 +124,7 @@ class MethodSpec(AnyMethod):
                     f"{name!r} combines {combination.MODELS} models besides its base, but the sweep has "
                     f"{', '.join(sorted(others)) or 'none'}; correct the coefficients"
                 )
+        for statistic in statistics_of(config.method(name)):
+            for model in models:
+                if model != self.base and (why := config.statistics[statistic].problem(config, statistic, model)):
+                    yield why

@@ -1,0 +1,1 @@
+"""Statistics of models that merging needs besides their weights, one module each."""
