@@ -1557,6 +1557,36 @@ def test_an_ensemble_needs_one_tokenizer_but_not_one_architecture() -> None:
     assert "sweeps.theta1: models 'negative' and 'positive' differ in tokenizer" in error_of(config)
 
 
+def test_layers_need_one_architecture_that_is_known() -> None:
+    config = changed("sweeps/theta1/space", "layers")
+    study = Study(config)
+    assert study.sweeps["theta1"].space == "layers"
+    config["models"]["negative"]["start"] = {"architecture": ARCHITECTURE | {"n_embd": 16}, "tokenizer": "bpe"}
+    del config["sweeps"]["theta3"]
+    assert "sweeps.theta1: models 'negative' and 'positive' differ in n_embd (16 and 8)" in error_of(config)
+    for model in ("negative", "positive"):
+        architecture = {"model_type": "opt", "max_position_embeddings": 8}
+        config["models"][model]["start"] = {"architecture": architecture, "tokenizer": "bpe"}
+    words = "choose models of gpt2, llama, mistral, qwen2"
+    unknown = f"the architecture of 'negative' 'opt' has no layers that are known here; {words}"
+    assert f"sweeps.theta1.space: layers, but {unknown}" in error_of(config)
+    config["sweeps"]["theta1"]["space"] = "weights"
+    Study(config)
+
+
+def test_layers_of_local_models_need_one_architecture_that_is_known(tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b", width=6))
+    config["sweeps"]["theta1"]["space"] = "layers"
+    assert "n_embd is 6 and 4" in error_of(config)
+    for name in "cd":
+        settings = json.loads((save_model(tmp_path / name) / "config.json").read_text())
+        (tmp_path / name / "config.json").write_text(json.dumps(settings | {"model_type": "gpt_neo"}))
+    config = with_directories(tmp_path / "c", tmp_path / "d")
+    Study(config)
+    config["sweeps"]["theta1"]["space"] = "layers"
+    assert "sweeps.theta1.space: layers, but the architecture of 'negative'" in error_of(config)
+
+
 def test_an_architecture_may_be_that_of_another_model() -> None:
     config = changed("models/other/start", {"architecture_of": "positive"})
     config["sweeps"]["theta1"]["origin"] = {"other": 1}
