@@ -141,6 +141,14 @@ def full_config() -> dict[str, Any]:
         "groups": {"kind": "region", "base": "base", "sets": ["tuned"], "by": "task", "limit": 6},
         "heads": {"kind": "region", "base": "base", "sets": ["judges"], "loss": "probe", "train_limit": 9},
         "paths": {"kind": "traverse", "sets": ["films", "papers"], "by": "task"},
+        "contributions": {
+            "kind": "tuning_contribution",
+            "model": "positive",
+            "base": "base",
+            "groups": {"good": {"corpus": "reviews", "class": "positive"}, "rest": {"corpus": "news"}},
+            "against": "rest",
+            "limit": 5,
+        },
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -213,6 +221,7 @@ def full_config() -> dict[str, Any]:
         "heat": {"kind": "similarity", "analysis": "areas"},
         "areas": {"kind": "region", "analyses": ["groups", "heads"]},
         "ways": {"kind": "traverse", "analysis": "paths"},
+        "shares": {"kind": "tuning_contribution", "analysis": "contributions"},
         "starts": {"kind": "start", "panels": [{"label": "full", "targets": TARGETS}]},
         "compared": {
             "kind": "methods",
@@ -307,6 +316,7 @@ def full_config() -> dict[str, Any]:
             "statistic": "nll_text",
             **common,
         },
+        "told": {"test": "auc", "analysis": "contributions", "group": "good", "against": "rest", **common},
         "around": {"test": "region", "analysis": "groups", "compare": "in'-ex", **common},
         "warmer": {"test": "start_gain", "targets": TARGETS, "statistic": "nll_token", **common},
         "spares": {

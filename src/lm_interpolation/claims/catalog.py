@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lm_interpolation.claims import (
+    auc,
     barrier,
     better,
     clusters,
@@ -48,5 +49,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "clusters": clusters.measure,
     "region": region.measure,
     "start_gain": start_gain.measure,
+    "auc": auc.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

@@ -20,7 +20,9 @@ from lm_interpolation.study.kinds.analyses.region import Region
 from lm_interpolation.study.kinds.analyses.regions import Regions
 from lm_interpolation.study.kinds.analyses.texts import Texts
 from lm_interpolation.study.kinds.analyses.traverse import Traverse
+from lm_interpolation.study.kinds.analyses.tuning_contribution import TuningContribution
 from lm_interpolation.study.kinds.base import Declaration, Either, keys_of, tag
+from lm_interpolation.study.kinds.claims.auc import AucClaim
 from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
 from lm_interpolation.study.kinds.claims.base import Claim
 from lm_interpolation.study.kinds.claims.better import BetterClaim
@@ -73,6 +75,7 @@ from lm_interpolation.study.kinds.figures.start import StartFigure
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.traverse import TraverseFigure
 from lm_interpolation.study.kinds.figures.tsne import TsneFigure
+from lm_interpolation.study.kinds.figures.tuning_contribution import TuningContributionFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Karcher, Mean, Sce, Slerp, Stock
 from lm_interpolation.study.kinds.methods.keep import Band, ByMask, Chance, Keep, Magnitude, Rank, Tensors, Variance
@@ -149,6 +152,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     Regions,
     Region,
     Traverse,
+    TuningContribution,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -168,6 +172,7 @@ FIGURES: tuple[type[Figure], ...] = (
     RegionFigure,
     TraverseFigure,
     StartFigure,
+    TuningContributionFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -190,6 +195,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     ClustersClaim,
     RegionClaim,
     StartGainClaim,
+    AucClaim,
 )
 
 
