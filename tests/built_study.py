@@ -79,6 +79,14 @@ TRIMMED = {
     "prompts": ["neutral"],
 }
 """A sweep under one of them."""
+LAYERED = {
+    "space": "layers",
+    "origin": {"base": 1},
+    "directions": {"eta": {"positive": 1, "base": -1}},
+    "grid": {"eta": [-1, 0, 1, 2]},
+    "prompts": ["neutral"],
+}
+"""A sweep in the space of layers."""
 
 
 def declare(folder: Path, **changes: object) -> Path:

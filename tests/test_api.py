@@ -19,6 +19,7 @@ from lm_interpolation.points import merging
 from lm_interpolation.scores.perplexity import score_perplexity
 from lm_interpolation.texts.ensembles import generate_ensemble
 from lm_interpolation.texts.generation import Sampling, generate
+from lm_interpolation.texts.layer_texts import generate_in_layers
 from tests import built_study, hub_cache
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +95,19 @@ def test_ensembles_are_those_of_the_workflow(models: dict[str, str]) -> None:
         pd.testing.assert_frame_equal(texts[list(expected)], expected)
 
 
+def test_points_in_layer_space_are_those_of_the_workflow(models: dict[str, str]) -> None:
+    rows = pd.DataFrame({"row": range(2), "text": PROMPTS})
+    sampling = Sampling(0.9, 5, 2, 0)
+    line = Sweep.of({"base": 1}, {"alpha": {"positive": 1, "base": -1}}, {"alpha": [1, 1.5]}, space="layers")
+    swept = steer(line, models, PROMPTS, samples=2, max_new_tokens=5)
+    assert swept.groupby("point").size().to_dict() == {"positive=1": 4, "base=-0.5+positive=1.5": 4}
+    for point, texts in swept.groupby("point"):
+        expected = generate_in_layers(Point.parse(str(point)), models, rows, sampling, 4)
+        pd.testing.assert_frame_equal(texts[list(expected)].reset_index(drop=True), expected)
+        alone = steer(Point.parse(str(point)), models, PROMPTS, samples=2, max_new_tokens=5, space="layers")
+        pd.testing.assert_frame_equal(alone[list(expected)], expected)
+
+
 def test_perplexity_is_that_of_the_scorer(models: dict[str, str]) -> None:
     texts = [" good and", "", " bad"]
     prompts = ["the film was", "the plot was", "the end"]
@@ -115,12 +129,12 @@ def test_mistakes_are_one_line(models: dict[str, str], tmp_path: Path) -> None:
         (lambda: steer({"base": 1}, {"base": str(tmp_path / "x")}, "a"), "no such folder; give the folder of a model"),
         (lambda: steer({"base": 1}, {"base": "./x"}, "a"), "no such folder"),
         (lambda: steer({"base": 1}, models, []), "prompts: there are none"),
-        (lambda: steer({"base": 1}, models, "a", space="weight"), "choose one of weights, logits"),
+        (lambda: steer({"base": 1}, models, "a", space="weight"), "choose one of weights, layers, logits"),
         (lambda: steer({"base": 1}, models, "a", precision="fp8"), "choose one of fp32, bf16, fp16"),
         (lambda: steer({"base": 1}, models, "a", nucleus="base"), "only an ensemble has one"),
         (lambda: perplexity(models["base"], ["a", "b"], ["c"]), "prompts: 1 for 2 texts"),
         (lambda: Sweep.of({"base": 1}, {"t": {"base": 1}}, {"t": [0]}), "not to 0"),
-        (lambda: Sweep.of({"base": 1}, {}, {}, space="logit"), "give weights or logits"),
+        (lambda: Sweep.of({"base": 1}, {}, {}, space="logit"), "give weights, layers or logits"),
     ):
         with pytest.raises(UserError, match=re.escape(words)) as caught:
             call()

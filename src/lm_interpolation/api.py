@@ -122,8 +122,8 @@ def steer(
         top_p: mass of the nucleus, in (0, 1] (Holtzman et al. 2020, arXiv 1904.09751).
         seed: at least 0. Each (seed, prompt, sample, step) has a random number of its own, so texts depend neither on
             batches nor on what else is sampled, and points share their random numbers.
-        space: ``weights``; or ``logits``, an ensemble with the same coefficients (DExperts, Liu et al. 2021). A sweep
-            has its own.
+        space: ``weights``; or, with the same coefficients, ``layers``, the outputs of each layer at one shared input
+            (TuCo, Nuti et al. 2025), or ``logits``, an ensemble (DExperts, Liu et al. 2021). A sweep has its own.
         nucleus: in the space of logits, the model whose logits decide which tokens may be sampled; by default their
             sum does.
         device: ``cpu`` or ``cuda``.
@@ -149,7 +149,7 @@ def steer(
     sweep = at if isinstance(at, Sweep) else None
     entries = sweep.points if sweep else (SweepPoint((), _point(at)),)  # type: ignore[arg-type]
     space = sweep.space if sweep else space
-    _check_choice("space", space, ("weights", "logits"))
+    _check_choice("space", space, ("weights", "layers", "logits"))
     _check_choice("precision", precision, ("fp32", "bf16", "fp16"))
     if nucleus is not None and space != "logits":
         raise UserError("nucleus: only an ensemble has one; give space='logits'")
@@ -224,13 +224,19 @@ def _mixtures(
 ) -> Any:
     """Yield each of ``entries`` with what its texts are sampled from; models are loaded once."""
     from lm_interpolation.points.interpolation import WeightSpace
+    from lm_interpolation.points.layer_space import LayerSpace
     from lm_interpolation.texts.ensembles import ensemble, load_members
+    from lm_interpolation.texts.layer_texts import mixture_in_layers
     from lm_interpolation.texts.mixtures import mixture_at
 
     if space == "logits":
         members = load_members(folders, device, precision)
         for entry in entries:
             yield entry, ensemble(entry.point, members, nucleus, experts)
+    elif space == "layers":
+        layers = LayerSpace(folders, device, precision)
+        for entry in entries:
+            yield entry, mixture_in_layers(entry.point, layers)
     else:
         methods = [] if method is None else [method]
         weights = WeightSpace(folders, device, methods=methods)

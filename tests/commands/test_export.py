@@ -305,6 +305,14 @@ def test_ensembles_are_refused(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_points_in_layer_space_are_refused(tmp_path):
+    sweeps = built_study.CONFIG["sweeps"] | {"scaled": built_study.LAYERED}
+    config = built_study.declare(tmp_path / "study", sweeps=sweeps)
+    with pytest.raises(UserError, match=r"eta=0.5 is a point in layer space.*sweep in weight space: theta1"):
+        export.main(["--config", str(config), "--point", "eta=0.5", "--to", str(tmp_path / "model")])
+    assert not (tmp_path / "model").exists()
+
+
 def test_what_somebody_made_in_the_meantime_stays(tmp_path, monkeypatch):
     target = tmp_path / "model"
 

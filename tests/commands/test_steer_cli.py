@@ -21,6 +21,7 @@ from lm_interpolation.scores.classifier import score_classifier
 from lm_interpolation.texts import ensembles
 from lm_interpolation.texts.ensembles import generate_ensemble
 from lm_interpolation.texts.language_models import load_language_model
+from lm_interpolation.texts.layer_texts import generate_in_layers
 from lm_interpolation.texts.steering import find_place, model_folders
 from tests import built_study
 
@@ -111,6 +112,22 @@ def test_in_logit_space_texts_are_those_of_the_ensemble(built, capsys):
     models = built_study.models_of(built / "results/own")
     point = Point.of({"base": -0.5, "positive": 1.5})
     assert_same_texts(found, generate_ensemble(point, models, prompts, built_study.SAMPLING, "base", 4))
+
+
+def test_in_layer_space_texts_are_those_of_the_workflow(built, tmp_path, capsys):
+    sweeps = built_study.CONFIG["sweeps"] | {"scaled": built_study.LAYERED}
+    study = str(built_study.declare(tmp_path, sweeps=sweeps))
+    arguments = ("--results", "results/own", "--sweep", "scaled", *STUDY_PROMPTS)
+    found = steered(capsys, *arguments, "--point", "eta=0.5", "--point", "eta=1", study=study)
+    assert set(found["space"]) == {"layers"} and set(found["point"]) == {"base=0.5+positive=0.5", "positive=1"}
+    prompts = pd.DataFrame({"row": list(built_study.PROMPTS), "text": list(built_study.PROMPTS.values())})
+    models = built_study.models_of(built / "results/own")
+    for point, texts in found.groupby("point"):
+        assert_same_texts(texts, generate_in_layers(Point.parse(str(point)), models, prompts, built_study.SAMPLING, 4))
+    steer.main(["--config", study, *arguments, "--point", "eta=1.5"])
+    told = capsys.readouterr().err
+    assert "eta=1.5 on scaled: 1.5 positive \u2212 0.5 base (a combination of layers), between points" in told
+    assert "loading 2 models, to run side by side, layer by layer" in told
 
 
 def test_models_are_loaded_once_for_all_points(capsys, monkeypatch):

@@ -142,6 +142,14 @@ def full_config() -> dict[str, Any]:
         "heads": {"kind": "region", "base": "base", "sets": ["judges"], "loss": "probe", "train_limit": 9},
         "paths": {"kind": "traverse", "sets": ["films", "papers"], "by": "task"},
         "strangers": {"kind": "intruders", "models": ["positive", "negative"], "base": "base"},
+        "contributions": {
+            "kind": "tuning_contribution",
+            "model": "positive",
+            "base": "base",
+            "groups": {"good": {"corpus": "reviews", "class": "positive"}, "rest": {"corpus": "news"}},
+            "against": "rest",
+            "limit": 5,
+        },
         "barriers": {"kind": "barrier", "sweeps": ["theta1"], "scorer": "perplexity", "losses": ["line-loss"]},
         "taylor": {"kind": "linearity", "sweep": "theta3", "prompts": "neutral", "prefixes": 2, "words": WORDS},
         "distances": {
@@ -215,6 +223,7 @@ def full_config() -> dict[str, Any]:
         "areas": {"kind": "region", "analyses": ["groups", "heads"]},
         "ways": {"kind": "traverse", "analysis": "paths"},
         "news": {"kind": "intruders", "analysis": "strangers"},
+        "shares": {"kind": "tuning_contribution", "analysis": "contributions"},
         "starts": {"kind": "start", "panels": [{"label": "full", "targets": TARGETS}]},
         "compared": {
             "kind": "methods",
@@ -317,6 +326,7 @@ def full_config() -> dict[str, Any]:
             "statistic": "nll_text",
             **common,
         },
+        "told": {"test": "auc", "analysis": "contributions", "group": "good", "against": "rest", **common},
         "around": {"test": "region", "analysis": "groups", "compare": "in'-ex", **common},
         "warmer": {"test": "start_gain", "targets": TARGETS, "statistic": "nll_token", **common},
         "spares": {
@@ -1565,6 +1575,36 @@ def test_an_ensemble_needs_one_tokenizer_but_not_one_architecture() -> None:
     config["tokenizers"]["own"] = {"corpus": "reviews", "vocab_size": 300}
     config["models"]["negative"]["start"]["tokenizer"] = "own"
     assert "sweeps.theta1: models 'negative' and 'positive' differ in tokenizer" in error_of(config)
+
+
+def test_layers_need_one_architecture_that_is_known() -> None:
+    config = changed("sweeps/theta1/space", "layers")
+    study = Study(config)
+    assert study.sweeps["theta1"].space == "layers"
+    config["models"]["negative"]["start"] = {"architecture": ARCHITECTURE | {"n_embd": 16}, "tokenizer": "bpe"}
+    del config["sweeps"]["theta3"]
+    assert "sweeps.theta1: models 'negative' and 'positive' differ in n_embd (16 and 8)" in error_of(config)
+    for model in ("negative", "positive"):
+        architecture = {"model_type": "opt", "max_position_embeddings": 8}
+        config["models"][model]["start"] = {"architecture": architecture, "tokenizer": "bpe"}
+    words = "choose models of gpt2, llama, mistral, qwen2"
+    unknown = f"the architecture of 'negative' 'opt' has no layers that are known here; {words}"
+    assert f"sweeps.theta1.space: layers, but {unknown}" in error_of(config)
+    config["sweeps"]["theta1"]["space"] = "weights"
+    Study(config)
+
+
+def test_layers_of_local_models_need_one_architecture_that_is_known(tmp_path: Path) -> None:
+    config = with_directories(save_model(tmp_path / "a"), save_model(tmp_path / "b", width=6))
+    config["sweeps"]["theta1"]["space"] = "layers"
+    assert "n_embd is 6 and 4" in error_of(config)
+    for name in "cd":
+        settings = json.loads((save_model(tmp_path / name) / "config.json").read_text())
+        (tmp_path / name / "config.json").write_text(json.dumps(settings | {"model_type": "gpt_neo"}))
+    config = with_directories(tmp_path / "c", tmp_path / "d")
+    Study(config)
+    config["sweeps"]["theta1"]["space"] = "layers"
+    assert "sweeps.theta1.space: layers, but the architecture of 'negative'" in error_of(config)
 
 
 def test_an_architecture_may_be_that_of_another_model() -> None:

@@ -183,8 +183,9 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         {"import_model.py", "import_gguf.py"},
     )
     assert users("ensembles") == {"generate_ensemble.py", "cost.py"}
-    # An edit for ensembles leaves the texts of weight space as they are.
-    assert users("generation") == {"generate.py", "precision.py"} | users("ensembles")
+    assert users("layer_texts") == {"generate_layers.py"}
+    # An edit for ensembles or layers leaves the texts of weight space as they are.
+    assert users("generation") == {"generate.py", "precision.py"} | users("ensembles") | users("layer_texts")
     assert users("interpolation") >= in_memory
     assert users("merging") == {"merge.py", "mean.py", "greedy.py"}
     assert users("rebasin") == users("symmetries") == {"align.py"}
@@ -265,7 +266,13 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     for module in ("merging", "probing", "generation", "interpolation", "score_files", "tables", "verdicts", "style"):
         assert not users(module) & early, module
     for module in ("interpolation", "score_files", "tables", "verdicts", "style"):
-        assert not users(module) & {"merge.py", "generate.py", "generate_ensemble.py", "cost.py"}, module
+        assert not users(module) & {
+            "merge.py",
+            "generate.py",
+            "generate_ensemble.py",
+            "generate_layers.py",
+            "cost.py",
+        }, module
     for module in ("merging", "interpolation", "tables", "verdicts", "style"):
         assert not users(module) & scores, module
 

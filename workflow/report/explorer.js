@@ -178,7 +178,7 @@ function showPoint() {
     input.setAttribute("aria-valuetext", `${label} = ${value}`);
     input.parentElement.querySelector(".value").textContent = value;
   });
-  const [symbol, note] = sweep.space === "logits" ? ["logits", " (an ensemble)"] : ["θ", ""];
+  const [symbol, note] = { weights: ["θ", ""], layers: ["each layer", ""], logits: ["logits", " (an ensemble)"] }[sweep.space];
   byId("point").textContent = `${symbol} = ${combination(sweep, point)}${note}`;
   for (const button of byId("jumps").querySelectorAll("button")) {
     button.setAttribute("aria-current", String(Number(button.dataset.point) === point));

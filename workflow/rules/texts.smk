@@ -69,3 +69,38 @@ rule generate_ensemble:
         "Generate from {wildcards.prompts} at {wildcards.point} in logit space"
     script:
         "../scripts/texts/generate_ensemble.py"
+
+
+# In the space of layers: each layer of all models of the point reads the same input, and what they return is added.
+rule generate_layers:
+    input:
+        models=lambda wildcards: study.merge_inputs(wildcards.point),
+        prompts=study.path("prompts", "{prompts}.parquet"),
+    output:
+        study.path("texts", "layers", "{prompts}", "{point}.parquet"),
+    log:
+        study.log("texts", "layers", "{prompts}", "{point}"),
+    benchmark:
+        study.benchmark("texts", "layers", "{prompts}", "{point}")
+    priority: 20
+    group:
+        POINTS
+    conda:
+        "../../envs/workflow.yaml"
+    threads: study.threads("generate")
+    resources:
+        mem_mb=growing(12000),
+        runtime=growing(480),
+        sequence=1,
+        gpu=study.gpu,
+    params:
+        settings=lambda wildcards: study.settings(
+            "texts/generate_layers.py",
+            sampling=study.sampling(wildcards.prompts),
+            precision=study.generation("precision"),
+        ),
+        execution=lambda wildcards, threads: study.execution(threads, batch_size=study.batch_size("generate")),
+    message:
+        "Generate from {wildcards.prompts} at {wildcards.point} in layer space"
+    script:
+        "../scripts/texts/generate_layers.py"

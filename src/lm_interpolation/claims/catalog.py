@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lm_interpolation.claims import (
+    auc,
     barrier,
     barrier_ratio,
     better,
@@ -52,5 +53,6 @@ TESTS: dict[str, Callable[[Mapping[str, Any], ClaimData], Measured]] = {
     "start_gain": start_gain.measure,
     "barrier_ratio": barrier_ratio.measure,
     "intruders": intruders.measure,
+    "auc": auc.measure,
 }
 """Name of a test to the function of a claim's keys and of the study's data that measures it."""

@@ -25,6 +25,9 @@ EXAMPLES = """\
   lm-interpolation export --config config/sst.yaml --point "positive=1.5 negative=-0.5" --to my-model
 """
 
+_COMBINED = {"logits": "logit space: an ensemble of models", "layers": "layer space: layers of several models"}
+"""Spaces whose points are no single models, and what these points are."""
+
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command. Raises ``UserError``."""
@@ -50,10 +53,10 @@ def main(arguments: Sequence[str]) -> None:
     start = Path.cwd()
     study = open_study(options.config, options.study, options.results, options.directory)
     place = find_place(study, options.point, options.sweep)
-    if place.space == "logits":
+    if place.space in _COMBINED:
         others = "; ".join(describe_range(sweep) for sweep in study.sweeps.values() if sweep.space == "weights")
         raise UserError(
-            f"{place.title} is a point in logit space: an ensemble of models, which no single model equals; export a "
+            f"{place.title} is a point in {_COMBINED[place.space]}, which no single model equals; export a "
             f"point of a sweep in weight space: {others}"
         )
     try:

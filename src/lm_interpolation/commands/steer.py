@@ -35,6 +35,7 @@ EXAMPLES = """\
   lm-interpolation steer --point alpha=0 --point alpha=1 --point alpha=3 --prompt "The food" --samples 3
   lm-interpolation steer --sweep plane --point alpha=0.7,beta=-1 --prompt "The hotel"
   lm-interpolation steer --sweep ensemble --point gamma=0.8 --prompt "The hotel"
+  lm-interpolation steer --sweep tuco --point alpha=1.5 --prompt "The hotel"
   lm-interpolation steer --point "positive=1.5 negative=-0.5" --prompt - < prompts.txt
   lm-interpolation steer --point "ties density=0.2 positive=1 negative=1" --prompt "The plot was"
   lm-interpolation steer --point alpha=0.75 --prompts neutral --row 3
@@ -237,14 +238,16 @@ def _mixtures(
     from transformers.utils import logging
 
     from lm_interpolation.points.interpolation import WeightSpace
+    from lm_interpolation.points.layer_space import LayerSpace
     from lm_interpolation.texts.ensembles import ensemble, load_members
+    from lm_interpolation.texts.layer_texts import mixture_in_layers
     from lm_interpolation.texts.mixtures import mixture_at
 
     logging.disable_progress_bar()
     precision = study.generation["precision"]
     families = {
         space: _families(_models(study, place) for place in places if place.space == space)
-        for space in ("weights", "logits")
+        for space in ("weights", "layers", "logits")
     }
     keys = [
         (place.space, next(names for names in families[place.space] if _models(study, place)[0] in names))
@@ -259,6 +262,9 @@ def _mixtures(
         if space == "logits":
             say(f"loading {_count(len(family), 'model')}, to run side by side")
             return load_members(needed, device, precision)
+        if space == "layers":
+            say(f"loading {_count(len(family), 'model')}, to run side by side, layer by layer")
+            return LayerSpace(needed, device, precision)
         say(f"loading {_count(len(family), 'model')}, to be combined in memory")
         points = [place.point for place in places if place.space == "weights"]
         methods = [method for point in points if (method := study.method(point)) is not None]
@@ -270,6 +276,8 @@ def _mixtures(
         if place.space == "logits":
             nucleus, experts = study.declared.nucleus_of(place.point), study.declared.experts_of(place.point)
             yield ensemble(place.point, held[key], nucleus, experts)
+        elif place.space == "layers":
+            yield mixture_in_layers(place.point, held[key])
         else:
             yield mixture_at(place.point, held[key], precision)
         if last[key] == index:

@@ -19,7 +19,7 @@ def describe_sweep(sweep: Sweep, spec: Mapping[str, Any], texts: bool) -> str:
     beside = sum(any(value not in values[name] for name, value in entry.coordinates) for entry in sweep.points)
     if beside:
         grids.append(f"{beside} more {'point' if beside == 1 else 'points'} off the grid")
-    combined = {"weights": "weights", "logits": "logits, an ensemble"}[sweep.space]
+    combined = {"weights": "weights", "layers": "outputs of layers", "logits": "logits, an ensemble"}[sweep.space]
     prompts = f"; prompts: {', '.join(sweep.prompts)}" if texts and sweep.prompts else ""
     under = f", under method {sweep.method.name}" if sweep.method else ""
     return f"{sweep.name} = {' + '.join(terms)} ({combined}{under}); {'; '.join(grids)}{prompts}"

@@ -3,7 +3,8 @@
 A *point* is an affine combination of models, theta = sum_m c_m theta_m with sum_m c_m = 1. Every parametrization of
 Rofin, Balagansky and Gavrilov 2022 (arXiv 2211.12092, Eqs. 1-4) is a sweep: an origin (a point) plus coordinates
 times directions (coefficients that sum to 0). The same coefficients applied to logits instead of weights are an
-ensemble (DExperts, their section 3.2): ``space`` says which.
+ensemble (DExperts, their section 3.2), and applied to the outputs of each layer they scale what fine-tuning adds to it
+(``points.layer_space``): ``space`` says which.
 
 Coefficients are decimals with at most ``DIGITS`` places, never floats: a point has one canonical id, whichever sweep
 asks for it, and is merged and generated once.
@@ -244,15 +245,15 @@ class Sweep:
             origin: model -> coefficient; they sum to 1.
             directions: coordinate -> model -> coefficient; those of a direction sum to 0.
             grid: coordinate -> its values: a list, or ``{start, stop, count}`` with both ends included.
-            space: ``weights``, or ``logits`` for ensembles.
+            space: ``weights``, ``layers`` (see ``points.layer_space``), or ``logits`` for ensembles.
             method: what its points are under; ``grid`` then also has the settings of the method to vary.
 
         Eq. 1 of arXiv 2211.12092, alpha positive + (1 - alpha) negative, is ``Sweep.of({"negative": 1}, {"alpha":
         {"positive": 1, "negative": -1}}, {"alpha": [0, 0.5, 1]})``. Raises ``UserError`` if the sums differ, or if
         ``grid`` and ``directions`` do not name the same coordinates.
         """
-        if space not in ("weights", "logits"):
-            raise UserError(f"sweeps.{name}.space: {space!r}; give weights or logits")
+        if space not in ("weights", "layers", "logits"):
+            raise UserError(f"sweeps.{name}.space: {space!r}; give weights, layers or logits")
         spec = {"origin": origin, "directions": directions, "grid": grid, "space": space, "prompts": []}
         return build_sweep(name, spec, method)
 

@@ -196,10 +196,25 @@ def sampling(study: "Study", sweeps: Iterable[str]) -> str:
 
 def _sampling(study: "Study", sweeps: Iterable[str], prompts: Iterable[str]) -> str:
     """One line on how the texts of prompt sets along these sweeps are sampled."""
-    ensembles = any(study.sweeps[name].space == "logits" for name in sweeps)
     samples = {name: study.declared.samples_of(name) for name in prompts}
-    settings = study.config["generation"]
-    return describe_sampling(settings, samples, settings.get("nucleus") if ensembles else None)
+    return describe_sampling(study.config["generation"], samples, _nucleus(study, sweeps))
+
+
+def _nucleus(study: "Study", sweeps: Iterable[str]) -> str | None:
+    """Whose nucleus ensembles along these sweeps have, in words; None if it is their own, as it is by default."""
+    along: dict[str, list[str]] = {}
+    chosen = False
+    for name in sweeps:
+        sweep = study.sweeps[name]
+        if sweep.space == "logits":
+            nucleus = study.declared.nucleus_of(sweep.points[0].point)
+            along.setdefault("the ensemble itself" if nucleus is None else nucleus, []).append(name)
+            chosen |= nucleus is not None or sweep.method is not None
+    if not chosen:
+        return None
+    if len(along) == 1:
+        return next(iter(along))
+    return ", and of ".join(f"{whose} along {', '.join(names)}" for whose, names in along.items())
 
 
 def _prompts(study: "Study", sweeps: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from lm_interpolation.jobs.runtime import UserError, error_prefix
 from lm_interpolation.models.adapter_files import Adapter
 from lm_interpolation.models.checkpoints import Checkpoint
 from lm_interpolation.models.compatibility import check_compatible
+from lm_interpolation.models.decoder_parts import unknown
 from lm_interpolation.models.gguf_files import check_gguf, gguf_path, read_gguf, tokenizer_files
 from lm_interpolation.models.model_folders import check_folder, context_of, model_files, read_json, text_config
 from lm_interpolation.models.tokenizer_files import check_same_tokenizer, tokenizer_identity
@@ -183,15 +184,19 @@ def _check_together(config: StudyConfig, place: str, models: Sequence[str], spac
     local = {model: folder for model, folder in folders.items() if folder is not None and _has_its_tensors(folder)}
     if len(local) > 1:
         with error_prefix(place):
-            if space == "weights":
-                check_compatible(local, notes.append)
-            else:
+            if space == "logits":
                 check_same_tokenizer(local)
+            else:
+                check_compatible(local, notes.append)
+    if space == "layers":
+        for model, folder in local.items():
+            if (reason := unknown(read_json(folder / "config.json", "").get("model_type"))) is not None:
+                raise UserError(f"{place}.space: layers, but the architecture of {model!r} ({folder}) {reason}")
     declared = {model: root for model, root in roots.items() if isinstance(root, FromScratch)}
     for model, root in declared.items():
         first, reference = next(iter(declared.items()))
         # Logits can be added whatever the architecture.
-        counting = (d for d in _differences(reference, root) if space == "weights" or d[0] == "tokenizer")
+        counting = (d for d in _differences(reference, root) if space != "logits" or d[0] == "tokenizer")
         for key, one, two in counting:
             raise UserError(
                 f"{place}: models {first!r} and {model!r} differ in {key} "

@@ -210,7 +210,7 @@ def _ranges(sweep: Sweep) -> dict[str, tuple[Decimal, Decimal]]:
 def describe_range(sweep: Sweep) -> str:
     """``plane (alpha from -4 to 4, beta from -4 to 4)``."""
     parts = (f"{name} from {low:f} to {high:f}" for name, (low, high) in _ranges(sweep).items())
-    return f"{sweep.name} ({', '.join(parts)}{', logits' if sweep.space == 'logits' else ''})"
+    return f"{sweep.name} ({', '.join(parts)}{'' if sweep.space == 'weights' else f', {sweep.space}'})"
 
 
 def show_coordinates(coordinates: Iterable[tuple[str, Decimal]]) -> str:

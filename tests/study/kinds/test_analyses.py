@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from lm_interpolation.analyses.barriers import BARRIER_COLUMNS
+from lm_interpolation.analyses.contribution_tables import BLOCK_COLUMNS, CONTRIBUTION_COLUMNS, GROUP_COLUMNS
 from lm_interpolation.analyses.cost import COST_COLUMNS
 from lm_interpolation.analyses.geometry import NORM_COLUMNS
 from lm_interpolation.analyses.gram import GRAM_COLUMNS
@@ -126,6 +127,12 @@ def test_every_kind_has_rules_of_its_own() -> None:
             "outputs, whose cosine to every one of c is below 0.4. Intervals are over matrices",
         ),
         (
+            {"kind": "tuning_contribution", "model": "m", "base": "b", "limit": 1200, "against": "rest",
+             "groups": {"good": {"corpus": "c", "class": "positive"}, "rest": {"corpus": "d"}}},
+            "what the fine-tuning of m from b contributes to the hidden state of the last token (TuCo), on the test texts of "
+            "good (positive of c), rest (d), the first 1,200 of each; each told apart from rest",
+        ),
+        (
             {"kind": "norms", "pairs": {"moved": {"model": "a", "reference": "b"}}},
             "norms of the weight differences moved (a − b), tensor by tensor",
         ),
@@ -185,6 +192,9 @@ def test_every_column_of_every_table_has_a_meaning_in_its_order() -> None:
         ("intruders", ""): MATRIX_COLUMNS,
         ("intruders", "_ranks"): RANK_COLUMNS,
         ("intruders", "_thresholds"): THRESHOLD_COLUMNS,
+        ("tuning_contribution", ""): CONTRIBUTION_COLUMNS,
+        ("tuning_contribution", "_groups"): GROUP_COLUMNS,
+        ("tuning_contribution", "_blocks"): BLOCK_COLUMNS,
     }
     tables = {(tag(kind), suffix): table for kind in ANALYSES for suffix, table in kind.TABLES.items()}
     assert columns.keys() == tables.keys()
@@ -225,6 +235,10 @@ def test_the_table_of_a_sweep_tells_the_statistics_of_its_scorers_alone() -> Non
         ),
         ("price", {"at": [2]}, ("at", "2 is not on the grid of sweep 'theta1'; add it there")),
         ("side", {"prompts": "more"}, ("prompts", "sweep 'theta1' has no prompts 'more'; add them to sweeps.theta1.prompts")),
+        ("contributions", {"base": "positive"}, ("base", "is 'positive', like model; name the model that it was fine-tuned from")),
+        ("contributions", {"against": "god"}, ("against", "group 'god' is not declared; did you mean 'good'?")),
+        ("contributions", {"groups": {"good": {"corpus": "reviews", "class": "positiv"}, "rest": {"corpus": "news"}}}, ("groups.good.class", "class 'positiv' is not declared; did you mean 'positive'?")),
+        ("contributions", {"groups": {"good": {"corpus": "reviews"}, "rest": {"corpus": "stream"}}}, ("split", "the stream 'stream' has no test split; use dev")),
         ("side", {"at": [0, 2]}, ("at", "2 is not on the grid of sweep 'theta1'; add it there")),
         ("half", {"prompts": "more"}, ("prompts", "sweep 'theta1' has no prompts 'more'; add them to sweeps.theta1.prompts")),
         ("half", {"at": [0.25]}, ("at", "0.25 is not on the grid of sweep 'theta1'; add it there")),
@@ -513,7 +527,7 @@ def test_what_analyses_rest_on() -> None:
         **{name: ["theta3"] for name in ("plane-loss", "whole-plane-loss", "taylor")},
         "barriers": ["theta1"],
         **{name: [] for name in ("distances", "ends-loss", "parts", "products", "starts-loss", "strangers")},
-        **{name: [] for name in ("areas", "groups", "heads", "paths")},
+        **{name: [] for name in ("areas", "groups", "heads", "paths", "contributions")},
         "side": ["theta1", "ensemble"],
     }
     scorers = {name: found for name, analysis in config.analyses.items() if (found := analysis.scorers_behind(config))}
@@ -529,12 +543,17 @@ def test_what_analyses_rest_on() -> None:
         "parts": ("reviews", "test", ["positive"], None),
         "groups": ("reviews", "test", None, 6),
         "heads": ("reviews", "test", None, None),
+        "contributions": ("reviews", "test", ["positive"], 5),
         "paths": ("reviews", "test", None, None),
         "starts-loss": ("reviews", "test", ["positive"], None),
     }
     assert [tuple(texts) for texts in config.analyses["groups"].held_out(config)] == [
         ("reviews", "test", None, 6),
         ("news", "test", None, 6),
+    ]
+    assert [tuple(texts) for texts in config.analyses["contributions"].held_out(config)] == [
+        ("reviews", "test", ["positive"], 5),
+        ("news", "test", None, 5),
     ]
     assert held_out["line-loss"] == ("reviews", "test", None, None)
     compared = {name: found for name, a in config.analyses.items() if (found := a.compared_scorers(config))}

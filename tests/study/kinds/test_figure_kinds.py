@@ -26,6 +26,7 @@ from lm_interpolation.figures.finding_start import find_start
 from lm_interpolation.figures.finding_training import find_training
 from lm_interpolation.figures.finding_traverse import find_traverse
 from lm_interpolation.figures.finding_tsne import find_tsne
+from lm_interpolation.figures.finding_tuning_contribution import find_tuning_contribution
 from lm_interpolation.figures.finding_words import find_words
 from lm_interpolation.figures.series import MOST
 from lm_interpolation.jobs.places import WORKFLOW
@@ -54,6 +55,7 @@ FINDERS = {
     "training": find_training,
     "tsne": find_tsne,
     "traverse": find_traverse,
+    "tuning_contribution": find_tuning_contribution,
     "words": find_words,
 }
 
@@ -187,6 +189,7 @@ def test_series_are_counted() -> None:
         "areas": 0,
         "ways": 0,
         "news": 2,
+        "shares": 2,
     }
     many = config_of("analyses", words={"top": MOST + 1})
     ((key, words),) = problems(many.figures["next"], many)
@@ -217,6 +220,7 @@ def test_series_are_counted() -> None:
         ("chosen", {"method": {"choose": ["line-loss"], "measure": ["line-loss"]}}, ("method.measure", "'line-loss' is of texts that choose the point; take another split")),
         ("chosen", {"method": {"choose": ["line-dev-loss"], "measure": ["quiet-loss"]}}, ("method.measure", "'quiet-loss' is not along sweep 'theta1'; name analyses of one sweep")),
         ("chosen", {"baseline": {"choose": ["line-dev-loss"], "measure": ["line-loss"]}}, ("baseline", "is of the same sweep; name analyses of another one")),
+        ("told", {"against": "good"}, ("against", "is 'good', like group; name another one to compare with")),
         ("spares", {"method": {"target": "line-loss", "general": "quiet-news-loss"}}, ("method.general", "'quiet-news-loss' is along sweep 'quiet', not 'theta1'")),
         ("fluent", {"score": {"scorer": "sentiment", "statistic": "no"}}, ("score.statistic", "'no' is not a statistic of sentiment")),
     ],

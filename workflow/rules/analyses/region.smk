@@ -1,7 +1,7 @@
 # Points of regions, moved in memory: the texts, the losses and how kinds of points compare.
 
 
-# Also for the kind traverse. Runs before anything is trained, so that an unreadable text fails early.
+# Also for the kinds traverse and tuning_contribution. Runs before anything is trained, so that an unreadable text fails early.
 rule set_texts:
     input:
         unpack(lambda wildcards: study.analysis(wildcards.analysis).texts_inputs(study)),
@@ -12,7 +12,7 @@ rule set_texts:
     benchmark:
         study.benchmark("losses", "texts", "{analysis}")
     wildcard_constraints:
-        analysis=alternatives(study.analyses("region", "traverse")),
+        analysis=alternatives(study.analyses("region", "traverse", "tuning_contribution")),
     priority: 80
     conda:
         "../../../envs/workflow.yaml"

@@ -22,7 +22,9 @@ from lm_interpolation.study.kinds.analyses.region import Region
 from lm_interpolation.study.kinds.analyses.regions import Regions
 from lm_interpolation.study.kinds.analyses.texts import Texts
 from lm_interpolation.study.kinds.analyses.traverse import Traverse
+from lm_interpolation.study.kinds.analyses.tuning_contribution import TuningContribution
 from lm_interpolation.study.kinds.base import Declaration, Either, keys_of, tag
+from lm_interpolation.study.kinds.claims.auc import AucClaim
 from lm_interpolation.study.kinds.claims.barrier import BarrierClaim
 from lm_interpolation.study.kinds.claims.barrier_ratio import BarrierRatioClaim
 from lm_interpolation.study.kinds.claims.base import Claim
@@ -82,6 +84,7 @@ from lm_interpolation.study.kinds.figures.start import StartFigure
 from lm_interpolation.study.kinds.figures.training import TrainingFigure
 from lm_interpolation.study.kinds.figures.traverse import TraverseFigure
 from lm_interpolation.study.kinds.figures.tsne import TsneFigure
+from lm_interpolation.study.kinds.figures.tuning_contribution import TuningContributionFigure
 from lm_interpolation.study.kinds.figures.words import WordsFigure
 from lm_interpolation.study.kinds.methods.combine import Combine, Fisher, Karcher, Mean, Regmean, Sce, Slerp, Stock
 from lm_interpolation.study.kinds.methods.keep import (
@@ -172,6 +175,7 @@ ANALYSES: tuple[type[Analysis], ...] = (
     Region,
     Traverse,
     Intruders,
+    TuningContribution,
 )
 FIGURES: tuple[type[Figure], ...] = (
     Curves,
@@ -192,6 +196,7 @@ FIGURES: tuple[type[Figure], ...] = (
     TraverseFigure,
     StartFigure,
     IntrudersFigure,
+    TuningContributionFigure,
 )
 CLAIMS: tuple[type[Claim], ...] = (
     BarrierClaim,
@@ -216,6 +221,7 @@ CLAIMS: tuple[type[Claim], ...] = (
     StartGainClaim,
     BarrierRatioClaim,
     IntrudersClaim,
+    AucClaim,
 )
 
 

@@ -7,6 +7,7 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
+from lm_interpolation.models.decoder_parts import unknown
 from lm_interpolation.points.algebra import grid_values
 from lm_interpolation.study.kinds.base import (
     Declaration,
@@ -111,11 +112,11 @@ class SweepSpec(Declaration):
         default_factory=list,
         description="Points off the grid to evaluate as well, each with all its coordinates.",
     )
-    space: Literal["weights", "logits"] = Field(
+    space: Literal["weights", "layers", "logits"] = Field(
         default="weights",
         description=(
-            "Combine weights, or the logits of all models, which may differ in size, at each step (an ensemble, as in "
-            "DExperts)."
+            "Combine weights; or the outputs of each layer at one shared input (as in TuCo); or the logits of all "
+            "models, which may differ in size, at each step (an ensemble, as in DExperts)."
         ),
     )
     prompts: Annotated[Unique[PromptsName], Parts(may_be_empty=True)] = Field(
@@ -142,6 +143,11 @@ class SweepSpec(Declaration):
         for coordinate in self.coordinate_labels:
             if coordinate not in self.grid:
                 yield "coordinate_labels", undeclared("coordinate", coordinate, self.grid)
+        if self.space == "layers":
+            for model in dict.fromkeys(self.models()):
+                architecture = config.root_of(model)[1].architecture_declared()
+                if architecture and (reason := unknown(architecture["model_type"])) is not None:
+                    yield "space", f"layers, but the architecture of {model!r} {reason}"
         if self.method is None:
             if not self.directions:
                 yield "directions", "is empty; give at least one"
