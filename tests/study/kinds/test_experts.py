@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lm_interpolation.jobs.runtime import UserError
+from lm_interpolation.study.captions import sampling
 from lm_interpolation.study.config import declare
 from lm_interpolation.study.study import Study
 from lm_interpolation.texts.steering import OpenStudy, find_place
@@ -132,3 +133,26 @@ def test_points_in_words_name_the_method_of_an_ensemble() -> None:
 def test_experts_are_in_the_resolved_config() -> None:
     resolved = settled(config_of({"base": 1}, {"base": 1, "both": -1}))
     assert resolved["experts"] == EXPERTS
+
+
+def test_captions_say_whose_nucleus_ensembles_have() -> None:
+    config = config_of({"base": 1}, {"cheerful": 1, "flat": -1}, method="combined")
+    config["sweeps"]["plain"] = {**config["sweeps"]["odds"]}
+    del config["sweeps"]["plain"]["method"]
+    told = {}
+    for nucleus in (None, "base"):
+        config["generation"] |= {} if nucleus is None else {"nucleus": nucleus}
+        study = Study(config)
+        told[nucleus] = [
+            sampling(study, names).partition("; ")[2] for names in (["odds"], ["plain"], ["odds", "plain"])
+        ]
+    assert told[None] == [
+        "the nucleus of ensembles is that of the ensemble itself",
+        "",
+        "the nucleus of ensembles is that of the ensemble itself",
+    ]
+    assert told["base"] == [
+        "the nucleus of ensembles is that of the ensemble itself",
+        "the nucleus of ensembles is that of base",
+        "the nucleus of ensembles is that of the ensemble itself along odds, and of base along plain",
+    ]

@@ -178,7 +178,7 @@ def test_mistakes_in_a_method(method: dict[str, Any], words: str) -> None:
         ({"grid": {"gamma": [0, 1]}}, "the settings of method ties to vary are ['density']; name the same"),
         ({"grid": {"gamma": [0], "density": [0.1, 3]}}, "grid.density: 3.0 is no value of the method's keep.density"),
         ({"grid": {"gamma": [0], "density": [1], "other": [1]}}, "has ['density', 'gamma', 'other']"),
-        ({"space": "logits"}, "sweeps.merged.method: 'trimmed' is one of weights, but the sweep is in the space of logits"),
+        ({"space": "logits"}, "'ties' is one of weights, but the sweep is in the space of logits; remove one"),
         ({"method": "tise"}, "method 'tise' is not declared; did you mean 'ties'?"),
     ],
 )
