@@ -95,11 +95,25 @@ def cross_terms(adapters: dict[str, Path], weights: list[float]) -> Weights:
 
 @pytest.mark.parametrize("weights", [[0.5, 0.5], [1, -1], [1, 0.25]])
 def test_peft_adds_cross_terms_where_it_mixes_a_and_b_apart(weights: list[float], base: Path, tmp_path: Path) -> None:
+    adapters = two_adapters(base, tmp_path, **TARGETS)
+    ours = by_points(base, adapters, weights, tmp_path)
+    # Side by side PEFT has the same sum.
+    assert apart(by_peft(base, adapters, weights, "cat"), ours) < 1e-5
+    linear = by_peft(base, adapters, weights, "linear")
+    cross = cross_terms(adapters, weights)
+    assert apart(linear, {name: values + cross[name] for name, values in ours.items()}) < 1e-5
+    assert apart(linear, ours) > 0.3
+
+
+def test_peft_scales_sums_of_rank_stabilised_adapters_once_more(base: Path, tmp_path: Path) -> None:
     adapters = two_adapters(base, tmp_path, **TARGETS, r=4, use_rslora=True)
     ours = by_points(base, adapters, [1, 0.5], tmp_path)
-    # Of rank 8, whose alpha is 8, so that the scale is 8 / sqrt(8) in place of 1.
-    larger = {name: math.sqrt(8) * values for name, values in ours.items()}
-    assert apart(by_peft(base, adapters, [1, 0.5], "cat"), larger) < 1e-5
+    cross = cross_terms(adapters, [1, 0.5])
+    mixed = {name: values + cross[name] for name, values in ours.items()}
+    # Of rank 8, whose alpha is 8, the scale is 8 / sqrt(8) in place of 1; of rank 4, where nothing is side by side, 2.
+    for how, rank, found in (("cat", 8, ours), ("linear", 4, mixed)):
+        larger = {name: math.sqrt(rank) * values for name, values in found.items()}
+        assert apart(by_peft(base, adapters, [1, 0.5], how), larger) < 1e-5
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.75])

@@ -203,6 +203,8 @@ def test_series_are_counted() -> None:
         ("rises", {"prompts": "more"}, ("prompts", "sweep 'theta1' has no prompts 'more'")),
         ("hill", {"scorer": "distinct", "statistic": "distinct_1"}, ("scorer", "scorer 'distinct' does not score sweep 'theta3'")),
         ("valley", {"statistic": "nll"}, ("statistic", "'nll' is not a statistic of a loss")),
+        ("newer", {"against": "positive"}, ("against", "is 'positive', like model; name another one to compare with")),
+        ("newer", {"model": "other"}, ("model", "'strangers' does not look at model 'other'; choose one of positive, negative")),
         ("near", {"against": "tuned"}, ("against", "is 'tuned', like pair; name another one to compare with")),
         ("fluent", {"than": "theta1"}, ("than", "is 'theta1', like sweep; name another one to compare with")),
         ("alike", {"other": "theta1"}, ("other", "is 'theta1', like sweep; name another one to compare with")),
