@@ -135,7 +135,9 @@ class Estimate:
                 if (line.space, prompts, point) not in seen:
                     seen.add((line.space, prompts, point))
                     logits = line.space == "logits"
-                    models = self.study.ensemble_models(point.id) if logits else point.models[:1]
+                    # A merged point is one model; in layers all of the point run side by side.
+                    alone = point.models[:1] if line.space == "weights" else point.models
+                    models = self.study.ensemble_models(point.id) if logits else alone
                     flops = 2 * sum(map(self.parameters, models)) * self.texts(prompts) * self.tokens
                     yield Job("generate, ensembles" if logits else "generate", flops, self.speed.generation)
 

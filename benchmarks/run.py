@@ -25,7 +25,7 @@ from lm_interpolation.figures.naming import scaled_label
 from lm_interpolation.figures.series import series_styles
 from lm_interpolation.jobs.scratch import own_scratch
 
-BENCHMARKS = ("merge", "methods", "plane", "generation", "ensemble", "scoring", "point", "dag", "disk")
+BENCHMARKS = ("merge", "methods", "plane", "generation", "ensemble", "layers", "scoring", "point", "dag", "disk")
 """Modules of this package, each with ``run(runs, folder) -> (rows, growths)``; ``folder`` is theirs to fill."""
 
 

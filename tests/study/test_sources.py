@@ -196,9 +196,11 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
     assert users("writing") >= {"merge.py", "merge_by_method.py", "norms.py"} | in_memory
     # How losses are computed does not decide on what is read from their files.
     of_sets = {"region.py", "traverse.py"}
-    measuring = {"loss.py", "model_loss.py", "layers.py", "greedy.py"} | of_sets
+    measuring = {"loss.py", "model_loss.py", "layers.py", "greedy.py", "tuning_contribution.py"} | of_sets
     assert users("losses") == measuring
     assert users("set_losses") == users("bodies") == of_sets
+    told = {"plot_tuning_contribution.py", "caption_tuning_contribution.py", "claims.py"}
+    assert users("contribution_tables") == {"tuning_contribution.py"} | told
     # How a region is measured decides on no verdict: claims and figures read its table.
     assert users("region_tables") == {"region.py", "claims.py", "plot_region.py", "caption_region.py"}
     files = {"loss.py", "loss_texts.py", "loss_table.py", "barrier_table.py", "claims.py"}
@@ -219,6 +221,7 @@ def test_an_edit_reruns_only_what_uses_it() -> None:
         "plot_traverse.py",
         "plot_intruders.py",
         "plot_start.py",
+        "plot_tuning_contribution.py",
     }
     # Files of a format that a study does not use make nothing again.
     assert users("gguf_files") == users("gguf_importing") | {"fetch.py"} == {"import_gguf.py", "fetch.py"}

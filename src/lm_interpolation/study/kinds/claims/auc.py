@@ -26,10 +26,10 @@ class AucClaim(Claim):
 
     test: Literal["auc"] = Field(description="AUC of the tuning contribution as a classifier of texts.")
     analysis: Annotated[Name, Ref("analyses", kind="tuning_contribution")] = Field(description="Name of the analysis.")
-    group: Annotated[Name, Ref("analyses.{analysis}.groups")] = Field(
+    group: Annotated[str, Ref("analyses.{analysis}.groups")] = Field(
         description="The group whose texts are claimed to have the larger tuning contribution."
     )
-    against: Annotated[Name, Ref("analyses.{analysis}.groups")] = Field(
+    against: Annotated[str, Ref("analyses.{analysis}.groups")] = Field(
         description="The group that they are told apart from."
     )
 
