@@ -449,6 +449,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
         ),
         "tables": results(
             *("tables/plane-loss.csv", "tables/distances.csv", "tables/words.csv", "tables/taylor_summary.csv"),
+            "tables/strangers.csv",
             "tables/areas_clusters.csv",
             "tables/groups.csv",
             *(f"tables/{name}.csv" for name in compared),
@@ -459,7 +460,16 @@ def test_claims_read_scores_tables_and_losses() -> None:
     settings = verdicts.settings(study)
     assert settings["study"] == "small" and settings["left_out"] == []
     assert [claim["name"] for claim in settings["claims"]] == list(full_config()["claims"])
-    assert settings["tables"] == ["plane-loss", "distances", "words", "taylor", "areas", "groups", *compared]
+    assert settings["tables"] == [
+        "plane-loss",
+        "distances",
+        "words",
+        "taylor",
+        "strangers",
+        "areas",
+        "groups",
+        *compared,
+    ]
     assert settings["losses"] == ["plane-loss", *compared]
     # All that may own a line of a point in question, and the scorers that are read.
     assert [sweep["name"] for sweep in settings["sweeps"]] == ["theta1", "theta3", "ensemble", "quiet"]
@@ -505,6 +515,7 @@ def test_figures_read_tables() -> None:
         "heat": results("tables/areas.csv", "tables/areas_places.csv", "tables/areas_clusters.csv"),
         "areas": results("tables/groups.csv", "tables/groups_pb.csv", "tables/heads.csv", "tables/heads_pb.csv"),
         "ways": results("tables/paths.csv"),
+        "news": results("tables/strangers.csv", "tables/strangers_thresholds.csv"),
         "starts": results("tables/starts-loss.csv"),
         "compared": results(
             "tables/theta1.csv", "tables/theta3.csv", "tables/whole-plane-loss.csv", "tables/line-loss.csv"
@@ -535,6 +546,7 @@ def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
     ]
     names += ["areas", "areas_clusters", "areas_places"]
     names += ["groups", "groups_pb", "heads", "heads_pb", "paths"]
+    names += ["strangers", "strangers_ranks", "strangers_thresholds"]
     names += ["barriers", "taylor", "taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.targets.tables() == results(*(f"tables/{name}.csv" for name in names))
