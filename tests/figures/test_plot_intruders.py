@@ -82,3 +82,11 @@ def test_the_text_says_how_many_and_who_has_more(tmp_path: Path, other: float, w
     )
     assert two.startswith("full: ") and two.endswith("in 50 % of 6 matrices; 3 did not move.")
     assert compared == words and last.startswith("Intervals are over matrices")
+
+
+def test_no_intruders_at_all_is_a_line_at_the_bottom() -> None:
+    figure = plot_intruders(
+        matrices().assign(intruders=0), thresholds().assign(intruders=0.0, low=0.0, high=0.0), k=10, epsilon=0.5
+    )
+    assert all(axes.get_ylim() == (-0.05, 1) for axes in figure.axes)
+    plt.close("all")

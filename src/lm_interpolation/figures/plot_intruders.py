@@ -49,6 +49,9 @@ def plot_intruders(
         for axes in (by_threshold, by_block):
             axes.set_ylabel(f"intruders per matrix, of {k}")
             axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+            if axes.dataLim.y1 == 0:
+                # There are no fewer than none.
+                axes.set_ylim(-0.05, 1)
             sns.despine(ax=axes)
         handles, labels = by_threshold.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(models), 4), frameon=False)
