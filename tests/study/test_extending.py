@@ -71,8 +71,9 @@ def test_without_a_scorer(override: Callable[[Config], Any]) -> None:
     study = planned(overridden(lambda config: override(config["scorers"])))
     lost = "the study declares no scorer 'grammar'"
     panels = {path: reason for path, reason in study.left_out.items() if not path.startswith("claims.")}
-    places = ("fig3.panels.1", "fig5.panels.2", "fig6.panels.1", "fig10.panels.1")
-    lines = {f"sweeps.{name}.scorers.grammar" for name in ("theta1", "theta2", "theta3", "ensemble", "unrelated")}
+    places = ("fig3.panels.1", "fig5.panels.2", "fig6.panels.1", "fig10.panels.1", "lora-curves.panels.1")
+    names = ("theta1", "theta2", "theta3", "ensemble", "unrelated", "theta1-lora")
+    lines = {f"sweeps.{name}.scorers.grammar" for name in names}
     assert panels == dict.fromkeys({*(f"figures.{place}" for place in places), *lines}, lost)
     assert study.left_out.keys() >= {"claims.grammar-stable", "claims.ensemble-grammar"}
     shown = [panel["scorer"] for panel in study.config["figures"]["fig3"]["panels"]]

@@ -451,6 +451,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
             *("tables/plane-loss.csv", "tables/distances.csv", "tables/words.csv", "tables/taylor_summary.csv"),
             "tables/strangers.csv",
             "tables/areas_clusters.csv",
+            "tables/contributions.csv",
             "tables/groups.csv",
             *(f"tables/{name}.csv" for name in compared),
         ),
@@ -467,6 +468,7 @@ def test_claims_read_scores_tables_and_losses() -> None:
         "taylor",
         "strangers",
         "areas",
+        "contributions",
         "groups",
         *compared,
     ]
@@ -516,6 +518,9 @@ def test_figures_read_tables() -> None:
         "areas": results("tables/groups.csv", "tables/groups_pb.csv", "tables/heads.csv", "tables/heads_pb.csv"),
         "ways": results("tables/paths.csv"),
         "news": results("tables/strangers.csv", "tables/strangers_thresholds.csv"),
+        "shares": results(
+            "tables/contributions.csv", "tables/contributions_groups.csv", "tables/contributions_blocks.csv"
+        ),
         "starts": results("tables/starts-loss.csv"),
         "compared": results(
             "tables/theta1.csv", "tables/theta3.csv", "tables/whole-plane-loss.csv", "tables/line-loss.csv"
@@ -547,6 +552,7 @@ def test_tables_are_those_of_sweeps_with_texts_analyses_and_searches() -> None:
     names += ["areas", "areas_clusters", "areas_places"]
     names += ["groups", "groups_pb", "heads", "heads_pb", "paths"]
     names += ["strangers", "strangers_ranks", "strangers_thresholds"]
+    names += ["contributions", "contributions_groups", "contributions_blocks"]
     names += ["barriers", "taylor", "taylor_summary", "distances", "price", "side", "half", "search"]
     study = full()
     assert study.targets.tables() == results(*(f"tables/{name}.csv" for name in names))

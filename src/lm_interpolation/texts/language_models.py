@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import AutoModelForCausalLM
 
 from lm_interpolation.jobs.runtime import UserError
 from lm_interpolation.models.loading import context_length, load_model, takes_cache
 from lm_interpolation.models.special_tokens import SpecialTokens, of_model
-from lm_interpolation.texts.experts.base import Expert
+
+if TYPE_CHECKING:
+    # Texts of single models do not depend on it.
+    from lm_interpolation.texts.experts.base import Expert
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Mixture:
 
     members: tuple[tuple[float, LanguageModel], ...]
     nucleus: int | None = None
-    experts: tuple[tuple[float, Expert], ...] = ()
+    experts: "tuple[tuple[float, Expert], ...]" = ()
 
     @property
     def stops(self) -> frozenset[int]:
