@@ -295,20 +295,18 @@ WEIGHTED = {"good": 3.0, "film": 2.0, "bad": -4.0, "expected": 1.0, "everybody":
 
 
 def potential(tokens: list[int], words: Mapping[tuple[int, ...], float]) -> float:
-    """Weights of all words in a text, and in advance that of one with a positive weight that it has begun."""
+    """Weights of all words in a text, and the part of one with a positive weight that it has begun."""
     complete = sum(
         weight
         for pieces, weight in words.items()
         for end in range(len(pieces), len(tokens) + 1)
         if tuple(tokens[end - len(pieces) : end]) == pieces
     )
-    begun = {
-        length: weight
-        for pieces, weight in words.items()
-        if weight > 0
-        for length in range(1, len(pieces))
-        if tuple(tokens[len(tokens) - length :]) == pieces[:length]
-    }
+    begun: dict[int, float] = {}
+    for pieces, weight in words.items():
+        for length in range(1, len(pieces)):
+            if weight > 0 and tuple(tokens[len(tokens) - length :]) == pieces[:length]:
+                begun[length] = max(begun.get(length, 0), weight * length / len(pieces))
     return complete + (begun[max(begun)] if begun else 0.0)
 
 
@@ -324,7 +322,7 @@ def test_words_weigh_as_much_as_they_say(models):
         values = rule.log_odds(logits, [tokens])[0].numpy()
         gains = np.array([potential([*tokens, token], words) - potential(tokens, words) for token in range(300)])
         # Odds between tokens count, not the level.
-        assert np.ptp(values - gains) == 0, tokenizer.decode(tokens)
+        assert np.ptp(values - gains) < 1e-12, tokenizer.decode(tokens)
 
 
 def test_texts_with_a_rule_equal_the_reference(models):
@@ -336,7 +334,7 @@ def test_texts_with_a_rule_equal_the_reference(models):
 
     prompts = make_prompts(6)
     sampling = Sampling(top_p=0.9, max_new_tokens=8, samples=3, seed=5)
-    point = {"base": 1, "cheerful": 2, "flat": -2}
+    point = {"base": 1, "cheerful": 6, "flat": -6}
     experts = {"cheerful": described("words", words=WEIGHTED), "flat": described("uniform")}
     texts = generate_ensemble(Point.of(point), models, prompts, sampling, None, batch_size=8, experts=experts)
     zeros = {"flat": lambda logits, tokens: np.zeros(300)}

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.snakemake, pytest.mark.usefixtures("
 
 TINY = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text(encoding="utf-8"))
 STEER = [sys.executable, "-m", "lm_interpolation", "steer", "--config", "tiny.yaml", "--json"]
-RULE = "combined@base=1+cheerful=8+flat=-8"
+RULE = "combined@base=1+cheerful=20+flat=-20"
 
 
 def study() -> dict[str, Any]:
@@ -57,7 +57,7 @@ def study() -> dict[str, Any]:
                 key: value for key, value in line({"positive": 1, "small": -1}, [1]).items() if key != "method"
             },
             "contrast": line({"base": 1, "either": -1}, [1]),
-            "words": line({"cheerful": 1, "flat": -1}, [0, 8]),
+            "words": line({"cheerful": 1, "flat": -1}, [0, 20]),
         },
     }
 
@@ -86,9 +86,9 @@ def test_ensembles_of_sizes_unions_and_rules(tmp_path: Path) -> None:
     assert planned["generate_ensemble"] == 1 and "train_language_model" not in planned
     # By coordinates and by members, steer samples the texts of the study.
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(study(), sort_keys=False))
-    for point in (["--sweep", "words", "--point", "gamma=8"], ["--point", "combined base=1 cheerful=8 flat=-8"]):
+    for point in (["--sweep", "words", "--point", "gamma=20"], ["--point", "combined base=1 cheerful=20 flat=-20"]):
         done = subprocess.run(
-            [*STEER, *point, "--prompts", "neutral", "--row", "0"],
+            [*STEER, *point, "--prompts", "neutral", "--row", "0", "--samples", "3"],
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -1,9 +1,9 @@
 """A rule as an expert: words with weights, each in nats for a text that contains the word.
 
-A word may have several tokens, so the rule looks at the last tokens of the text. A text that has begun a word with a
-positive weight has its weight in advance, and loses it if it goes on in another way (a potential, as in reward shaping:
-Ng, Harada and Russell 1999). A negative weight counts at the last token of the word only, since its first ones may
-begin other words. Longer words that start with the same tokens count as the word (our reading).
+A word may have several tokens, so the rule looks at the last tokens of the text. A text that has written m of the n
+tokens of a word with a positive weight has m/n of its weight, and loses it if it goes on in another way (a potential,
+as in reward shaping: Ng, Harada and Russell 1999). A negative weight counts at the last token of the word only, since
+its first ones may begin other words. Longer words that start with the same tokens count as the word (our reading).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +56,8 @@ def expert(names: Sequence[str], tokenizer: Any, words: Mapping[str, float]) -> 
         pieces = _pieces(tokenizer, word)
         for length in range(1, len(pieces)):
             if weight > 0:
-                weights[pieces[:length]] = max(weight, weights.get(pieces[:length], weight))
+                part = weight * length / len(pieces)
+                weights[pieces[:length]] = max(part, weights.get(pieces[:length], part))
     for word, weight in words.items():
         weights[_pieces(tokenizer, word)] = weight
     following: dict[Tokens, dict[int, float]] = {(): {}}
