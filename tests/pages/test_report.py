@@ -125,7 +125,9 @@ def test_results_stand_under_the_section_of_their_figure(listing: tuple[Study, d
     assert section["taylor_summary.csv"] == section["linearity.png"]
     assert section["claims.html"] == section["claims.json"] == "Claims"
     assert {category for category in section.values() if not category.startswith("§ ")} == {
+        "Adapters",
         "Claims",
+        "Ensembles",
         "Methods",
         # Tables that no figure shows.
         "Other results",
@@ -217,7 +219,7 @@ def test_a_table_is_told_by_its_sweep_judges_and_figures() -> None:
     theta1 = captions.table_settings(study, "theta1")["text"]
     assert theta1["facts"][0].startswith("theta1 = negative + alpha (positive − negative) (weights); alpha: 9 values")
     assert theta1["facts"][1].startswith("texts: 5 continuations per prompt")
-    assert (theta1["row"], theta1["figures"]) == (sweep_table([]).row, ["fig3", "fig5"])
+    assert (theta1["row"], theta1["figures"]) == (sweep_table([]).row, ["fig3", "fig5", "lora-curves"])
     assert [name for name, _ in theta1["columns"]] == ["sweep", "prompts", "alpha", "point", *STATISTIC_COLUMNS]
     # What a figure finds in this table alone is said beside it.
     assert "drawn" not in captions.table_settings(study, "theta1")

@@ -1400,7 +1400,8 @@ def test_shipped_configs_hold(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert resolved["study"] == {"config": "demo"}.get(path.stem, path.stem)
     assert {"theta1", "theta2", "theta3", "ensemble", "plane", "unrelated"} <= declared.sweeps.keys()
     targets = {"fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "table2", "barrier"}
-    beyond = {"attributes", "sentiment-slices", "topic-slices", "methods", "density", "layers"}
+    beyond = {"attributes", "sentiment-slices", "topic-slices", "methods", "density", "layers", "sizes", "rules"}
+    beyond |= {"tuco", "tuning-contribution", "lora-curves", "intruders"}
     assert resolved["figures"].keys() == targets | {"linearity"} | (beyond if path.stem == "config" else set())
     assert len(resolved["claims"]) >= 12
 

@@ -6,8 +6,8 @@ rule find_intruders:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
         matrices=analysed(),
-        ranks=analysed("_ranks"),
-        thresholds=analysed("_thresholds"),
+        ranks=analysed("_ranks", caption="table_second"),
+        thresholds=analysed("_thresholds", caption="table_third"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:

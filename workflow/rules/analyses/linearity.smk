@@ -6,7 +6,7 @@ rule expand_linearly:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
         table=analysed(),
-        summary=analysed("_summary", caption="table_summary"),
+        summary=analysed("_summary", caption="table_second"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:

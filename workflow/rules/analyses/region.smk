@@ -35,7 +35,7 @@ rule measure_region:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
         table=analysed(),
-        summary=analysed("_pb", caption="table_summary"),
+        summary=analysed("_pb", caption="table_second"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:

@@ -7,8 +7,8 @@ rule find_regions:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
         pairs=analysed(),
-        clusters=analysed("_clusters"),
-        places=analysed("_places"),
+        clusters=analysed("_clusters", caption="table_second"),
+        places=analysed("_places", caption="table_third"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:

@@ -6,8 +6,8 @@ rule measure_tuning_contribution:
         unpack(lambda wildcards: study.analysis_inputs(wildcards.analysis)),
     output:
         table=analysed(),
-        summary=analysed("_groups", caption="table_summary"),
-        blocks=analysed("_blocks"),
+        summary=analysed("_groups", caption="table_second"),
+        blocks=analysed("_blocks", caption="table_third"),
     log:
         study.log("tables", "{analysis}"),
     benchmark:
