@@ -936,6 +936,9 @@ SPECS: dict[str, dict[str, Any]] = {
         "statistic": "nll_text",
     },
     "region": BASE | {"analysis": "a", "compare": "in'-ex"},
+    "barrier_ratio": BASE | {"analysis": "a", "other": "b"},
+    "intruders": BASE | {"analysis": "a", "model": "m", "against": "n"},
+    "auc": BASE | {"analysis": "a", "group": "g", "against": "h"},
 }
 
 
