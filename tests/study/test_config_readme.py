@@ -198,7 +198,7 @@ def test_the_example_of_a_study_that_extends_leaves_nothing_behind(monkeypatch: 
 
 def test_equations_are_affine() -> None:
     equations = re.findall(r"^\| [^|]* \| [^|]* \| `(\{.*?\})` \| `(\{.*?\})`", README, re.MULTILINE)
-    assert len(equations) == 6
+    assert len(equations) == 7
     for origin, directions in (map(yaml.safe_load, row) for row in equations):
         grid = {coordinate: [0, 1] for coordinate in directions}
         spec = {"origin": origin, "directions": directions, "grid": grid, "space": "weights", "prompts": ["neutral"]}
