@@ -143,6 +143,7 @@ def steer(
     import pandas as pd
 
     from lm_interpolation.jobs.batches import AdaptiveBatches
+    from lm_interpolation.texts.ensembles import models_of
     from lm_interpolation.texts.generation import Sampling, sample_texts
 
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
@@ -159,9 +160,7 @@ def steer(
     if experts and space != "logits":
         raise UserError("experts: only an ensemble has them; give space='logits'")
     known = {name: _expert(name, declared) for name, declared in (experts or {}).items()}
-    combined = dict.fromkeys(name for entry in entries for name in entry.point.models)
-    names = {model for name in combined for model in (known[name]["models"] if name in known else [name])}
-    names |= {nucleus} if nucleus else set()
+    names = {model for entry in entries for model in models_of(entry.point, nucleus, known)}
     names |= {how.base} if how is not None and how.base is not None else set()
     folders = _folders(models, sorted(names))
     sampling = Sampling(top_p, max_new_tokens, samples, seed)

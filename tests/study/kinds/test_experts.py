@@ -156,3 +156,11 @@ def test_captions_say_whose_nucleus_ensembles_have() -> None:
         "the nucleus of ensembles is that of base",
         "the nucleus of ensembles is that of the ensemble itself along odds, and of base along plain",
     ]
+
+
+def test_the_ensemble_beside_a_point_under_a_method_of_weights_has_the_nucleus_of_the_study() -> None:
+    config = config_of({"base": 1}, {"positive": 1, "base": -1})
+    config["generation"]["nucleus"] = "base"
+    config["methods"]["ties"] = {"base": "base", "keep": {"by": "magnitude", "density": 0.2}}
+    study = Study(config)
+    assert study.ensemble_models("ties@positive=1") == ["positive", "base"]

@@ -196,7 +196,8 @@ class StudyConfig(Declaration):
 
     def nucleus_of(self, point: Point) -> str | None:
         """The model whose logits determine which tokens an ensemble may sample; None if its own do."""
-        if point.method:
+        # The costs of points under a method of weights are compared with those of plain ensembles.
+        if point.method and self.methods[point.method].SPACE == "logits":
             nucleus: str | None = self.method(point.method).recipe["nucleus"]
             return nucleus
         return None if self.generation is None else self.generation.nucleus
